@@ -1,0 +1,102 @@
+//! The key ring: the secrets that everything stored depends on, in one TOML text.
+//!
+//! ```toml
+//! [[peppers]]        # the first one digests new keys, the others still verify older ones
+//! id = "p1"
+//! secret = "…"       # base64url of 32 bytes or more
+//! ```
+
+use std::fmt;
+
+use serde::Deserialize;
+use tigertrust_credentials::{Pepper, PepperRing};
+use tigertrust_model::{RandomError, RandomSource};
+
+/// The secrets of an instance. `Debug` shows their ids only.
+#[derive(Clone, Debug)]
+pub struct Keyring {
+    /// What key digests are computed under.
+    pub peppers: PepperRing,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct KeyringFile {
+    peppers: Vec<PepperEntry>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct PepperEntry {
+    id: String,
+    secret: String,
+}
+
+/// Why a text is no key ring. It shows nothing of the text.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeyringError(String);
+
+impl fmt::Display for KeyringError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl Keyring {
+    /// Reads a key ring.
+    pub fn parse(text: &str) -> Result<Self, KeyringError> {
+        // The parser's own message quotes the line, and with it the secret.
+        let file: KeyringFile = toml::from_str(text).map_err(|error| {
+            let line = error.span().and_then(|span| text.get(..span.start)).map_or(1, |before| before.lines().count().max(1));
+            KeyringError(format!("line {line} is not what a key ring holds: [[peppers]] with id and secret"))
+        })?;
+        let peppers = file
+            .peppers
+            .iter()
+            .map(|entry| {
+                Pepper::new(&entry.id, &entry.secret)
+                    .map_err(|error| KeyringError(format!("pepper {:?}: {error}", entry.id)))
+            })
+            .collect::<Result<_, _>>()?;
+        let peppers = PepperRing::new(peppers).map_err(|error| KeyringError(error.to_string()))?;
+        Ok(Self { peppers })
+    }
+
+    /// The text of a new key ring with one random pepper.
+    pub fn generate(random: &dyn RandomSource) -> Result<String, RandomError> {
+        let secret = Pepper::generate_secret(random)?;
+        Ok(format!(
+            "# The key ring. Whoever has it and the database can test guesses of keys; without it no key can be verified.\n\
+             # Keep it apart from the database, and keep a copy.\n\n\
+             # The first pepper digests new keys; the others still verify older ones.\n\
+             [[peppers]]\nid = \"p1\"\nsecret = \"{}\"\n",
+            *secret
+        ))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tigertrust_credentials::OsRandom;
+
+    use super::*;
+
+    #[test]
+    fn a_generated_ring_is_read_back() {
+        let text = Keyring::generate(&OsRandom).unwrap();
+        assert_eq!(Keyring::parse(&text).unwrap().peppers.current().id(), "p1");
+    }
+
+    #[test]
+    fn an_error_shows_nothing_of_the_secret() {
+        let secret = "CANARY";
+        for text in [
+            format!("[[peppers]]\nid = \"p1\"\nsecret = \"{secret}\""),
+            format!("[[peppers]]\nid = \"p1\"\nsecret = {secret}"),
+            format!("[[peppers]]\nid = \"p1\"\nsecrets = \"{secret}\""),
+        ] {
+            let error = Keyring::parse(&text).unwrap_err().to_string();
+            assert!(!error.contains(secret), "{error}");
+        }
+    }
+}

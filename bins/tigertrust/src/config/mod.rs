@@ -1,0 +1,9 @@
+//! Settings: from a TOML file, the environment and flags, each wrong value named with its source.
+
+mod keyring;
+mod reader;
+mod settings;
+
+pub use keyring::Keyring;
+pub use reader::{Flag, SettingErrors, Source};
+pub use settings::{DatabaseSettings, LogFormat, LogSettings, Settings};

@@ -1,0 +1,227 @@
+//! Every setting, with its default and what is allowed.
+
+use std::{
+    fs,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    str::FromStr,
+    thread,
+    time::Duration,
+};
+
+use config::Value;
+use serde::Deserialize;
+use tigertrust_credentials::CacheSettings;
+use tigertrust_http::ServerSettings;
+use tigertrust_model::{KeyType, Scope, ScopeCatalog, ScopeDefinition};
+use tigertrust_storage::DatabaseUrl;
+
+use super::{
+    Keyring, SettingErrors, Source,
+    reader::Reader,
+};
+use crate::duration;
+
+/// How log lines are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogFormat {
+    /// For people.
+    Human,
+    /// One JSON object a line.
+    Json,
+}
+
+/// What is logged, and how.
+#[derive(Clone, Debug)]
+pub struct LogSettings {
+    /// How.
+    pub format: LogFormat,
+    /// What: a level, or directives such as `info,tigertrust_storage=debug`.
+    pub filter: String,
+}
+
+/// The database.
+#[derive(Clone, Debug)]
+pub struct DatabaseSettings {
+    /// Where it is.
+    pub url: DatabaseUrl,
+    /// Connections to PostgreSQL.
+    pub pool_size: u32,
+    /// How long a request waits for a connection.
+    pub acquire_timeout: Duration,
+    /// How long PostgreSQL may work on a statement.
+    pub statement_timeout: Duration,
+    /// Whether `serve` brings the schema up to date.
+    pub migrate_on_start: bool,
+}
+
+/// All settings.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Where to listen.
+    pub listen: SocketAddr,
+    /// The limits of the server.
+    pub server: ServerSettings,
+    /// The database.
+    pub database: DatabaseSettings,
+    /// The secrets; none if no ring is configured, which only some commands can do without.
+    pub keyring: Option<Keyring>,
+    /// How much is remembered.
+    pub cache: CacheSettings,
+    /// How long the feed of changes may be silent before nothing remembered is trusted.
+    pub max_staleness: Duration,
+    /// Which scopes exist.
+    pub catalog: ScopeCatalog,
+    /// Logs.
+    pub log: LogSettings,
+    /// Every key with where its value comes from.
+    pub origins: Vec<(&'static str, String)>,
+}
+
+const DURATION: &str = "a length of time such as 5s, out of ms, s, m, h and d";
+
+impl Settings {
+    /// Reads all settings. Paths that are not given stand in `data`.
+    pub fn load(source: &Source, data: &Path) -> Result<Self, SettingErrors> {
+        let mut reader = Reader::new(source)?;
+        let cores = thread::available_parallelism().map_or(1, usize::from);
+        let limits = ServerSettings { workers: cores, ..ServerSettings::default() };
+        let caches = CacheSettings::default();
+
+        let listen = reader
+            .read("server.listen", "an address and a port such as 127.0.0.1:8080", |text| text.parse().ok())
+            .unwrap_or(SocketAddr::from(([127, 0, 0, 1], 8080)));
+        let server = ServerSettings {
+            workers: number(&mut reader, "server.workers", limits.workers, 1, 1024),
+            max_connections: number(&mut reader, "server.max_connections", limits.max_connections, 1, 1_000_000),
+            request_timeout: time(&mut reader, "server.request_timeout", limits.request_timeout),
+            keep_alive: time(&mut reader, "server.keep_alive", limits.keep_alive),
+            shutdown_timeout: time(&mut reader, "server.shutdown_timeout", limits.shutdown_timeout),
+        };
+        let url = secret(&mut reader, ["database.url", "database.url_file"], DatabaseUrl::from_str)
+            .or_else(|| DatabaseUrl::from_str(&format!("sqlite://{}", data.join("tigertrust.db").display())).ok());
+        let pool_size = number(&mut reader, "database.pool_size", 10, 1, 1000);
+        let acquire_timeout = time(&mut reader, "database.acquire_timeout", Duration::from_secs(2));
+        let statement_timeout = time(&mut reader, "database.statement_timeout", Duration::from_secs(5));
+        let migrate_on_start = reader
+            .read("database.migrate_on_start", "true or false", |text| text.parse().ok())
+            .unwrap_or(false);
+        let default_ring = data.join("keyring.toml");
+        let keyring = secret(&mut reader, ["keyring", "keyring_file"], Keyring::parse)
+            .or_else(|| read_default_ring(&mut reader, &default_ring));
+        let cache = CacheSettings {
+            max_keys: number(&mut reader, "cache.max_keys", caches.max_keys, 0, 100_000_000),
+            max_workspaces: number(&mut reader, "cache.max_workspaces", caches.max_workspaces, 0, 100_000_000),
+        };
+        let max_staleness = time(&mut reader, "cache.max_staleness", Duration::from_secs(5));
+        let catalog = scopes(&mut reader);
+        let log = LogSettings {
+            format: reader
+                .read("log.format", "human or json", |text| match text {
+                    "human" => Some(LogFormat::Human),
+                    "json" => Some(LogFormat::Json),
+                    _ => None,
+                })
+                .unwrap_or(LogFormat::Human),
+            filter: reader
+                .read("log.filter", "a level (error, warn, info, debug, trace) or directives such as info,tigertrust_http=debug", |text| {
+                    tracing_subscriber::EnvFilter::try_new(text).ok().map(|_| text.to_owned())
+                })
+                .unwrap_or_else(|| "info".to_owned()),
+        };
+        if url.is_none() {
+            reader.refuse("database.url", "default", "the path of the data folder cannot stand in a URL; set database.url");
+        }
+        let origins = reader.known();
+        reader.finish()?;
+        let Some(url) = url else { return Err(SettingErrors(Vec::new())) };
+        let database =
+            DatabaseSettings { url, pool_size, acquire_timeout, statement_timeout, migrate_on_start };
+        Ok(Self { listen, server, database, keyring, cache, max_staleness, catalog, log, origins })
+    }
+}
+
+fn number<T: FromStr + PartialOrd + std::fmt::Display + Copy>(
+    reader: &mut Reader,
+    key: &'static str,
+    default: T,
+    least: T,
+    most: T,
+) -> T {
+    reader
+        .read(key, &format!("a number from {least} to {most}"), |text| {
+            text.parse().ok().filter(|value| (least..=most).contains(value))
+        })
+        .unwrap_or(default)
+}
+
+fn time(reader: &mut Reader, key: &'static str, default: Duration) -> Duration {
+    reader
+        .read(key, DURATION, |text| duration::parse(text).ok().filter(|duration| !duration.is_zero()))
+        .unwrap_or(default)
+}
+
+/// A secret from its setting, or from the file that another setting names.
+fn secret<T, E: std::fmt::Display>(
+    reader: &mut Reader,
+    [key, file_key]: [&'static str; 2],
+    parse: impl Fn(&str) -> Result<T, E>,
+) -> Option<T> {
+    let plain = reader.read_secret(key, &parse);
+    let file = reader.take_any(file_key);
+    if plain.is_some() && file.is_some() {
+        let origin = file.map(|(_, origin)| origin).unwrap_or_default();
+        reader.refuse(file_key, &origin, &format!("{key} is set too: keep one of them"));
+        return plain;
+    }
+    let (path, origin) = file?;
+    let read = path.into_string().map_err(|_| "must be the path of a file".to_owned()).and_then(|path| {
+        let text = fs::read_to_string(&path).map_err(|error| format!("{path:?} cannot be read: {error}"))?;
+        parse(text.trim_end()).map_err(|error| format!("{path:?}: {error}"))
+    });
+    read.map_err(|detail| reader.refuse(file_key, &origin, &detail)).ok()
+}
+
+fn read_default_ring(reader: &mut Reader, path: &PathBuf) -> Option<Keyring> {
+    let text = fs::read_to_string(path).ok()?;
+    Keyring::parse(&text)
+        .map_err(|error| reader.refuse("keyring_file", &path.display().to_string(), &error.to_string()))
+        .ok()
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ScopeEntry {
+    name: String,
+    #[serde(default)]
+    description: String,
+    types: Vec<String>,
+}
+
+fn scopes(reader: &mut Reader) -> ScopeCatalog {
+    let Some((value, origin)) = reader.take_any("scopes") else {
+        return ScopeCatalog::default();
+    };
+    match read_scopes(value) {
+        Ok(catalog) => catalog,
+        Err(detail) => {
+            reader.refuse("scopes", &origin, &detail);
+            ScopeCatalog::default()
+        }
+    }
+}
+
+fn read_scopes(value: Value) -> Result<ScopeCatalog, String> {
+    let entries: Vec<ScopeEntry> = value
+        .try_deserialize()
+        .map_err(|error| format!("must be tables [[scopes]] with name, description and types: {error}"))?;
+    let mut definitions = Vec::with_capacity(entries.len());
+    for entry in entries {
+        let name = &entry.name;
+        let scope = name.parse::<Scope>().map_err(|error| format!("{name:?} {error}"))?;
+        let kinds = entry.types.iter().map(|kind| kind.parse::<KeyType>()).collect::<Result<Vec<_>, _>>();
+        let types = kinds.map_err(|error| format!("{name}: each of types {error}"))?.into_iter().collect();
+        definitions.push(ScopeDefinition { scope, description: entry.description, types });
+    }
+    ScopeCatalog::new(definitions).map_err(|(scope, error)| format!("{scope}: {error}"))
+}

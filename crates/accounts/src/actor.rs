@@ -1,0 +1,69 @@
+//! Who asks for a change.
+
+use std::sync::Arc;
+
+use tigertrust_credentials::Permit;
+use tigertrust_model::{Creator, Scope, ScopeSet, WorkspaceId};
+
+use crate::{FlowError, ports::KeyView};
+
+/// Who asks for a change, and what that allows.
+#[derive(Clone, Debug)]
+pub enum Actor {
+    /// A caller that was admitted.
+    Caller(Arc<Permit>),
+    /// Whoever has the command line of the server: may do everything.
+    Operator,
+}
+
+impl Actor {
+    /// The keys that the actor can see.
+    ///
+    /// # Errors
+    /// [`FlowError::WorkspaceDenied`] for a caller that acts in no workspace.
+    pub fn view(&self) -> Result<KeyView, FlowError> {
+        match self {
+            Self::Operator => Ok(KeyView::Everything),
+            Self::Caller(permit) => permit
+                .workspace()
+                .map(|workspace| KeyView::Workspace(workspace.id))
+                .ok_or_else(|| FlowError::WorkspaceDenied(Vec::new())),
+        }
+    }
+
+    pub(crate) fn creator(&self) -> Creator {
+        match self {
+            Self::Operator => Creator::Operator,
+            Self::Caller(permit) => Creator::Key(permit.key().key.id),
+        }
+    }
+
+    /// The first of the scopes that the actor does not hold itself, and so cannot give away.
+    pub(crate) fn first_beyond<'a>(&self, scopes: &'a ScopeSet) -> Option<&'a Scope> {
+        scopes.iter().find(|scope| !self.may_grant(scope))
+    }
+
+    pub(crate) fn may_grant(&self, scope: &Scope) -> bool {
+        match self {
+            Self::Operator => true,
+            Self::Caller(permit) => permit.key().key.scopes.grants(scope),
+        }
+    }
+
+    /// The workspaces that the actor may let a key into; `None` for every one there is.
+    pub(crate) fn workspaces(&self) -> Option<Vec<WorkspaceId>> {
+        match self {
+            Self::Operator => None,
+            Self::Caller(permit) if permit.key().home().is_none() => None,
+            Self::Caller(permit) => Some(
+                permit
+                    .key()
+                    .workspaces
+                    .iter()
+                    .filter(|workspace| workspace.deleted_at.is_none())
+                    .map(|workspace| workspace.id)
+                    .collect(),
+            ),
+        }
+    }
+}

@@ -1,0 +1,68 @@
+//! Why a flow did not happen.
+
+use tigertrust_credentials::ports::StoreError;
+use tigertrust_model::{RandomError, StateError};
+
+/// One thing that is wrong with what was asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Violation {
+    /// Where, as a JSON pointer into the request body (RFC 6901).
+    pub pointer: String,
+    /// What is wrong and what is allowed, in a sentence for the caller.
+    pub detail: String,
+}
+
+impl Violation {
+    /// A violation at a pointer.
+    pub fn new(pointer: impl Into<String>, detail: impl Into<String>) -> Self {
+        Self {
+            pointer: pointer.into(),
+            detail: detail.into(),
+        }
+    }
+}
+
+/// What stands against a change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Conflict {
+    /// Revocation is final.
+    #[error("the key is revoked, which is final")]
+    KeyRevoked,
+    /// E-mail addresses are unique.
+    #[error("an account with this e-mail address exists")]
+    EmailTaken,
+}
+
+/// Why a flow did not happen; nothing was stored.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum FlowError {
+    /// What was asked for is malformed or makes no sense.
+    #[error("the request is not valid")]
+    Invalid(Vec<Violation>),
+    /// The caller may not ask for it.
+    #[error("the caller may not do this")]
+    Forbidden(Vec<Violation>),
+    /// A named workspace does not exist or is not the caller's: the same answer.
+    #[error("a workspace is not accessible")]
+    WorkspaceDenied(Vec<Violation>),
+    /// There is no such thing, or not for this caller.
+    #[error("not found")]
+    NotFound,
+    /// The present state stands against it.
+    #[error(transparent)]
+    Conflict(#[from] Conflict),
+    /// Storage failed; after a write the outcome is unknown.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// No random bytes were to be had.
+    #[error(transparent)]
+    Random(#[from] RandomError),
+}
+
+impl From<StateError> for FlowError {
+    fn from(error: StateError) -> Self {
+        match error {
+            StateError::Revoked => Self::Conflict(Conflict::KeyRevoked),
+        }
+    }
+}

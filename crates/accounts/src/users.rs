@@ -1,0 +1,84 @@
+//! People's accounts.
+
+use std::sync::Arc;
+
+use tigertrust_credentials::{Password, PasswordHasher};
+use tigertrust_model::{Clock, Email, RandomSource, User, UserId};
+
+use crate::{FlowError, ports::AccountStore, validation::Validation};
+
+const MAX_NAME: usize = 100;
+
+/// What a new account is to be.
+#[derive(Debug)]
+pub struct NewUser {
+    /// The address to sign in with.
+    pub email: Email,
+    /// How the person wants to be called.
+    pub name: Option<String>,
+    /// The password to sign in with.
+    pub password: Password,
+}
+
+/// Makes accounts.
+#[derive(Clone)]
+pub struct UserFlows {
+    accounts: Arc<dyn AccountStore>,
+    hasher: PasswordHasher,
+    clock: Arc<dyn Clock>,
+    random: Arc<dyn RandomSource>,
+}
+
+impl UserFlows {
+    /// Flows over the given store.
+    pub fn new(
+        accounts: Arc<dyn AccountStore>,
+        clock: Arc<dyn Clock>,
+        random: Arc<dyn RandomSource>,
+    ) -> Self {
+        Self {
+            accounts,
+            hasher: PasswordHasher::new(),
+            clock,
+            random,
+        }
+    }
+
+    /// Makes an account. Hashing the password blocks for tens of milliseconds.
+    ///
+    /// # Errors
+    /// [`FlowError::Invalid`], [`Conflict::EmailTaken`](crate::Conflict::EmailTaken), [`FlowError::Store`] and
+    /// [`FlowError::Random`].
+    pub async fn create(&self, new: NewUser) -> Result<User, FlowError> {
+        let (user, hash) = self.prepare(new)?;
+        self.accounts.insert_user(user.clone(), hash).await?;
+        Ok(user)
+    }
+
+    pub(crate) fn prepare(
+        &self,
+        new: NewUser,
+    ) -> Result<(User, tigertrust_credentials::PasswordHash), FlowError> {
+        let mut validation = Validation::default();
+        if let Some(name) = &new.name {
+            validation.line("/name", name, MAX_NAME);
+        }
+        validation.finish()?;
+        let now = self.clock.now();
+        let hash = self.hasher.hash(&new.password, &*self.random)?;
+        let user = User {
+            id: UserId::new(now, &*self.random)?,
+            email: new.email,
+            name: new.name,
+            disabled_at: None,
+            created_at: now,
+        };
+        Ok((user, hash))
+    }
+}
+
+impl std::fmt::Debug for UserFlows {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("UserFlows").finish_non_exhaustive()
+    }
+}

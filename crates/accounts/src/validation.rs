@@ -1,0 +1,73 @@
+//! Checks of what callers write, each violation with its place.
+
+use tigertrust_model::{KeyType, Metadata, Scope, ScopeCatalog, ScopeSet, Timestamp};
+
+use crate::{FlowError, Violation};
+
+const MAX_SCOPES: usize = 64;
+const MAX_METADATA_BYTES: usize = 4096;
+
+/// Collects what is wrong, so that a caller learns all of it at once.
+#[derive(Debug, Default)]
+pub(crate) struct Validation(Vec<Violation>);
+
+impl Validation {
+    pub(crate) fn refuse(&mut self, pointer: impl Into<String>, detail: impl Into<String>) {
+        self.0.push(Violation::new(pointer, detail));
+    }
+
+    /// Text of one line for people: visible, of bounded length, without characters that could forge a line in a log
+    /// or a terminal.
+    pub(crate) fn line(&mut self, pointer: &str, text: &str, max: usize) {
+        let length = text.chars().count();
+        if !(1..=max).contains(&length) || text.trim().is_empty() {
+            self.refuse(pointer, format!("must have 1 to {max} characters"));
+        }
+        if text.chars().any(char::is_control) {
+            self.refuse(pointer, "must not hold control characters");
+        }
+    }
+
+    pub(crate) fn expiry(&mut self, expires_at: Option<Timestamp>, now: Timestamp) {
+        if expires_at.is_some_and(|expiry| expiry <= now) {
+            self.refuse("/expiresAt", "must be in the future");
+        }
+    }
+
+    pub(crate) fn metadata(&mut self, metadata: &Metadata) {
+        if metadata.as_json().len() > MAX_METADATA_BYTES {
+            self.refuse(
+                "/metadata",
+                format!("must have {MAX_METADATA_BYTES} bytes or fewer as JSON"),
+            );
+        }
+    }
+
+    /// Reads scopes that a key of the type may hold.
+    pub(crate) fn scopes(&mut self, scopes: &[String], kind: KeyType, catalog: &ScopeCatalog) -> ScopeSet {
+        if scopes.len() > MAX_SCOPES {
+            self.refuse("/scopes", format!("must have {MAX_SCOPES} entries or fewer"));
+            return ScopeSet::default();
+        }
+        let mut read = Vec::with_capacity(scopes.len());
+        for (index, text) in scopes.iter().enumerate() {
+            let pointer = format!("/scopes/{index}");
+            match text.parse::<Scope>() {
+                Err(error) => self.refuse(pointer, error.to_string()),
+                Ok(scope) => match catalog.check(&scope, kind) {
+                    Err(error) => self.refuse(pointer, error.to_string()),
+                    Ok(()) => read.push(scope),
+                },
+            }
+        }
+        read.into_iter().collect()
+    }
+
+    pub(crate) fn finish(self) -> Result<(), FlowError> {
+        if self.0.is_empty() {
+            Ok(())
+        } else {
+            Err(FlowError::Invalid(self.0))
+        }
+    }
+}

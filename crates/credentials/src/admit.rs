@@ -1,0 +1,223 @@
+//! The one way in: from what a request presents to a [`Permit`].
+
+use std::{
+    fmt,
+    hash::{BuildHasherDefault, Hasher},
+    sync::Arc,
+};
+
+use tigertrust_model::{Clock, KeyState, Timestamp, Workspace, WorkspaceId};
+
+use crate::{
+    AuthError, ChangeTracker, HeaderValues, KeyDigest, Need, ParsedKey, PepperRing, Presented, Unauthorized,
+    WorkspaceNeed,
+    cache::TrackedCache,
+    ports::{CredentialStore, KeyRecord},
+};
+
+/// How much admission may remember.
+#[derive(Clone, Copy, Debug)]
+pub struct CacheSettings {
+    /// The most keys to keep.
+    pub max_keys: u64,
+    /// The most workspaces to keep, for instance keys.
+    pub max_workspaces: u64,
+}
+
+impl Default for CacheSettings {
+    fn default() -> Self {
+        Self {
+            max_keys: 200_000,
+            max_workspaces: 20_000,
+        }
+    }
+}
+
+/// Decides who gets in.
+pub struct Admission {
+    peppers: PepperRing,
+    clock: Arc<dyn Clock>,
+    store: Arc<dyn CredentialStore>,
+    keys: TrackedCache<KeyDigest, KeyRecord, BuildHasherDefault<DigestHasher>>,
+    workspaces: TrackedCache<WorkspaceId, Workspace, std::hash::RandomState>,
+}
+
+impl Admission {
+    /// An admission that looks keys up in `store` and trusts what it remembers as long as `tracker` vouches for it.
+    /// The tracker must be the [`ChangeListener`](crate::ports::ChangeListener) of the same store.
+    pub fn new(
+        peppers: PepperRing,
+        clock: Arc<dyn Clock>,
+        store: Arc<dyn CredentialStore>,
+        tracker: &Arc<ChangeTracker>,
+        cache: CacheSettings,
+    ) -> Self {
+        Self {
+            peppers,
+            clock,
+            store,
+            keys: TrackedCache::new(Arc::clone(tracker), cache.max_keys, BuildHasherDefault::default()),
+            workspaces: TrackedCache::new(
+                Arc::clone(tracker),
+                cache.max_workspaces,
+                std::hash::RandomState::new(),
+            ),
+        }
+    }
+
+    /// Checks a request against what its route needs. The first check that fails gives the answer.
+    ///
+    /// # Errors
+    /// [`AuthError`].
+    pub async fn admit(&self, presented: &Presented<'_>, need: &Need) -> Result<Permit, AuthError> {
+        // 1. One credential, well formed, its checksum right.
+        let secret = presented.credential()?;
+        // 2. The failure budget of the client's network will be asked here.
+        // 3. It exists.
+        let record = self.look_up(&secret).await?;
+        // 4–6. It is not revoked, not expired, active, and its workspace is there.
+        check_state(&record, self.clock.now())?;
+        // 7. The rate limit of the key will be asked here; 8. and here its networks.
+        // 9. Its type may call here.
+        if !need.types.contains(record.key.kind) {
+            return Err(AuthError::WrongType { allowed: need.types });
+        }
+        // 10. It may act in the workspace that was named, or in its own.
+        let workspace = self
+            .workspace(&record, presented.workspace, need.workspace)
+            .await?;
+        // 11. It holds the scope.
+        if let Some(scope) = need
+            .scope
+            .as_ref()
+            .filter(|scope| !record.key.scopes.grants(scope))
+        {
+            return Err(AuthError::MissingScope(scope.clone()));
+        }
+        Ok(Permit { record, workspace })
+    }
+
+    async fn look_up(&self, secret: &ParsedKey<'_>) -> Result<Arc<KeyRecord>, AuthError> {
+        let digest = self.peppers.current().digest(secret);
+        let found = self
+            .keys
+            .get(digest, || async {
+                // Earlier peppers cost time only where the cache does not know the key.
+                self.store.find_key(&self.peppers.digests(secret)).await
+            })
+            .await?;
+        found.ok_or(AuthError::Unauthorized(Unauthorized::Unknown))
+    }
+
+    async fn workspace(
+        &self,
+        record: &Arc<KeyRecord>,
+        named: HeaderValues<'_>,
+        need: WorkspaceNeed,
+    ) -> Result<PermitWorkspace, AuthError> {
+        let named = match named {
+            HeaderValues::Absent if record.home().is_some() => return Ok(PermitWorkspace::Of(0)),
+            HeaderValues::Absent if need == WorkspaceNeed::Optional => return Ok(PermitWorkspace::Open),
+            HeaderValues::Absent => return Err(AuthError::WorkspaceMissing),
+            HeaderValues::Repeated => return Err(AuthError::WorkspaceAccessDenied),
+            HeaderValues::One(value) => value,
+        };
+        let id: WorkspaceId = std::str::from_utf8(named)
+            .ok()
+            .and_then(|text| text.parse().ok())
+            .ok_or(AuthError::WorkspaceAccessDenied)?;
+        if record.home().is_some() {
+            return record
+                .workspaces
+                .iter()
+                .position(|workspace| workspace.id == id && workspace.deleted_at.is_none())
+                .map(PermitWorkspace::Of)
+                .ok_or(AuthError::WorkspaceAccessDenied);
+        }
+        let found = self.workspaces.get(id, || self.store.find_workspace(id)).await?;
+        found
+            .filter(|workspace| workspace.deleted_at.is_none())
+            .map(PermitWorkspace::Named)
+            .ok_or(AuthError::WorkspaceAccessDenied)
+    }
+}
+
+/// A revoked key is revoked even if it is expired too, and so on down the list.
+fn check_state(record: &KeyRecord, now: Timestamp) -> Result<(), AuthError> {
+    let replaced = record.secret_ends_at.is_some_and(|end| end <= now);
+    match record.key.state(now) {
+        KeyState::Revoked => return Err(AuthError::KeyRevoked),
+        _ if replaced => return Err(AuthError::KeyRevoked),
+        KeyState::Expired => return Err(AuthError::TokenExpired),
+        KeyState::Deactivated => return Err(AuthError::Unauthorized(Unauthorized::Deactivated)),
+        KeyState::Active => {}
+    }
+    match record.home() {
+        Some(home) if home.deleted_at.is_some() => {
+            Err(AuthError::Unauthorized(Unauthorized::WorkspaceDeleted))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// The proof that a request was admitted. Only [`Admission::admit`] makes one.
+#[derive(Clone, Debug)]
+pub struct Permit {
+    record: Arc<KeyRecord>,
+    workspace: PermitWorkspace,
+}
+
+#[derive(Clone, Debug)]
+enum PermitWorkspace {
+    /// One of the key's own, by its place in the record.
+    Of(usize),
+    /// The one that an instance key named.
+    Named(Arc<Workspace>),
+    /// None: an instance key that named none where none is needed.
+    Open,
+}
+
+impl Permit {
+    /// The key that calls.
+    #[must_use]
+    pub fn key(&self) -> &KeyRecord {
+        &self.record
+    }
+
+    /// The workspace that the request acts in; none only for an instance key on a route that needs none.
+    #[must_use]
+    pub fn workspace(&self) -> Option<&Workspace> {
+        match &self.workspace {
+            PermitWorkspace::Of(index) => self.record.workspaces.get(*index),
+            PermitWorkspace::Named(workspace) => Some(workspace),
+            PermitWorkspace::Open => None,
+        }
+    }
+}
+
+impl fmt::Debug for Admission {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Admission")
+            .field("peppers", &self.peppers)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A digest is as random as a hash gets, and nobody without the pepper can choose it: eight of its bytes will do.
+#[derive(Clone, Copy, Default)]
+struct DigestHasher(u64);
+
+impl Hasher for DigestHasher {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        if let Some(chunk) = bytes.first_chunk::<8>() {
+            self.0 = u64::from_ne_bytes(*chunk);
+        }
+    }
+
+    // The length that a slice writes before its bytes says nothing.
+    fn write_usize(&mut self, _: usize) {}
+}

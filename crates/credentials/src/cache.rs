@@ -1,0 +1,132 @@
+//! Values read from the database, kept as long as the [`ChangeTracker`] vouches for them.
+
+use std::{
+    fmt,
+    hash::{BuildHasher, Hash},
+    sync::Arc,
+    time::Duration,
+};
+
+use moka::future::Cache;
+
+use crate::{
+    ChangeTracker,
+    ports::{DependsOn, StoreError},
+    tracker::Watch,
+};
+
+/// How often a look-up is repeated because what it read changed meanwhile, before it gives up.
+const ATTEMPTS: u32 = 16;
+/// How many unknown keys are remembered, and for how long. The checksum has turned away what is merely mistyped.
+const UNKNOWN_CAPACITY: u64 = 10_000;
+const UNKNOWN_FOR: Duration = Duration::from_secs(10);
+
+struct Entry<V> {
+    value: Arc<V>,
+    watch: Watch,
+}
+
+/// Why a look-up put nothing into the cache.
+enum Missing {
+    NotFound,
+    Failed(StoreError),
+}
+
+/// A bounded cache in front of look-ups.
+pub(crate) struct TrackedCache<K, V, S> {
+    tracker: Arc<ChangeTracker>,
+    found: Cache<K, Arc<Entry<V>>, S>,
+    unknown: Cache<K, (), S>,
+}
+
+impl<K, V, S> TrackedCache<K, V, S>
+where
+    K: Copy + Eq + Hash + Send + Sync + 'static,
+    V: DependsOn + Send + Sync + 'static,
+    S: BuildHasher + Clone + Send + Sync + 'static,
+{
+    pub(crate) fn new(tracker: Arc<ChangeTracker>, capacity: u64, hasher: S) -> Self {
+        Self {
+            tracker,
+            found: Cache::builder()
+                .max_capacity(capacity)
+                .build_with_hasher(hasher.clone()),
+            unknown: Cache::builder()
+                .max_capacity(UNKNOWN_CAPACITY)
+                .time_to_live(UNKNOWN_FOR)
+                .build_with_hasher(hasher),
+        }
+    }
+
+    /// The value, from the cache where that may be trusted, else by `look_up`; `None` where there is none. Callers
+    /// who miss the same key at once share one look-up.
+    ///
+    /// # Errors
+    /// What `look_up` answers.
+    pub(crate) async fn get<F>(&self, key: K, look_up: impl Fn() -> F) -> Result<Option<Arc<V>>, StoreError>
+    where
+        F: Future<Output = Result<Option<V>, StoreError>>,
+    {
+        if !self.tracker.is_fresh() {
+            return Ok(look_up().await?.map(Arc::new));
+        }
+        if let Some(entry) = self.found.get(&key).await {
+            if self.tracker.is_current(&entry.watch) {
+                return Ok(Some(Arc::clone(&entry.value)));
+            }
+            self.found.invalidate(&key).await;
+        } else if self.unknown.contains_key(&key) {
+            return Ok(None);
+        }
+        self.miss(key, look_up).await
+    }
+
+    async fn miss<F>(&self, key: K, look_up: impl Fn() -> F) -> Result<Option<Arc<V>>, StoreError>
+    where
+        F: Future<Output = Result<Option<V>, StoreError>>,
+    {
+        for _ in 0..ATTEMPTS {
+            match self.found.try_get_with(key, self.read(&look_up)).await {
+                // Looked at again here, since the look-up may have been another caller's and older than this call.
+                Ok(entry) if self.tracker.is_current(&entry.watch) => {
+                    return Ok(Some(Arc::clone(&entry.value)));
+                }
+                Ok(_) => self.found.invalidate(&key).await,
+                Err(missing) => match &*missing {
+                    Missing::NotFound => {
+                        self.unknown.insert(key, ()).await;
+                        return Ok(None);
+                    }
+                    Missing::Failed(error) => return Err(error.clone()),
+                },
+            }
+        }
+        Err(StoreError::unavailable(
+            "what was looked up changed faster than it could be read",
+        ))
+    }
+
+    async fn read<F>(&self, look_up: &impl Fn() -> F) -> Result<Arc<Entry<V>>, Missing>
+    where
+        F: Future<Output = Result<Option<V>, StoreError>>,
+    {
+        let since = self.tracker.epoch();
+        let value = look_up()
+            .await
+            .map_err(Missing::Failed)?
+            .ok_or(Missing::NotFound)?;
+        let watch = self.tracker.watch(value.entities(), since);
+        Ok(Arc::new(Entry {
+            value: Arc::new(value),
+            watch,
+        }))
+    }
+}
+
+impl<K, V, S> fmt::Debug for TrackedCache<K, V, S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TrackedCache")
+            .field("tracker", &self.tracker)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,57 @@
+//! The one error of authentication and authorisation.
+
+use tigertrust_model::{KeyTypes, Scope};
+
+use crate::ports::StoreError;
+
+/// Why a caller is nobody: for logs and tests. A client is told no more than whether it presented anything.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
+pub enum Unauthorized {
+    /// Nothing that could be a credential of ours.
+    #[error("no credential was presented")]
+    NotPresented,
+    /// Something that cannot be a credential: malformed, repeated, or two that differ.
+    #[error("the credential is malformed, repeated, or one of two that differ")]
+    Malformed,
+    /// Well formed and not known.
+    #[error("the key is unknown")]
+    Unknown,
+    /// The key is switched off.
+    #[error("the key is deactivated")]
+    Deactivated,
+    /// The key's home workspace is deleted.
+    #[error("the key's workspace is deleted")]
+    WorkspaceDeleted,
+}
+
+/// Why a caller does not get in, in the order of the checks.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum AuthError {
+    /// The caller is nobody that is known.
+    #[error("{0}")]
+    Unauthorized(Unauthorized),
+    /// The key is revoked, or the secret was replaced and its overlap is over.
+    #[error("the key is revoked")]
+    KeyRevoked,
+    /// The key is past its expiry.
+    #[error("the key is expired")]
+    TokenExpired,
+    /// Keys of this type may not call here.
+    #[error("the key is of the wrong type")]
+    WrongType {
+        /// The types that may.
+        allowed: KeyTypes,
+    },
+    /// The named workspace does not exist, is malformed, or is not the caller's.
+    #[error("the workspace is not accessible")]
+    WorkspaceAccessDenied,
+    /// An instance key named no workspace where one is needed.
+    #[error("no workspace was named")]
+    WorkspaceMissing,
+    /// The caller lacks the scope.
+    #[error("the scope {0} is missing")]
+    MissingScope(Scope),
+    /// Storage did not answer, so that nobody gets in.
+    #[error(transparent)]
+    Unavailable(#[from] StoreError),
+}

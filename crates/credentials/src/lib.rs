@@ -1,0 +1,29 @@
+//! What checks: reading, digesting and looking up credentials, and the one way in, [`Admission`].
+//!
+//! A request's headers become a [`Presented`], the route states its [`Need`], and
+//! [`Admission::admit`] answers with a [`Permit`] or an [`AuthError`]. Nothing else can build a `Permit`.
+//! Storage stands behind the ports in [`ports`]; caches are kept honest by [`ChangeTracker`].
+
+mod admit;
+mod cache;
+mod error;
+mod key;
+mod key_format;
+mod need;
+mod password;
+mod pepper;
+pub mod ports;
+mod schemes;
+mod system;
+mod tracker;
+
+pub use admit::{Admission, CacheSettings, Permit};
+pub use error::{AuthError, Unauthorized};
+pub use key::{KeySecret, ParsedKey};
+pub use key_format::{KEY_LENGTH, KeyFormat, MalformedKey};
+pub use need::{Need, WorkspaceNeed};
+pub use password::{Password, PasswordHash, PasswordHasher, PasswordPolicyError};
+pub use pepper::{KeyDigest, Pepper, PepperError, PepperRing};
+pub use schemes::{HeaderValues, Presented};
+pub use system::{OsRandom, SystemClock};
+pub use tracker::ChangeTracker;

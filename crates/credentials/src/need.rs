@@ -1,0 +1,46 @@
+//! What a route requires of its caller: a value that can be read, tested and printed.
+
+use tigertrust_model::{KeyTypes, Scope};
+
+/// Whether a route acts in a workspace.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WorkspaceNeed {
+    /// It acts in one: an instance key has to name it.
+    Required,
+    /// It does without: an instance key may leave it open. A workspace that is named must be the caller's all the
+    /// same.
+    Optional,
+}
+
+/// What a route requires of its caller, checked in the order type, workspace, scope.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Need {
+    /// The types of key that may call.
+    pub types: KeyTypes,
+    /// The scope that the caller must hold; none where any valid caller will do.
+    pub scope: Option<Scope>,
+    /// Whether a workspace must be known.
+    pub workspace: WorkspaceNeed,
+}
+
+impl Need {
+    /// An agent key that holds the scope, in a workspace.
+    #[must_use]
+    pub const fn management(scope: Scope) -> Self {
+        Self {
+            types: KeyTypes::AGENT,
+            scope: Some(scope),
+            workspace: WorkspaceNeed::Required,
+        }
+    }
+
+    /// Any valid caller.
+    #[must_use]
+    pub const fn any_caller() -> Self {
+        Self {
+            types: KeyTypes::ANY,
+            scope: None,
+            workspace: WorkspaceNeed::Optional,
+        }
+    }
+}

@@ -1,0 +1,120 @@
+//! What the checks need from storage. Implemented by `tigertrust-storage`; bring your own if you like.
+
+use std::{error::Error, fmt, sync::Arc, time::Duration};
+
+use async_trait::async_trait;
+use tigertrust_model::{ApiKey, Change, Entity, Timestamp, Workspace, WorkspaceId};
+
+use crate::KeyDigest;
+
+/// Storage did not answer as it should. The text is for the operator; a client learns only that a part is down.
+#[derive(Clone)]
+pub enum StoreError {
+    /// The database cannot be reached, is too slow, or refused. After a write the outcome is unknown.
+    Unavailable(Arc<dyn Error + Send + Sync>),
+    /// A row holds what it must not.
+    Corrupt {
+        /// The table.
+        table: &'static str,
+        /// The column.
+        column: &'static str,
+        /// The row's id.
+        row: String,
+    },
+}
+
+impl StoreError {
+    /// Wraps what the database driver said.
+    pub fn unavailable(source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        Self::Unavailable(Arc::from(source.into()))
+    }
+}
+
+impl fmt::Display for StoreError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unavailable(source) => write!(f, "the database did not answer: {source}"),
+            Self::Corrupt { table, column, row } => {
+                write!(f, "corrupt row: table {table}, column {column}, row {row}")
+            }
+        }
+    }
+}
+
+impl fmt::Debug for StoreError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl Error for StoreError {}
+
+/// All that admission has to know of a key, read in one query.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeyRecord {
+    /// The key.
+    pub key: ApiKey,
+    /// When the secret that was presented ends or ended, if another has taken its place.
+    pub secret_ends_at: Option<Timestamp>,
+    /// The workspaces that the key names, its home first, deleted ones included; none for an instance key.
+    pub workspaces: Vec<Workspace>,
+}
+
+impl KeyRecord {
+    /// The home workspace; none for an instance key.
+    #[must_use]
+    pub fn home(&self) -> Option<&Workspace> {
+        self.workspaces.first()
+    }
+}
+
+/// A value whose truth depends on other things that may change.
+pub trait DependsOn {
+    /// What the value depends on.
+    fn entities(&self) -> Vec<Entity>;
+}
+
+impl DependsOn for KeyRecord {
+    fn entities(&self) -> Vec<Entity> {
+        let workspaces = self.key.reach.named().map(Entity::Workspace);
+        std::iter::once(Entity::Key(self.key.id))
+            .chain(workspaces)
+            .collect()
+    }
+}
+
+impl DependsOn for Workspace {
+    fn entities(&self) -> Vec<Entity> {
+        vec![Entity::Workspace(self.id)]
+    }
+}
+
+/// Look-ups on the way of a request: one indexed query each.
+#[async_trait]
+pub trait CredentialStore: Send + Sync {
+    /// The key whose secret has one of the digests (the same secret under the current and earlier peppers).
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    async fn find_key(&self, digests: &[KeyDigest]) -> Result<Option<KeyRecord>, StoreError>;
+
+    /// The workspace with the id, deleted or not.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    async fn find_workspace(&self, id: WorkspaceId) -> Result<Option<Workspace>, StoreError>;
+}
+
+/// Who wants to hear of changes: the caches of this node.
+pub trait ChangeListener: Send + Sync {
+    /// These changes are committed. Told by the node's own writes before they are answered, and by the feed; the
+    /// same change may be told twice, and numbers may be missing between two calls.
+    fn apply(&self, changes: &[Change]);
+
+    /// Changes may have been missed that cannot be read any more: nothing known so far may be used again.
+    fn reset(&self);
+
+    /// Every change that was committed before `as_of` (on [`Clock::monotonic`](tigertrust_model::Clock::monotonic))
+    /// has been applied.
+    fn caught_up(&self, as_of: Duration);
+}

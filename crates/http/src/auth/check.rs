@@ -1,0 +1,151 @@
+//! `/api/auth/check`: forward-auth for reverse proxies.
+
+use actix_web::{
+    HttpRequest, HttpResponse,
+    http::{
+        StatusCode,
+        header::{HeaderName, HeaderValue},
+    },
+    web,
+};
+use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
+use serde::Deserialize;
+use tigertrust_credentials::{HeaderValues, Need, Permit};
+use tigertrust_model::{KeyType, KeyTypes, Scope, WorkspaceId};
+use utoipa::IntoParams;
+
+use crate::{App, error::ApiError, permit::presented, query};
+
+const CODE: HeaderName = HeaderName::from_static("x-auth-code");
+/// What stands in a header as it is: visible ASCII but the per cent sign.
+const ENCODED: AsciiSet = CONTROLS.add(b'%').add(b' ');
+
+/// What the proxy asks for. Without parameters any valid caller will do.
+#[derive(Debug, Default, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+#[into_params(parameter_in = Query)]
+pub(crate) struct CheckQuery {
+    /// The type of key that may pass: `agent` or `public`.
+    #[param(example = "agent")]
+    r#type: Option<String>,
+    /// The scope that the caller must hold.
+    #[param(example = "certificates:read")]
+    scope: Option<String>,
+    /// The workspace that the caller must be in, in place of `X-Workspace-ID`.
+    #[param(example = "ws_01h2xcejqtf2nbrexx3vqjhp41")]
+    workspace: Option<String>,
+    /// `403` for proxies that pass on no other refusal than 401 and 403: a 429 becomes a 403, and `X-Auth-Code` says
+    /// what it was.
+    #[param(example = "403")]
+    deny_as: Option<String>,
+}
+
+/// Answers 200 to a caller that may pass, with who it is in `X-Auth-*` headers, or the refusal. Every method will do.
+#[utoipa::path(
+    get, path = "/api/auth/check", tag = "auth", operation_id = "check", params(CheckQuery),
+    responses((status = 200, description = "The caller may pass", headers(
+        ("X-Auth-Type" = String, description = "Always `apiKey` here"),
+        ("X-Auth-Key-Id" = String, description = "The key's id"),
+        ("X-Auth-Key-Type" = String, description = "`agent` or `public`"),
+        ("X-Auth-Scopes" = String, description = "The key's scopes, separated by spaces"),
+        ("X-Auth-Workspace-Id" = String, description = "The workspace that the request acts in; absent for an instance key that named none"),
+        ("X-Auth-External-Id" = String, description = "The key's external id, percent-encoded; absent if it has none"),
+    ))),
+)]
+pub(crate) async fn check(request: HttpRequest, app: web::Data<App>) -> HttpResponse {
+    use actix_web::ResponseError as _;
+    match pass(&request, &app).await {
+        Ok(response) => response,
+        Err((error, deny_as)) => {
+            let refusal = error.error_response();
+            let mut response = match deny_as {
+                Some(status) if refusal.status() == StatusCode::TOO_MANY_REQUESTS => {
+                    error.response_as(status)
+                }
+                _ => refusal,
+            };
+            response
+                .headers_mut()
+                .insert(CODE, HeaderValue::from_static(error.code().as_str()));
+            response
+        }
+    }
+}
+
+async fn pass(request: &HttpRequest, app: &App) -> Result<HttpResponse, (ApiError, Option<StatusCode>)> {
+    let query: CheckQuery = query::parse(request).map_err(|error| (error, None))?;
+    let (need, deny_as) = read(&query, app).map_err(|error| (error, None))?;
+    let mut presented = presented(request);
+    if let Some(workspace) = &query.workspace {
+        let agrees = match presented.workspace {
+            HeaderValues::Absent => true,
+            HeaderValues::One(value) => value == workspace.as_bytes(),
+            HeaderValues::Repeated => false,
+        };
+        // Two workspaces that differ are none that the caller could be in.
+        presented.workspace = if agrees {
+            HeaderValues::One(workspace.as_bytes())
+        } else {
+            HeaderValues::Repeated
+        };
+    }
+    let permit = app
+        .admission
+        .admit(&presented, &need)
+        .await
+        .map_err(|error| (error.into(), deny_as))?;
+    Ok(answer(&permit))
+}
+
+fn read(query: &CheckQuery, app: &App) -> Result<(Need, Option<StatusCode>), ApiError> {
+    let mut need = Need::any_caller();
+    if let Some(kind) = &query.r#type {
+        let kind: KeyType = kind
+            .parse()
+            .map_err(|error| query::invalid("type", format!("{error}")))?;
+        need.types = KeyTypes::only(kind);
+    }
+    if let Some(scope) = &query.scope {
+        let scope: Scope = scope
+            .parse()
+            .map_err(|error| query::invalid("scope", format!("{error}")))?;
+        if !app.catalog.knows(&scope) {
+            return Err(query::invalid("scope", "no such scope"));
+        }
+        need.scope = Some(scope);
+    }
+    if let Some(workspace) = &query.workspace {
+        workspace
+            .parse::<WorkspaceId>()
+            .map_err(|error| query::invalid("workspace", error.to_string()))?;
+    }
+    let deny_as = match query.deny_as.as_deref() {
+        None => None,
+        Some("403") => Some(StatusCode::FORBIDDEN),
+        Some(_) => return Err(query::invalid("denyAs", "must be 403")),
+    };
+    Ok((need, deny_as))
+}
+
+fn answer(permit: &Permit) -> HttpResponse {
+    let key = &permit.key().key;
+    let mut response = HttpResponse::Ok();
+    response
+        .insert_header(("x-auth-type", "apiKey"))
+        .insert_header(("x-auth-key-id", key.id.to_string()))
+        .insert_header(("x-auth-key-type", key.kind.as_str()))
+        .insert_header((
+            "x-auth-scopes",
+            key.scopes.iter().map(Scope::as_str).collect::<Vec<_>>().join(" "),
+        ));
+    if let Some(workspace) = permit.workspace() {
+        response.insert_header(("x-auth-workspace-id", workspace.id.to_string()));
+    }
+    if let Some(external_id) = &key.external_id {
+        response.insert_header((
+            "x-auth-external-id",
+            utf8_percent_encode(external_id, &ENCODED).to_string(),
+        ));
+    }
+    response.finish()
+}

@@ -1,0 +1,4 @@
+//! `/api/auth`.
+
+pub(crate) mod check;
+pub(crate) mod me;

@@ -1,0 +1,114 @@
+//! Request bodies in JSON.
+
+use actix_web::{
+    FromRequest, HttpMessage, HttpRequest,
+    dev::Payload,
+    web::{Bytes, BytesMut},
+};
+use serde::de::DeserializeOwned;
+use serde_path_to_error::Segment;
+use tigertrust_wire::{Code, FieldProblem, Problem};
+
+use crate::error::ApiError;
+
+/// The largest body, in bytes.
+pub(crate) const MAX_BODY: usize = 64 * 1024;
+
+/// A body that has not been looked at. Handlers read it once the caller is known, so that a stranger learns nothing
+/// about its shape.
+pub(crate) struct Body {
+    payload: Payload,
+    content_type: Option<String>,
+}
+
+impl FromRequest for Body {
+    type Error = ApiError;
+    type Future = std::future::Ready<Result<Self, ApiError>>;
+
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let content_type =
+            Some(request.content_type().trim().to_ascii_lowercase()).filter(|text| !text.is_empty());
+        std::future::ready(Ok(Self {
+            payload: payload.take(),
+            content_type,
+        }))
+    }
+}
+
+impl Body {
+    /// Reads a body that must be there.
+    pub(crate) async fn json<T: DeserializeOwned>(self) -> Result<T, ApiError> {
+        let (content_type, bytes) = self.read().await?;
+        check_type(content_type.as_deref())?;
+        parse(&bytes)
+    }
+
+    /// Reads a body that may be missing.
+    pub(crate) async fn json_or_default<T: DeserializeOwned + Default>(self) -> Result<T, ApiError> {
+        let (content_type, bytes) = self.read().await?;
+        if bytes.is_empty() {
+            return Ok(T::default());
+        }
+        check_type(content_type.as_deref())?;
+        parse(&bytes)
+    }
+
+    async fn read(self) -> Result<(Option<String>, Bytes), ApiError> {
+        use futures_util::StreamExt as _;
+        let mut payload = self.payload;
+        let mut bytes = BytesMut::new();
+        while let Some(chunk) = payload.next().await {
+            let chunk =
+                chunk.map_err(|_| Problem::new(Code::ValidationError, "The body ended too early."))?;
+            if bytes.len() + chunk.len() > MAX_BODY {
+                let detail = format!("The body is larger than {MAX_BODY} bytes.");
+                return Err(Problem::new(Code::PayloadTooLarge, detail).into());
+            }
+            bytes.extend_from_slice(&chunk);
+        }
+        Ok((self.content_type, bytes.freeze()))
+    }
+}
+
+fn check_type(content_type: Option<&str>) -> Result<(), ApiError> {
+    match content_type {
+        Some("application/json") => Ok(()),
+        _ => Err(Problem::new(
+            Code::UnsupportedMediaType,
+            "The body must be JSON: Content-Type: application/json.",
+        )
+        .into()),
+    }
+}
+
+fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ApiError> {
+    let mut deserializer = serde_json::Deserializer::from_slice(bytes);
+    let value = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
+        let pointer = pointer(error.path());
+        invalid(pointer, &error.into_inner())
+    })?;
+    deserializer
+        .end()
+        .map_err(|error| invalid(String::new(), &error))?;
+    Ok(value)
+}
+
+fn invalid(pointer: String, error: &serde_json::Error) -> ApiError {
+    Problem::new(Code::ValidationError, "The body is not valid; errors says where.")
+        .with_errors(vec![FieldProblem {
+            pointer,
+            detail: error.to_string(),
+        }])
+        .into()
+}
+
+/// The path as a JSON pointer (RFC 6901).
+fn pointer(path: &serde_path_to_error::Path) -> String {
+    path.iter()
+        .map(|segment| match segment {
+            Segment::Seq { index } => format!("/{index}"),
+            Segment::Map { key } => format!("/{}", key.replace('~', "~0").replace('/', "~1")),
+            Segment::Enum { .. } | Segment::Unknown => String::new(),
+        })
+        .collect()
+}

@@ -1,0 +1,129 @@
+//! From what went wrong to a response.
+
+use std::fmt;
+
+use actix_web::{
+    HttpResponse, ResponseError,
+    http::{
+        StatusCode,
+        header::{self, HeaderValue},
+    },
+};
+use tigertrust_accounts::FlowError;
+use tigertrust_credentials::{AuthError, Unauthorized};
+use tigertrust_wire::{Code, Problem};
+
+/// Why a handler has no other answer. The status is the wire's to know; here it only becomes a response.
+#[derive(Debug)]
+pub(crate) struct ApiError {
+    // Boxed, since most results hold no error.
+    problem: Box<Problem>,
+    /// For the operator: what failed behind a 503.
+    cause: Option<Cause>,
+    challenge: Option<&'static str>,
+}
+
+/// What failed behind a 503, on its way to the log.
+#[derive(Clone, Debug)]
+pub(crate) struct Cause(String);
+
+impl fmt::Display for Cause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl ApiError {
+    pub(crate) const fn code(&self) -> Code {
+        self.problem.code
+    }
+
+    /// As it stands, but with another status: for reverse proxies that pass on only some.
+    pub(crate) fn response_as(&self, status: StatusCode) -> HttpResponse {
+        let mut response = self.error_response();
+        *response.status_mut() = status;
+        response
+    }
+}
+
+impl From<Problem> for ApiError {
+    fn from(problem: Problem) -> Self {
+        Self {
+            problem,
+            cause: None,
+            challenge: None,
+        }
+    }
+}
+
+impl From<AuthError> for ApiError {
+    fn from(error: AuthError) -> Self {
+        // RFC 6750 §3: no error code for a request that lacks any authentication.
+        let challenge = match &error {
+            AuthError::Unauthorized(Unauthorized::NotPresented) => Some(r#"Bearer realm="tigertrust""#),
+            AuthError::Unauthorized(_) | AuthError::KeyRevoked | AuthError::TokenExpired => {
+                Some(r#"Bearer realm="tigertrust", error="invalid_token""#)
+            }
+            AuthError::MissingScope(_) => Some(r#"Bearer realm="tigertrust", error="insufficient_scope""#),
+            _ => None,
+        };
+        let cause = match &error {
+            AuthError::Unavailable(cause) => Some(Cause(cause.to_string())),
+            _ => None,
+        };
+        Self {
+            problem: Problem::from(&error),
+            cause,
+            challenge,
+        }
+    }
+}
+
+impl From<FlowError> for ApiError {
+    fn from(error: FlowError) -> Self {
+        let cause = match &error {
+            FlowError::Store(cause) => Some(Cause(cause.to_string())),
+            FlowError::Random(cause) => Some(Cause(cause.to_string())),
+            _ => None,
+        };
+        Self {
+            problem: Problem::from(&error),
+            cause,
+            challenge: None,
+        }
+    }
+}
+
+impl fmt::Display for ApiError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.problem.detail)
+    }
+}
+
+impl ResponseError for ApiError {
+    fn status_code(&self) -> StatusCode {
+        StatusCode::from_u16(self.problem.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
+    }
+
+    /// The body is written where the request's id is known: see [`crate::respond`].
+    fn error_response(&self) -> HttpResponse {
+        let mut response = HttpResponse::new(self.status_code());
+        if let Some(challenge) = self.challenge {
+            response
+                .headers_mut()
+                .insert(header::WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
+        }
+        if self.problem.code == Code::ServiceUnavailable {
+            response
+                .headers_mut()
+                .insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+        }
+        let mut extensions = response.extensions_mut();
+        extensions.insert(Problem::clone(&self.problem));
+        if let Some(cause) = &self.cause {
+            extensions.insert(cause.clone());
+        }
+        drop(extensions);
+        response
+    }
+}

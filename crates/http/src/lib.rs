@@ -1,0 +1,25 @@
+//! The actix-web adapter: extractors, middleware, and one file a resource.
+//!
+//! [`configure`] mounts every route of the HTTP contract on an actix-web application that holds an [`App`];
+//! [`serve`] runs one with the limits that a server on the open network needs. Routes, and what each needs of its
+//! caller, stand in one table, [`operations`]: the extractor enforces it, OpenAPI shows it, the refusal tests walk it.
+
+mod app;
+mod auth;
+mod body;
+mod error;
+mod health;
+mod keys;
+mod openapi;
+mod outage;
+mod permit;
+mod query;
+mod respond;
+mod routes;
+mod server;
+mod workspaces;
+
+pub use app::App;
+pub use openapi::document as openapi_document;
+pub use routes::{Access, Operation, configure, operations};
+pub use server::{ServerSettings, serve};

@@ -1,0 +1,180 @@
+//! The OpenAPI document, and the pages that show it.
+
+use actix_web::{HttpResponse, web};
+use utoipa::{
+    Modify, OpenApi,
+    openapi::{
+        ContentBuilder, Ref, RefOr, Response, ResponseBuilder,
+        path::{Operation as Documented, PathItem},
+        security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme},
+    },
+};
+use utoipa_swagger_ui::SwaggerUi;
+
+use crate::{
+    App, auth, health, keys,
+    routes::{Access, operations},
+    workspaces,
+};
+
+#[derive(OpenApi)]
+#[openapi(
+    info(
+        title = "TigerTrust",
+        description = "Self-hosted authentication for API platforms: issue, validate and revoke API keys.",
+        license(name = "MIT OR Apache-2.0", identifier = "MIT OR Apache-2.0"),
+    ),
+    paths(
+        health::live,
+        health::ready,
+        auth::me::show,
+        auth::check::check,
+        keys::list,
+        keys::create,
+        keys::show,
+        keys::update,
+        keys::revoke,
+        workspaces::list,
+    ),
+    components(schemas(tigertrust_wire::Problem)),
+    tags(
+        (name = "auth", description = "Who calls, and whether it may pass"),
+        (name = "keys", description = "API keys"),
+        (name = "workspaces", description = "Workspaces"),
+        (name = "operations", description = "For whoever runs the server"),
+    ),
+    modifiers(&Schemes, &Refusals),
+)]
+struct Document;
+
+/// The OpenAPI 3.1 document. What each operation needs of its caller comes from [`operations`].
+#[must_use]
+pub fn document() -> utoipa::openapi::OpenApi {
+    Document::openapi()
+}
+
+/// Serves the document.
+pub(crate) async fn serve(_: web::Data<App>) -> HttpResponse {
+    HttpResponse::Ok().json(document())
+}
+
+/// Mounts the pages under `/docs`.
+pub(crate) fn mount_ui(config: &mut web::ServiceConfig) {
+    config
+        .service(web::redirect("/docs", "/docs/"))
+        .service(SwaggerUi::new("/docs/{_:.*}").config(utoipa_swagger_ui::Config::from("/openapi.json")));
+}
+
+struct Schemes;
+
+impl Modify for Schemes {
+    fn modify(&self, document: &mut utoipa::openapi::OpenApi) {
+        let components = document.components.get_or_insert_default();
+        components.add_security_scheme(
+            "agentApiKey",
+            SecurityScheme::ApiKey(ApiKey::Header(ApiKeyValue::with_description(
+                "X-Agent-API-Key",
+                "An API key, ak_… or ck_…",
+            ))),
+        );
+        components.add_security_scheme(
+            "bearer",
+            SecurityScheme::Http(
+                HttpBuilder::new()
+                    .scheme(HttpAuthScheme::Bearer)
+                    .description(Some("An API key, ak_… or ck_…"))
+                    .build(),
+            ),
+        );
+    }
+}
+
+/// Adds to each operation what it needs of its caller, and how it refuses.
+struct Refusals;
+
+impl Modify for Refusals {
+    fn modify(&self, document: &mut utoipa::openapi::OpenApi) {
+        for operation in operations() {
+            let Some(documented) = document
+                .paths
+                .paths
+                .get_mut(operation.path)
+                .and_then(|item| documented(item, &operation))
+            else {
+                continue;
+            };
+            let refusals: &[(&str, &str)] = match &operation.access {
+                Access::Anonymous => &[],
+                Access::Asked | Access::Needs(_) => &[
+                    ("400", "The request is malformed"),
+                    ("401", "No valid credential"),
+                    ("403", "The caller's type, workspace or scopes do not allow it"),
+                    ("503", "A part that the answer needs is down"),
+                ],
+            };
+            for (status, description) in refusals {
+                documented
+                    .responses
+                    .responses
+                    .entry((*status).to_owned())
+                    .or_insert_with(|| problem(description));
+            }
+            if !refusals.is_empty() {
+                documented.security = Some(
+                    ["agentApiKey", "bearer"]
+                        .into_iter()
+                        .map(|scheme| SecurityRequirement::new(scheme, Vec::<String>::new()))
+                        .collect(),
+                );
+            }
+            if operation.path.starts_with("/api/keys") && documented.request_body.is_some() {
+                for (status, description) in
+                    [("413", "The body is too large"), ("415", "The body is not JSON")]
+                {
+                    documented
+                        .responses
+                        .responses
+                        .entry(status.to_owned())
+                        .or_insert_with(|| problem(description));
+                }
+            }
+            if let Access::Needs(need) = &operation.access {
+                let types: Vec<&str> = need.types.iter().map(|kind| kind.as_str()).collect();
+                let scope = need
+                    .scope
+                    .as_ref()
+                    .map_or_else(String::new, |scope| format!(" with the scope `{scope}`"));
+                let needs = format!("Needs a key of type {}{scope}.", types.join(" or "));
+                let text = documented
+                    .description
+                    .take()
+                    .map_or(needs.clone(), |text| format!("{text}\n\n{needs}"));
+                documented.description = Some(text);
+            }
+        }
+    }
+}
+
+fn documented<'a>(item: &'a mut PathItem, operation: &crate::Operation) -> Option<&'a mut Documented> {
+    match operation.method.as_ref().map(actix_web::http::Method::as_str) {
+        None | Some("GET") => item.get.as_mut(),
+        Some("POST") => item.post.as_mut(),
+        Some("PUT") => item.put.as_mut(),
+        Some("PATCH") => item.patch.as_mut(),
+        Some("DELETE") => item.delete.as_mut(),
+        Some(_) => None,
+    }
+}
+
+fn problem(description: &str) -> RefOr<Response> {
+    let schema = Ref::from_schema_name("Problem");
+    RefOr::T(
+        ResponseBuilder::new()
+            .description(description)
+            .content(
+                "application/problem+json",
+                ContentBuilder::new().schema(Some(schema)).build(),
+            )
+            .build(),
+    )
+}

@@ -1,0 +1,69 @@
+//! The extractor of a [`Permit`]: a handler that takes one cannot be reached without it.
+
+use std::{future::Future, ops::Deref, pin::Pin, sync::Arc};
+
+use actix_web::{FromRequest, HttpRequest, dev::Payload, http::header::AUTHORIZATION, web};
+use tigertrust_accounts::Actor;
+use tigertrust_credentials::{Permit, Presented};
+use tigertrust_wire::Problem;
+
+use crate::{App, error::ApiError, routes::Needs};
+
+/// A caller that was admitted to the route.
+#[derive(Clone, Debug)]
+pub(crate) struct Admitted(Arc<Permit>);
+
+impl Admitted {
+    /// The caller as flows know it.
+    pub(crate) fn actor(&self) -> Actor {
+        Actor::Caller(Arc::clone(&self.0))
+    }
+}
+
+impl Deref for Admitted {
+    type Target = Permit;
+
+    fn deref(&self) -> &Permit {
+        &self.0
+    }
+}
+
+/// What the request presents.
+pub(crate) fn presented(request: &HttpRequest) -> Presented<'_> {
+    let headers = request.headers();
+    Presented {
+        agent_api_key: headers
+            .get_all("x-agent-api-key")
+            .map(|value| value.as_bytes())
+            .collect(),
+        authorization: headers
+            .get_all(AUTHORIZATION)
+            .map(|value| value.as_bytes())
+            .collect(),
+        workspace: headers
+            .get_all("x-workspace-id")
+            .map(|value| value.as_bytes())
+            .collect(),
+    }
+}
+
+impl FromRequest for Admitted {
+    type Error = ApiError;
+    type Future = Pin<Box<dyn Future<Output = Result<Self, ApiError>>>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let request = request.clone();
+        Box::pin(async move {
+            // A route without an application or a need of its own lets nobody in.
+            let app = request
+                .app_data::<web::Data<App>>()
+                .ok_or_else(Problem::unavailable)?;
+            let need = request
+                .app_data::<Needs>()
+                .and_then(|needs| needs.of(request.method()))
+                .ok_or_else(Problem::unavailable)?;
+            let permit = app.admission.admit(&presented(&request), need).await?;
+            Ok(Self(Arc::new(permit)))
+        })
+    }
+}

@@ -1,0 +1,80 @@
+//! Query strings.
+
+use actix_web::HttpRequest;
+use serde::{Deserialize, de::DeserializeOwned};
+use std::str::FromStr;
+use tigertrust_accounts::ports::Page;
+use tigertrust_wire::{Code, FieldProblem, Problem};
+use utoipa::IntoParams;
+
+use crate::error::ApiError;
+
+/// How much a list shows when nobody says.
+const DEFAULT_LIMIT: u16 = 50;
+/// The most that a list shows.
+const MAX_LIMIT: u16 = 200;
+
+/// Reads the query string. Unknown and repeated parameters are refused: a mistyped filter must not widen an answer.
+pub(crate) fn parse<T: DeserializeOwned>(request: &HttpRequest) -> Result<T, ApiError> {
+    serde_urlencoded::from_str(request.query_string()).map_err(|error| {
+        Problem::new(
+            Code::ValidationError,
+            format!("The query string is not valid: {error}."),
+        )
+        .into()
+    })
+}
+
+pub(crate) fn invalid(parameter: &str, detail: impl Into<String>) -> ApiError {
+    Problem::new(
+        Code::ValidationError,
+        "The query string is not valid; errors says where.",
+    )
+    .with_errors(vec![FieldProblem {
+        pointer: format!("/{parameter}"),
+        detail: detail.into(),
+    }])
+    .into()
+}
+
+/// Which page of a list.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct PageQuery {
+    /// How many entries at the most.
+    #[param(value_type = Option<u16>, minimum = 1, maximum = 200, example = 50)]
+    limit: Option<String>,
+    /// The `nextCursor` of the page before.
+    cursor: Option<String>,
+}
+
+impl PageQuery {
+    /// The page to ask for, and the limit that the caller meant: one entry more is read, to know of a next page.
+    pub(crate) fn page<Id: FromStr>(&self) -> Result<(Page<Id>, u16), ApiError> {
+        let limit = match &self.limit {
+            None => DEFAULT_LIMIT,
+            Some(text) => text
+                .parse()
+                .ok()
+                .filter(|limit| (1..=MAX_LIMIT).contains(limit))
+                .ok_or_else(|| invalid("limit", format!("must be a number from 1 to {MAX_LIMIT}")))?,
+        };
+        let after = match &self.cursor {
+            None => None,
+            Some(text) => {
+                let id = text
+                    .parse()
+                    .map_err(|_| invalid("cursor", "must be the nextCursor of the page before"))?;
+                Some(id)
+            }
+        };
+        Ok((
+            Page {
+                after,
+                limit: limit + 1,
+            },
+            limit,
+        ))
+    }
+}

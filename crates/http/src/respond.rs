@@ -1,0 +1,113 @@
+//! What every response bears: the request's id, the security headers, and the body of a problem.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use actix_web::{
+    Error,
+    body::{BoxBody, EitherBody, MessageBody},
+    dev::{ServiceRequest, ServiceResponse},
+    http::header::{self, HeaderMap, HeaderName, HeaderValue},
+    middleware::Next,
+    web,
+};
+use tigertrust_wire::Problem;
+
+use crate::{App, error::Cause};
+
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+/// The longest request id that is taken over from a client.
+const MAX_REQUEST_ID: usize = 64;
+
+/// Makes request ids: random for the server, counted for the request.
+#[derive(Debug)]
+pub(crate) struct RequestIds {
+    instance: u64,
+    next: AtomicU64,
+}
+
+impl RequestIds {
+    pub(crate) const fn new(instance: [u8; 8]) -> Self {
+        Self {
+            instance: u64::from_be_bytes(instance),
+            next: AtomicU64::new(1),
+        }
+    }
+
+    fn next(&self) -> HeaderValue {
+        let id = format!(
+            "req_{:016x}{:08x}",
+            self.instance,
+            self.next.fetch_add(1, Ordering::Relaxed)
+        );
+        HeaderValue::from_str(&id).unwrap_or(HeaderValue::from_static("req_"))
+    }
+}
+
+/// Wraps every request.
+pub(crate) async fn respond<B: MessageBody + 'static>(
+    request: ServiceRequest,
+    next: Next<B>,
+) -> Result<ServiceResponse<EitherBody<B, BoxBody>>, Error> {
+    let app = request.app_data::<web::Data<App>>().cloned();
+    let id = request_id(request.headers())
+        .or_else(|| app.as_ref().map(|app| app.request_ids.next()))
+        .unwrap_or(HeaderValue::from_static("req_"));
+    let mut response = next.call(request).await?;
+    let problem = response.response_mut().extensions_mut().remove::<Problem>();
+    let mut response = match problem {
+        None => response.map_into_left_body(),
+        Some(mut problem) => {
+            if let (Some(app), Some(cause)) = (&app, response.response().extensions().get::<Cause>()) {
+                app.outages.report(cause);
+            }
+            problem.request_id = id.to_str().unwrap_or_default().to_owned();
+            response.map_body(|head, _| {
+                head.headers_mut().insert(
+                    header::CONTENT_TYPE,
+                    HeaderValue::from_static("application/problem+json"),
+                );
+                EitherBody::right(BoxBody::new(serde_json::to_vec(&problem).unwrap_or_default()))
+            })
+        }
+    };
+    let headers = response.headers_mut();
+    headers.insert(REQUEST_ID, id);
+    secure(headers);
+    Ok(response)
+}
+
+/// The id that the client, or a proxy before us, gave the request, if it can stand in a log as it is.
+fn request_id(headers: &HeaderMap) -> Option<HeaderValue> {
+    headers
+        .get(REQUEST_ID)
+        .filter(|value| (1..=MAX_REQUEST_ID).contains(&value.len()))
+        .filter(|value| {
+            value
+                .as_bytes()
+                .iter()
+                .all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(byte))
+        })
+        .cloned()
+}
+
+/// Headers that close doors in browsers; a handler that needs one open has set its own.
+fn secure(headers: &mut HeaderMap) {
+    let defaults = [
+        (header::CACHE_CONTROL, "no-store"),
+        (
+            header::CONTENT_SECURITY_POLICY,
+            "default-src 'none'; frame-ancestors 'none'",
+        ),
+        (header::REFERRER_POLICY, "no-referrer"),
+        (
+            header::STRICT_TRANSPORT_SECURITY,
+            "max-age=31536000; includeSubDomains",
+        ),
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+    ];
+    for (name, value) in defaults {
+        if !headers.contains_key(&name) {
+            headers.insert(name, HeaderValue::from_static(value));
+        }
+    }
+}

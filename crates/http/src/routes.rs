@@ -1,0 +1,215 @@
+//! Every route, and what it needs of its caller.
+
+use actix_web::{
+    Handler, HttpResponse, Resource, Responder, Route, guard,
+    http::{Method, header},
+    middleware::from_fn,
+    web::{self, ServiceConfig},
+};
+use tigertrust_credentials::Need;
+use tigertrust_model::management;
+use tigertrust_wire::{Code, Problem};
+
+use crate::{auth, error::ApiError, health, keys, openapi, respond::respond, workspaces};
+
+/// Who may call an operation.
+#[derive(Clone, Debug)]
+pub enum Access {
+    /// Anybody.
+    Anonymous,
+    /// A caller that fulfils the need.
+    Needs(Need),
+    /// Forward-auth: a caller that fulfils what the query asks for.
+    Asked,
+}
+
+/// One operation of the HTTP contract.
+pub struct Operation {
+    /// The method; `None` for every method.
+    pub method: Option<Method>,
+    /// The path, with `{parameters}`.
+    pub path: &'static str,
+    /// Who may call it.
+    pub access: Access,
+    route: Route,
+}
+
+impl Operation {
+    fn new<F, Args>(method: Method, path: &'static str, access: Access, handler: F) -> Self
+    where
+        F: Handler<Args>,
+        Args: actix_web::FromRequest + 'static,
+        F::Output: Responder + 'static,
+    {
+        // RFC 9110 §9.3.2: HEAD is GET without the content.
+        let route = match method {
+            Method::GET => web::route().guard(guard::Any(guard::Get()).or(guard::Head())),
+            _ => web::method(method.clone()),
+        };
+        Self {
+            method: Some(method),
+            path,
+            access,
+            route: route.to(handler),
+        }
+    }
+
+    fn answers(&self, method: &Method) -> bool {
+        self.method
+            .as_ref()
+            .is_none_or(|own| own == method || (*own == Method::GET && *method == Method::HEAD))
+    }
+}
+
+/// What the operations of one path need.
+#[derive(Clone)]
+pub(crate) struct Needs(Vec<(Option<Method>, Need)>);
+
+impl Needs {
+    pub(crate) fn of(&self, method: &Method) -> Option<&Need> {
+        let method = if *method == Method::HEAD {
+            &Method::GET
+        } else {
+            method
+        };
+        self.0
+            .iter()
+            .find(|(own, _)| own.as_ref() == Some(method))
+            .map(|(_, need)| need)
+    }
+}
+
+/// Every operation, those of one path in a row.
+#[must_use]
+pub fn operations() -> Vec<Operation> {
+    let management = |scope| Access::Needs(Need::management(scope));
+    vec![
+        Operation::new(Method::GET, "/healthz", Access::Anonymous, health::live),
+        Operation::new(Method::GET, "/readyz", Access::Anonymous, health::ready),
+        Operation::new(Method::GET, "/openapi.json", Access::Anonymous, openapi::serve),
+        Operation::new(
+            Method::GET,
+            "/api/auth/me",
+            Access::Needs(Need::any_caller()),
+            auth::me::show,
+        ),
+        Operation {
+            method: None,
+            path: "/api/auth/check",
+            access: Access::Asked,
+            route: web::route().to(auth::check::check),
+        },
+        Operation::new(
+            Method::GET,
+            "/api/keys",
+            management(management::KEYS_READ),
+            keys::list,
+        ),
+        Operation::new(
+            Method::POST,
+            "/api/keys",
+            management(management::KEYS_WRITE),
+            keys::create,
+        ),
+        Operation::new(
+            Method::GET,
+            "/api/keys/{id}",
+            management(management::KEYS_READ),
+            keys::show,
+        ),
+        Operation::new(
+            Method::PATCH,
+            "/api/keys/{id}",
+            management(management::KEYS_WRITE),
+            keys::update,
+        ),
+        Operation::new(
+            Method::POST,
+            "/api/keys/{id}/revoke",
+            management(management::KEYS_WRITE),
+            keys::revoke,
+        ),
+        Operation::new(
+            Method::GET,
+            "/api/workspaces",
+            Access::Needs(Need {
+                workspace: tigertrust_credentials::WorkspaceNeed::Optional,
+                ..Need::management(management::WORKSPACE_READ)
+            }),
+            workspaces::list,
+        ),
+    ]
+}
+
+/// Mounts every operation. The application must hold a `web::Data<App>`.
+pub fn configure(config: &mut ServiceConfig) {
+    let mut operations = operations().into_iter().peekable();
+    let scope = web::scope("").wrap(from_fn(respond));
+    let mut resources = Vec::new();
+    while let Some(first) = operations.next() {
+        let mut of_path = vec![first];
+        while let Some(next) = operations.next_if(|next| of_path.iter().any(|known| known.path == next.path))
+        {
+            of_path.push(next);
+        }
+        resources.push(of_path);
+    }
+    let scope = resources
+        .into_iter()
+        .fold(scope, |scope, of_path| scope.service(resource(of_path)));
+    config.service(
+        scope
+            .configure(openapi::mount_ui)
+            .default_service(web::to(not_found)),
+    );
+}
+
+fn resource(operations: Vec<Operation>) -> Resource {
+    let path = operations.first().map_or("", |operation| operation.path);
+    let needs = operations
+        .iter()
+        .filter_map(|operation| match &operation.access {
+            Access::Needs(need) => Some((operation.method.clone(), need.clone())),
+            Access::Anonymous | Access::Asked => None,
+        })
+        .collect();
+    let allow = allowed(&operations);
+    operations
+        .into_iter()
+        .fold(
+            web::resource(path).app_data(Needs(needs)),
+            |resource, operation| resource.route(operation.route),
+        )
+        .default_service(web::to(move || method_not_allowed(allow.clone())))
+}
+
+/// The value of `Allow` (RFC 9110 §10.2.1).
+fn allowed(operations: &[Operation]) -> String {
+    [
+        Method::GET,
+        Method::HEAD,
+        Method::POST,
+        Method::PUT,
+        Method::PATCH,
+        Method::DELETE,
+    ]
+    .iter()
+    .filter(|method| operations.iter().any(|operation| operation.answers(method)))
+    .map(Method::as_str)
+    .collect::<Vec<_>>()
+    .join(", ")
+}
+
+async fn method_not_allowed(allow: String) -> HttpResponse {
+    use actix_web::ResponseError as _;
+    let detail = format!("This route knows the methods {allow}.");
+    let mut response = ApiError::from(Problem::new(Code::MethodNotAllowed, detail)).error_response();
+    if let Ok(allow) = header::HeaderValue::from_str(&allow) {
+        response.headers_mut().insert(header::ALLOW, allow);
+    }
+    response
+}
+
+async fn not_found() -> Result<HttpResponse, ApiError> {
+    Err(Problem::new(Code::NotFound, "There is no such route.").into())
+}

@@ -1,0 +1,52 @@
+//! A server on the open network: limits on connections and time.
+
+use std::{io, net::TcpListener, time::Duration};
+
+use actix_web::{App as ActixApp, HttpServer, dev::Server, web};
+
+use crate::{App, configure};
+
+/// The limits of a server.
+#[derive(Clone, Copy, Debug)]
+pub struct ServerSettings {
+    /// Threads that serve requests.
+    pub workers: usize,
+    /// The most connections at once, for each thread.
+    pub max_connections: usize,
+    /// How long a client may take to send the head of a request.
+    pub request_timeout: Duration,
+    /// How long a connection may stay idle between two requests.
+    pub keep_alive: Duration,
+    /// How long running requests may go on once the server is told to stop.
+    pub shutdown_timeout: Duration,
+}
+
+impl Default for ServerSettings {
+    fn default() -> Self {
+        Self {
+            workers: 2,
+            max_connections: 10_000,
+            request_timeout: Duration::from_secs(10),
+            keep_alive: Duration::from_secs(75),
+            shutdown_timeout: Duration::from_secs(10),
+        }
+    }
+}
+
+/// Serves the application on a listener that is bound already. The server runs once the result is awaited or spawned;
+/// signals are the caller's to handle.
+///
+/// # Errors
+/// What the operating system says of the listener.
+pub fn serve(app: App, listener: TcpListener, settings: ServerSettings) -> io::Result<Server> {
+    let app = web::Data::new(app);
+    let server = HttpServer::new(move || ActixApp::new().app_data(app.clone()).configure(configure))
+        .workers(settings.workers)
+        .max_connections(settings.max_connections)
+        .client_request_timeout(settings.request_timeout)
+        .keep_alive(settings.keep_alive)
+        .shutdown_timeout(settings.shutdown_timeout.as_secs())
+        .disable_signals()
+        .listen(listener)?;
+    Ok(server.run())
+}

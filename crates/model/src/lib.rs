@@ -1,0 +1,29 @@
+//! The vocabulary of TigerTrust: typed ids, times, API keys, scopes, workspaces, roles and plans.
+//!
+//! Everything here is a pure value: no I/O, no async, no HTTP, no serialisation. Time and randomness come
+//! in through [`Clock`] and [`RandomSource`], so that whoever holds a value also decides what "now" means.
+
+mod api_key;
+mod change;
+mod clock;
+mod id;
+mod key_type;
+mod random;
+mod scope;
+mod timestamp;
+mod user;
+mod workspace;
+
+pub use api_key::{
+    ApiKey, Creator, KeyDisplay, KeyReach, KeyState, Lifecycle, Metadata, StateError, UnknownCreator,
+    UnknownKeyState,
+};
+pub use change::{Change, Entity};
+pub use clock::Clock;
+pub use id::{IdError, KeyId, UserId, WorkspaceId};
+pub use key_type::{KeyType, KeyTypes, UnknownKeyType};
+pub use random::{RandomError, RandomSource};
+pub use scope::{CatalogError, Scope, ScopeCatalog, ScopeDefinition, ScopeError, ScopeSet, management};
+pub use timestamp::Timestamp;
+pub use user::{Email, EmailError, User};
+pub use workspace::{Plan, PlanError, Role, UnknownRole, Workspace};

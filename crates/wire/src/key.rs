@@ -1,0 +1,337 @@
+//! API keys.
+
+use std::fmt;
+
+use serde::{Deserialize, Deserializer, Serialize, de::Error};
+use serde_json::{Map, Value};
+use tigertrust_accounts::{KeyChanges, NewKey, ReachRequest};
+use tigertrust_credentials::KeySecret;
+use tigertrust_model::{ApiKey, KeyState, KeyType, Lifecycle, Metadata, Timestamp};
+use utoipa::ToSchema;
+
+use crate::timestamp;
+
+/// The type of a key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+#[schema(as = KeyType)]
+pub enum KeyTypeName {
+    /// `ak_…`: agents, services and CI.
+    Agent,
+    /// `ck_…`: clients that cannot keep a secret well.
+    Public,
+}
+
+impl From<KeyType> for KeyTypeName {
+    fn from(kind: KeyType) -> Self {
+        match kind {
+            KeyType::Agent => Self::Agent,
+            KeyType::Public => Self::Public,
+        }
+    }
+}
+
+impl From<KeyTypeName> for KeyType {
+    fn from(name: KeyTypeName) -> Self {
+        match name {
+            KeyTypeName::Agent => Self::Agent,
+            KeyTypeName::Public => Self::Public,
+        }
+    }
+}
+
+/// The state of a key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+#[schema(as = KeyState)]
+pub enum KeyStateName {
+    /// Accepted.
+    Active,
+    /// Switched off; may be switched on again.
+    Deactivated,
+    /// Past its expiry.
+    Expired,
+    /// Ended for good.
+    Revoked,
+}
+
+impl From<KeyState> for KeyStateName {
+    fn from(state: KeyState) -> Self {
+        match state {
+            KeyState::Active => Self::Active,
+            KeyState::Deactivated => Self::Deactivated,
+            KeyState::Expired => Self::Expired,
+            KeyState::Revoked => Self::Revoked,
+        }
+    }
+}
+
+/// An API key; never its secret.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = Key)]
+pub struct Key {
+    /// Its id, which outlives every rotation of the secret.
+    #[schema(examples("key_01h2xcejqtf2nbrexx3vqjhp41"))]
+    pub id: String,
+    /// Agent or public.
+    #[schema(inline)]
+    pub r#type: KeyTypeName,
+    /// What people call it.
+    pub name: String,
+    /// What it is now.
+    #[schema(inline)]
+    pub state: KeyStateName,
+    /// The first 8 characters of the secret.
+    #[schema(examples("ak_3fK9a"))]
+    pub start: String,
+    /// The last 4 characters of the secret.
+    pub last_four: String,
+    /// What it may do.
+    #[schema(examples(json!(["certificates:read"])))]
+    pub scopes: Vec<String>,
+    /// The workspace that owns it, whose plan it is on and which it acts in by default; null for an instance key.
+    pub home_workspace_id: Option<String>,
+    /// Every workspace that it may act in, the home first; empty for an instance key.
+    pub workspace_ids: Vec<String>,
+    /// Whether it is an instance key, which acts in the workspace that each request names.
+    pub instance: bool,
+    /// The name that the owning application knows it by.
+    pub external_id: Option<String>,
+    /// What the owning application keeps with it.
+    #[schema(value_type = Object)]
+    pub metadata: Map<String, Value>,
+    /// From when on it is refused; null for never.
+    #[serde(serialize_with = "timestamp::serialize_option")]
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub expires_at: Option<Timestamp>,
+    /// Who made it: a key's id, a user's id, or `operator` for the command line.
+    pub created_by: String,
+    /// When it was made.
+    #[serde(serialize_with = "timestamp::serialize")]
+    #[schema(value_type = String, format = DateTime)]
+    pub created_at: Timestamp,
+    /// When it was last edited.
+    #[serde(serialize_with = "timestamp::serialize")]
+    #[schema(value_type = String, format = DateTime)]
+    pub updated_at: Timestamp,
+    /// When it was revoked.
+    #[serde(serialize_with = "timestamp::serialize_option")]
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub revoked_at: Option<Timestamp>,
+    /// Why it was revoked.
+    pub revocation_reason: Option<String>,
+}
+
+impl Key {
+    /// The key as it is at `now`.
+    #[must_use]
+    pub fn new(key: &ApiKey, now: Timestamp) -> Self {
+        let (revoked_at, revocation_reason) = match &key.lifecycle {
+            Lifecycle::Revoked { at, reason } => (Some(*at), reason.clone()),
+            Lifecycle::Active | Lifecycle::Deactivated => (None, None),
+        };
+        Self {
+            id: key.id.to_string(),
+            r#type: key.kind.into(),
+            name: key.name.clone(),
+            state: key.state(now).into(),
+            start: key.display.start.clone(),
+            last_four: key.display.last_four.clone(),
+            scopes: key.scopes.iter().map(ToString::to_string).collect(),
+            home_workspace_id: key.reach.home().map(|id| id.to_string()),
+            workspace_ids: key.reach.named().map(|id| id.to_string()).collect(),
+            instance: key.reach.home().is_none(),
+            external_id: key.external_id.clone(),
+            metadata: metadata_object(&key.metadata),
+            expires_at: key.expires_at,
+            created_by: key.created_by.to_string(),
+            created_at: key.created_at,
+            updated_at: key.updated_at,
+            revoked_at,
+            revocation_reason,
+        }
+    }
+}
+
+/// The JSON object that metadata hold.
+pub(crate) fn metadata_object(metadata: &Metadata) -> Map<String, Value> {
+    // Storage hands out only what was once checked to be an object.
+    serde_json::from_str(metadata.as_json()).unwrap_or_default()
+}
+
+/// A new key with its secret.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct IssuedKey<'a> {
+    /// The key.
+    #[serde(flatten)]
+    pub record: Key,
+    /// The secret. This answer alone shows it: store it now.
+    #[schema(examples("ak_00000000000000000000000000000000000000000002PL60u"))]
+    pub key: &'a str,
+}
+
+impl<'a> IssuedKey<'a> {
+    /// The answer that shows the secret.
+    #[must_use]
+    pub fn new(key: &ApiKey, secret: &'a KeySecret, now: Timestamp) -> Self {
+        Self {
+            record: Key::new(key, now),
+            key: secret.reveal(),
+        }
+    }
+}
+
+impl fmt::Debug for IssuedKey<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("IssuedKey")
+            .field("record", &self.record)
+            .finish_non_exhaustive()
+    }
+}
+
+/// What a new key is to be.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct CreateKey {
+    /// What people call it.
+    #[schema(min_length = 1, max_length = 100)]
+    pub name: String,
+    /// Agent or public.
+    #[schema(inline)]
+    pub r#type: KeyTypeName,
+    /// What it may do: scopes that its type may hold and that the caller holds. May be empty.
+    #[schema(max_items = 64, examples(json!(["certificates:read"])))]
+    pub scopes: Vec<String>,
+    /// From when on it is refused; any future time. Absent or null: never.
+    #[serde(default, deserialize_with = "timestamp::deserialize_option")]
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub expires_at: Option<Timestamp>,
+    /// Further workspaces that it may act in; the caller must be able to write keys there.
+    #[serde(default)]
+    #[schema(max_items = 100)]
+    pub workspace_ids: Vec<String>,
+    /// The name that the owning application knows it by.
+    #[serde(default)]
+    #[schema(min_length = 1, max_length = 255)]
+    pub external_id: Option<String>,
+    /// A JSON object of up to 4,096 bytes that is kept with it.
+    #[serde(default, deserialize_with = "deserialize_metadata")]
+    #[schema(value_type = Option<Object>)]
+    pub metadata: Option<Metadata>,
+}
+
+impl From<CreateKey> for NewKey {
+    fn from(body: CreateKey) -> Self {
+        Self {
+            name: body.name,
+            kind: body.r#type.into(),
+            scopes: body.scopes,
+            expires_at: body.expires_at,
+            reach: ReachRequest::Caller {
+                others: body.workspace_ids,
+            },
+            external_id: body.external_id,
+            metadata: body.metadata.unwrap_or_default(),
+        }
+    }
+}
+
+/// What is to change of a key; what is absent stays.
+#[derive(Debug, Default, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct UpdateKey {
+    /// Another name.
+    #[serde(default, deserialize_with = "present")]
+    #[schema(value_type = String, required = false, min_length = 1, max_length = 100)]
+    pub name: Option<String>,
+    /// On or off.
+    #[serde(default, deserialize_with = "present")]
+    #[schema(value_type = bool, required = false)]
+    pub active: Option<bool>,
+    /// Other scopes, in place of all it has.
+    #[serde(default, deserialize_with = "present")]
+    #[schema(value_type = Vec<String>, required = false, max_items = 64)]
+    pub scopes: Option<Vec<String>>,
+    /// Another expiry in the future, or null for none.
+    #[serde(default, deserialize_with = "present_time")]
+    #[schema(value_type = Option<String>, required = false, format = DateTime)]
+    pub expires_at: Option<Option<Timestamp>>,
+    /// Other workspaces in place of all it has; its home always stays.
+    #[serde(default, deserialize_with = "present")]
+    #[schema(value_type = Vec<String>, required = false, max_items = 100)]
+    pub workspace_ids: Option<Vec<String>>,
+    /// Another external id, or null for none.
+    #[serde(default, deserialize_with = "present")]
+    #[schema(value_type = Option<String>, required = false, min_length = 1, max_length = 255)]
+    pub external_id: Option<Option<String>>,
+    /// Other metadata, in place of all it has; null for none.
+    #[serde(default, deserialize_with = "present_metadata")]
+    #[schema(value_type = Option<Object>, required = false)]
+    pub metadata: Option<Metadata>,
+}
+
+impl From<UpdateKey> for KeyChanges {
+    fn from(body: UpdateKey) -> Self {
+        Self {
+            name: body.name,
+            active: body.active,
+            scopes: body.scopes,
+            expires_at: body.expires_at,
+            workspace_ids: body.workspace_ids,
+            external_id: body.external_id,
+            metadata: body.metadata,
+        }
+    }
+}
+
+/// Why a key is revoked.
+#[derive(Debug, Default, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct RevokeKey {
+    /// In the words of whoever does it.
+    #[serde(default)]
+    #[schema(min_length = 1, max_length = 500)]
+    pub reason: Option<String>,
+}
+
+/// Reads a field that is there: a null is for the inner type to accept or not.
+fn present<'de, T: Deserialize<'de>, D: Deserializer<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
+    T::deserialize(deserializer).map(Some)
+}
+
+fn present_time<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Option<Timestamp>>, D::Error> {
+    timestamp::deserialize_option(deserializer).map(Some)
+}
+
+fn present_metadata<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Metadata>, D::Error> {
+    deserialize_metadata(deserializer).map(|metadata| Some(metadata.unwrap_or_default()))
+}
+
+fn deserialize_metadata<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Metadata>, D::Error> {
+    let Some(object) = Option::<Map<String, Value>>::deserialize(deserializer)? else {
+        return Ok(None);
+    };
+    // PostgreSQL's jsonb cannot hold the character.
+    if object
+        .iter()
+        .any(|(key, value)| key.contains('\0') || holds_nul(value))
+    {
+        return Err(D::Error::custom("must not hold the character U+0000"));
+    }
+    serde_json::to_string(&object)
+        .map(|text| Some(Metadata::from_json_object(text)))
+        .map_err(D::Error::custom)
+}
+
+fn holds_nul(value: &Value) -> bool {
+    match value {
+        Value::String(text) => text.contains('\0'),
+        Value::Array(values) => values.iter().any(holds_nul),
+        Value::Object(object) => object
+            .iter()
+            .any(|(key, value)| key.contains('\0') || holds_nul(value)),
+        Value::Null | Value::Bool(_) | Value::Number(_) => false,
+    }
+}

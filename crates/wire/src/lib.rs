@@ -1,0 +1,17 @@
+//! What travels: request and response bodies, the problem document, and the only table from an error to a status.
+//!
+//! JSON in camelCase, times in RFC 3339 and UTC, ids as TypeIDs. Unknown fields of a request are refused.
+
+mod key;
+mod me;
+mod page;
+mod problem;
+mod timestamp;
+mod workspace;
+
+pub use key::{CreateKey, IssuedKey, Key, KeyStateName, KeyTypeName, RevokeKey, UpdateKey};
+pub use me::{KeyIdentity, PrincipalType};
+pub use page::Page;
+pub use problem::{Code, FieldProblem, Problem};
+pub use timestamp::{format_rfc3339, parse_rfc3339};
+pub use workspace::Workspace;

@@ -1,0 +1,238 @@
+//! Errors as they travel (RFC 9457), and the only table from an error to a status.
+
+use serde::Serialize;
+use tigertrust_accounts::{FlowError, Violation};
+use tigertrust_credentials::{AuthError, Unauthorized};
+use utoipa::ToSchema;
+
+/// What clients switch on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, ToSchema)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum Code {
+    /// Body, query or header is malformed.
+    ValidationError,
+    /// No credential, or one that is malformed, unknown or not active.
+    Unauthorized,
+    /// The key is past its expiry.
+    TokenExpired,
+    /// The key is revoked.
+    KeyRevoked,
+    /// Valid, but the key's type or scopes do not allow it.
+    Forbidden,
+    /// The named workspace does not exist, is malformed, or is not the caller's.
+    WorkspaceAccessDenied,
+    /// There is no such thing, or not for this caller.
+    NotFound,
+    /// The route knows other methods.
+    MethodNotAllowed,
+    /// The present state stands against it.
+    Conflict,
+    /// The body is too large.
+    PayloadTooLarge,
+    /// The body is not JSON.
+    UnsupportedMediaType,
+    /// A part that the answer needs is down.
+    ServiceUnavailable,
+}
+
+impl Code {
+    /// Every code.
+    pub const ALL: [Self; 12] = [
+        Self::ValidationError,
+        Self::Unauthorized,
+        Self::TokenExpired,
+        Self::KeyRevoked,
+        Self::Forbidden,
+        Self::WorkspaceAccessDenied,
+        Self::NotFound,
+        Self::MethodNotAllowed,
+        Self::Conflict,
+        Self::PayloadTooLarge,
+        Self::UnsupportedMediaType,
+        Self::ServiceUnavailable,
+    ];
+
+    /// The name on the wire.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::ValidationError => "VALIDATION_ERROR",
+            Self::Unauthorized => "UNAUTHORIZED",
+            Self::TokenExpired => "TOKEN_EXPIRED",
+            Self::KeyRevoked => "KEY_REVOKED",
+            Self::Forbidden => "FORBIDDEN",
+            Self::WorkspaceAccessDenied => "WORKSPACE_ACCESS_DENIED",
+            Self::NotFound => "NOT_FOUND",
+            Self::MethodNotAllowed => "METHOD_NOT_ALLOWED",
+            Self::Conflict => "CONFLICT",
+            Self::PayloadTooLarge => "PAYLOAD_TOO_LARGE",
+            Self::UnsupportedMediaType => "UNSUPPORTED_MEDIA_TYPE",
+            Self::ServiceUnavailable => "SERVICE_UNAVAILABLE",
+        }
+    }
+
+    /// The status and its phrase (RFC 9110 §15).
+    #[must_use]
+    pub const fn status(self) -> (u16, &'static str) {
+        match self {
+            Self::ValidationError => (400, "Bad Request"),
+            Self::Unauthorized | Self::TokenExpired | Self::KeyRevoked => (401, "Unauthorized"),
+            Self::Forbidden | Self::WorkspaceAccessDenied => (403, "Forbidden"),
+            Self::NotFound => (404, "Not Found"),
+            Self::MethodNotAllowed => (405, "Method Not Allowed"),
+            Self::Conflict => (409, "Conflict"),
+            Self::PayloadTooLarge => (413, "Content Too Large"),
+            Self::UnsupportedMediaType => (415, "Unsupported Media Type"),
+            Self::ServiceUnavailable => (503, "Service Unavailable"),
+        }
+    }
+}
+
+/// One thing that is wrong with a request.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+pub struct FieldProblem {
+    /// Where, as a JSON pointer into the body (RFC 6901), or `/` and the name of a query parameter.
+    #[schema(examples("/scopes/0"))]
+    pub pointer: String,
+    /// What is wrong and what is allowed.
+    pub detail: String,
+}
+
+impl From<&Violation> for FieldProblem {
+    fn from(violation: &Violation) -> Self {
+        Self {
+            pointer: violation.pointer.clone(),
+            detail: violation.detail.clone(),
+        }
+    }
+}
+
+/// Why a request was not served (`application/problem+json`).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Problem {
+    /// Always `about:blank`: the code says which problem it is.
+    pub r#type: &'static str,
+    /// The phrase of the status.
+    pub title: &'static str,
+    /// The status.
+    #[schema(examples(401))]
+    pub status: u16,
+    /// What happened, for people.
+    pub detail: String,
+    /// What happened, for programs.
+    pub code: Code,
+    /// The request, as logs name it.
+    pub request_id: String,
+    /// What is wrong with the request, one entry a place.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub errors: Vec<FieldProblem>,
+}
+
+impl Problem {
+    /// A problem of the code; the request's id is filled in when the answer leaves.
+    pub fn new(code: Code, detail: impl Into<String>) -> Self {
+        let (status, title) = code.status();
+        Self {
+            r#type: "about:blank",
+            title,
+            status,
+            detail: detail.into(),
+            code,
+            request_id: String::new(),
+            errors: Vec::new(),
+        }
+    }
+
+    /// The same with places.
+    #[must_use]
+    pub fn with_errors(mut self, errors: Vec<FieldProblem>) -> Self {
+        self.errors = errors;
+        self
+    }
+
+    fn with_violations(self, violations: &[Violation]) -> Self {
+        self.with_errors(violations.iter().map(Into::into).collect())
+    }
+
+    /// A part that the answer needs is down.
+    #[must_use]
+    pub fn unavailable() -> Self {
+        Self::new(
+            Code::ServiceUnavailable,
+            "A part that this answer needs is not available. Try again shortly.",
+        )
+    }
+}
+
+impl From<&AuthError> for Problem {
+    fn from(error: &AuthError) -> Self {
+        match error {
+            AuthError::Unauthorized(Unauthorized::NotPresented) => Self::new(
+                Code::Unauthorized,
+                "No credential was presented. Send an API key as X-Agent-API-Key, or as Authorization: Bearer.",
+            ),
+            AuthError::Unauthorized(Unauthorized::Malformed) => Self::new(
+                Code::Unauthorized,
+                "The credential is malformed, or more than one was presented. Check that the whole key was copied.",
+            ),
+            // Whether a key exists is told to nobody who does not hold a usable one.
+            AuthError::Unauthorized(
+                Unauthorized::Unknown | Unauthorized::Deactivated | Unauthorized::WorkspaceDeleted,
+            ) => Self::new(Code::Unauthorized, "The API key is unknown or not active."),
+            AuthError::KeyRevoked => Self::new(Code::KeyRevoked, "The API key is revoked."),
+            AuthError::TokenExpired => Self::new(Code::TokenExpired, "The API key is past its expiry."),
+            AuthError::WrongType { allowed } => {
+                let names: Vec<&str> = allowed.iter().map(|kind| kind.as_str()).collect();
+                Self::new(
+                    Code::Forbidden,
+                    format!("This needs an API key of type {}.", names.join(" or ")),
+                )
+            }
+            AuthError::WorkspaceAccessDenied => Self::new(
+                Code::WorkspaceAccessDenied,
+                "The workspace in X-Workspace-ID does not exist or is not one of the caller's.",
+            ),
+            AuthError::WorkspaceMissing => Self::new(
+                Code::ValidationError,
+                "An instance key has no workspace of its own: name one in X-Workspace-ID.",
+            ),
+            AuthError::MissingScope(scope) => {
+                Self::new(Code::Forbidden, format!("This needs the scope {scope}."))
+            }
+            AuthError::Unavailable(_) => Self::unavailable(),
+        }
+    }
+}
+
+impl From<&FlowError> for Problem {
+    fn from(error: &FlowError) -> Self {
+        match error {
+            FlowError::Invalid(violations) => Self::new(
+                Code::ValidationError,
+                "The request is not valid; errors says where.",
+            )
+            .with_violations(violations),
+            FlowError::Forbidden(violations) => {
+                Self::new(Code::Forbidden, "The caller may not do this.").with_violations(violations)
+            }
+            FlowError::WorkspaceDenied(violations) => Self::new(
+                Code::WorkspaceAccessDenied,
+                "A named workspace does not exist or is not one of the caller's.",
+            )
+            .with_violations(violations),
+            FlowError::NotFound => Self::new(Code::NotFound, "There is nothing here under this id."),
+            FlowError::Conflict(conflict) => Self::new(Code::Conflict, sentence(&conflict.to_string())),
+            FlowError::Store(_) | FlowError::Random(_) => Self::unavailable(),
+        }
+    }
+}
+
+/// An error's text as a sentence.
+fn sentence(text: &str) -> String {
+    let mut letters = text.chars();
+    letters
+        .next()
+        .map(|first| first.to_uppercase().chain(letters).chain(['.']).collect())
+        .unwrap_or_default()
+}

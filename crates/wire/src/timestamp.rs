@@ -1,0 +1,85 @@
+//! Times in RFC 3339.
+
+use serde::{Deserialize, Deserializer, Serializer, de::Error};
+use tigertrust_model::Timestamp;
+use time::{OffsetDateTime, UtcOffset, format_description::well_known::Rfc3339};
+
+/// A time as it travels: RFC 3339 in UTC, with as many digits of a second as it needs.
+#[must_use]
+pub fn format_rfc3339(time: Timestamp) -> String {
+    // A Timestamp is held within the years that RFC 3339 can write, so that neither step can fail.
+    OffsetDateTime::from_unix_timestamp_nanos(i128::from(time.unix_micros()) * 1000)
+        .ok()
+        .and_then(|time| time.format(&Rfc3339).ok())
+        .unwrap_or_default()
+}
+
+/// Reads a time in RFC 3339, in any offset; digits beyond microseconds are dropped.
+///
+/// # Errors
+/// A sentence for the caller.
+pub fn parse_rfc3339(text: &str) -> Result<Timestamp, &'static str> {
+    let time = OffsetDateTime::parse(text, &Rfc3339)
+        .map_err(|_| "must be an RFC 3339 time such as 2027-01-31T12:00:00Z")?;
+    let micros = time
+        .to_offset(UtcOffset::UTC)
+        .unix_timestamp_nanos()
+        .div_euclid(1000);
+    Ok(Timestamp::from_unix_micros(
+        i64::try_from(micros).unwrap_or(i64::MAX),
+    ))
+}
+
+pub(crate) fn serialize_option<S: Serializer>(
+    time: &Option<Timestamp>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    match time {
+        Some(time) => serialize(time, serializer),
+        None => serializer.serialize_none(),
+    }
+}
+
+pub(crate) fn serialize<S: Serializer>(time: &Timestamp, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(&format_rfc3339(*time))
+}
+
+pub(crate) fn deserialize_option<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<Timestamp>, D::Error> {
+    let text = Option::<String>::deserialize(deserializer)?;
+    text.map(|text| parse_rfc3339(&text).map_err(D::Error::custom))
+        .transpose()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_written_in_utc_and_read_in_any_offset() {
+        let time = parse_rfc3339("2027-01-31T12:00:00.123456789+02:00").unwrap();
+        assert_eq!(format_rfc3339(time), "2027-01-31T10:00:00.123456Z");
+        assert_eq!(parse_rfc3339("2027-01-31T10:00:00.123456Z"), Ok(time));
+        assert_eq!(
+            format_rfc3339(Timestamp::from_unix_micros(0)),
+            "1970-01-01T00:00:00Z"
+        );
+        assert_eq!(format_rfc3339(Timestamp::MAX), "9999-12-31T23:59:59.999999Z");
+        assert_eq!(format_rfc3339(Timestamp::MIN), "0000-01-01T00:00:00Z");
+    }
+
+    #[test]
+    fn what_is_not_a_time_is_refused() {
+        for text in [
+            "",
+            "tomorrow",
+            "2027-01-31",
+            "2027-01-31 12:00:00",
+            "2027-02-30T00:00:00Z",
+            "10000-01-01T00:00:00Z",
+        ] {
+            assert!(parse_rfc3339(text).is_err(), "{text}");
+        }
+    }
+}

@@ -1,0 +1,32 @@
+# Short names for the commands of every day. `just` alone lists them.
+
+set positional-arguments
+
+_list:
+    @just --list --unsorted
+
+# What CI runs; with arguments only the tests that match: just test revoke
+test *filter:
+    ./scripts/test {{ if filter == "" { "" } else { "--" } }} "$@"
+
+# The same with long runs of the property tests
+test-full:
+    ./scripts/test --full
+
+# A server to try things on
+quickstart:
+    ./scripts/quickstart
+
+# Lay out the code as the checks want it
+fmt:
+    cargo fmt --all
+
+# The checks that need no test run
+lint:
+    cargo fmt --all --check
+    cargo clippy --workspace --all-targets --locked -- -D warnings
+    RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --locked
+
+# The handbook, into docs/book
+docs:
+    mdbook build docs
