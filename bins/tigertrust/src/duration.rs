@@ -5,7 +5,9 @@ use std::time::Duration;
 /// Reads a length of time.
 pub fn parse(text: &str) -> Result<Duration, String> {
     let invalid = || format!("{text:?} must be a number and a unit out of ms, s, m, h and d, such as 5s");
-    let unit_at = text.find(|letter: char| !letter.is_ascii_digit()).ok_or_else(invalid)?;
+    let unit_at = text
+        .find(|letter: char| !letter.is_ascii_digit())
+        .ok_or_else(invalid)?;
     let (number, unit) = text.split_at(unit_at);
     let number: u64 = number.parse().map_err(|_| invalid())?;
     let seconds = |each: u64| number.checked_mul(each).map(Duration::from_secs);
@@ -23,8 +25,16 @@ pub fn parse(text: &str) -> Result<Duration, String> {
 /// Writes a length of time in the largest unit that holds it exactly.
 pub fn format(duration: Duration) -> String {
     let millis = duration.as_millis();
-    let units = [(24 * 60 * 60 * 1000, "d"), (60 * 60 * 1000, "h"), (60 * 1000, "m"), (1000, "s")];
-    match units.into_iter().find(|(each, _)| millis > 0 && millis.is_multiple_of(*each)) {
+    let units = [
+        (24 * 60 * 60 * 1000, "d"),
+        (60 * 60 * 1000, "h"),
+        (60 * 1000, "m"),
+        (1000, "s"),
+    ];
+    match units
+        .into_iter()
+        .find(|(each, _)| millis > 0 && millis.is_multiple_of(*each))
+    {
         Some((each, unit)) => format!("{}{unit}", millis / each),
         None => format!("{millis}ms"),
     }
@@ -43,7 +53,18 @@ mod tests {
 
     #[test]
     fn what_is_no_length_of_time_is_refused() {
-        for text in ["", "5", "s", "5 s", "-5s", "5w", "1.5s", "5ß", "99999999999999999999s", "999999999999999999d"] {
+        for text in [
+            "",
+            "5",
+            "s",
+            "5 s",
+            "-5s",
+            "5w",
+            "1.5s",
+            "5ß",
+            "99999999999999999999s",
+            "999999999999999999d",
+        ] {
             assert!(parse(text).is_err(), "{text}");
         }
     }

@@ -1,2 +1,32 @@
-//! To be written.
-fn main() {}
+//! The TigerTrust server and its command line.
+
+mod cli;
+mod commands;
+mod config;
+mod duration;
+mod failure;
+mod instance;
+mod logging;
+mod output;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use crate::{cli::Cli, failure::Failure};
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    // Migrations hold a thread while they run, so that one thread would not do.
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    let done = runtime
+        .map_err(Failure::from)
+        .and_then(|runtime| runtime.block_on(commands::run(cli)));
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            eprintln!("tigertrust: {failure}");
+            ExitCode::FAILURE
+        }
+    }
+}

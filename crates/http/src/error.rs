@@ -49,7 +49,7 @@ impl ApiError {
 impl From<Problem> for ApiError {
     fn from(problem: Problem) -> Self {
         Self {
-            problem,
+            problem: Box::new(problem),
             cause: None,
             challenge: None,
         }
@@ -72,7 +72,7 @@ impl From<AuthError> for ApiError {
             _ => None,
         };
         Self {
-            problem: Problem::from(&error),
+            problem: Box::new(Problem::from(&error)),
             cause,
             challenge,
         }
@@ -87,7 +87,7 @@ impl From<FlowError> for ApiError {
             _ => None,
         };
         Self {
-            problem: Problem::from(&error),
+            problem: Box::new(Problem::from(&error)),
             cause,
             challenge: None,
         }

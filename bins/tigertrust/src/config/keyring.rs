@@ -47,8 +47,13 @@ impl Keyring {
     pub fn parse(text: &str) -> Result<Self, KeyringError> {
         // The parser's own message quotes the line, and with it the secret.
         let file: KeyringFile = toml::from_str(text).map_err(|error| {
-            let line = error.span().and_then(|span| text.get(..span.start)).map_or(1, |before| before.lines().count().max(1));
-            KeyringError(format!("line {line} is not what a key ring holds: [[peppers]] with id and secret"))
+            let line = error
+                .span()
+                .and_then(|span| text.get(..span.start))
+                .map_or(1, |before| before.lines().count().max(1));
+            KeyringError(format!(
+                "line {line} is not what a key ring holds: [[peppers]] with id and secret"
+            ))
         })?;
         let peppers = file
             .peppers

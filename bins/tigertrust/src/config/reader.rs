@@ -65,17 +65,31 @@ impl Reader {
             .map(|(name, value)| (name.clone(), value.clone()))
             .collect();
         builder = builder.add_source(
-            Environment::with_prefix(PREFIX).prefix_separator("__").separator("__").source(Some(environment)),
+            Environment::with_prefix(PREFIX)
+                .prefix_separator("__")
+                .separator("__")
+                .source(Some(environment)),
         );
         builder = builder.add_source(Flags(source.flags.clone()));
-        let config = builder.build().map_err(|error| SettingErrors(vec![readable(&error)]))?;
+        let config = builder
+            .build()
+            .map_err(|error| SettingErrors(vec![readable(&error)]))?;
         let mut values = BTreeMap::new();
         flatten(String::new(), config.cache, &mut values);
-        Ok(Self { values, known: Vec::new(), errors: Vec::new() })
+        Ok(Self {
+            values,
+            known: Vec::new(),
+            errors: Vec::new(),
+        })
     }
 
     /// Reads a setting; `allowed` completes the sentence "it must be …".
-    pub fn read<T>(&mut self, key: &'static str, allowed: &str, parse: impl FnOnce(&str) -> Option<T>) -> Option<T> {
+    pub fn read<T>(
+        &mut self,
+        key: &'static str,
+        allowed: &str,
+        parse: impl FnOnce(&str) -> Option<T>,
+    ) -> Option<T> {
         let value = self.take(key)?;
         let text = match &value.kind {
             ValueKind::Table(_) | ValueKind::Array(_) | ValueKind::Nil => None,
@@ -84,7 +98,11 @@ impl Reader {
         let parsed = text.as_deref().and_then(parse);
         if parsed.is_none() {
             let shown = text.map_or_else(String::new, |text| format!(" = {text:?}"));
-            self.refuse(&format!("{key}{shown}"), &origin(key, &value), &format!("must be {allowed}"));
+            self.refuse(
+                &format!("{key}{shown}"),
+                &origin(key, &value),
+                &format!("must be {allowed}"),
+            );
         }
         parsed
     }
@@ -100,7 +118,9 @@ impl Reader {
             Ok(text) => parse(&text).map_err(|error| error.to_string()),
             Err(_) => Err("must be text".to_owned()),
         };
-        parsed.map_err(|error| self.refuse(key, &origin(key, &value), &error)).ok()
+        parsed
+            .map_err(|error| self.refuse(key, &origin(key, &value), &error))
+            .ok()
     }
 
     /// Takes a value of any shape, with where it comes from.
@@ -131,12 +151,18 @@ impl Reader {
             };
             self.refuse(&key, &origin(&key, &value), &detail);
         }
-        if self.errors.is_empty() { Ok(()) } else { Err(SettingErrors(self.errors)) }
+        if self.errors.is_empty() {
+            Ok(())
+        } else {
+            Err(SettingErrors(self.errors))
+        }
     }
 
     fn take(&mut self, key: &'static str) -> Option<Value> {
         let value = self.values.remove(key);
-        let origin = value.as_ref().map_or_else(|| "default".to_owned(), |value| origin(key, value));
+        let origin = value
+            .as_ref()
+            .map_or_else(|| "default".to_owned(), |value| origin(key, value));
         self.known.push((key, origin));
         value
     }
@@ -153,7 +179,11 @@ impl config::Source for Flags {
 
     fn collect(&self) -> Result<Map<String, Value>, ConfigError> {
         let value = |flag: &Flag| Value::new(Some(&flag.name.to_owned()), flag.value.clone());
-        Ok(self.0.iter().map(|flag| (flag.key.to_owned(), value(flag))).collect())
+        Ok(self
+            .0
+            .iter()
+            .map(|flag| (flag.key.to_owned(), value(flag)))
+            .collect())
     }
 }
 
@@ -162,7 +192,11 @@ fn flatten(prefix: String, value: Value, leaves: &mut BTreeMap<String, Value>) {
     match value.kind {
         ValueKind::Table(table) => {
             for (key, value) in table {
-                let key = if prefix.is_empty() { key } else { format!("{prefix}.{key}") };
+                let key = if prefix.is_empty() {
+                    key
+                } else {
+                    format!("{prefix}.{key}")
+                };
                 flatten(key, value, leaves);
             }
         }
@@ -183,9 +217,17 @@ fn origin(key: &str, value: &Value) -> String {
 /// A known setting that differs by at most two characters, or only by its table.
 fn nearest<'a>(key: &str, known: &[&'a str]) -> Option<&'a str> {
     let last = |text: &str| text.rsplit('.').next().unwrap_or_default().to_owned();
-    known.iter().copied().min_by_key(|candidate| distance(key, candidate)).filter(|near| distance(key, near) <= 2).or_else(
-        || known.iter().copied().find(|candidate| last(candidate) == last(key)),
-    )
+    known
+        .iter()
+        .copied()
+        .min_by_key(|candidate| distance(key, candidate))
+        .filter(|near| distance(key, near) <= 2)
+        .or_else(|| {
+            known
+                .iter()
+                .copied()
+                .find(|candidate| last(candidate) == last(key))
+        })
 }
 
 /// How many characters must be put in, taken out or replaced (Levenshtein).

@@ -16,10 +16,7 @@ use tigertrust_http::ServerSettings;
 use tigertrust_model::{KeyType, Scope, ScopeCatalog, ScopeDefinition};
 use tigertrust_storage::DatabaseUrl;
 
-use super::{
-    Keyring, SettingErrors, Source,
-    reader::Reader,
-};
+use super::{Keyring, SettingErrors, Source, reader::Reader};
 use crate::duration;
 
 /// How log lines are written.
@@ -85,33 +82,60 @@ impl Settings {
     pub fn load(source: &Source, data: &Path) -> Result<Self, SettingErrors> {
         let mut reader = Reader::new(source)?;
         let cores = thread::available_parallelism().map_or(1, usize::from);
-        let limits = ServerSettings { workers: cores, ..ServerSettings::default() };
+        let limits = ServerSettings {
+            workers: cores,
+            ..ServerSettings::default()
+        };
         let caches = CacheSettings::default();
 
         let listen = reader
-            .read("server.listen", "an address and a port such as 127.0.0.1:8080", |text| text.parse().ok())
+            .read(
+                "server.listen",
+                "an address and a port such as 127.0.0.1:8080",
+                |text| text.parse().ok(),
+            )
             .unwrap_or(SocketAddr::from(([127, 0, 0, 1], 8080)));
         let server = ServerSettings {
             workers: number(&mut reader, "server.workers", limits.workers, 1, 1024),
-            max_connections: number(&mut reader, "server.max_connections", limits.max_connections, 1, 1_000_000),
+            max_connections: number(
+                &mut reader,
+                "server.max_connections",
+                limits.max_connections,
+                1,
+                1_000_000,
+            ),
             request_timeout: time(&mut reader, "server.request_timeout", limits.request_timeout),
             keep_alive: time(&mut reader, "server.keep_alive", limits.keep_alive),
             shutdown_timeout: time(&mut reader, "server.shutdown_timeout", limits.shutdown_timeout),
         };
-        let url = secret(&mut reader, ["database.url", "database.url_file"], DatabaseUrl::from_str)
-            .or_else(|| DatabaseUrl::from_str(&format!("sqlite://{}", data.join("tigertrust.db").display())).ok());
+        let url = secret(
+            &mut reader,
+            ["database.url", "database.url_file"],
+            DatabaseUrl::from_str,
+        )
+        .or_else(|| {
+            DatabaseUrl::from_str(&format!("sqlite://{}", data.join("tigertrust.db").display())).ok()
+        });
         let pool_size = number(&mut reader, "database.pool_size", 10, 1, 1000);
         let acquire_timeout = time(&mut reader, "database.acquire_timeout", Duration::from_secs(2));
         let statement_timeout = time(&mut reader, "database.statement_timeout", Duration::from_secs(5));
         let migrate_on_start = reader
-            .read("database.migrate_on_start", "true or false", |text| text.parse().ok())
+            .read("database.migrate_on_start", "true or false", |text| {
+                text.parse().ok()
+            })
             .unwrap_or(false);
         let default_ring = data.join("keyring.toml");
         let keyring = secret(&mut reader, ["keyring", "keyring_file"], Keyring::parse)
             .or_else(|| read_default_ring(&mut reader, &default_ring));
         let cache = CacheSettings {
             max_keys: number(&mut reader, "cache.max_keys", caches.max_keys, 0, 100_000_000),
-            max_workspaces: number(&mut reader, "cache.max_workspaces", caches.max_workspaces, 0, 100_000_000),
+            max_workspaces: number(
+                &mut reader,
+                "cache.max_workspaces",
+                caches.max_workspaces,
+                0,
+                100_000_000,
+            ),
         };
         let max_staleness = time(&mut reader, "cache.max_staleness", Duration::from_secs(5));
         let catalog = scopes(&mut reader);
@@ -130,14 +154,35 @@ impl Settings {
                 .unwrap_or_else(|| "info".to_owned()),
         };
         if url.is_none() {
-            reader.refuse("database.url", "default", "the path of the data folder cannot stand in a URL; set database.url");
+            reader.refuse(
+                "database.url",
+                "default",
+                "the path of the data folder cannot stand in a URL; set database.url",
+            );
         }
         let origins = reader.known();
         reader.finish()?;
-        let Some(url) = url else { return Err(SettingErrors(Vec::new())) };
-        let database =
-            DatabaseSettings { url, pool_size, acquire_timeout, statement_timeout, migrate_on_start };
-        Ok(Self { listen, server, database, keyring, cache, max_staleness, catalog, log, origins })
+        let Some(url) = url else {
+            return Err(SettingErrors(Vec::new()));
+        };
+        let database = DatabaseSettings {
+            url,
+            pool_size,
+            acquire_timeout,
+            statement_timeout,
+            migrate_on_start,
+        };
+        Ok(Self {
+            listen,
+            server,
+            database,
+            keyring,
+            cache,
+            max_staleness,
+            catalog,
+            log,
+            origins,
+        })
     }
 }
 
@@ -157,7 +202,9 @@ fn number<T: FromStr + PartialOrd + std::fmt::Display + Copy>(
 
 fn time(reader: &mut Reader, key: &'static str, default: Duration) -> Duration {
     reader
-        .read(key, DURATION, |text| duration::parse(text).ok().filter(|duration| !duration.is_zero()))
+        .read(key, DURATION, |text| {
+            duration::parse(text).ok().filter(|duration| !duration.is_zero())
+        })
         .unwrap_or(default)
 }
 
@@ -175,11 +222,16 @@ fn secret<T, E: std::fmt::Display>(
         return plain;
     }
     let (path, origin) = file?;
-    let read = path.into_string().map_err(|_| "must be the path of a file".to_owned()).and_then(|path| {
-        let text = fs::read_to_string(&path).map_err(|error| format!("{path:?} cannot be read: {error}"))?;
-        parse(text.trim_end()).map_err(|error| format!("{path:?}: {error}"))
-    });
-    read.map_err(|detail| reader.refuse(file_key, &origin, &detail)).ok()
+    let read = path
+        .into_string()
+        .map_err(|_| "must be the path of a file".to_owned())
+        .and_then(|path| {
+            let text =
+                fs::read_to_string(&path).map_err(|error| format!("{path:?} cannot be read: {error}"))?;
+            parse(text.trim_end()).map_err(|error| format!("{path:?}: {error}"))
+        });
+    read.map_err(|detail| reader.refuse(file_key, &origin, &detail))
+        .ok()
 }
 
 fn read_default_ring(reader: &mut Reader, path: &PathBuf) -> Option<Keyring> {
@@ -218,10 +270,23 @@ fn read_scopes(value: Value) -> Result<ScopeCatalog, String> {
     let mut definitions = Vec::with_capacity(entries.len());
     for entry in entries {
         let name = &entry.name;
-        let scope = name.parse::<Scope>().map_err(|error| format!("{name:?} {error}"))?;
-        let kinds = entry.types.iter().map(|kind| kind.parse::<KeyType>()).collect::<Result<Vec<_>, _>>();
-        let types = kinds.map_err(|error| format!("{name}: each of types {error}"))?.into_iter().collect();
-        definitions.push(ScopeDefinition { scope, description: entry.description, types });
+        let scope = name
+            .parse::<Scope>()
+            .map_err(|error| format!("{name:?} {error}"))?;
+        let kinds = entry
+            .types
+            .iter()
+            .map(|kind| kind.parse::<KeyType>())
+            .collect::<Result<Vec<_>, _>>();
+        let types = kinds
+            .map_err(|error| format!("{name}: each of types {error}"))?
+            .into_iter()
+            .collect();
+        definitions.push(ScopeDefinition {
+            scope,
+            description: entry.description,
+            types,
+        });
     }
     ScopeCatalog::new(definitions).map_err(|(scope, error)| format!("{scope}: {error}"))
 }

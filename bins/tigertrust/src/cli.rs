@@ -1,0 +1,283 @@
+//! The command line: `tigertrust <noun> <verb> [ID] [--flags]`.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use tigertrust_model::{Email, KeyId, KeyType, Plan, Timestamp, WorkspaceId};
+
+use crate::duration;
+
+/// Self-hosted authentication for API platforms.
+#[derive(Debug, Parser)]
+#[command(name = "tigertrust", version, arg_required_else_help = true)]
+pub struct Cli {
+    /// What all commands take.
+    #[command(flatten)]
+    pub common: Common,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What all commands take.
+#[derive(Debug, Args)]
+pub struct Common {
+    /// A TOML file with settings [default: config.toml in the data folder, if it is there]
+    #[arg(long, global = true, env = "TIGERTRUST_CONFIG", value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// The folder that holds the database and the secrets where no setting says otherwise
+    #[arg(
+        long,
+        global = true,
+        env = "TIGERTRUST_DATA",
+        value_name = "DIR",
+        default_value = "./tigertrust-data"
+    )]
+    pub data: PathBuf,
+    /// How to print results
+    #[arg(long, global = true, value_name = "FORMAT", default_value = "text")]
+    pub output: OutputFormat,
+}
+
+/// How to print results.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum OutputFormat {
+    /// For people
+    Text,
+    /// What the API answers
+    Json,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Make a first account and first keys in ./tigertrust-data, and serve
+    Quickstart(Quickstart),
+    /// Serve the API
+    Serve(Serve),
+    /// Bring the database's schema up to date, or look at it
+    #[command(subcommand)]
+    Migrate(Migrate),
+    /// People
+    #[command(subcommand)]
+    User(User),
+    /// Workspaces
+    #[command(subcommand)]
+    Workspace(Workspace),
+    /// API keys
+    #[command(subcommand)]
+    Key(Key),
+    /// Settings
+    #[command(subcommand)]
+    Config(ConfigCommand),
+    /// The key ring
+    #[command(subcommand)]
+    Secrets(Secrets),
+}
+
+/// Make a first account and first keys, and serve.
+#[derive(Debug, Args)]
+pub struct Quickstart {
+    /// The owner's e-mail address
+    #[arg(long, default_value = "owner@example.com", value_parser = parse::<Email>)]
+    pub email: Email,
+    /// Where to listen
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    pub listen: Option<String>,
+    /// A PostgreSQL database to use instead of SQLite; it is made if it is missing
+    #[arg(long, value_name = "URL", conflicts_with = "ephemeral")]
+    pub database: Option<String>,
+    /// Keep nothing: all data is gone when the server stops
+    #[arg(long)]
+    pub ephemeral: bool,
+}
+
+/// Serve the API.
+#[derive(Debug, Args)]
+pub struct Serve {
+    /// Where to listen
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    pub listen: Option<String>,
+    /// Bring the database's schema up to date first
+    #[arg(long)]
+    pub migrate: bool,
+}
+
+/// The database's schema.
+#[derive(Debug, Subcommand)]
+pub enum Migrate {
+    /// Run the migrations that have not run
+    Run,
+    /// Show which migrations have run
+    Status,
+    /// Undo the last migration; what it had added is lost
+    Revert {
+        /// Confirm that data may be lost
+        #[arg(long)]
+        allow_data_loss: bool,
+    },
+}
+
+/// People.
+#[derive(Debug, Subcommand)]
+pub enum User {
+    /// Make an account
+    Create {
+        /// The e-mail address to sign in with
+        #[arg(value_parser = parse::<Email>)]
+        email: Email,
+        /// How the person wants to be called
+        #[arg(long)]
+        name: Option<String>,
+        /// A file that holds the password, - for standard input [default: a random one, printed once]
+        #[arg(long, value_name = "FILE")]
+        password_file: Option<PathBuf>,
+    },
+}
+
+/// Workspaces.
+#[derive(Debug, Subcommand)]
+pub enum Workspace {
+    /// Make a workspace
+    Create {
+        /// What people call it
+        name: String,
+        /// Who owns it: an e-mail address or a user's id
+        #[arg(long)]
+        owner: String,
+        /// The plan that its keys are on
+        #[arg(long, default_value = "free", value_parser = parse::<Plan>)]
+        plan: Plan,
+    },
+    /// List workspaces, newest first
+    List(PageArgs<WorkspaceId>),
+    /// Put a workspace on a plan; running servers follow within a second
+    SetPlan {
+        /// The workspace
+        #[arg(value_parser = parse::<WorkspaceId>)]
+        id: WorkspaceId,
+        /// The plan
+        #[arg(value_parser = parse::<Plan>)]
+        plan: Plan,
+    },
+}
+
+/// Which page of a list.
+#[derive(Debug, Args)]
+pub struct PageArgs<Id: Clone + Send + Sync + std::str::FromStr + 'static>
+where
+    Id::Err: std::fmt::Display,
+{
+    /// How many at the most
+    #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u16).range(1..=200))]
+    pub limit: u16,
+    /// The cursor that the page before ended with
+    #[arg(long, value_parser = parse::<Id>)]
+    pub cursor: Option<Id>,
+}
+
+/// API keys.
+#[derive(Debug, Subcommand)]
+pub enum Key {
+    /// Make a key and show its secret, once
+    Create(Box<CreateKey>),
+    /// List keys, newest first
+    List {
+        /// Only those of one workspace
+        #[arg(long, value_parser = parse::<WorkspaceId>)]
+        workspace: Option<WorkspaceId>,
+        /// Which page
+        #[command(flatten)]
+        page: PageArgs<KeyId>,
+    },
+    /// Show a key
+    Show {
+        /// The key's id, key_…
+        #[arg(value_parser = parse::<KeyId>)]
+        id: KeyId,
+    },
+    /// Revoke a key for good; running servers refuse it within a second
+    Revoke {
+        /// The key's id, key_…
+        #[arg(value_parser = parse::<KeyId>)]
+        id: KeyId,
+        /// Why
+        #[arg(long)]
+        reason: Option<String>,
+    },
+}
+
+/// Make a key.
+#[derive(Debug, Args)]
+pub struct CreateKey {
+    /// What people call it
+    #[arg(long)]
+    pub name: String,
+    /// agent or public
+    #[arg(long = "type", value_name = "TYPE", value_parser = parse::<KeyType>, default_value = "agent")]
+    pub kind: KeyType,
+    /// A scope, such as certificates:read; may be given more than once, or several with commas
+    #[arg(long = "scope", value_name = "SCOPE", value_delimiter = ',')]
+    pub scopes: Vec<String>,
+    /// The workspace that owns it [default: the only one there is]
+    #[arg(long, value_parser = parse::<WorkspaceId>, conflicts_with = "instance")]
+    pub workspace: Option<WorkspaceId>,
+    /// Another workspace that it may act in; may be given more than once
+    #[arg(long, value_name = "WORKSPACE", conflicts_with = "instance")]
+    pub also_in: Vec<String>,
+    /// An instance key: it acts in the workspace that each request names
+    #[arg(long)]
+    pub instance: bool,
+    /// When it expires, such as 2027-01-31T12:00:00Z [default: never]
+    #[arg(long, value_name = "TIME", value_parser = time, conflicts_with = "expires_in")]
+    pub expires_at: Option<Timestamp>,
+    /// After how long it expires, such as 90d
+    #[arg(long, value_name = "DURATION", value_parser = duration::parse)]
+    pub expires_in: Option<std::time::Duration>,
+    /// The name that the owning application knows it by
+    #[arg(long)]
+    pub external_id: Option<String>,
+    /// A JSON object that is kept with it
+    #[arg(long, value_name = "JSON")]
+    pub metadata: Option<String>,
+}
+
+/// Settings.
+#[derive(Debug, Subcommand)]
+pub enum ConfigCommand {
+    /// Check the settings, and show where each comes from
+    Check,
+}
+
+/// The key ring.
+#[derive(Debug, Subcommand)]
+pub enum Secrets {
+    /// Write a new key ring with random secrets to a file that does not exist yet
+    Create {
+        /// The file
+        file: PathBuf,
+    },
+}
+
+fn parse<T: std::str::FromStr>(text: &str) -> Result<T, String>
+where
+    T::Err: std::fmt::Display,
+{
+    text.parse().map_err(|error: T::Err| error.to_string())
+}
+
+fn time(text: &str) -> Result<Timestamp, String> {
+    tigertrust_wire::parse_rfc3339(text).map_err(str::to_owned)
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+}

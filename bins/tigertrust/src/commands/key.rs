@@ -1,0 +1,202 @@
+//! `tigertrust key`.
+
+use serde_json::{Map, Value};
+use tigertrust_accounts::{Actor, FlowError, NewKey, ReachRequest, ports::Page as PageRequest};
+use tigertrust_model::{KeyId, Metadata, WorkspaceId};
+use tigertrust_wire::{IssuedKey, Key as Body, Page, format_rfc3339};
+
+use super::instance;
+use crate::{
+    cli::{Common, CreateKey, Key, PageArgs},
+    failure::Failure,
+    instance::Instance,
+    output,
+};
+
+pub async fn run(common: &Common, verb: Key) -> Result<(), Failure> {
+    let instance = instance(common).await?;
+    let done = match verb {
+        Key::Create(args) => create(common, &instance, *args).await,
+        Key::List { workspace, page } => list(common, &instance, workspace, &page).await,
+        Key::Show { id } => {
+            let key = instance
+                .keys
+                .get(&Actor::Operator, id)
+                .await
+                .map_err(|error| unknown(id, error))?;
+            output::print(common.output, &Body::new(&key, instance.clock.now()), describe)
+        }
+        Key::Revoke { id, reason } => {
+            let key = instance.keys.revoke(&Actor::Operator, id, reason).await;
+            let key = key.map_err(|error| unknown(id, error))?;
+            output::print(common.output, &Body::new(&key, instance.clock.now()), describe)
+        }
+    };
+    instance.storage.close().await;
+    done
+}
+
+async fn create(common: &Common, instance: &Instance, args: CreateKey) -> Result<(), Failure> {
+    let reach = if args.instance {
+        ReachRequest::Instance
+    } else {
+        let home = match args.workspace {
+            Some(id) => id,
+            None => only_workspace(instance).await?,
+        };
+        ReachRequest::Workspace {
+            home,
+            others: args.also_in,
+        }
+    };
+    let new = NewKey {
+        name: args.name,
+        kind: args.kind,
+        scopes: args.scopes,
+        expires_at: args.expires_at.or_else(|| {
+            args.expires_in
+                .map(|duration| instance.clock.now().saturating_add(duration))
+        }),
+        reach,
+        external_id: args.external_id,
+        metadata: metadata(args.metadata.as_deref())?,
+    };
+    let issued = instance.keys.create(&Actor::Operator, new).await?;
+    let body = IssuedKey::new(&issued.key, &issued.secret, instance.clock.now());
+    output::print(common.output, &body, |body| {
+        format!(
+            "{}\n\nKey         {}   (shown once: store it now)",
+            describe(&body.record),
+            body.key
+        )
+    })
+}
+
+async fn only_workspace(instance: &Instance) -> Result<WorkspaceId, Failure> {
+    let some = instance
+        .workspaces
+        .list(
+            &Actor::Operator,
+            PageRequest {
+                after: None,
+                limit: 2,
+            },
+        )
+        .await?;
+    match some.as_slice() {
+        [only] => Ok(only.id),
+        [] => Err(Failure::new(
+            "there is no workspace: `tigertrust workspace create` makes one",
+        )),
+        _ => Err(Failure::new(
+            "there is more than one workspace: name one with --workspace (`tigertrust workspace list`)",
+        )),
+    }
+}
+
+fn metadata(text: Option<&str>) -> Result<Metadata, Failure> {
+    let Some(text) = text else {
+        return Ok(Metadata::default());
+    };
+    let object: Map<String, Value> = serde_json::from_str(text)
+        .map_err(|error| Failure::new(format!("--metadata must be a JSON object: {error}")))?;
+    Ok(Metadata::from_json_object(serde_json::to_string(&object)?))
+}
+
+async fn list(
+    common: &Common,
+    instance: &Instance,
+    workspace: Option<WorkspaceId>,
+    page: &PageArgs<KeyId>,
+) -> Result<(), Failure> {
+    let request = PageRequest {
+        after: page.cursor,
+        limit: page.limit + 1,
+    };
+    let found = instance.keys.list(&Actor::Operator, workspace, request).await?;
+    let now = instance.clock.now();
+    let body = Page::of(
+        found,
+        page.limit,
+        |key| key.id.to_string(),
+        |key| Body::new(key, now),
+    );
+    output::print(common.output, &body, |body| {
+        let rows = body.items.iter().map(|key| {
+            let expires = key.expires_at.map_or_else(|| "never".to_owned(), format_rfc3339);
+            let shown = format!("{}…{}", key.start, key.last_four);
+            [
+                key.id.clone(),
+                name_of(&key.r#type),
+                name_of(&key.state),
+                shown,
+                expires,
+                key.name.clone(),
+            ]
+        });
+        let table = output::table(["ID", "TYPE", "STATE", "KEY", "EXPIRES", "NAME"], rows);
+        with_cursor(table, body.next_cursor.as_deref())
+    })
+}
+
+/// A list's text, with how to see more of it.
+pub fn with_cursor(table: String, cursor: Option<&str>) -> String {
+    cursor.map_or(table.clone(), |cursor| {
+        format!("{table}\nMore: --cursor {cursor}")
+    })
+}
+
+fn describe(key: &Body) -> String {
+    let workspaces = if key.instance {
+        "(instance key)".to_owned()
+    } else {
+        key.workspace_ids.join(", ")
+    };
+    let mut lines = vec![
+        ("Id", key.id.clone()),
+        ("Name", key.name.clone()),
+        ("Type", name_of(&key.r#type)),
+        ("State", name_of(&key.state)),
+        ("Begins", key.start.clone()),
+        ("Workspaces", workspaces),
+        ("Scopes", key.scopes.join(", ")),
+        (
+            "Expires",
+            key.expires_at.map_or_else(|| "never".to_owned(), format_rfc3339),
+        ),
+        (
+            "Created",
+            format!("{} by {}", format_rfc3339(key.created_at), key.created_by),
+        ),
+    ];
+    if let Some(external_id) = &key.external_id {
+        lines.push(("External", external_id.clone()));
+    }
+    if let Some(at) = key.revoked_at {
+        let reason = key
+            .revocation_reason
+            .as_ref()
+            .map_or_else(String::new, |reason| format!(" ({reason})"));
+        lines.push(("Revoked", format!("{}{reason}", format_rfc3339(at))));
+    }
+    lines
+        .into_iter()
+        .map(|(label, value)| format!("{label:<12}{value}"))
+        .collect::<Vec<_>>()
+        .join("\n")
+}
+
+/// The wire's name of a unit-like value.
+fn name_of(value: &impl serde::Serialize) -> String {
+    serde_json::to_value(value)
+        .ok()
+        .and_then(|value| value.as_str().map(str::to_owned))
+        .unwrap_or_default()
+}
+
+fn unknown(id: KeyId, error: FlowError) -> Failure {
+    match error {
+        FlowError::NotFound => Failure::new(format!("there is no key {id}")),
+        other => other.into(),
+    }
+}

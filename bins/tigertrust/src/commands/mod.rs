@@ -1,0 +1,75 @@
+//! One file a noun.
+
+mod config;
+mod key;
+mod migrate;
+mod quickstart;
+mod secrets;
+mod serve;
+mod user;
+mod workspace;
+
+use std::env;
+
+use crate::{
+    cli::{Cli, Command, Common},
+    config::{Flag, Settings, Source},
+    failure::Failure,
+    instance::Instance,
+    logging,
+};
+
+/// Does what the command line says.
+pub async fn run(cli: Cli) -> Result<(), Failure> {
+    let Cli { common, command } = cli;
+    match command {
+        Command::Quickstart(args) => quickstart::run(&common, args).await,
+        Command::Serve(args) => serve::run(&common, args).await,
+        Command::Migrate(verb) => migrate::run(&common, &verb).await,
+        Command::User(verb) => user::run(&common, verb).await,
+        Command::Workspace(verb) => workspace::run(&common, verb).await,
+        Command::Key(verb) => key::run(&common, verb).await,
+        Command::Config(verb) => config::run(&common, &verb),
+        Command::Secrets(verb) => secrets::run(&verb),
+    }
+}
+
+/// Where settings come from for the command, and the settings; logging starts with them.
+fn settings(common: &Common, flags: Vec<Flag>) -> Result<Settings, Failure> {
+    let settings = Settings::load(&source(common, flags)?, &common.data)?;
+    logging::start(&settings.log);
+    Ok(settings)
+}
+
+fn source(common: &Common, flags: Vec<Flag>) -> Result<Source, Failure> {
+    let file = match &common.config {
+        Some(path) if !path.is_file() => {
+            return Err(Failure::new(format!(
+                "there is no configuration file {}",
+                path.display()
+            )));
+        }
+        Some(path) => Some(path.clone()),
+        None => Some(common.data.join("config.toml")).filter(|path| path.is_file()),
+    };
+    // A variable that is not UTF-8 cannot be one of ours.
+    let environment = env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
+    Ok(Source {
+        file,
+        environment: environment.collect(),
+        flags,
+    })
+}
+
+/// The instance that a command works on.
+async fn instance(common: &Common) -> Result<Instance, Failure> {
+    let settings = settings(common, Vec::new())?;
+    if settings.keyring.is_none() && common.config.is_none() && !common.data.is_dir() {
+        return Err(Failure::new(format!(
+            "there is no {} here and no configuration: run `tigertrust quickstart`, or name a file with --config",
+            common.data.display()
+        )));
+    }
+    Instance::open_ready(&settings).await
+}

@@ -1,0 +1,224 @@
+//! `tigertrust quickstart`: from nothing to a served API with a first account.
+
+use std::{
+    fs::{self, DirBuilder},
+    io::{self, Write},
+    net::{IpAddr, SocketAddr},
+    os::unix::fs::DirBuilderExt,
+    path::{Path, PathBuf},
+    str::FromStr,
+};
+
+use serde::Serialize;
+use tempfile::TempDir;
+use tigertrust_accounts::Bootstrapped;
+use tigertrust_credentials::{OsRandom, Password};
+use tigertrust_storage::{DatabaseUrl, migrations};
+
+use super::{secrets::write_private, serve, settings};
+use crate::{
+    cli::{Common, OutputFormat, Quickstart},
+    config::Keyring,
+    failure::Failure,
+    instance::Instance,
+};
+
+/// What is printed; the secrets only by the run that made them.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Announcement<'a> {
+    base_url: &'a str,
+    email: Option<String>,
+    password: Option<&'a str>,
+    user_id: Option<String>,
+    workspace_id: Option<String>,
+    agent_key: Option<&'a str>,
+    public_key: Option<&'a str>,
+}
+
+pub async fn run(common: &Common, args: Quickstart) -> Result<(), Failure> {
+    // Dropped, and with it removed, when the server has stopped.
+    let ephemeral = if args.ephemeral {
+        Some(TempDir::with_prefix("tigertrust-")?)
+    } else {
+        None
+    };
+    let common = &match &ephemeral {
+        Some(folder) => Common {
+            config: common.config.clone(),
+            data: folder.path().to_owned(),
+            output: common.output,
+        },
+        None => Common {
+            config: common.config.clone(),
+            data: common.data.clone(),
+            output: common.output,
+        },
+    };
+    let database = args.database.as_deref().map(DatabaseUrl::from_str).transpose();
+    let database = database.map_err(|error| Failure::new(format!("--database: {error}")))?;
+
+    // The port first: a taken one must leave nothing behind.
+    let listener = serve::bind(settings_before(common, &args)?)?;
+    prepare_folder(&common.data, database.as_ref())?;
+    let settings = settings(common, serve::listen_flag(args.listen.clone()))?;
+    let url = &settings.database.url;
+    migrations::create_database_if_missing(url).await?;
+    migrations::run(url).await?;
+    let instance = Instance::open(&settings)?;
+
+    let password = Password::generate(&OsRandom)?;
+    let shown = zeroize::Zeroizing::new(password.reveal().to_owned());
+    let first = instance
+        .workspaces
+        .bootstrap(
+            &instance.users,
+            &instance.keys,
+            &instance.catalog,
+            args.email,
+            password,
+        )
+        .await?;
+    let base_url = base_url(listener.local_addr()?);
+    announce(common, ephemeral.is_some(), &base_url, first.as_ref(), &shown)?;
+    drop(first);
+    serve::serve_until_stopped(instance, listener, &settings).await
+}
+
+/// Where to listen, before the folder with the other settings is made.
+fn settings_before(common: &Common, args: &Quickstart) -> Result<SocketAddr, Failure> {
+    let source = super::source(common, serve::listen_flag(args.listen.clone()))?;
+    Ok(crate::config::Settings::load(&source, &common.data)?.listen)
+}
+
+/// Makes the data folder with its secrets, where they are missing.
+fn prepare_folder(data: &Path, database: Option<&DatabaseUrl>) -> Result<(), Failure> {
+    let failed =
+        |what: &Path, error: &io::Error| Failure::new(format!("{} cannot be made: {error}", what.display()));
+    DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(data)
+        .map_err(|error| failed(data, &error))?;
+    let config = data.join("config.toml");
+    if let Some(url) = database {
+        let text = format!(
+            "# Written by `tigertrust quickstart`; every command reads it.\n[database]\nurl = {:?}\n",
+            url.reveal()
+        );
+        match write_private(&config, &text) {
+            Ok(()) => {}
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                if fs::read_to_string(&config)? != text {
+                    return Err(Failure::new(format!(
+                        "{} names another database. Leave --database out to use that one, or choose another folder with --data",
+                        config.display()
+                    )));
+                }
+            }
+            Err(error) => return Err(failed(&config, &error)),
+        }
+    }
+    let ring: PathBuf = data.join("keyring.toml");
+    if ring.exists() {
+        return Ok(());
+    }
+    if data.join("tigertrust.db").exists() {
+        return Err(Failure::new(format!(
+            "{} is missing, but the database that needs it is there: put it back, or remove {} to start anew",
+            ring.display(),
+            data.display()
+        )));
+    }
+    write_private(&ring, &Keyring::generate(&OsRandom)?).map_err(|error| failed(&ring, &error))
+}
+
+/// A URL under which this machine reaches the listener.
+fn base_url(address: SocketAddr) -> String {
+    let reachable = match address.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => SocketAddr::from(([127, 0, 0, 1], address.port())),
+        IpAddr::V6(ip) if ip.is_unspecified() => SocketAddr::from(([0, 0, 0, 0, 0, 0, 0, 1], address.port())),
+        _ => address,
+    };
+    format!("http://{reachable}")
+}
+
+fn announce(
+    common: &Common,
+    ephemeral: bool,
+    base_url: &str,
+    first: Option<&Bootstrapped>,
+    password: &str,
+) -> Result<(), Failure> {
+    let mut out = io::stdout().lock();
+    match common.output {
+        OutputFormat::Json => {
+            let announcement = Announcement {
+                base_url,
+                email: first.map(|first| first.user.email.to_string()),
+                password: first.map(|_| password),
+                user_id: first.map(|first| first.user.id.to_string()),
+                workspace_id: first.map(|first| first.workspace.id.to_string()),
+                agent_key: first.map(|first| first.agent.secret.reveal()),
+                public_key: first.map(|first| first.public.secret.reveal()),
+            };
+            serde_json::to_writer(&mut out, &announcement)?;
+            writeln!(out)?;
+        }
+        OutputFormat::Text => write_text(&mut out, &common.data, ephemeral, base_url, first, password)?,
+    }
+    out.flush()?;
+    Ok(())
+}
+
+fn write_text(
+    out: &mut impl Write,
+    data: &Path,
+    ephemeral: bool,
+    base_url: &str,
+    first: Option<&Bootstrapped>,
+    password: &str,
+) -> io::Result<()> {
+    let kept = if ephemeral {
+        "nothing is kept".to_owned()
+    } else {
+        format!("data in {}", data.display())
+    };
+    writeln!(out, "\nTigerTrust serves {base_url}   ({kept})\n")?;
+    match first {
+        None => {
+            writeln!(
+                out,
+                "  The account and keys that were made earlier are still there; their secrets are not shown again."
+            )?;
+            writeln!(
+                out,
+                "  A new key:  tigertrust key create --name NAME --scope certificates:read\n"
+            )?;
+        }
+        Some(first) => {
+            let (agent, public) = (first.agent.secret.reveal(), first.public.secret.reveal());
+            writeln!(out, "  Shown once, so store them now:\n")?;
+            writeln!(out, "    Owner       {}", first.user.email)?;
+            writeln!(out, "    Password    {password}")?;
+            writeln!(
+                out,
+                "    Workspace   {}   plan {}",
+                first.workspace.id, first.workspace.plan
+            )?;
+            writeln!(out, "    Agent key   {agent}   every scope")?;
+            writeln!(out, "    Public key  {public}   certificates:read\n")?;
+            writeln!(out, "  Who is the agent key?\n")?;
+            writeln!(
+                out,
+                "    curl -i {base_url}/api/auth/me -H \"X-Agent-API-Key: {agent}\"\n"
+            )?;
+            writeln!(out, "  May the public key read certificates?\n")?;
+            writeln!(
+                out,
+                "    curl -i \"{base_url}/api/auth/check?scope=certificates:read\" -H \"Authorization: Bearer {public}\"\n"
+            )?;
+        }
+    }
+    writeln!(out, "  API documentation: {base_url}/docs/   Stop with Ctrl-C.\n")
+}

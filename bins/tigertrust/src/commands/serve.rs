@@ -1,0 +1,131 @@
+//! `tigertrust serve`.
+
+use std::{
+    io,
+    net::{SocketAddr, TcpListener},
+    time::Duration,
+};
+
+use tigertrust_http::serve;
+use tigertrust_model::Timestamp;
+use tigertrust_storage::{SchemaState, migrations};
+use tokio::{
+    signal::unix::{SignalKind, signal},
+    time::{MissedTickBehavior, interval},
+};
+
+use super::settings;
+use crate::{
+    cli::{Common, Serve},
+    config::{Flag, Settings},
+    failure::Failure,
+    instance::{Instance, schema_failure},
+};
+
+/// How long changes stay readable for a node or client that was away.
+const CHANGES_KEPT: Duration = Duration::from_secs(24 * 60 * 60);
+const PRUNE_EVERY: Duration = Duration::from_secs(10 * 60);
+const PRUNE_BATCH: u32 = 10_000;
+
+pub async fn run(common: &Common, args: Serve) -> Result<(), Failure> {
+    let settings = settings(common, listen_flag(args.listen))?;
+    let listener = bind(settings.listen)?;
+    let instance = Instance::open(&settings)?;
+    if args.migrate || settings.database.migrate_on_start {
+        migrations::run(&settings.database.url).await?;
+    }
+    match instance.storage.schema_state().await {
+        Ok(state) => {
+            if let Some(failure) = schema_failure(&state) {
+                return Err(failure);
+            }
+        }
+        // It may come up later, and restarting this server would not bring it up sooner.
+        Err(error) => {
+            tracing::error!(%error, "the database is not reachable: every request is answered 503 until it is")
+        }
+    }
+    serve_until_stopped(instance, listener, &settings).await
+}
+
+/// The flag that overrides where to listen.
+pub fn listen_flag(listen: Option<String>) -> Vec<Flag> {
+    listen
+        .map(|value| Flag {
+            name: "--listen",
+            key: "server.listen",
+            value,
+        })
+        .into_iter()
+        .collect()
+}
+
+/// Takes the port, before anything else is done.
+pub fn bind(address: SocketAddr) -> Result<TcpListener, Failure> {
+    let listener = TcpListener::bind(address).map_err(|error| match error.kind() {
+        io::ErrorKind::AddrInUse => Failure::new(format!(
+            "{address} is taken: another program listens there. Choose another port, such as --listen {}:{}",
+            address.ip(),
+            address.port().checked_add(1).unwrap_or(8080)
+        )),
+        _ => Failure::new(format!("{address} cannot be listened on: {error}")),
+    })?;
+    listener.set_nonblocking(true)?;
+    Ok(listener)
+}
+
+/// Serves until the process is told to stop, then lets running requests and writes end.
+pub async fn serve_until_stopped(
+    instance: Instance,
+    listener: TcpListener,
+    settings: &Settings,
+) -> Result<(), Failure> {
+    let address = listener.local_addr()?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    let feed = instance.storage.follow();
+    let server = serve(instance.app()?, listener, settings.server)?;
+    let handle = server.handle();
+    tracing::info!(%address, database = %settings.database.url, "serving");
+    let mut server = tokio::spawn(server);
+    let stopped = tokio::select! {
+        ended = &mut server => Some(ended),
+        _ = interrupt.recv() => None,
+        _ = terminate.recv() => None,
+        never = housekeeping(&instance) => match never {},
+    };
+    if stopped.is_none() {
+        tracing::info!("stopping: running requests may end");
+        handle.stop(true).await;
+    }
+    drop(feed);
+    instance.storage.close().await;
+    tracing::info!("stopped");
+    match stopped {
+        Some(Ok(Err(error))) => Err(error.into()),
+        Some(Err(error)) => Err(Failure::new(format!("the server ended by itself: {error}"))),
+        Some(Ok(Ok(()))) | None => Ok(()),
+    }
+}
+
+/// What runs beside the server.
+async fn housekeeping(instance: &Instance) -> std::convert::Infallible {
+    let mut ticks = interval(PRUNE_EVERY);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        ticks.tick().await;
+        let older_than: Timestamp = instance.clock.now().saturating_sub(CHANGES_KEPT);
+        match instance.storage.prune_changes(older_than, PRUNE_BATCH).await {
+            Ok(removed) => tracing::debug!(removed, "old changes removed"),
+            Err(error) => tracing::debug!(%error, "old changes could not be removed"),
+        }
+        if let Ok(state @ (SchemaState::Pending(_) | SchemaState::Newer(_))) =
+            instance.storage.schema_state().await
+        {
+            let failure = schema_failure(&state)
+                .map(|failure| failure.to_string())
+                .unwrap_or_default();
+            tracing::error!("{failure}");
+        }
+    }
+}

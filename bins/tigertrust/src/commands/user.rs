@@ -1,0 +1,88 @@
+//! `tigertrust user`.
+
+use std::{
+    fs,
+    io::{self, Read},
+    path::Path,
+};
+
+use serde::Serialize;
+use tigertrust_accounts::NewUser;
+use tigertrust_credentials::{OsRandom, Password};
+use zeroize::Zeroizing;
+
+use super::instance;
+use crate::{
+    cli::{Common, User},
+    failure::Failure,
+    output,
+};
+
+#[derive(Serialize)]
+struct Created {
+    id: String,
+    email: String,
+    name: Option<String>,
+    /// Only a password that was made up here is shown.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    password: Option<String>,
+}
+
+pub async fn run(common: &Common, verb: User) -> Result<(), Failure> {
+    match verb {
+        User::Create {
+            email,
+            name,
+            password_file,
+        } => {
+            let (password, shown) = match password_file {
+                Some(path) => (read_password(&path)?, None),
+                None => {
+                    let password = Password::generate(&OsRandom)?;
+                    let shown = password.reveal().to_owned();
+                    (password, Some(shown))
+                }
+            };
+            let instance = instance(common).await?;
+            let user = instance
+                .users
+                .create(NewUser {
+                    email,
+                    name,
+                    password,
+                })
+                .await?;
+            instance.storage.close().await;
+            let created = Created {
+                id: user.id.to_string(),
+                email: user.email.to_string(),
+                name: user.name,
+                password: shown,
+            };
+            output::print(common.output, &created, |created| {
+                let password = created.password.as_ref().map_or_else(String::new, |password| {
+                    format!("\nPassword  {password}   (shown once: store it now)")
+                });
+                format!("User      {}\nE-mail    {}{password}", created.id, created.email)
+            })
+        }
+    }
+}
+
+/// The first line of the file, or of standard input for `-`.
+fn read_password(path: &Path) -> Result<Password, Failure> {
+    let mut text = Zeroizing::new(String::new());
+    let read = if path == Path::new("-") {
+        io::stdin().read_to_string(&mut text)
+    } else {
+        fs::File::open(path).and_then(|mut file| file.read_to_string(&mut text))
+    };
+    read.map_err(|error| {
+        Failure::new(format!(
+            "the password cannot be read from {}: {error}",
+            path.display()
+        ))
+    })?;
+    let line = Zeroizing::new(text.lines().next().unwrap_or_default().to_owned());
+    Password::chosen(line).map_err(|error| Failure::new(format!("the password {error}")))
+}

@@ -1,0 +1,93 @@
+//! `tigertrust workspace`.
+
+use tigertrust_accounts::{Actor, FlowError, ports::Page as PageRequest};
+use tigertrust_model::{Email, UserId, WorkspaceId};
+use tigertrust_wire::{Page, Workspace as Body, format_rfc3339};
+
+use super::instance;
+use crate::{
+    cli::{Common, PageArgs, Workspace},
+    failure::Failure,
+    instance::Instance,
+    output,
+};
+
+pub async fn run(common: &Common, verb: Workspace) -> Result<(), Failure> {
+    let instance = instance(common).await?;
+    let done = match verb {
+        Workspace::Create { name, owner, plan } => {
+            let owner = find_owner(&instance, &owner).await?;
+            let workspace = instance.workspaces.create(name, plan, owner).await?;
+            output::print(common.output, &Body::from(&workspace), describe)
+        }
+        Workspace::List(page) => list(common, &instance, &page).await,
+        Workspace::SetPlan { id, plan } => {
+            let workspace = instance
+                .workspaces
+                .set_plan(id, plan)
+                .await
+                .map_err(|error| match error {
+                    FlowError::NotFound => Failure::new(format!("there is no workspace {id}")),
+                    other => other.into(),
+                })?;
+            output::print(common.output, &Body::from(&workspace), describe)
+        }
+    };
+    instance.storage.close().await;
+    done
+}
+
+async fn list(common: &Common, instance: &Instance, page: &PageArgs<WorkspaceId>) -> Result<(), Failure> {
+    let request = PageRequest {
+        after: page.cursor,
+        limit: page.limit + 1,
+    };
+    let found = instance.workspaces.list(&Actor::Operator, request).await?;
+    let body = Page::of(
+        found,
+        page.limit,
+        |known| known.id.to_string(),
+        |known| Body::from(known),
+    );
+    output::print(common.output, &body, |body| {
+        let rows = body.items.iter().map(|known| {
+            [
+                known.id.clone(),
+                known.plan.clone(),
+                format_rfc3339(known.created_at),
+                known.name.clone(),
+            ]
+        });
+        super::key::with_cursor(
+            output::table(["ID", "PLAN", "CREATED", "NAME"], rows),
+            body.next_cursor.as_deref(),
+        )
+    })
+}
+
+fn describe(workspace: &Body) -> String {
+    format!(
+        "Workspace  {}\nName       {}\nPlan       {}",
+        workspace.id, workspace.name, workspace.plan
+    )
+}
+
+async fn find_owner(instance: &Instance, text: &str) -> Result<UserId, Failure> {
+    let accounts = instance.storage.accounts();
+    let found = match text.parse::<UserId>() {
+        Ok(id) => accounts.get_user(id).await?,
+        Err(_) => {
+            let email: Email = text.parse().map_err(|_| {
+                Failure::new(format!(
+                    "--owner {text}: must be an e-mail address or a user's id"
+                ))
+            })?;
+            accounts.find_user_by_email(&email.canonical()).await?
+        }
+    };
+    found.map(|user| user.id).ok_or_else(|| {
+        Failure::new(format!(
+            "there is no user {text}: `tigertrust user create` makes one"
+        ))
+    })
+}
