@@ -1,3 +1,18 @@
 //! Fakes, fixtures and throwaway servers for the tests of TigerTrust.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test may stop at once"
+)]
 
+mod clock;
 pub mod database;
+mod gate;
+mod server;
+
+pub use clock::TestClock;
+pub use database::{Engine, ThrowawayDatabase};
+pub use gate::Gate;
+pub use server::{Answer, MAX_STALENESS, TestServer, eventually, send};

@@ -1,0 +1,219 @@
+//! Settings: where they come from, and what a wrong one says.
+
+use std::{fs, os::unix::fs::PermissionsExt};
+
+use tigertrust_testkit::Engine;
+
+use crate::program::Folder;
+
+async fn folder() -> Folder {
+    Folder::new(Engine::Sqlite).await
+}
+
+fn write(folder: &Folder, name: &str, text: &str) {
+    fs::write(folder.path().join(name), text).unwrap();
+}
+
+#[tokio::test]
+async fn every_wrong_value_names_its_key_its_source_and_what_is_allowed() {
+    let folder = folder().await;
+    write(
+        &folder,
+        "tt.toml",
+        "[server]\nlisten = \"nowhere\"\nworkers = 0\n[cache]\nmax_stalenes = \"5s\"\n[log]\nformat = \"xml\"\n",
+    );
+    let mut command = folder.command(&["config", "check", "--config", "tt.toml"]);
+    command
+        .env("TIGERTRUST__DATABASE__POOL_SIZE", "many")
+        .env("TIGERTRUST__CACHE__MAX_KEYS", "-1");
+    let output = command.output().unwrap();
+    assert!(!output.status.success());
+    let message = String::from_utf8(output.stderr).unwrap();
+    for expected in [
+        "server.listen = \"nowhere\" (tt.toml): must be an address and a port such as 127.0.0.1:8080",
+        "server.workers = \"0\" (tt.toml): must be a number from 1 to 1024",
+        "log.format = \"xml\" (tt.toml): must be human or json",
+        "database.pool_size = \"many\" (TIGERTRUST__DATABASE__POOL_SIZE): must be a number from 1 to 1000",
+        "cache.max_keys = \"-1\" (TIGERTRUST__CACHE__MAX_KEYS)",
+        "cache.max_stalenes (tt.toml): there is no such setting; did you mean cache.max_staleness?",
+    ] {
+        assert!(message.contains(expected), "{expected}\n{message}");
+    }
+}
+
+#[tokio::test]
+async fn flags_win_over_the_environment_and_that_over_the_file() {
+    let folder = folder().await;
+    write(
+        &folder,
+        "tt.toml",
+        "[log]\nfilter = \"debug\"\n[server]\nlisten = \"127.0.0.1:1\"\n",
+    );
+    let mut command = folder.command(&["config", "check", "--config", "tt.toml", "--output", "json"]);
+    let output = command
+        .env("TIGERTRUST__SERVER__LISTEN", "127.0.0.1:2")
+        .output()
+        .unwrap();
+    let origins: Vec<serde_json::Value> = serde_json::from_slice(&output.stdout).unwrap();
+    let source = |key: &str| origins.iter().find(|origin| origin["key"] == key).unwrap()["source"].clone();
+    assert_eq!(source("server.listen"), "TIGERTRUST__SERVER__LISTEN");
+    assert_eq!(source("log.filter"), "tt.toml");
+    assert_eq!(source("log.format"), "default");
+    let mut command = folder.command(&["serve", "--config", "tt.toml", "--listen", "here"]);
+    let message = String::from_utf8(command.output().unwrap().stderr).unwrap();
+    assert!(
+        message.contains("server.listen = \"here\" (--listen)"),
+        "{message}"
+    );
+}
+
+#[tokio::test]
+async fn a_secret_is_never_part_of_a_message() {
+    let folder = folder().await;
+    let canary = "CANARYsecret";
+    for (variable, value) in [
+        (
+            "TIGERTRUST__DATABASE__URL",
+            format!("mysql://user:{canary}@host/db"),
+        ),
+        (
+            "TIGERTRUST__DATABASE__URL",
+            format!("postgres://user:{canary}@host:port/db"),
+        ),
+        (
+            "TIGERTRUST__KEYRING",
+            format!("[[peppers]]\nid = \"p1\"\nsecret = {canary}"),
+        ),
+        (
+            "TIGERTRUST__KEYRING",
+            format!("[[peppers]]\nid = \"p1\"\nsecret = \"{canary}\""),
+        ),
+    ] {
+        let output = folder
+            .command(&["config", "check"])
+            .env(variable, &value)
+            .output()
+            .unwrap();
+        let said = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
+        assert!(!output.status.success(), "{value}");
+        assert!(said.contains(variable) && !said.contains(canary), "{said}");
+    }
+}
+
+#[tokio::test]
+async fn secrets_come_from_files_too() {
+    let folder = folder().await;
+    let made = folder.run(&["secrets", "create", "ring.toml"]);
+    assert!(made.status.success());
+    let mode = fs::metadata(folder.path().join("ring.toml"))
+        .unwrap()
+        .permissions()
+        .mode()
+        & 0o777;
+    assert_eq!(mode, 0o600);
+    assert!(
+        folder
+            .failure(&["secrets", "create", "ring.toml"])
+            .contains("ring.toml")
+    );
+    write(&folder, "url", "sqlite://./x.db\n");
+    write(
+        &folder,
+        "tt.toml",
+        "keyring_file = \"ring.toml\"\n[database]\nurl_file = \"url\"\n",
+    );
+    assert!(
+        folder
+            .run(&["config", "check", "--config", "tt.toml"])
+            .status
+            .success()
+    );
+    assert!(
+        folder
+            .run(&["migrate", "run", "--config", "tt.toml"])
+            .status
+            .success()
+    );
+    assert!(folder.path().join("x.db").is_file());
+    let output = folder
+        .command(&["config", "check", "--config", "tt.toml"])
+        .env("TIGERTRUST__DATABASE__URL", "sqlite://./y.db")
+        .output()
+        .unwrap();
+    assert!(
+        String::from_utf8(output.stderr)
+            .unwrap()
+            .contains("keep one of them")
+    );
+    write(&folder, "tt.toml", "keyring_file = \"nowhere.toml\"\n");
+    assert!(
+        folder
+            .failure(&["config", "check", "--config", "tt.toml"])
+            .contains("nowhere.toml")
+    );
+}
+
+#[tokio::test]
+async fn application_scopes_are_configuration() {
+    let folder = folder().await;
+    write(
+        &folder,
+        "tt.toml",
+        "[[scopes]]\nname = \"invoices:read\"\ndescription = \"Read invoices\"\ntypes = [\"agent\"]\n",
+    );
+    let started = folder.command(&[
+        "quickstart",
+        "--config",
+        "tt.toml",
+        "--ephemeral",
+        "--output",
+        "json",
+        "--listen",
+        "127.0.0.1:0",
+    ]);
+    let served = crate::program::Served::start(started);
+    let ask = async |scope: &str| {
+        let path = format!("/api/auth/check?scope={scope}");
+        let request = served
+            .request(reqwest::Method::GET, &path)
+            .bearer_auth(served.text("agentKey"));
+        request.send().await.unwrap().status().as_u16()
+    };
+    assert_eq!(ask("invoices:read").await, 200);
+    assert_eq!(ask("certificates:read").await, 400);
+    for (text, expected) in [
+        ("[[scopes]]\nname = \"keys:x\"\ntypes = [\"agent\"]\n", "keys:x"),
+        (
+            "[[scopes]]\nname = \"Bad\"\ntypes = [\"agent\"]\n",
+            "\"Bad\" must be a scope",
+        ),
+        (
+            "[[scopes]]\nname = \"a:b\"\ntypes = [\"secret\"]\n",
+            "must be agent or public",
+        ),
+        ("scopes = 5\n", "must be tables [[scopes]]"),
+    ] {
+        write(&folder, "bad.toml", text);
+        let message = folder.failure(&["config", "check", "--config", "bad.toml"]);
+        assert!(
+            message.contains("scopes (bad.toml)") && message.contains(expected),
+            "{message}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_file_that_is_no_toml_names_the_line() {
+    let folder = folder().await;
+    write(&folder, "tt.toml", "[server]\nlisten = \n");
+    let message = folder.failure(&["config", "check", "--config", "tt.toml"]);
+    assert!(
+        message.contains("tt.toml") && message.contains("line 2"),
+        "{message}"
+    );
+    assert!(
+        folder
+            .failure(&["config", "check", "--config", "none.toml"])
+            .contains("none.toml")
+    );
+}

@@ -1,0 +1,71 @@
+//! The documentation names what there is.
+
+use std::{fs, path::Path};
+
+use tigertrust_testkit::Engine;
+
+use crate::program::Folder;
+
+fn book() -> String {
+    let pages = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/src");
+    let mut text = String::new();
+    let mut folders = vec![pages];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|extension| extension == "md") {
+                text.push_str(&fs::read_to_string(path).unwrap());
+            }
+        }
+    }
+    text
+}
+
+#[tokio::test]
+async fn every_setting_is_documented() {
+    let folder = Folder::new(Engine::Sqlite).await;
+    let settings = folder.json(&["config", "check"]);
+    let book = book();
+    let settings = settings.as_array().unwrap();
+    assert!(settings.len() > 15);
+    for setting in settings {
+        let key = setting["key"].as_str().unwrap();
+        assert!(book.contains(&format!("`{key}`")), "{key} is not documented");
+    }
+}
+
+#[tokio::test]
+async fn every_command_and_operation_is_documented() {
+    let book = book();
+    for command in [
+        "quickstart",
+        "serve",
+        "migrate run",
+        "migrate status",
+        "migrate revert",
+        "user create",
+        "workspace create",
+        "workspace list",
+        "workspace set-plan",
+        "key create",
+        "key list",
+        "key show",
+        "key revoke",
+        "config check",
+        "secrets create",
+    ] {
+        assert!(
+            book.contains(&format!("tigertrust {command}")),
+            "{command} is not documented"
+        );
+    }
+    for operation in tigertrust_http::operations() {
+        assert!(
+            book.contains(operation.path),
+            "{} is not documented",
+            operation.path
+        );
+    }
+}

@@ -1,0 +1,16 @@
+//! The program as its users run it: real processes, real files, both engines.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test may stop at once"
+)]
+
+mod commands;
+mod configuration;
+mod documentation;
+mod faults;
+mod program;
+mod quickstart;
+mod secrecy;

@@ -1,0 +1,153 @@
+//! `tigertrust quickstart`.
+
+use std::{fs, net::TcpListener, os::unix::fs::PermissionsExt};
+
+use reqwest::Method;
+use serde_json::Value;
+use tigertrust_testkit::Engine;
+
+use crate::program::{Folder, in_a_folder_for_each_engine};
+
+in_a_folder_for_each_engine!(
+    the_first_run_announces_an_account_and_keys_that_work,
+    a_second_run_reuses_the_data_and_shows_no_secrets,
+    the_secrets_are_for_their_owner_alone,
+);
+
+async fn the_first_run_announces_an_account_and_keys_that_work(folder: Folder) {
+    let served = folder.quickstart(&[]);
+    assert_eq!(served.text("email"), "owner@example.com");
+    assert!(served.text("password").len() >= 15);
+    assert!(served.text("userId").starts_with("usr_"));
+    let me = served
+        .request(Method::GET, "/api/auth/me")
+        .header("X-Agent-API-Key", served.text("agentKey"));
+    let me: Value = me.send().await.unwrap().json().await.unwrap();
+    assert_eq!(me["workspace"]["id"], served.text("workspaceId"));
+    assert_eq!(me["workspace"]["plan"], "free");
+    assert_eq!(me["scopes"].as_array().unwrap().len(), 13);
+    let check = served.request(Method::GET, "/api/auth/check?type=public&scope=certificates:read");
+    assert_eq!(
+        check
+            .bearer_auth(served.text("publicKey"))
+            .send()
+            .await
+            .unwrap()
+            .status(),
+        200
+    );
+    let log = served.stop();
+    assert!(log.contains("stopped"), "{log}");
+}
+
+async fn a_second_run_reuses_the_data_and_shows_no_secrets(folder: Folder) {
+    let first = folder.quickstart(&["--email", "jo@example.com"]);
+    let key = first.text("agentKey").to_owned();
+    first.stop();
+    let second = folder.quickstart(&[]);
+    for field in [
+        "email",
+        "password",
+        "userId",
+        "workspaceId",
+        "agentKey",
+        "publicKey",
+    ] {
+        assert_eq!(second.announced[field], Value::Null, "{field}");
+    }
+    assert_eq!(second.check(&key).await, 200);
+    second.kill();
+    let third = folder.quickstart(&[]);
+    assert_eq!(third.check(&key).await, 200);
+}
+
+async fn the_secrets_are_for_their_owner_alone(folder: Folder) {
+    let served = folder.quickstart(&[]);
+    let data = folder.path().join("tigertrust-data");
+    let mode = |path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    assert_eq!(mode(data.clone()), 0o700);
+    for entry in fs::read_dir(&data).unwrap() {
+        let path = entry.unwrap().path();
+        assert_eq!(mode(path.clone()), 0o600, "{}", path.display());
+    }
+    drop(served);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_text_shows_two_curl_lines_that_work() {
+    use std::io::{BufRead, BufReader};
+    let folder = Folder::new(Engine::Sqlite).await;
+    let mut child = folder
+        .command(&["quickstart", "--listen", "127.0.0.1:0"])
+        .stdout(std::process::Stdio::piped())
+        .stderr(std::process::Stdio::null())
+        .spawn()
+        .unwrap();
+    let lines = BufReader::new(child.stdout.take().unwrap())
+        .lines()
+        .map(Result::unwrap);
+    let shown: Vec<String> = lines.take_while(|line| !line.contains("Ctrl-C")).collect();
+    let curls: Vec<&String> = shown
+        .iter()
+        .filter(|line| line.trim_start().starts_with("curl "))
+        .collect();
+    assert_eq!(curls.len(), 2, "{shown:?}");
+    for curl in curls {
+        let output = std::process::Command::new("sh")
+            .args(["-c", curl])
+            .output()
+            .unwrap();
+        let answer = String::from_utf8(output.stdout).unwrap();
+        assert!(answer.starts_with("HTTP/1.1 200"), "{curl}: {answer}");
+    }
+    child.kill().unwrap();
+    child.wait().unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_ephemeral_server_keeps_nothing() {
+    let folder = Folder::new(Engine::Sqlite).await;
+    let served = folder.quickstart(&["--ephemeral"]);
+    assert_eq!(served.check(served.text("agentKey")).await, 200);
+    served.stop();
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_taken_port_is_a_clear_message_and_leaves_nothing_behind() {
+    let folder = Folder::new(Engine::Sqlite).await;
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    let message = folder.failure(&["quickstart", "--listen", &address]);
+    assert!(
+        message.contains(&format!("{address} is taken")) && message.contains("--listen"),
+        "{message}"
+    );
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn another_database_than_the_one_in_the_folder_is_refused() {
+    let folder = Folder::new(Engine::Postgres).await;
+    folder.quickstart(&[]).stop();
+    let message = folder.failure(&[
+        "quickstart",
+        "--listen",
+        "127.0.0.1:0",
+        "--database",
+        "postgres://127.0.0.1:1/another",
+    ]);
+    assert!(
+        message.contains("config.toml names another database"),
+        "{message}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lost_key_ring_is_not_replaced() {
+    let folder = Folder::new(Engine::Sqlite).await;
+    folder.quickstart(&[]).stop();
+    fs::remove_file(folder.path().join("tigertrust-data/keyring.toml")).unwrap();
+    let message = folder.failure(&["quickstart", "--listen", "127.0.0.1:0"]);
+    assert!(message.contains("keyring.toml is missing"), "{message}");
+}

@@ -1,0 +1,22 @@
+//! The HTTP contract, over real servers on both engines. Modules mirror the routes.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::string_slice,
+    reason = "a test may stop at once"
+)]
+
+mod check;
+mod credentials;
+mod errors;
+mod headers;
+mod instance_keys;
+mod keys;
+mod me;
+mod openapi;
+mod raw;
+mod refusals;
+mod revocation;
+mod workspaces;

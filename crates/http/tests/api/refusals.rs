@@ -1,0 +1,196 @@
+//! `security.md` 25: every operation refuses whom it must, from the needs that it states.
+
+use reqwest::Method;
+use serde_json::json;
+use tigertrust_credentials::{Need, WorkspaceNeed};
+use tigertrust_http::{Access, Operation, operations};
+use tigertrust_model::{KeyType, ScopeCatalog};
+use tigertrust_testkit::{Answer, TestServer, on_both_engines, send};
+
+on_both_engines!(
+    s25_every_operation_refuses_anonymous_callers,
+    s25_every_operation_refuses_keys_of_the_wrong_type,
+    s25_every_operation_refuses_keys_without_the_scope,
+    s25_every_operation_refuses_another_workspace,
+    s25_every_operation_refuses_revoked_expired_and_deactivated_keys,
+    s25_every_operation_admits_a_key_that_fulfils_its_need,
+);
+
+/// The operations that anybody may call. Whatever is not on this list must refuse.
+const ANONYMOUS: [(&str, &str); 3] = [("GET", "/healthz"), ("GET", "/readyz"), ("GET", "/openapi.json")];
+
+/// Each operation with a need, the method that it is called with, and a path that could be real.
+fn guarded() -> Vec<(Operation, Method, Need, String)> {
+    let all = operations();
+    let anonymous: Vec<(String, &str)> = all
+        .iter()
+        .filter(|operation| matches!(operation.access, Access::Anonymous))
+        .map(|operation| (operation.method.as_ref().unwrap().to_string(), operation.path))
+        .collect();
+    assert_eq!(
+        anonymous,
+        ANONYMOUS.map(|(method, path)| (method.to_owned(), path))
+    );
+    let guarded: Vec<_> = all
+        .into_iter()
+        .filter_map(|operation| {
+            let need = match &operation.access {
+                Access::Anonymous => return None,
+                Access::Needs(need) => need.clone(),
+                Access::Asked => Need::any_caller(),
+            };
+            let method = operation
+                .method
+                .as_ref()
+                .map_or(Method::POST, |method| method.as_str().parse().unwrap());
+            let path = operation.path.replace("{id}", "key_00000000000000000000000000");
+            Some((operation, method, need, path))
+        })
+        .collect();
+    assert!(guarded.len() >= 8, "the table has lost its rows");
+    guarded
+}
+
+async fn call(
+    server: &TestServer,
+    method: &Method,
+    path: &str,
+    key: Option<&str>,
+    workspace: Option<&str>,
+) -> Answer {
+    let mut request = server.request(method.clone(), path);
+    if *method != Method::GET {
+        request = request.json(&json!({}));
+    }
+    if let Some(key) = key {
+        request = request.header("X-Agent-API-Key", key);
+    }
+    if let Some(workspace) = workspace {
+        request = request.header("X-Workspace-ID", workspace);
+    }
+    send(request).await
+}
+
+fn scopes(kind: KeyType, but: &Need) -> Vec<String> {
+    let all = ScopeCatalog::default().all_for(kind);
+    all.iter()
+        .filter(|scope| but.scope.as_ref() != Some(scope))
+        .map(ToString::to_string)
+        .collect()
+}
+
+fn texts(scopes: &[String]) -> Vec<&str> {
+    scopes.iter().map(String::as_str).collect()
+}
+
+async fn s25_every_operation_refuses_anonymous_callers(server: TestServer) {
+    for (_, method, _, path) in guarded() {
+        let refused = call(&server, &method, &path, None, None).await;
+        assert_eq!(refused.problem(), (401, "UNAUTHORIZED"), "{method} {path}");
+    }
+}
+
+async fn s25_every_operation_refuses_keys_of_the_wrong_type(server: TestServer) {
+    let home = server.workspace("Home").await;
+    for (_, method, need, path) in guarded() {
+        for kind in KeyType::ALL
+            .into_iter()
+            .filter(|kind| !need.types.contains(*kind))
+        {
+            let key = server.key(&home, kind, &texts(&scopes(kind, &need))).await;
+            let refused = call(&server, &method, &path, Some(key.secret.reveal()), None).await;
+            assert_eq!(refused.problem(), (403, "FORBIDDEN"), "{method} {path} {kind}");
+        }
+    }
+}
+
+async fn s25_every_operation_refuses_keys_without_the_scope(server: TestServer) {
+    let home = server.workspace("Home").await;
+    for (_, method, need, path) in guarded() {
+        let Some(scope) = &need.scope else { continue };
+        let key = server
+            .key(&home, KeyType::Agent, &texts(&scopes(KeyType::Agent, &need)))
+            .await;
+        let refused = call(&server, &method, &path, Some(key.secret.reveal()), None).await;
+        assert_eq!(refused.problem(), (403, "FORBIDDEN"), "{method} {path}");
+        assert!(
+            refused.body["detail"].as_str().unwrap().contains(scope.as_str()),
+            "{method} {path}"
+        );
+    }
+}
+
+async fn s25_every_operation_refuses_another_workspace(server: TestServer) {
+    let (home, foreign) = (server.workspace("Home").await, server.workspace("Foreign").await);
+    let key = server.admin(&home).await;
+    for (_, method, _, path) in guarded() {
+        for workspace in [
+            foreign.id.to_string().as_str(),
+            "ws_00000000000000000000000000",
+            "nonsense",
+        ] {
+            let refused = call(
+                &server,
+                &method,
+                &path,
+                Some(key.secret.reveal()),
+                Some(workspace),
+            )
+            .await;
+            assert_eq!(
+                refused.problem(),
+                (403, "WORKSPACE_ACCESS_DENIED"),
+                "{method} {path} {workspace}"
+            );
+        }
+    }
+}
+
+async fn s25_every_operation_refuses_revoked_expired_and_deactivated_keys(server: TestServer) {
+    let home = server.workspace("Home").await;
+    let admin = server.admin(&home).await;
+    let (revoked, expired, deactivated) = (
+        server.admin(&home).await,
+        server.admin(&home).await,
+        server.admin(&home).await,
+    );
+    let path = |key: &tigertrust_accounts::IssuedKey| format!("/api/keys/{}", key.key.id);
+    server
+        .post(&format!("{}/revoke", path(&revoked)), &admin, &json!({}))
+        .await;
+    server
+        .patch(
+            &path(&expired),
+            &admin,
+            &json!({"expiresAt": "2027-01-15T08:00:01Z"}),
+        )
+        .await;
+    server
+        .patch(&path(&deactivated), &admin, &json!({"active": false}))
+        .await;
+    server.clock.advance(std::time::Duration::from_secs(1));
+    for (_, method, _, path) in guarded() {
+        for (key, code) in [
+            (&revoked, "KEY_REVOKED"),
+            (&expired, "TOKEN_EXPIRED"),
+            (&deactivated, "UNAUTHORIZED"),
+        ] {
+            let refused = call(&server, &method, &path, Some(key.secret.reveal()), None).await;
+            assert_eq!(refused.problem(), (401, code), "{method} {path}");
+        }
+    }
+}
+
+async fn s25_every_operation_admits_a_key_that_fulfils_its_need(server: TestServer) {
+    let home = server.workspace("Home").await;
+    for (_, method, need, path) in guarded() {
+        for kind in need.types.iter() {
+            let scope: Vec<&str> = need.scope.iter().map(|scope| scope.as_str()).collect();
+            let key = server.key(&home, kind, &scope).await;
+            let answer = call(&server, &method, &path, Some(key.secret.reveal()), None).await;
+            let past_the_door = [200, 400, 404].contains(&answer.status.as_u16());
+            assert!(past_the_door, "{method} {path} {kind}: {answer:?}");
+        }
+        assert!(need.scope.is_some() || need.workspace == WorkspaceNeed::Optional);
+    }
+}

@@ -1,0 +1,336 @@
+//! A whole server in the test's process, over a database of its own.
+
+use std::{net::TcpListener, sync::Arc, time::Duration};
+
+use actix_web::dev::ServerHandle;
+use reqwest::{Client, Method, RequestBuilder, StatusCode, header::HeaderMap};
+use serde_json::Value;
+use tigertrust_accounts::{
+    Actor, IssuedKey, KeyFlows, NewKey, NewUser, ReachRequest, UserFlows, WorkspaceFlows,
+};
+use tigertrust_credentials::{
+    Admission, CacheSettings, ChangeTracker, OsRandom, Password, Pepper, PepperRing, ports::ChangeListener,
+};
+use tigertrust_http::{App, ServerSettings, serve};
+use tigertrust_model::{Clock, KeyType, Metadata, Plan, RandomSource, ScopeCatalog, UserId, Workspace};
+use tigertrust_storage::{FeedHandle, Options, Storage};
+use tokio::runtime::Handle;
+
+use crate::{
+    clock::TestClock,
+    database::{Engine, ThrowawayDatabase},
+};
+
+/// How long the feed may be silent before the cache is not trusted.
+pub const MAX_STALENESS: Duration = Duration::from_secs(5);
+const PEPPER: &str = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8";
+
+/// A whole server in the test's process.
+pub struct TestServer {
+    /// Its time.
+    pub clock: Arc<TestClock>,
+    /// Its database.
+    pub storage: Storage,
+    /// Keys, as the operator's command line reaches them.
+    pub keys: KeyFlows,
+    /// Workspaces, as the operator's command line reaches them.
+    pub workspaces: WorkspaceFlows,
+    /// Somebody who owns the test's workspaces.
+    pub owner: UserId,
+    database: Arc<ThrowawayDatabase>,
+    base_url: String,
+    client: Client,
+    handle: ServerHandle,
+    _feed: FeedHandle,
+}
+
+/// What a server answered.
+#[derive(Debug)]
+pub struct Answer {
+    /// The status.
+    pub status: StatusCode,
+    /// The headers.
+    pub headers: HeaderMap,
+    /// The body: JSON, or null where there is none.
+    pub body: Value,
+}
+
+impl Answer {
+    /// The problem's code.
+    #[must_use]
+    pub fn code(&self) -> &str {
+        self.body["code"].as_str().unwrap_or_default()
+    }
+
+    /// Status and code in one, for short assertions.
+    #[must_use]
+    pub fn problem(&self) -> (u16, &str) {
+        (self.status.as_u16(), self.code())
+    }
+
+    /// The pointers of the problem's errors.
+    #[must_use]
+    pub fn pointers(&self) -> Vec<&str> {
+        let errors = self.body["errors"]
+            .as_array()
+            .map(Vec::as_slice)
+            .unwrap_or_default();
+        errors
+            .iter()
+            .filter_map(|error| error["pointer"].as_str())
+            .collect()
+    }
+
+    /// A header's value; empty where it is missing.
+    #[must_use]
+    pub fn header(&self, name: &str) -> &str {
+        self.headers
+            .get(name)
+            .and_then(|value| value.to_str().ok())
+            .unwrap_or_default()
+    }
+}
+
+impl TestServer {
+    /// A server over a new database.
+    pub async fn start(engine: Engine) -> Self {
+        let database = Arc::new(ThrowawayDatabase::create(engine).await);
+        Self::over(database, Options::default()).await
+    }
+
+    /// Another server over the database of this one, with a cache and a clock of its own.
+    pub async fn second(&self) -> Self {
+        Self::over(Arc::clone(&self.database), Options::default()).await
+    }
+
+    /// A server over a database that may be shared, or not be there yet.
+    pub async fn over(database: Arc<ThrowawayDatabase>, options: Options) -> Self {
+        let clock = Arc::new(TestClock::default());
+        let random: Arc<dyn RandomSource> = Arc::new(OsRandom);
+        let time = Arc::clone(&clock) as Arc<dyn Clock>;
+        let tracker = Arc::new(ChangeTracker::new(Arc::clone(&time), MAX_STALENESS));
+        let storage = Storage::open(
+            database.url(),
+            options,
+            Arc::clone(&time),
+            Arc::clone(&tracker) as Arc<dyn ChangeListener>,
+            Handle::current(),
+        )
+        .expect("the test database opens");
+        let peppers = PepperRing::new(vec![Pepper::new("test", PEPPER).expect("a pepper")]).expect("a ring");
+        let catalog = Arc::new(ScopeCatalog::default());
+        let keys = KeyFlows::new(
+            storage.keys(),
+            storage.credentials(),
+            Arc::clone(&catalog),
+            peppers.clone(),
+            Arc::clone(&time),
+            Arc::clone(&random),
+        );
+        let users = UserFlows::new(storage.accounts(), Arc::clone(&time), Arc::clone(&random));
+        let workspaces = WorkspaceFlows::new(storage.accounts(), Arc::clone(&time), random);
+        let admission = Admission::new(
+            peppers,
+            Arc::clone(&time),
+            storage.credentials(),
+            &tracker,
+            CacheSettings::default(),
+        );
+        let app = App::new(
+            admission,
+            keys.clone(),
+            workspaces.clone(),
+            catalog,
+            tracker,
+            time,
+            [7; 8],
+        );
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+        let base_url = format!("http://{}", listener.local_addr().expect("an address"));
+        let settings = ServerSettings {
+            shutdown_timeout: Duration::from_secs(1),
+            ..ServerSettings::default()
+        };
+        let server = serve(app, listener, settings).expect("a server");
+        let handle = server.handle();
+        tokio::spawn(server);
+        let feed = storage.follow();
+        let owner = owner(&users, &storage).await;
+        let client = Client::builder().no_proxy().build().expect("a client");
+        Self {
+            clock,
+            storage,
+            keys,
+            workspaces,
+            owner,
+            database,
+            base_url,
+            client,
+            handle,
+            _feed: feed,
+        }
+    }
+
+    /// Where the server listens.
+    #[must_use]
+    pub fn base_url(&self) -> &str {
+        &self.base_url
+    }
+
+    /// A workspace on plan Free.
+    pub async fn workspace(&self, name: &str) -> Workspace {
+        self.workspaces
+            .create(name.to_owned(), Plan::free(), self.owner)
+            .await
+            .expect("a workspace")
+    }
+
+    /// A key of a workspace, made by the operator.
+    pub async fn key(&self, home: &Workspace, kind: KeyType, scopes: &[&str]) -> IssuedKey {
+        self.issue(
+            kind,
+            scopes,
+            ReachRequest::Workspace {
+                home: home.id,
+                others: Vec::new(),
+            },
+        )
+        .await
+    }
+
+    /// An agent key that holds every scope.
+    pub async fn admin(&self, home: &Workspace) -> IssuedKey {
+        let scopes = ScopeCatalog::default().all_for(KeyType::Agent);
+        let scopes: Vec<&str> = scopes.iter().map(|scope| scope.as_str()).collect();
+        self.key(home, KeyType::Agent, &scopes).await
+    }
+
+    /// A key with any reach, made by the operator.
+    pub async fn issue(&self, kind: KeyType, scopes: &[&str], reach: ReachRequest) -> IssuedKey {
+        let new = NewKey {
+            name: "a key".to_owned(),
+            kind,
+            scopes: scopes.iter().map(|scope| (*scope).to_owned()).collect(),
+            expires_at: None,
+            reach,
+            external_id: None,
+            metadata: Metadata::default(),
+        };
+        self.keys.create(&Actor::Operator, new).await.expect("a key")
+    }
+
+    /// A request, to be completed and sent.
+    #[must_use]
+    pub fn request(&self, method: Method, path: &str) -> RequestBuilder {
+        self.client.request(method, format!("{}{path}", self.base_url))
+    }
+
+    /// GET with a key.
+    pub async fn get(&self, path: &str, key: &IssuedKey) -> Answer {
+        send(
+            self.request(Method::GET, path)
+                .header("X-Agent-API-Key", key.secret.reveal()),
+        )
+        .await
+    }
+
+    /// POST with a key and a JSON body.
+    pub async fn post(&self, path: &str, key: &IssuedKey, body: &Value) -> Answer {
+        send(
+            self.request(Method::POST, path)
+                .header("X-Agent-API-Key", key.secret.reveal())
+                .json(body),
+        )
+        .await
+    }
+
+    /// PATCH with a key and a JSON body.
+    pub async fn patch(&self, path: &str, key: &IssuedKey, body: &Value) -> Answer {
+        send(
+            self.request(Method::PATCH, path)
+                .header("X-Agent-API-Key", key.secret.reveal())
+                .json(body),
+        )
+        .await
+    }
+}
+
+impl Drop for TestServer {
+    fn drop(&mut self) {
+        // The future only waits for the end; the order to stop is given at once.
+        drop(self.handle.stop(false));
+    }
+}
+
+/// Sends a request.
+pub async fn send(request: RequestBuilder) -> Answer {
+    let response = request.send().await.expect("the server answers");
+    let (status, headers) = (response.status(), response.headers().clone());
+    let text = response.text().await.expect("a body");
+    let body = if text.is_empty() {
+        Value::Null
+    } else {
+        serde_json::from_str(&text).unwrap_or(Value::String(text))
+    };
+    Answer {
+        status,
+        headers,
+        body,
+    }
+}
+
+/// Asks again until the answer is the expected one: for what happens within a bounded time.
+///
+/// # Panics
+/// After ten seconds.
+pub async fn eventually<T: PartialEq + std::fmt::Debug>(expected: T, mut ask: impl AsyncFnMut() -> T) {
+    let asking = async {
+        let mut ticks = tokio::time::interval(Duration::from_millis(10));
+        loop {
+            ticks.tick().await;
+            if ask().await == expected {
+                return;
+            }
+        }
+    };
+    let done = tokio::time::timeout(Duration::from_secs(10), asking).await;
+    done.unwrap_or_else(|_| panic!("never became {expected:?}"));
+}
+
+async fn owner(users: &UserFlows, storage: &Storage) -> UserId {
+    let email = "owner@example.com";
+    if let Some(user) = storage
+        .accounts()
+        .find_user_by_email(email)
+        .await
+        .expect("an answer")
+    {
+        return user.id;
+    }
+    let password = Password::generate(&OsRandom).expect("a password");
+    let new = NewUser {
+        email: email.parse().expect("an address"),
+        name: None,
+        password,
+    };
+    users.create(new).await.expect("a user").id
+}
+
+/// Emits each named test once for every engine; a test takes a [`TestServer`].
+#[macro_export]
+macro_rules! on_both_engines {
+    ($($test:ident),+ $(,)?) => {
+        $crate::on_both_engines!(@engine postgres, Postgres, $($test),+);
+        $crate::on_both_engines!(@engine sqlite, Sqlite, $($test),+);
+    };
+    (@engine $module:ident, $engine:ident, $($test:ident),+) => {
+        mod $module {
+            $(
+                #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+                async fn $test() {
+                    super::$test($crate::TestServer::start($crate::Engine::$engine).await).await;
+                }
+            )+
+        }
+    };
+}
