@@ -12,7 +12,7 @@ use crate::{
     AuthError, ChangeTracker, HeaderValues, KeyDigest, Need, ParsedKey, PepperRing, Presented, Unauthorized,
     WorkspaceNeed,
     cache::TrackedCache,
-    ports::{CredentialStore, KeyRecord},
+    ports::{CredentialStore, KeyRecord, StoreError},
 };
 
 /// How much admission may remember.
@@ -75,26 +75,77 @@ impl Admission {
         // 2. The failure budget of the client's network will be asked here.
         // 3. It exists.
         let record = self.look_up(&secret).await?;
+        let workspace = self.examine(&record, presented.workspace, need).await?;
+        Ok(Permit { record, workspace })
+    }
+
+    /// Checks a key that was presented to somebody else, and explains. The checks and their order are those of
+    /// [`admit`](Self::admit).
+    ///
+    /// # Errors
+    /// [`StoreError`]: a key is neither valid nor not while storage does not answer.
+    pub async fn verify(&self, asked: &Verification<'_>) -> Result<Verdict, StoreError> {
+        let refused = |record, why| {
+            Ok(Verdict {
+                record,
+                workspace: PermitWorkspace::Open,
+                refusal: Some(why),
+            })
+        };
+        let Some(Ok(secret)) = ParsedKey::read(asked.key.as_bytes()) else {
+            return refused(None, AuthError::Unauthorized(Unauthorized::Malformed));
+        };
+        let record = match self.look_up(&secret).await {
+            Ok(record) => record,
+            Err(AuthError::Unavailable(error)) => return Err(error),
+            Err(why) => return refused(None, why),
+        };
+        // What belongs to another workspace answers as what nobody knows.
+        let foreign = asked
+            .home
+            .is_some_and(|home| record.key.reach.home() != Some(home));
+        if foreign {
+            return refused(None, AuthError::Unauthorized(Unauthorized::Unknown));
+        }
+        let named = asked
+            .workspace
+            .map_or(HeaderValues::Absent, |text| HeaderValues::One(text.as_bytes()));
+        match self.examine(&record, named, &asked.need).await {
+            Ok(workspace) => Ok(Verdict {
+                record: Some(record),
+                workspace,
+                refusal: None,
+            }),
+            Err(AuthError::Unavailable(error)) => Err(error),
+            Err(why) => refused(Some(record), why),
+        }
+    }
+
+    /// The checks of a known key, from its state on.
+    async fn examine(
+        &self,
+        record: &Arc<KeyRecord>,
+        named: HeaderValues<'_>,
+        need: &Need,
+    ) -> Result<PermitWorkspace, AuthError> {
         // 4–6. It is not revoked, not expired, active, and its workspace is there.
-        check_state(&record, self.clock.now())?;
+        check_state(record, self.clock.now())?;
         // 7. The rate limit of the key will be asked here; 8. and here its networks.
         // 9. Its type may call here.
         if !need.types.contains(record.key.kind) {
             return Err(AuthError::WrongType { allowed: need.types });
         }
         // 10. It may act in the workspace that was named, or in its own.
-        let workspace = self
-            .workspace(&record, presented.workspace, need.workspace)
-            .await?;
+        let workspace = self.workspace(record, named, need.workspace).await?;
         // 11. It holds the scope.
-        if let Some(scope) = need
+        match need
             .scope
             .as_ref()
             .filter(|scope| !record.key.scopes.grants(scope))
         {
-            return Err(AuthError::MissingScope(scope.clone()));
+            Some(scope) => Err(AuthError::MissingScope(scope.clone())),
+            None => Ok(workspace),
         }
-        Ok(Permit { record, workspace })
     }
 
     async fn look_up(&self, secret: &ParsedKey<'_>) -> Result<Arc<KeyRecord>, AuthError> {
@@ -177,6 +228,16 @@ enum PermitWorkspace {
     Open,
 }
 
+impl PermitWorkspace {
+    fn of<'a>(&'a self, record: &'a KeyRecord) -> Option<&'a Workspace> {
+        match self {
+            Self::Of(index) => record.workspaces.get(*index),
+            Self::Named(workspace) => Some(workspace),
+            Self::Open => None,
+        }
+    }
+}
+
 impl Permit {
     /// The key that calls.
     #[must_use]
@@ -187,11 +248,48 @@ impl Permit {
     /// The workspace that the request acts in; none only for an instance key on a route that needs none.
     #[must_use]
     pub fn workspace(&self) -> Option<&Workspace> {
-        match &self.workspace {
-            PermitWorkspace::Of(index) => self.record.workspaces.get(*index),
-            PermitWorkspace::Named(workspace) => Some(workspace),
-            PermitWorkspace::Open => None,
-        }
+        self.workspace.of(&self.record)
+    }
+}
+
+/// What is asked about a key that was presented to somebody else.
+#[derive(Clone)]
+pub struct Verification<'a> {
+    /// The key, as it was presented.
+    pub key: &'a str,
+    /// What it is to fulfil.
+    pub need: Need,
+    /// The workspace that it is to act in, as it was presented.
+    pub workspace: Option<&'a str>,
+    /// The workspace whose keys the asker may know of; `None` for all.
+    pub home: Option<WorkspaceId>,
+}
+
+/// What a key that was presented to somebody else is worth. It is no [`Permit`]: it lets nobody in here.
+#[derive(Clone, Debug)]
+pub struct Verdict {
+    record: Option<Arc<KeyRecord>>,
+    workspace: PermitWorkspace,
+    refusal: Option<AuthError>,
+}
+
+impl Verdict {
+    /// Why the key is refused; `None` if it is good for what was asked.
+    #[must_use]
+    pub const fn refusal(&self) -> Option<&AuthError> {
+        self.refusal.as_ref()
+    }
+
+    /// The key, if it is one that the asker may know of.
+    #[must_use]
+    pub fn key(&self) -> Option<&KeyRecord> {
+        self.record.as_deref()
+    }
+
+    /// The workspace that the key would act in.
+    #[must_use]
+    pub fn workspace(&self) -> Option<&Workspace> {
+        self.record.as_ref().and_then(|record| self.workspace.of(record))
     }
 }
 

@@ -17,7 +17,7 @@ mod schemes;
 mod system;
 mod tracker;
 
-pub use admit::{Admission, CacheSettings, Permit};
+pub use admit::{Admission, CacheSettings, Permit, Verdict, Verification};
 pub use error::{AuthError, Unauthorized};
 pub use key::{KeySecret, ParsedKey};
 pub use key_format::{KEY_LENGTH, KeyFormat, MalformedKey};

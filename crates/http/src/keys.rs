@@ -1,9 +1,12 @@
 //! `/api/keys`.
 
 use actix_web::{HttpRequest, HttpResponse, http::header, web};
-use tigertrust_accounts::FlowError;
-use tigertrust_model::KeyId;
-use tigertrust_wire::{CreateKey, IssuedKey, Key, Page, Problem, RevokeKey, UpdateKey};
+use tigertrust_accounts::{FlowError, Violation};
+use tigertrust_credentials::{AuthError, Need, Verification};
+use tigertrust_model::{KeyId, KeyTypes, Scope};
+use tigertrust_wire::{
+    CreateKey, IssuedKey, Key, KeyVerdict, Page, Problem, RevokeKey, UpdateKey, VerifyKey,
+};
 
 use crate::{
     App,
@@ -115,6 +118,50 @@ pub(crate) async fn revoke(
     let key = app.keys.revoke(&caller.actor(), id, reason).await?;
     tracing::info!(key = %key.id, by = %caller.key().key.id, "key revoked");
     Ok(HttpResponse::Ok().json(Key::new(&key, app.clock.now())))
+}
+
+/// Says what a key is worth that somebody presented to the caller, with the reason where it is refused. A workspace's key
+/// learns only of the keys of its workspace.
+#[utoipa::path(
+    post, path = "/api/keys/verify", tag = "keys", operation_id = "verifyKey", request_body = VerifyKey,
+    responses((status = 200, description = "What the key is worth", body = KeyVerdict)),
+)]
+pub(crate) async fn verify(
+    caller: Admitted,
+    app: web::Data<App>,
+    body: Body,
+) -> Result<HttpResponse, ApiError> {
+    let asked = body.json::<VerifyKey>().await?;
+    let mut need = Need::any_caller();
+    if let Some(kind) = asked.r#type {
+        need.types = KeyTypes::only(kind.into());
+    }
+    need.scope = asked
+        .scope
+        .as_deref()
+        .map(|text| known_scope(&app, text))
+        .transpose()?;
+    let verification = Verification {
+        key: &asked.key,
+        need,
+        workspace: asked.workspace_id.as_deref(),
+        home: caller.workspace().map(|workspace| workspace.id),
+    };
+    let verdict = app
+        .admission
+        .verify(&verification)
+        .await
+        .map_err(AuthError::Unavailable)?;
+    Ok(HttpResponse::Ok().json(KeyVerdict::from(&verdict)))
+}
+
+/// A scope that exists: a mistyped one must be noticed, and not refuse every key.
+fn known_scope(app: &App, text: &str) -> Result<Scope, ApiError> {
+    let scope = text
+        .parse::<Scope>()
+        .ok()
+        .filter(|scope| app.catalog.knows(scope));
+    scope.ok_or_else(|| FlowError::Invalid(vec![Violation::new("/scope", "no such scope")]).into())
 }
 
 /// An id that is none names nothing.

@@ -1,6 +1,6 @@
 //! The OpenAPI document, and the pages that show it.
 
-use actix_web::{HttpResponse, web};
+use actix_web::{HttpResponse, http::header, middleware::DefaultHeaders, web};
 use utoipa::{
     Modify, OpenApi,
     openapi::{
@@ -34,6 +34,7 @@ use crate::{
         keys::show,
         keys::update,
         keys::revoke,
+        keys::verify,
         workspaces::list,
     ),
     components(schemas(tigertrust_wire::Problem)),
@@ -58,11 +59,20 @@ pub(crate) async fn serve(_: web::Data<App>) -> HttpResponse {
     HttpResponse::Ok().json(document())
 }
 
-/// Mounts the pages under `/docs`.
+/// What the pages may load: only what the binary holds. Their styles are set by script, and their icons are in the
+/// style sheet.
+const UI_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; \
+                         connect-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'";
+
+/// Mounts the pages under `/docs/`.
 pub(crate) fn mount_ui(config: &mut web::ServiceConfig) {
+    let headers = DefaultHeaders::new()
+        .add((header::CONTENT_SECURITY_POLICY, UI_POLICY))
+        .add((header::CACHE_CONTROL, "public, max-age=3600"));
+    let pages = SwaggerUi::new("/{_:.*}").config(utoipa_swagger_ui::Config::from("/openapi.json"));
     config
         .service(web::redirect("/docs", "/docs/"))
-        .service(SwaggerUi::new("/docs/{_:.*}").config(utoipa_swagger_ui::Config::from("/openapi.json")));
+        .service(web::scope("/docs").wrap(headers).service(pages));
 }
 
 struct Schemes;

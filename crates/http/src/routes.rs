@@ -6,7 +6,7 @@ use actix_web::{
     middleware::from_fn,
     web::{self, ServiceConfig},
 };
-use tigertrust_credentials::Need;
+use tigertrust_credentials::{Need, WorkspaceNeed};
 use tigertrust_model::management;
 use tigertrust_wire::{Code, Problem};
 
@@ -112,6 +112,15 @@ pub fn operations() -> Vec<Operation> {
             keys::create,
         ),
         Operation::new(
+            Method::POST,
+            "/api/keys/verify",
+            Access::Needs(Need {
+                workspace: WorkspaceNeed::Optional,
+                ..Need::management(management::KEYS_VERIFY)
+            }),
+            keys::verify,
+        ),
+        Operation::new(
             Method::GET,
             "/api/keys/{id}",
             management(management::KEYS_READ),
@@ -133,7 +142,7 @@ pub fn operations() -> Vec<Operation> {
             Method::GET,
             "/api/workspaces",
             Access::Needs(Need {
-                workspace: tigertrust_credentials::WorkspaceNeed::Optional,
+                workspace: WorkspaceNeed::Optional,
                 ..Need::management(management::WORKSPACE_READ)
             }),
             workspaces::list,

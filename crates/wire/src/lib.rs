@@ -7,6 +7,7 @@ mod me;
 mod page;
 mod problem;
 mod timestamp;
+mod verify;
 mod workspace;
 
 pub use key::{CreateKey, IssuedKey, Key, KeyStateName, KeyTypeName, RevokeKey, UpdateKey};
@@ -14,4 +15,5 @@ pub use me::{KeyIdentity, PrincipalType};
 pub use page::Page;
 pub use problem::{Code, FieldProblem, Problem};
 pub use timestamp::{format_rfc3339, parse_rfc3339};
+pub use verify::{KeyVerdict, VerifiedKey, VerifyKey};
 pub use workspace::Workspace;

@@ -19,4 +19,5 @@ mod openapi;
 mod raw;
 mod refusals;
 mod revocation;
+mod verify;
 mod workspaces;

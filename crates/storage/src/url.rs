@@ -1,0 +1,337 @@
+//! Where the database is.
+
+use std::{fmt, str::FromStr};
+
+/// Where the database is: `postgres://user:password@host:port/name`, `postgresql://…`, or `sqlite://` and the path of a
+/// file (`sqlite://./here.db`, `sqlite:///var/lib/there.db`), taken as it stands. `Debug` and `Display` show no password.
+#[derive(Clone, PartialEq, Eq)]
+pub struct DatabaseUrl {
+    text: String,
+    place: Place,
+}
+
+#[derive(Clone, PartialEq, Eq)]
+enum Place {
+    Postgres(Postgres),
+    Sqlite { path: String },
+}
+
+/// The parts of a PostgreSQL URL, as they stand there, split where the driver splits them.
+#[derive(Clone, PartialEq, Eq)]
+struct Postgres {
+    user: Option<String>,
+    password: Option<String>,
+    hosts: String,
+    database: String,
+    query: Option<String>,
+}
+
+/// Which engine a URL is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Engine {
+    Postgres,
+    Sqlite,
+}
+
+/// Why a text is not the URL of a database. Holds nothing of the text, which may hold a password.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum DatabaseUrlError {
+    /// Another scheme, or none.
+    #[error("must begin with postgres://, postgresql:// or sqlite://")]
+    Scheme,
+    /// `sqlite://` without a path, or with SQLite's name for a database in memory.
+    #[error("must name a file after sqlite://, since several connections share the database")]
+    NoFile,
+    /// A path cannot hold a NUL.
+    #[error("must not hold a NUL character")]
+    Nul,
+    /// The part before the host is ambiguous.
+    #[error("must have @, / and ? in the user name and the password written as %40, %2F and %3F")]
+    Credentials,
+}
+
+impl DatabaseUrl {
+    /// The whole URL, password included.
+    #[must_use]
+    pub fn reveal(&self) -> &str {
+        &self.text
+    }
+
+    pub(crate) const fn engine(&self) -> Engine {
+        match self.place {
+            Place::Postgres(_) => Engine::Postgres,
+            Place::Sqlite { .. } => Engine::Sqlite,
+        }
+    }
+
+    /// Takes the password out of what a driver said.
+    pub(crate) fn scrub(&self, said: &str) -> String {
+        match &self.place {
+            Place::Postgres(Postgres {
+                password: Some(password),
+                ..
+            }) if !password.is_empty() => said.replace(password.as_str(), "***"),
+            _ => said.to_owned(),
+        }
+    }
+
+    /// The path of the file, for SQLite.
+    #[cfg(feature = "sqlite")]
+    pub(crate) fn path(&self) -> Option<&str> {
+        match &self.place {
+            Place::Postgres(_) => None,
+            Place::Sqlite { path } => Some(path),
+        }
+    }
+
+    /// The URL with parameters of ours where it says nothing of them, for PostgreSQL.
+    #[cfg(feature = "postgres")]
+    pub(crate) fn with_defaults(&self, defaults: &[(&str, u64)]) -> String {
+        let Place::Postgres(parts) = &self.place else {
+            return self.text.clone();
+        };
+        let given = parts.query.as_deref().unwrap_or_default();
+        let mut url = self.text.clone();
+        let mut separator = match &parts.query {
+            None => "?",
+            Some(query) if query.is_empty() => "",
+            Some(_) => "&",
+        };
+        for (name, value) in defaults {
+            let is_given = given
+                .split('&')
+                .any(|pair| pair.split('=').next() == Some(name));
+            if !is_given {
+                url.push_str(&format!("{separator}{name}={value}"));
+                separator = "&";
+            }
+        }
+        url
+    }
+
+    /// The name of the database, and the URL of the database that is always there, for PostgreSQL.
+    #[cfg(feature = "postgres")]
+    pub(crate) fn maintenance(&self) -> Option<(String, Self)> {
+        let Place::Postgres(parts) = &self.place else {
+            return None;
+        };
+        let mut parts = parts.clone();
+        let database = percent_decode(&std::mem::replace(&mut parts.database, "postgres".to_owned()));
+        let text = parts.assemble();
+        let place = Place::Postgres(parts);
+        Some((database, Self { text, place }))
+    }
+}
+
+impl Postgres {
+    /// Splits as tokio-postgres does: the credentials reach to the first `@`, wherever it stands.
+    fn parse(text: &str) -> Result<Self, DatabaseUrlError> {
+        let (credentials, rest) = match text.split_once('@') {
+            Some((credentials, rest)) => (Some(credentials), rest),
+            None => (None, text),
+        };
+        let (address, query) = match rest.split_once('?') {
+            Some((address, query)) => (address, Some(query.to_owned())),
+            None => (rest, None),
+        };
+        // What is split in the wrong place would be shown, or sent to a host that is none.
+        if address.contains('@') || credentials.is_some_and(|text| text.contains(['/', '?'])) {
+            return Err(DatabaseUrlError::Credentials);
+        }
+        let (user, password) = match credentials.map(|text| text.split_once(':').ok_or(text)) {
+            None => (None, None),
+            Some(Err(user)) => (Some(user.to_owned()), None),
+            Some(Ok((user, password))) => (Some(user.to_owned()), Some(password.to_owned())),
+        };
+        let (hosts, database) = address.split_once('/').unwrap_or((address, ""));
+        Ok(Self {
+            user,
+            password,
+            hosts: hosts.to_owned(),
+            database: database.to_owned(),
+            query,
+        })
+    }
+
+    #[cfg(feature = "postgres")]
+    fn assemble(&self) -> String {
+        let mut text = "postgres://".to_owned();
+        if let Some(user) = &self.user {
+            text.push_str(user);
+            if let Some(password) = &self.password {
+                text.push(':');
+                text.push_str(password);
+            }
+            text.push('@');
+        }
+        text.push_str(&self.hosts);
+        text.push('/');
+        text.push_str(&self.database);
+        if let Some(query) = &self.query {
+            text.push('?');
+            text.push_str(query);
+        }
+        text
+    }
+}
+
+/// Turns `%41` into `A`. What is no such sequence stays; what is not UTF-8 then is replaced.
+#[cfg(feature = "postgres")]
+fn percent_decode(text: &str) -> String {
+    let mut rest = text.as_bytes();
+    let mut decoded = Vec::with_capacity(rest.len());
+    while let [first, after @ ..] = rest {
+        let escaped = match (first, after) {
+            (b'%', [high, low, after @ ..]) => hex(*high).zip(hex(*low)).map(|value| (value, after)),
+            _ => None,
+        };
+        match escaped {
+            Some(((high, low), after)) => {
+                decoded.push(high << 4 | low);
+                rest = after;
+            }
+            None => {
+                decoded.push(*first);
+                rest = after;
+            }
+        }
+    }
+    String::from_utf8_lossy(&decoded).into_owned()
+}
+
+#[cfg(feature = "postgres")]
+fn hex(digit: u8) -> Option<u8> {
+    char::from(digit).to_digit(16).and_then(|value| value.try_into().ok())
+}
+
+impl FromStr for DatabaseUrl {
+    type Err = DatabaseUrlError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        if text.contains('\0') {
+            return Err(DatabaseUrlError::Nul);
+        }
+        let postgres = text
+            .strip_prefix("postgres://")
+            .or_else(|| text.strip_prefix("postgresql://"));
+        let place = if let Some(rest) = postgres {
+            Place::Postgres(Postgres::parse(rest)?)
+        } else if let Some(path) = text.strip_prefix("sqlite://") {
+            if path.is_empty() || path.contains(":memory:") {
+                return Err(DatabaseUrlError::NoFile);
+            }
+            Place::Sqlite {
+                path: path.to_owned(),
+            }
+        } else {
+            return Err(DatabaseUrlError::Scheme);
+        };
+        Ok(Self {
+            text: text.to_owned(),
+            place,
+        })
+    }
+}
+
+impl fmt::Display for DatabaseUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.place {
+            Place::Sqlite { path } => write!(f, "sqlite://{path}"),
+            Place::Postgres(parts) => {
+                f.write_str("postgres://")?;
+                if let Some(user) = &parts.user {
+                    f.write_str(user)?;
+                    f.write_str(if parts.password.is_some() { ":***@" } else { "@" })?;
+                }
+                // Parameters may hold a password too, so they are left out.
+                write!(f, "{}/{}", parts.hosts, parts.database)
+            }
+        }
+    }
+}
+
+impl fmt::Debug for DatabaseUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn neither_form_of_output_shows_a_password() {
+        for text in [
+            "postgres://jo:CANARY@db.example:5432/auth",
+            "postgresql://jo:CANARY@db.example/auth?password=CANARY",
+            "postgres://db.example/auth?password=CANARY",
+        ] {
+            let url: DatabaseUrl = text.parse().unwrap();
+            let shown = format!("{url} {url:?}");
+            assert!(!shown.contains("CANARY"), "{shown}");
+            assert!(shown.contains("db.example"), "{shown}");
+            assert_eq!(url.reveal(), text);
+        }
+        let url: DatabaseUrl = "postgres://jo:CANARY@db.example/auth".parse().unwrap();
+        assert_eq!(url.to_string(), "postgres://jo:***@db.example/auth");
+        assert_eq!(url.scrub("no CANARY here"), "no *** here");
+    }
+
+    #[test]
+    fn what_is_no_url_of_ours_is_refused_without_repeating_it() {
+        for (text, error) in [
+            ("", DatabaseUrlError::Scheme),
+            ("mysql://jo@db/auth", DatabaseUrlError::Scheme),
+            ("./file.db", DatabaseUrlError::Scheme),
+            ("sqlite://", DatabaseUrlError::NoFile),
+            ("sqlite://:memory:", DatabaseUrlError::NoFile),
+            ("sqlite://a\0b", DatabaseUrlError::Nul),
+            ("postgres://jo:CAN@RY@db/auth", DatabaseUrlError::Credentials),
+            ("postgres://jo:CAN/RY@db/auth", DatabaseUrlError::Credentials),
+            ("postgres://db/auth?password=CAN@RY", DatabaseUrlError::Credentials),
+        ] {
+            assert_eq!(text.parse::<DatabaseUrl>(), Err(error), "{text}");
+            assert!(!error.to_string().contains("RY"));
+        }
+    }
+
+    #[cfg(feature = "sqlite")]
+    #[test]
+    fn a_sqlite_url_is_the_path_as_it_stands() {
+        let path = |text: &str| text.parse::<DatabaseUrl>().unwrap().path().map(str::to_owned);
+        assert_eq!(path("sqlite://./a b?.db").as_deref(), Some("./a b?.db"));
+        assert_eq!(path("sqlite:///a.db").as_deref(), Some("/a.db"));
+        assert_eq!(path("postgres://db/a"), None);
+    }
+
+    #[cfg(feature = "postgres")]
+    #[test]
+    fn the_maintenance_database_is_on_the_same_server() {
+        let url: DatabaseUrl = "postgresql://jo:pw@db:1/my%20db?connect_timeout=9".parse().unwrap();
+        let (name, maintenance) = url.maintenance().unwrap();
+        assert_eq!(name, "my db");
+        assert_eq!(
+            maintenance.reveal(),
+            "postgres://jo:pw@db:1/postgres?connect_timeout=9"
+        );
+    }
+
+    #[cfg(feature = "postgres")]
+    #[test]
+    fn parameters_of_ours_give_way_to_those_of_the_url() {
+        let with = |text: &str| {
+            text.parse::<DatabaseUrl>()
+                .unwrap()
+                .with_defaults(&[("connect_timeout", 2), ("keepalives_idle", 5)])
+        };
+        assert_eq!(
+            with("postgres://db/a"),
+            "postgres://db/a?connect_timeout=2&keepalives_idle=5"
+        );
+        assert_eq!(
+            with("postgres://db/a?connect_timeout=9"),
+            "postgres://db/a?connect_timeout=9&keepalives_idle=5"
+        );
+    }
+}

@@ -1,0 +1,122 @@
+//! Verifying a key for somebody else.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+use tigertrust_credentials::Verdict;
+use tigertrust_model::Timestamp;
+use utoipa::ToSchema;
+use zeroize::Zeroizing;
+
+use crate::{Code, KeyTypeName, Problem, key::metadata_object, timestamp};
+
+/// A key that somebody presented, and what it is to fulfil.
+#[derive(Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct VerifyKey {
+    /// The key as it was presented.
+    #[schema(value_type = String, examples("ak_00000000000000000000000000000000000000000002PL60u"))]
+    pub key: Zeroizing<String>,
+    /// The type that it must have.
+    #[serde(default)]
+    #[schema(inline)]
+    pub r#type: Option<KeyTypeName>,
+    /// The scope that it must hold.
+    #[serde(default)]
+    #[schema(examples("certificates:read"))]
+    pub scope: Option<String>,
+    /// The workspace that it is to act in; by default its home.
+    #[serde(default)]
+    pub workspace_id: Option<String>,
+}
+
+impl fmt::Debug for VerifyKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("VerifyKey")
+            .field("scope", &self.scope)
+            .finish_non_exhaustive()
+    }
+}
+
+/// What a key is worth.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct KeyVerdict {
+    /// Whether it is good for what was asked.
+    pub valid: bool,
+    /// `VALID`, or the code of the error that the key would get as a caller.
+    #[schema(examples("VALID"))]
+    pub code: &'static str,
+    /// Why it is refused, for people.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub detail: Option<String>,
+    /// The key, where it is one that the caller may know of.
+    #[serde(flatten)]
+    pub key: Option<VerifiedKey>,
+}
+
+/// The key that was verified.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct VerifiedKey {
+    /// The key's id.
+    pub key_id: String,
+    /// Agent or public.
+    #[schema(inline)]
+    pub r#type: KeyTypeName,
+    /// What people call it.
+    pub name: String,
+    /// The name that the owning application knows it by.
+    pub external_id: Option<String>,
+    /// What the owning application keeps with it.
+    #[schema(value_type = Object)]
+    pub metadata: Map<String, Value>,
+    /// The workspace that owns it; null for an instance key.
+    pub home_workspace_id: Option<String>,
+    /// The workspace that it acts in; null where it is refused, or for an instance key that named none.
+    pub workspace_id: Option<String>,
+    /// What it may do.
+    pub scopes: Vec<String>,
+    /// From when on it is refused; null for never.
+    #[serde(serialize_with = "timestamp::serialize_option")]
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub expires_at: Option<Timestamp>,
+    /// The plan of its home; null for an instance key.
+    pub plan: Option<String>,
+}
+
+impl From<&Verdict> for KeyVerdict {
+    fn from(verdict: &Verdict) -> Self {
+        let key = verdict.key().map(|record| VerifiedKey {
+            key_id: record.key.id.to_string(),
+            r#type: record.key.kind.into(),
+            name: record.key.name.clone(),
+            external_id: record.key.external_id.clone(),
+            metadata: metadata_object(&record.key.metadata),
+            home_workspace_id: record.key.reach.home().map(|id| id.to_string()),
+            workspace_id: verdict.workspace().map(|workspace| workspace.id.to_string()),
+            scopes: record.key.scopes.iter().map(ToString::to_string).collect(),
+            expires_at: record.key.expires_at,
+            plan: record.home().map(|home| home.plan.to_string()),
+        });
+        match verdict.refusal() {
+            None => Self {
+                valid: true,
+                code: "VALID",
+                detail: None,
+                key,
+            },
+            Some(refusal) => {
+                let problem = Problem::from(refusal);
+                let code: Code = problem.code;
+                Self {
+                    valid: false,
+                    code: code.as_str(),
+                    detail: Some(problem.detail),
+                    key,
+                }
+            }
+        }
+    }
+}
