@@ -4,9 +4,9 @@
 //! Those that are made here can always be written.
 
 use diesel::{deserialize::FromSqlRow, expression::AsExpression};
+use tigertrust_model::Timestamp;
 #[cfg(feature = "sqlite")]
 use time::{Date, Month, OffsetDateTime, Time};
-use tigertrust_model::Timestamp;
 use uuid::Uuid;
 
 /// An id: `uuid` on PostgreSQL, a blob of 16 bytes on SQLite.

@@ -98,9 +98,7 @@ impl DatabaseUrl {
             Some(_) => "&",
         };
         for (name, value) in defaults {
-            let is_given = given
-                .split('&')
-                .any(|pair| pair.split('=').next() == Some(name));
+            let is_given = given.split('&').any(|pair| pair.split('=').next() == Some(name));
             if !is_given {
                 url.push_str(&format!("{separator}{name}={value}"));
                 separator = "&";
@@ -201,7 +199,9 @@ fn percent_decode(text: &str) -> String {
 
 #[cfg(feature = "postgres")]
 fn hex(digit: u8) -> Option<u8> {
-    char::from(digit).to_digit(16).and_then(|value| value.try_into().ok())
+    char::from(digit)
+        .to_digit(16)
+        .and_then(|value| value.try_into().ok())
 }
 
 impl FromStr for DatabaseUrl {
@@ -289,7 +289,10 @@ mod tests {
             ("sqlite://a\0b", DatabaseUrlError::Nul),
             ("postgres://jo:CAN@RY@db/auth", DatabaseUrlError::Credentials),
             ("postgres://jo:CAN/RY@db/auth", DatabaseUrlError::Credentials),
-            ("postgres://db/auth?password=CAN@RY", DatabaseUrlError::Credentials),
+            (
+                "postgres://db/auth?password=CAN@RY",
+                DatabaseUrlError::Credentials,
+            ),
         ] {
             assert_eq!(text.parse::<DatabaseUrl>(), Err(error), "{text}");
             assert!(!error.to_string().contains("RY"));
@@ -308,7 +311,9 @@ mod tests {
     #[cfg(feature = "postgres")]
     #[test]
     fn the_maintenance_database_is_on_the_same_server() {
-        let url: DatabaseUrl = "postgresql://jo:pw@db:1/my%20db?connect_timeout=9".parse().unwrap();
+        let url: DatabaseUrl = "postgresql://jo:pw@db:1/my%20db?connect_timeout=9"
+            .parse()
+            .unwrap();
         let (name, maintenance) = url.maintenance().unwrap();
         assert_eq!(name, "my db");
         assert_eq!(

@@ -6,4 +6,4 @@ mod settings;
 
 pub use keyring::Keyring;
 pub use reader::{Flag, SettingErrors, Source};
-pub use settings::{DatabaseSettings, LogFormat, LogSettings, Settings};
+pub use settings::{LogFormat, LogSettings, Settings};

@@ -151,7 +151,7 @@ impl Settings {
                 .read("log.filter", "a level (error, warn, info, debug, trace) or directives such as info,tigertrust_http=debug", |text| {
                     tracing_subscriber::EnvFilter::try_new(text).ok().map(|_| text.to_owned())
                 })
-                .unwrap_or_else(|| "info".to_owned()),
+                .unwrap_or_else(|| "info,actix_server=warn".to_owned()),
         };
         if url.is_none() {
             reader.refuse(

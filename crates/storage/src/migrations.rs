@@ -1,0 +1,207 @@
+//! Migrations: what brings a database's schema to what this program knows.
+//!
+//! They are embedded in the program. Two processes that start at once migrate once: the second waits and finds nothing
+//! left to do.
+
+use diesel::{
+    backend::Backend,
+    migration::{Migration, MigrationSource},
+};
+use diesel_migrations::{EmbeddedMigrations, MigrationHarness};
+use tigertrust_credentials::ports::StoreError;
+
+#[cfg(feature = "postgres")]
+use crate::postgres;
+#[cfg(feature = "sqlite")]
+use crate::sqlite;
+use crate::{DatabaseUrl, OpenError, storage::SchemaState, url::Engine};
+
+/// Why the schema cannot be changed or looked at.
+#[derive(Debug, thiserror::Error)]
+pub enum MigrationError {
+    /// There is no file, or the program was built without the engine.
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    /// The database was migrated by a newer program, whose migrations this one does not know.
+    #[error("the database is newer than this program: it has {}", .0.join(", "))]
+    Newer(Vec<String>),
+    /// The database cannot be reached, or refused.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// A migration that this program knows.
+#[derive(Clone, Debug)]
+pub(crate) struct Known {
+    /// What the database remembers of it.
+    pub(crate) version: String,
+    /// What people call it.
+    pub(crate) name: String,
+}
+
+/// What to do with a schema.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Work {
+    Run,
+    RevertLast,
+}
+
+/// Runs the migrations that the database has not seen, and returns their names.
+///
+/// # Errors
+/// [`MigrationError`]; a database that is newer than this program is left alone.
+pub async fn run(url: &DatabaseUrl) -> Result<Vec<String>, MigrationError> {
+    work(url, Work::Run).await
+}
+
+/// Reverts the latest migration, and what it added is lost. Returns its name; none if there is none.
+///
+/// # Errors
+/// [`MigrationError`].
+pub async fn revert_last(url: &DatabaseUrl) -> Result<Option<String>, MigrationError> {
+    Ok(work(url, Work::RevertLast).await?.pop())
+}
+
+/// The migrations by name, oldest first, and whether each was applied; then what the database has seen that this program
+/// does not know. Changes nothing.
+///
+/// # Errors
+/// [`MigrationError`].
+pub async fn status(url: &DatabaseUrl) -> Result<Vec<(String, bool)>, MigrationError> {
+    let (known, applied) = match url.engine() {
+        #[cfg(feature = "postgres")]
+        Engine::Postgres => (
+            postgres::migrations::known(),
+            postgres::migrations::applied(url).await?,
+        ),
+        #[cfg(feature = "sqlite")]
+        Engine::Sqlite => (
+            sqlite::migrations::known(),
+            sqlite::migrations::applied(url).await?,
+        ),
+        #[allow(unreachable_patterns, reason = "every engine may be built in")]
+        missing => return Err(missing.not_built_in().into()),
+    };
+    let unknown = unknown(&known, &applied)
+        .into_iter()
+        .map(|version| (version, true));
+    Ok(known
+        .iter()
+        .map(|migration| (migration.name.clone(), applied.contains(&migration.version)))
+        .chain(unknown)
+        .collect())
+}
+
+/// Makes an empty database where there is none, and returns whether it did. On PostgreSQL this needs the right to make
+/// databases and a database `postgres` to connect to; on SQLite it is a file for the owner's eyes only.
+///
+/// # Errors
+/// [`MigrationError`].
+pub async fn create_database_if_missing(url: &DatabaseUrl) -> Result<bool, MigrationError> {
+    match url.engine() {
+        #[cfg(feature = "postgres")]
+        Engine::Postgres => postgres::migrations::create_if_missing(url).await,
+        #[cfg(feature = "sqlite")]
+        Engine::Sqlite => sqlite::migrations::create_if_missing(url),
+        #[allow(unreachable_patterns, reason = "every engine may be built in")]
+        missing => Err(missing.not_built_in().into()),
+    }
+}
+
+async fn work(url: &DatabaseUrl, work: Work) -> Result<Vec<String>, MigrationError> {
+    match url.engine() {
+        #[cfg(feature = "postgres")]
+        Engine::Postgres => postgres::migrations::migrate(url, work).await,
+        #[cfg(feature = "sqlite")]
+        Engine::Sqlite => sqlite::migrations::migrate(url, work).await,
+        #[allow(unreachable_patterns, reason = "every engine may be built in")]
+        missing => Err(missing.not_built_in().into()),
+    }
+}
+
+/// What a program that knows these migrations says of a database that has seen those.
+pub(crate) fn compare(known: &[Known], applied: &[String]) -> SchemaState {
+    let unknown = unknown(known, applied);
+    if !unknown.is_empty() {
+        return SchemaState::Newer(unknown);
+    }
+    let pending: Vec<String> = known
+        .iter()
+        .filter(|migration| !applied.contains(&migration.version))
+        .map(|migration| migration.name.clone())
+        .collect();
+    if pending.is_empty() {
+        SchemaState::Current
+    } else {
+        SchemaState::Pending(pending)
+    }
+}
+
+fn unknown(known: &[Known], applied: &[String]) -> Vec<String> {
+    applied
+        .iter()
+        .filter(|version| known.iter().all(|migration| migration.version != **version))
+        .cloned()
+        .collect()
+}
+
+/// The migrations of an engine, oldest first. Empty if one has a name that cannot be read, which the build would not let
+/// through.
+pub(crate) fn known<DB: Backend>(source: &EmbeddedMigrations) -> Vec<Known> {
+    let mut known: Vec<Known> = MigrationSource::<DB>::migrations(source)
+        .unwrap_or_default()
+        .iter()
+        .map(|migration| Known {
+            version: migration.name().version().to_string(),
+            name: migration.name().to_string(),
+        })
+        .collect();
+    known.sort_unstable_by(|left, right| left.version.cmp(&right.version));
+    known
+}
+
+/// Does the work. The caller holds the lock that keeps others from doing the same.
+pub(crate) fn carry_out<DB, H>(
+    work: Work,
+    harness: &mut H,
+    source: EmbeddedMigrations,
+) -> Result<Vec<String>, MigrationError>
+where
+    DB: Backend,
+    H: MigrationHarness<DB>,
+{
+    let applied: Vec<String> = harness
+        .applied_migrations()
+        .map_err(StoreError::unavailable)?
+        .iter()
+        .map(ToString::to_string)
+        .collect();
+    let unknown = unknown(&known::<DB>(&source), &applied);
+    if !unknown.is_empty() {
+        return Err(MigrationError::Newer(unknown));
+    }
+    let mut all = MigrationSource::<DB>::migrations(&source).map_err(StoreError::unavailable)?;
+    all.sort_unstable_by(|left, right| left.name().version().cmp(&right.name().version()));
+    let is_applied =
+        |migration: &dyn Migration<DB>| applied.contains(&migration.name().version().to_string());
+    let mut done = Vec::new();
+    match work {
+        Work::Run => {
+            for migration in all.iter().filter(|migration| !is_applied(&***migration)) {
+                harness
+                    .run_migration(&**migration)
+                    .map_err(StoreError::unavailable)?;
+                done.push(migration.name().to_string());
+            }
+        }
+        Work::RevertLast => {
+            if let Some(migration) = all.iter().rev().find(|migration| is_applied(&***migration)) {
+                harness
+                    .revert_migration(&**migration)
+                    .map_err(StoreError::unavailable)?;
+                done.push(migration.name().to_string());
+            }
+        }
+    }
+    Ok(done)
+}

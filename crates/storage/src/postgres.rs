@@ -1,0 +1,219 @@
+//! PostgreSQL, and what is done there in a way of its own.
+
+pub(crate) mod migrations;
+#[path = "queries/mod.rs"]
+#[allow(clippy::duplicate_mod, reason = "one text, two engines")]
+mod queries;
+mod schema;
+
+use std::{pin::pin, sync::Arc, time::Duration};
+
+use diesel::{ConnectionError, ConnectionResult, OptionalExtension, QueryDsl, QueryResult};
+use diesel_async::{
+    AnsiTransactionManager, AsyncConnection, AsyncPgConnection, RunQueryDsl, SimpleAsyncConnection,
+    TransactionManager, pooled_connection::RecyclingMethod,
+};
+use futures_util::{FutureExt, StreamExt, future::BoxFuture};
+use tigertrust_credentials::ports::StoreError;
+use tokio::time::timeout;
+
+pub(crate) use self::queries::Store;
+use self::queries::{Access, Pool};
+use crate::{
+    error::{OrUnavailable, too_slow},
+    options::Options,
+    types::StoredId,
+    url::DatabaseUrl,
+};
+
+pub(crate) type Connection = AsyncPgConnection;
+
+/// Where `changes` are announced.
+const CHANNEL: &str = "tigertrust_changes";
+/// How often the feed looks by itself, should an announcement get lost.
+const POLL: Duration = Duration::from_millis(500);
+/// How long the feed waits for any one answer.
+const FEED_PATIENCE: Duration = Duration::from_secs(2);
+/// What a unit of work may take beyond its slowest statement and a lock.
+const SLACK: Duration = Duration::from_secs(1);
+const MIGRATIONS_TABLE_IS_THERE: &str =
+    "SELECT to_regclass('__diesel_schema_migrations') IS NOT NULL AS there";
+
+/// What the kernel is told, in seconds, so that a peer which vanished without a word is noticed: that is where the
+/// database's own deadlines do not reach.
+const SOCKET_DEADLINES: &[(&str, u64)] = &[
+    ("tcp_user_timeout", 10),
+    ("keepalives_idle", 5),
+    ("keepalives_interval", 2),
+    ("keepalives_retries", 3),
+];
+
+/// Where the database is and how to use it.
+pub(crate) struct Settings {
+    url: DatabaseUrl,
+    options: Options,
+    address: String,
+}
+
+impl Settings {
+    pub(crate) fn new(url: &DatabaseUrl, options: Options) -> Self {
+        Self {
+            url: url.clone(),
+            options,
+            address: url.with_defaults(SOCKET_DEADLINES),
+        }
+    }
+}
+
+struct Pools(Pool);
+
+impl Pools {
+    fn new(settings: &Arc<Settings>) -> Self {
+        Self(Pool::new(settings, Access::Write, settings.options.pool_size))
+    }
+
+    const fn readers(&self) -> &Pool {
+        &self.0
+    }
+
+    const fn writers(&self) -> &Pool {
+        &self.0
+    }
+}
+
+/// A new connection with the deadlines of the options. Bounded as a whole: a server may take the connection and say
+/// nothing.
+async fn connect(settings: &Settings, _: Access) -> ConnectionResult<Connection> {
+    let connecting = async {
+        let mut connection = Connection::establish(&settings.address).await?;
+        connection
+            .batch_execute(&deadlines(&settings.options))
+            .await
+            .map_err(ConnectionError::CouldntSetupConfiguration)?;
+        Ok(connection)
+    };
+    let limit = settings.options.acquire_timeout;
+    timeout(limit, connecting)
+        .await
+        .unwrap_or_else(|_| Err(ConnectionError::BadConnection(too_slow(limit).to_string())))
+}
+
+fn deadlines(options: &Options) -> String {
+    // Zero would be no deadline at all.
+    let millis = |duration: Duration| duration.as_millis().clamp(1, 2_000_000_000);
+    format!(
+        "SET statement_timeout = {}; SET lock_timeout = {}; SET idle_in_transaction_session_timeout = {}",
+        millis(options.statement_timeout),
+        millis(options.lock_timeout),
+        millis(options.statement_timeout.saturating_mul(2)),
+    )
+}
+
+/// A connection is asked whether it still works before it is handed out, so that a database which was restarted costs
+/// nobody an error.
+fn recycling(_: &Settings) -> RecyclingMethod<Connection> {
+    RecyclingMethod::Verified
+}
+
+/// Ends work that the database's own deadlines fail to end, as when the server was stopped or the network swallows
+/// everything. The connection has an answer outstanding then and must not be used again.
+async fn within_deadline<T, E, W>(settings: &Settings, connection: &mut Connection, work: W) -> Result<T, E>
+where
+    E: From<StoreError>,
+    W: for<'c> FnOnce(&'c mut Connection) -> BoxFuture<'c, Result<T, E>>,
+{
+    let limit = settings.options.statement_timeout + settings.options.lock_timeout + SLACK;
+    let outcome = timeout(limit, work(connection)).await;
+    outcome.unwrap_or_else(|_| {
+        AnsiTransactionManager::transaction_manager_status_mut(connection).set_in_error();
+        Err(too_slow(limit).into())
+    })
+}
+
+async fn begin_write(connection: &mut Connection) -> QueryResult<()> {
+    AnsiTransactionManager::begin_transaction(connection).await
+}
+
+/// Makes other edits of the key wait until the transaction ends.
+async fn lock_key(connection: &mut Connection, id: StoredId) -> QueryResult<()> {
+    schema::api_keys::table
+        .find(id)
+        .select(schema::api_keys::id)
+        .for_update()
+        .get_result::<StoredId>(connection)
+        .await
+        .optional()
+        .map(|_| ())
+}
+
+/// Makes other new accounts wait until the transaction ends, so that what it saw of them stays true.
+async fn lock_accounts(connection: &mut Connection) -> QueryResult<()> {
+    connection
+        .batch_execute("LOCK TABLE users IN SHARE ROW EXCLUSIVE MODE")
+        .await
+}
+
+/// Wakes the feeds of the other nodes once the transaction is committed.
+async fn announce(connection: &mut Connection) -> QueryResult<()> {
+    diesel::sql_query("SELECT pg_notify($1, '')")
+        .bind::<diesel::sql_types::Text, _>(CHANNEL)
+        .execute(connection)
+        .await
+        .map(|_| ())
+}
+
+/// Bounds one answer to the feed: it must notice that it is deaf before its silence is noticed.
+async fn bounded<T>(answer: impl Future<Output = Result<T, StoreError>>) -> Result<T, StoreError> {
+    timeout(FEED_PATIENCE, answer)
+        .await
+        .unwrap_or_else(|_| Err(too_slow(FEED_PATIENCE)))
+}
+
+/// The feed's own connection: it must not come through a pooler, since it listens.
+struct Source(Connection);
+
+impl Source {
+    async fn open(settings: &Settings) -> Result<Self, StoreError> {
+        let connection = connect(settings, Access::Read).await;
+        let mut connection =
+            connection.map_err(|error| StoreError::unavailable(settings.url.scrub(&error.to_string())))?;
+        bounded(async {
+            connection
+                .batch_execute(&format!("LISTEN {CHANNEL}"))
+                .await
+                .or_unavailable()
+        })
+        .await?;
+        Ok(Self(connection))
+    }
+
+    const fn connection(&mut self) -> &mut Connection {
+        &mut self.0
+    }
+
+    /// Whether something may have changed: always, since only the head tells.
+    #[allow(clippy::unused_async, reason = "SQLite has to ask")]
+    async fn has_moved(&mut self) -> Result<bool, StoreError> {
+        Ok(true)
+    }
+
+    /// Waits for an announcement, or until it is time to look anyway.
+    async fn wait(&mut self) -> Result<(), StoreError> {
+        let mut announcements = pin!(self.0.notifications_stream());
+        let Ok(mut next) = timeout(POLL, announcements.next()).await else {
+            return Ok(());
+        };
+        // One look answers all that have come in.
+        loop {
+            match next {
+                Some(Ok(_)) => {}
+                Some(Err(error)) => return Err(StoreError::unavailable(error)),
+                None => return Err(StoreError::unavailable("the connection was closed")),
+            }
+            match announcements.next().now_or_never() {
+                Some(another) => next = another,
+                None => return Ok(()),
+            }
+        }
+    }
+}

@@ -1,0 +1,95 @@
+//! Migrations on PostgreSQL.
+
+use std::time::Duration;
+
+use diesel::{QueryableByName, pg::Pg, sql_types};
+use diesel_async::{
+    AsyncConnection, RunQueryDsl, SimpleAsyncConnection as _,
+    async_connection_wrapper::AsyncConnectionWrapper,
+};
+use diesel_migrations::{EmbeddedMigrations, embed_migrations};
+use tigertrust_credentials::ports::StoreError;
+use tokio::time::timeout;
+
+use super::{Connection, SOCKET_DEADLINES, queries};
+use crate::{
+    DatabaseUrl,
+    error::{OrUnavailable, too_slow},
+    migrations::{self, Known, MigrationError, Work},
+};
+
+const MIGRATIONS: EmbeddedMigrations = embed_migrations!("migrations/postgres");
+/// How long to wait for a connection.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// Held while migrating. The number is the first eight letters of the product's name.
+const LOCK: &str = "SELECT pg_advisory_lock(x'7469676572747275'::bigint)";
+
+pub(crate) fn known() -> Vec<Known> {
+    migrations::known::<Pg>(&MIGRATIONS)
+}
+
+pub(crate) async fn applied(url: &DatabaseUrl) -> Result<Vec<String>, MigrationError> {
+    let mut connection = connect(url).await?;
+    Ok(queries::applied_migrations(&mut connection)
+        .await
+        .or_unavailable()?)
+}
+
+pub(crate) async fn migrate(url: &DatabaseUrl, work: Work) -> Result<Vec<String>, MigrationError> {
+    let connection = connect(url).await?;
+    // On a thread that may block, and so on a runtime of either kind.
+    let migrating = tokio::task::spawn_blocking(move || {
+        let mut connection = AsyncConnectionWrapper::<Connection>::from(connection);
+        // The lock ends with the connection.
+        diesel::RunQueryDsl::execute(diesel::sql_query(LOCK), &mut connection).or_unavailable()?;
+        migrations::carry_out::<Pg, _>(work, &mut connection, MIGRATIONS)
+    });
+    migrating.await.map_err(StoreError::unavailable)?
+}
+
+#[derive(QueryableByName)]
+struct Answer {
+    #[diesel(sql_type = sql_types::Bool)]
+    there: bool,
+}
+
+pub(crate) async fn create_if_missing(url: &DatabaseUrl) -> Result<bool, MigrationError> {
+    // Where it exists, no other database has to be reachable.
+    if connect(url).await.is_ok() {
+        return Ok(false);
+    }
+    let Some((name, maintenance)) = url.maintenance() else {
+        return Ok(false);
+    };
+    let mut connection = connect(&maintenance).await?;
+    if exists(&mut connection, &name).await? {
+        return Ok(false);
+    }
+    let quoted = name.replace('"', "\"\"");
+    let created = connection
+        .batch_execute(&format!("CREATE DATABASE \"{quoted}\""))
+        .await;
+    match created {
+        Ok(()) => Ok(true),
+        // Another process was faster.
+        Err(_) if exists(&mut connection, &name).await? => Ok(false),
+        Err(error) => Err(StoreError::unavailable(error).into()),
+    }
+}
+
+async fn exists(connection: &mut Connection, name: &str) -> Result<bool, StoreError> {
+    let question = diesel::sql_query("SELECT EXISTS (SELECT 1 FROM pg_database WHERE datname = $1) AS there");
+    let answer: Answer = RunQueryDsl::get_result(question.bind::<sql_types::Text, _>(name), connection)
+        .await
+        .or_unavailable()?;
+    Ok(answer.there)
+}
+
+async fn connect(url: &DatabaseUrl) -> Result<Connection, StoreError> {
+    let address = url.with_defaults(SOCKET_DEADLINES);
+    match timeout(PATIENCE, Connection::establish(&address)).await {
+        Ok(Ok(connection)) => Ok(connection),
+        Ok(Err(error)) => Err(StoreError::unavailable(url.scrub(&error.to_string()))),
+        Err(_) => Err(too_slow(PATIENCE)),
+    }
+}

@@ -1,0 +1,104 @@
+//! The tables, as PostgreSQL has them.
+
+diesel::table! {
+    users (id) {
+        id -> Uuid,
+        email -> Text,
+        email_canonical -> Text,
+        name -> Nullable<Text>,
+        password_hash -> Nullable<Text>,
+        disabled_at -> Nullable<Timestamptz>,
+        created_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    workspaces (id) {
+        id -> Uuid,
+        name -> Text,
+        plan -> Text,
+        created_at -> Timestamptz,
+        deleted_at -> Nullable<Timestamptz>,
+    }
+}
+
+diesel::table! {
+    memberships (workspace_id, user_id) {
+        workspace_id -> Uuid,
+        user_id -> Uuid,
+        role -> Text,
+        created_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    api_keys (id) {
+        id -> Uuid,
+        #[sql_name = "type"]
+        kind -> Text,
+        home_workspace_id -> Nullable<Uuid>,
+        name -> Text,
+        scopes -> Jsonb,
+        state -> Text,
+        revoked_at -> Nullable<Timestamptz>,
+        revocation_reason -> Nullable<Text>,
+        expires_at -> Nullable<Timestamptz>,
+        external_id -> Nullable<Text>,
+        metadata -> Jsonb,
+        display_start -> Text,
+        display_last_four -> Text,
+        created_by -> Text,
+        created_at -> Timestamptz,
+        updated_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    api_key_workspaces (key_id, workspace_id) {
+        key_id -> Uuid,
+        workspace_id -> Uuid,
+    }
+}
+
+diesel::table! {
+    api_key_secrets (digest) {
+        digest -> Binary,
+        key_id -> Uuid,
+        pepper_id -> Text,
+        format -> Text,
+        created_at -> Timestamptz,
+        ends_at -> Nullable<Timestamptz>,
+    }
+}
+
+diesel::table! {
+    change_head (id) {
+        id -> SmallInt,
+        seq -> BigInt,
+    }
+}
+
+diesel::table! {
+    changes (seq) {
+        seq -> BigInt,
+        kind -> Text,
+        entity_id -> Uuid,
+        created_at -> Timestamptz,
+    }
+}
+
+// Diesel's own, by which it knows what was applied.
+diesel::table! {
+    __diesel_schema_migrations (version) {
+        version -> Text,
+    }
+}
+
+diesel::allow_tables_to_appear_in_same_query!(
+    users,
+    workspaces,
+    memberships,
+    api_keys,
+    api_key_workspaces,
+    api_key_secrets
+);

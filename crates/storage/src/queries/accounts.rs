@@ -1,0 +1,204 @@
+//! People and workspaces.
+
+use async_trait::async_trait;
+use diesel::{
+    ExpressionMethods, OptionalExtension, QueryDsl, QueryResult, SelectableHelper,
+    dsl::{exists, select},
+};
+use diesel_async::RunQueryDsl;
+use tigertrust_accounts::{
+    Conflict, FlowError,
+    ports::{AccountStore, Bootstrap, Page},
+};
+use tigertrust_credentials::{PasswordHash, ports::StoreError};
+use tigertrust_model::{Entity, Plan, Role, Timestamp, User, UserId, Workspace, WorkspaceId};
+
+use super::{
+    super::{Connection, lock_accounts},
+    Store, Written, keys,
+    rows::{UserRow, WorkspaceRow},
+    schema::{memberships, users, workspaces},
+};
+use crate::{
+    error::OrUnavailable,
+    types::{StoredId, StoredTime},
+};
+
+#[async_trait]
+impl AccountStore for Store {
+    async fn insert_user(&self, user: User, password: PasswordHash) -> Result<(), FlowError> {
+        self.write(move |connection| {
+            Box::pin(async move {
+                if insert_user(connection, &user, &password).await.or_unavailable()? {
+                    Ok(Written::quietly(()))
+                } else {
+                    Err(Conflict::EmailTaken.into())
+                }
+            })
+        })
+        .await
+    }
+
+    async fn find_user_by_email(&self, canonical: &str) -> Result<Option<User>, StoreError> {
+        let canonical = canonical.to_owned();
+        let row = self
+            .read(move |connection| {
+                Box::pin(async move {
+                    users::table
+                        .filter(users::email_canonical.eq(canonical))
+                        .select(UserRow::as_select())
+                        .first(connection)
+                        .await
+                        .optional()
+                        .or_unavailable()
+                })
+            })
+            .await?;
+        row.map(UserRow::read).transpose()
+    }
+
+    async fn get_user(&self, id: UserId) -> Result<Option<User>, StoreError> {
+        let row = self
+            .read(move |connection| {
+                Box::pin(async move {
+                    users::table
+                        .find(StoredId::new(id.as_uuid()))
+                        .select(UserRow::as_select())
+                        .first(connection)
+                        .await
+                        .optional()
+                        .or_unavailable()
+                })
+            })
+            .await?;
+        row.map(UserRow::read).transpose()
+    }
+
+    async fn insert_workspace(&self, workspace: Workspace, owner: UserId) -> Result<(), FlowError> {
+        self.write(move |connection| {
+            Box::pin(async move {
+                let known: bool = select(exists(users::table.find(StoredId::new(owner.as_uuid()))))
+                    .get_result(connection)
+                    .await
+                    .or_unavailable()?;
+                if !known {
+                    return Err(FlowError::NotFound);
+                }
+                insert_workspace(connection, &workspace, owner, workspace.created_at)
+                    .await
+                    .or_unavailable()?;
+                // The workspace is new to everybody, but the person is not.
+                Ok(Written::changing(Entity::User(owner), ()))
+            })
+        })
+        .await
+    }
+
+    async fn list_workspaces(&self, page: Page<WorkspaceId>) -> Result<Vec<Workspace>, StoreError> {
+        let rows: Vec<WorkspaceRow> = self
+            .read(move |connection| {
+                Box::pin(async move {
+                    let mut query = workspaces::table
+                        .filter(workspaces::deleted_at.is_null())
+                        .select(WorkspaceRow::as_select())
+                        .order(workspaces::id.desc())
+                        .limit(i64::from(page.limit))
+                        .into_boxed();
+                    if let Some(after) = page.after {
+                        query = query.filter(workspaces::id.lt(StoredId::new(after.as_uuid())));
+                    }
+                    query.load(connection).await.or_unavailable()
+                })
+            })
+            .await?;
+        rows.into_iter().map(WorkspaceRow::read).collect()
+    }
+
+    async fn set_plan(&self, id: WorkspaceId, plan: Plan) -> Result<Workspace, FlowError> {
+        self.write(move |connection| {
+            Box::pin(async move {
+                let target = workspaces::table
+                    .find(StoredId::new(id.as_uuid()))
+                    .filter(workspaces::deleted_at.is_null());
+                let row = diesel::update(target)
+                    .set(workspaces::plan.eq(plan.to_string()))
+                    .returning(WorkspaceRow::as_returning())
+                    .get_result(connection)
+                    .await
+                    .optional()
+                    .or_unavailable()?
+                    .ok_or(FlowError::NotFound)?;
+                Ok(Written::changing(Entity::Workspace(id), row.read()?))
+            })
+        })
+        .await
+    }
+
+    async fn bootstrap(&self, first: Bootstrap, at: Timestamp) -> Result<bool, FlowError> {
+        self.write(move |connection| {
+            Box::pin(async move {
+                lock_accounts(connection).await.or_unavailable()?;
+                let begun: bool = select(exists(users::table.select(users::id)))
+                    .get_result(connection)
+                    .await
+                    .or_unavailable()?;
+                if begun {
+                    return Ok(Written::quietly(false));
+                }
+                store_first(connection, &first, at).await.or_unavailable()?;
+                Ok(Written::quietly(true))
+            })
+        })
+        .await
+    }
+}
+
+async fn store_first(connection: &mut Connection, first: &Bootstrap, at: Timestamp) -> QueryResult<()> {
+    insert_user(connection, &first.user, &first.password).await?;
+    insert_workspace(connection, &first.workspace, first.user.id, at).await?;
+    for (key, secret) in &first.keys {
+        keys::insert(connection, key, secret).await?;
+    }
+    Ok(())
+}
+
+/// Stores a person, unless the address is taken. Returns whether it was not.
+async fn insert_user(connection: &mut Connection, user: &User, password: &PasswordHash) -> QueryResult<bool> {
+    let inserted = diesel::insert_into(users::table)
+        .values((
+            users::id.eq(StoredId::new(user.id.as_uuid())),
+            users::email.eq(user.email.as_str().to_owned()),
+            users::email_canonical.eq(user.email.canonical()),
+            users::name.eq(user.name.clone()),
+            users::password_hash.eq(password.as_phc().to_owned()),
+            users::disabled_at.eq(user.disabled_at.map(StoredTime::new)),
+            users::created_at.eq(StoredTime::new(user.created_at)),
+        ))
+        .on_conflict(users::email_canonical)
+        .do_nothing()
+        .execute(connection)
+        .await?;
+    Ok(inserted == 1)
+}
+
+async fn insert_workspace(
+    connection: &mut Connection,
+    workspace: &Workspace,
+    owner: UserId,
+    at: Timestamp,
+) -> QueryResult<()> {
+    diesel::insert_into(workspaces::table)
+        .values(WorkspaceRow::from(workspace))
+        .execute(connection)
+        .await?;
+    diesel::insert_into(memberships::table)
+        .values((
+            memberships::workspace_id.eq(StoredId::new(workspace.id.as_uuid())),
+            memberships::user_id.eq(StoredId::new(owner.as_uuid())),
+            memberships::role.eq(Role::Owner.as_str()),
+            memberships::created_at.eq(StoredTime::new(at)),
+        ))
+        .execute(connection)
+        .await?;
+    Ok(())
+}

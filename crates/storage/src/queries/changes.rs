@@ -1,0 +1,178 @@
+//! The log of changes.
+
+use diesel::{ExpressionMethods, OptionalExtension, QueryDsl, QueryResult, dsl};
+use diesel_async::RunQueryDsl;
+use tigertrust_credentials::ports::StoreError;
+use tigertrust_model::{Change, Entity, KeyId, Timestamp, UserId, WorkspaceId};
+
+use super::{
+    super::{
+        Connection, announce,
+        schema::{change_head, changes},
+    },
+    Store,
+};
+use crate::{
+    error::OrUnavailable,
+    types::{StoredId, StoredTime},
+};
+
+/// The one row of the head.
+const HEAD: i16 = 1;
+
+/// Takes the next number for a change and logs it. The head stays locked until the transaction ends, so this must be the
+/// last thing in it.
+pub(super) async fn number(
+    connection: &mut Connection,
+    entity: Entity,
+    now: Timestamp,
+) -> Result<Change, StoreError> {
+    let seq: i64 = diesel::update(change_head::table.find(HEAD))
+        .set(change_head::seq.eq(change_head::seq + 1))
+        .returning(change_head::seq)
+        .get_result(connection)
+        .await
+        .or_unavailable()?;
+    let (kind, id) = match entity {
+        Entity::Key(id) => ("key", id.as_uuid()),
+        Entity::User(id) => ("user", id.as_uuid()),
+        Entity::Workspace(id) => ("workspace", id.as_uuid()),
+    };
+    diesel::insert_into(changes::table)
+        .values((
+            changes::seq.eq(seq),
+            changes::kind.eq(kind),
+            changes::entity_id.eq(StoredId::new(id)),
+            changes::created_at.eq(StoredTime::new(now)),
+        ))
+        .execute(connection)
+        .await
+        .or_unavailable()?;
+    announce(connection).await.or_unavailable()?;
+    Ok(Change {
+        seq: positive(seq)?,
+        entity,
+    })
+}
+
+/// The number of the latest change; 0 before the first.
+pub(super) async fn head(connection: &mut Connection) -> Result<u64, StoreError> {
+    let seq = change_head::table
+        .find(HEAD)
+        .select(change_head::seq)
+        .get_result(connection)
+        .await
+        .or_unavailable()?;
+    positive(seq)
+}
+
+/// The first `limit` logged changes after the one numbered `last`; `None` for one that cannot be read.
+pub(super) async fn after(
+    connection: &mut Connection,
+    last: u64,
+    limit: i64,
+) -> Result<Vec<Option<Change>>, StoreError> {
+    let rows: Vec<(i64, String, StoredId)> = changes::table
+        .filter(changes::seq.gt(i64::try_from(last).unwrap_or(i64::MAX)))
+        .select((changes::seq, changes::kind, changes::entity_id))
+        .order(changes::seq)
+        .limit(limit)
+        .load(connection)
+        .await
+        .or_unavailable()?;
+    Ok(rows
+        .into_iter()
+        .map(|(seq, kind, id)| change(seq, &kind, id))
+        .collect())
+}
+
+fn change(seq: i64, kind: &str, id: StoredId) -> Option<Change> {
+    let id = id.read()?;
+    let entity = match kind {
+        "key" => Entity::Key(KeyId::from_uuid(id)),
+        "user" => Entity::User(UserId::from_uuid(id)),
+        "workspace" => Entity::Workspace(WorkspaceId::from_uuid(id)),
+        _ => return None,
+    };
+    Some(Change {
+        seq: u64::try_from(seq).ok()?,
+        entity,
+    })
+}
+
+fn positive(seq: i64) -> Result<u64, StoreError> {
+    u64::try_from(seq).map_err(|_| StoreError::Corrupt {
+        table: "change_head",
+        column: "seq",
+        row: HEAD.to_string(),
+    })
+}
+
+impl Store {
+    /// Takes away the changes before the first that is young enough, a batch at a time.
+    pub(super) async fn prune(&self, older_than: Timestamp, batch: u32) -> Result<u64, StoreError> {
+        let young = self
+            .read(move |connection| {
+                Box::pin(async move { first_kept(connection, older_than).await.or_unavailable() })
+            })
+            .await?;
+        let Some(young) = young else {
+            return Ok(0);
+        };
+        let batch = i64::from(batch.max(1));
+        let mut removed = 0;
+        loop {
+            let pool = self.pools.writers().clone();
+            let settings = std::sync::Arc::clone(&self.settings);
+            let count = self
+                .tasks
+                .run(async move {
+                    let mut connection = pool.get().await?;
+                    super::within_deadline(&settings, &mut connection, move |connection| {
+                        Box::pin(async move { remove(connection, young, batch).await.or_unavailable() })
+                    })
+                    .await
+                })
+                .await??;
+            removed += u64::try_from(count).unwrap_or(0);
+            if i64::try_from(count).unwrap_or(0) < batch {
+                return Ok(removed);
+            }
+        }
+    }
+}
+
+/// The number of the first change that stays; the newest always does. What goes is a whole beginning of the log, even if
+/// the clocks of the nodes disagree.
+async fn first_kept(connection: &mut Connection, older_than: Timestamp) -> QueryResult<Option<i64>> {
+    let young: Option<i64> = changes::table
+        .filter(changes::created_at.ge(StoredTime::new(older_than)))
+        .select(dsl::min(changes::seq))
+        .get_result(connection)
+        .await?;
+    if young.is_some() {
+        return Ok(young);
+    }
+    changes::table
+        .select(changes::seq)
+        .order(changes::seq.desc())
+        .first(connection)
+        .await
+        .optional()
+}
+
+async fn remove(connection: &mut Connection, before: i64, batch: i64) -> QueryResult<usize> {
+    let oldest: Vec<i64> = changes::table
+        .filter(changes::seq.lt(before))
+        .select(changes::seq)
+        .order(changes::seq)
+        .limit(batch)
+        .load(connection)
+        .await?;
+    let Some(last) = oldest.last() else {
+        return Ok(0);
+    };
+    diesel::delete(changes::table.filter(changes::seq.le(*last)))
+        .execute(connection)
+        .await
+}

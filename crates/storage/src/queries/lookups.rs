@@ -1,0 +1,121 @@
+//! What a request looks up: one indexed query each.
+
+use async_trait::async_trait;
+use diesel::{
+    ExpressionMethods, JoinOnDsl, NullableExpressionMethods, OptionalExtension,
+    QueryDsl, SelectableHelper,
+};
+use diesel_async::RunQueryDsl;
+use tigertrust_credentials::{
+    KeyDigest,
+    ports::{CredentialStore, KeyRecord, StoreError},
+};
+use tigertrust_model::{Workspace, WorkspaceId};
+
+use super::{
+    Store,
+    rows::{Corrupt, KeyRow, WorkspaceRow},
+    schema::{api_key_secrets as secrets, api_key_workspaces, api_keys as keys, workspaces},
+};
+use crate::{
+    error::OrUnavailable,
+    types::{StoredId, StoredTime},
+};
+
+diesel::alias!(workspaces as home: Home, workspaces as other: Other);
+
+/// One row for each other workspace of the key, or a single one if it has none.
+type FoundKey = (
+    KeyRow,
+    Vec<u8>,
+    Option<StoredTime>,
+    Option<WorkspaceRow>,
+    Option<StoredId>,
+    Option<WorkspaceRow>,
+);
+
+#[async_trait]
+impl CredentialStore for Store {
+    async fn find_key(&self, digests: &[KeyDigest]) -> Result<Option<KeyRecord>, StoreError> {
+        let digests: Vec<Vec<u8>> = digests.iter().map(|digest| digest.as_bytes().to_vec()).collect();
+        let wanted = digests.clone();
+        let rows: Vec<FoundKey> = self
+            .read(move |connection| {
+                Box::pin(async move {
+                    secrets::table
+                        .inner_join(keys::table.on(keys::id.eq(secrets::key_id)))
+                        .left_join(home.on(home.field(workspaces::id).nullable().eq(keys::home_workspace_id)))
+                        .left_join(api_key_workspaces::table.on(api_key_workspaces::key_id.eq(keys::id)))
+                        .left_join(other.on(other.field(workspaces::id).eq(api_key_workspaces::workspace_id)))
+                        .filter(secrets::digest.eq_any(wanted))
+                        .select((
+                            KeyRow::as_select(),
+                            secrets::digest,
+                            secrets::ends_at,
+                            home.fields(workspaces::all_columns).nullable(),
+                            api_key_workspaces::workspace_id.nullable(),
+                            other.fields(workspaces::all_columns).nullable(),
+                        ))
+                        .load(connection)
+                        .await
+                        .or_unavailable()
+                })
+            })
+            .await?;
+        record(&digests, rows)
+    }
+
+    async fn find_workspace(&self, id: WorkspaceId) -> Result<Option<Workspace>, StoreError> {
+        let row = self
+            .read(move |connection| {
+                Box::pin(async move {
+                    workspaces::table
+                        .find(StoredId::new(id.as_uuid()))
+                        .select(WorkspaceRow::as_select())
+                        .first(connection)
+                        .await
+                        .optional()
+                        .or_unavailable()
+                })
+            })
+            .await?;
+        row.map(WorkspaceRow::read).transpose()
+    }
+}
+
+/// Puts the rows of one key together. Should a secret be stored under several peppers, the digest that was asked for
+/// first counts.
+fn record(digests: &[Vec<u8>], mut rows: Vec<FoundKey>) -> Result<Option<KeyRecord>, StoreError> {
+    let found = digests
+        .iter()
+        .find(|digest| rows.iter().any(|row| row.1 == **digest));
+    let Some(digest) = found else {
+        return Ok(None);
+    };
+    rows.retain(|row| row.1 == *digest);
+    let [(key, _, ends_at, home_row, _, _), ..] = rows.as_slice() else {
+        return Ok(None);
+    };
+    let (key, ends_at, home_row) = (key.clone(), *ends_at, home_row.clone());
+    let others: Vec<StoredId> = rows.iter().filter_map(|row| row.4).collect();
+    let key = key.read(&others)?;
+    let corrupt = Corrupt::new("api_keys", Some(key.id));
+    let mut named: Vec<Workspace> = rows
+        .into_iter()
+        .filter_map(|row| row.5)
+        .chain(home_row)
+        .map(WorkspaceRow::read)
+        .collect::<Result<_, _>>()?;
+    // In the order of the key's reach: its home first, then by id.
+    let home_id = key.reach.home();
+    named.sort_unstable_by_key(|workspace| (Some(workspace.id) != home_id, workspace.id));
+    named.dedup_by_key(|workspace| workspace.id);
+    if !named.iter().map(|workspace| workspace.id).eq(key.reach.named()) {
+        return Err(corrupt.at("home_workspace_id"));
+    }
+    Ok(Some(KeyRecord {
+        secret_ends_at: Corrupt::new("api_key_secrets", Some(key.id)).optional_time(ends_at, "ends_at")?,
+        key,
+        workspaces: named,
+    }))
+}

@@ -1,0 +1,192 @@
+//! The queries: one text, mounted once under each engine's module. `super` is the engine, with its schema, its
+//! connection and what it does in a way of its own.
+
+mod accounts;
+mod changes;
+mod feed;
+mod keys;
+mod lookups;
+mod pool;
+mod rows;
+mod schema_state;
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use diesel_async::{AsyncConnection, RunQueryDsl, TransactionManager};
+use futures_util::future::BoxFuture;
+use tigertrust_accounts::FlowError;
+use tigertrust_credentials::ports::{ChangeListener, StoreError};
+use tigertrust_model::{Clock, Entity, Timestamp};
+
+pub(crate) use self::{
+    pool::{Access, Pool},
+    schema_state::applied_migrations,
+};
+use super::{Connection, Pools, Settings, begin_write, schema, within_deadline};
+use crate::{error::OrUnavailable, migrations::Known, storage::Engine, tasks::Tasks};
+
+/// The ports over one database.
+pub(crate) struct Store {
+    settings: Arc<Settings>,
+    pools: Pools,
+    tasks: Tasks,
+    listener: Arc<dyn ChangeListener>,
+    clock: Arc<dyn Clock>,
+}
+
+/// What came out of a unit of work that writes.
+struct Written<T> {
+    value: T,
+    /// What caches have to hear of, if anything.
+    changed: Option<Entity>,
+}
+
+impl<T> Written<T> {
+    /// Nobody can have cached what was written.
+    const fn quietly(value: T) -> Self {
+        Self { value, changed: None }
+    }
+
+    const fn changing(entity: Entity, value: T) -> Self {
+        Self {
+            value,
+            changed: Some(entity),
+        }
+    }
+}
+
+impl Store {
+    /// A store whose connections are made when they are first wanted.
+    pub(crate) fn new(
+        settings: Settings,
+        tasks: Tasks,
+        clock: Arc<dyn Clock>,
+        listener: Arc<dyn ChangeListener>,
+    ) -> Self {
+        let settings = Arc::new(settings);
+        // The pools start tasks of their own.
+        let _runtime = tasks.runtime().enter();
+        Self {
+            pools: Pools::new(&settings),
+            settings,
+            tasks,
+            listener,
+            clock,
+        }
+    }
+
+    /// Reads in one statement or more.
+    async fn read<T, W>(&self, work: W) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        W: for<'c> FnOnce(&'c mut Connection) -> BoxFuture<'c, Result<T, StoreError>> + Send + 'static,
+    {
+        let pool = self.pools.readers().clone();
+        let settings = Arc::clone(&self.settings);
+        self.tasks
+            .run(async move {
+                let mut connection = pool.get().await?;
+                within_deadline(&settings, &mut connection, work).await
+            })
+            .await?
+    }
+
+    /// Writes in one transaction: all of `work`, or nothing. Its change is told to the caches of this node before the
+    /// caller gets an answer.
+    async fn write<T, W>(&self, work: W) -> Result<T, FlowError>
+    where
+        T: Send + 'static,
+        W: for<'c> FnOnce(&'c mut Connection) -> BoxFuture<'c, Result<Written<T>, FlowError>>
+            + Send
+            + 'static,
+    {
+        let pool = self.pools.writers().clone();
+        let settings = Arc::clone(&self.settings);
+        let listener = Arc::clone(&self.listener);
+        let now = self.clock.now();
+        self.tasks
+            .run(async move {
+                let mut connection = pool.get().await?;
+                within_deadline(&settings, &mut connection, move |connection| {
+                    Box::pin(transaction(connection, work, now, listener))
+                })
+                .await
+            })
+            .await?
+    }
+}
+
+async fn transaction<T, W>(
+    connection: &mut Connection,
+    work: W,
+    now: Timestamp,
+    listener: Arc<dyn ChangeListener>,
+) -> Result<T, FlowError>
+where
+    T: Send + 'static,
+    W: for<'c> FnOnce(&'c mut Connection) -> BoxFuture<'c, Result<Written<T>, FlowError>> + Send + 'static,
+{
+    type Manager = <Connection as AsyncConnection>::TransactionManager;
+
+    begin_write(connection).await.or_unavailable()?;
+    let done = match work(connection).await {
+        Err(error) => Err(error),
+        Ok(Written { value, changed: None }) => Ok((value, None)),
+        // Last, since from here to the commit every other change waits.
+        Ok(Written {
+            value,
+            changed: Some(entity),
+        }) => changes::number(connection, entity, now)
+            .await
+            .map(|change| (value, Some(change)))
+            .map_err(FlowError::from),
+    };
+    match done {
+        Err(error) => {
+            // If this fails too, the pool sees that a transaction is open and drops the connection.
+            let _ = Manager::rollback_transaction(connection).await;
+            Err(error)
+        }
+        Ok((value, change)) => {
+            Manager::commit_transaction(connection).await.or_unavailable()?;
+            if let Some(change) = change {
+                listener.apply(&[change]);
+            }
+            Ok(value)
+        }
+    }
+}
+
+#[async_trait]
+impl Engine for Store {
+    async fn ping(&self) -> Result<(), StoreError> {
+        self.read(|connection| {
+            Box::pin(async move {
+                diesel::select(diesel::dsl::sql::<diesel::sql_types::Integer>("1"))
+                    .execute(connection)
+                    .await
+                    .or_unavailable()
+                    .map(|_| ())
+            })
+        })
+        .await
+    }
+
+    async fn applied_migrations(&self) -> Result<Vec<String>, StoreError> {
+        self.read(|connection| Box::pin(async move { applied_migrations(connection).await.or_unavailable() }))
+            .await
+    }
+
+    fn known_migrations(&self) -> Vec<Known> {
+        super::migrations::known()
+    }
+
+    async fn prune_changes(&self, older_than: Timestamp, batch: u32) -> Result<u64, StoreError> {
+        self.prune(older_than, batch).await
+    }
+
+    fn feed(self: Arc<Self>) -> BoxFuture<'static, ()> {
+        Box::pin(async move { self.follow().await })
+    }
+}

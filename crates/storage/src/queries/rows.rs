@@ -1,0 +1,249 @@
+//! Rows, and what they are in the model.
+
+use diesel::{AsChangeset, Insertable, Queryable, Selectable};
+use tigertrust_credentials::ports::StoreError;
+use tigertrust_model::{
+    ApiKey, KeyDisplay, KeyId, KeyReach, Lifecycle, Metadata, Scope, ScopeSet, Timestamp, User, UserId,
+    Workspace, WorkspaceId,
+};
+
+use super::schema::{api_keys, users, workspaces};
+use crate::types::{StoredId, StoredJson, StoredTime};
+
+/// What the row is called in an error if not even its id can be read.
+const NAMELESS: &str = "with an unreadable id";
+
+/// A key, without its other workspaces and its secrets.
+#[derive(Clone, Queryable, Selectable, Insertable)]
+#[diesel(table_name = api_keys)]
+pub(super) struct KeyRow {
+    pub(super) id: StoredId,
+    kind: String,
+    home_workspace_id: Option<StoredId>,
+    #[diesel(embed)]
+    edited: EditedColumns,
+    display_start: String,
+    display_last_four: String,
+    created_by: String,
+    created_at: StoredTime,
+}
+
+/// The columns of a key that an edit may change.
+#[derive(Clone, Queryable, Selectable, Insertable, AsChangeset)]
+#[diesel(table_name = api_keys, treat_none_as_null = true)]
+pub(super) struct EditedColumns {
+    name: String,
+    scopes: StoredJson,
+    state: String,
+    revoked_at: Option<StoredTime>,
+    revocation_reason: Option<String>,
+    expires_at: Option<StoredTime>,
+    external_id: Option<String>,
+    metadata: StoredJson,
+    updated_at: StoredTime,
+}
+
+impl From<&ApiKey> for EditedColumns {
+    fn from(key: &ApiKey) -> Self {
+        let (state, revoked_at, revocation_reason) = match &key.lifecycle {
+            Lifecycle::Active => ("active", None, None),
+            Lifecycle::Deactivated => ("deactivated", None, None),
+            Lifecycle::Revoked { at, reason } => ("revoked", Some(*at), reason.clone()),
+        };
+        let scopes = serde_json::Value::from_iter(key.scopes.iter().map(Scope::as_str));
+        Self {
+            name: key.name.clone(),
+            scopes: StoredJson(scopes.to_string()),
+            state: state.to_owned(),
+            revoked_at: revoked_at.map(StoredTime::new),
+            revocation_reason,
+            expires_at: key.expires_at.map(StoredTime::new),
+            external_id: key.external_id.clone(),
+            metadata: StoredJson(key.metadata.as_json().to_owned()),
+            updated_at: StoredTime::new(key.updated_at),
+        }
+    }
+}
+
+impl From<&ApiKey> for KeyRow {
+    fn from(key: &ApiKey) -> Self {
+        Self {
+            id: StoredId::new(key.id.as_uuid()),
+            kind: key.kind.as_str().to_owned(),
+            home_workspace_id: key.reach.home().map(|home| StoredId::new(home.as_uuid())),
+            edited: EditedColumns::from(key),
+            display_start: key.display.start.clone(),
+            display_last_four: key.display.last_four.clone(),
+            created_by: key.created_by.to_string(),
+            created_at: StoredTime::new(key.created_at),
+        }
+    }
+}
+
+impl KeyRow {
+    /// The key, with its other workspaces.
+    pub(super) fn read(self, others: &[StoredId]) -> Result<ApiKey, StoreError> {
+        let id = self.id.read().map(KeyId::from_uuid);
+        let corrupt = Corrupt::new("api_keys", id);
+        let id = id.ok_or_else(|| corrupt.at("id"))?;
+        let edited = self.edited;
+        let scopes = read_scopes(&edited.scopes).ok_or_else(|| corrupt.at("scopes"))?;
+        let lifecycle = read_lifecycle(&edited, &corrupt)?;
+        let metadata = read_metadata(edited.metadata).ok_or_else(|| corrupt.at("metadata"))?;
+        Ok(ApiKey {
+            id,
+            kind: self.kind.parse().map_err(|_| corrupt.at("type"))?,
+            name: edited.name,
+            reach: read_reach(id, self.home_workspace_id, others)?,
+            scopes,
+            lifecycle,
+            expires_at: corrupt.optional_time(edited.expires_at, "expires_at")?,
+            external_id: edited.external_id,
+            metadata,
+            display: KeyDisplay {
+                start: self.display_start,
+                last_four: self.display_last_four,
+            },
+            created_by: self.created_by.parse().map_err(|_| corrupt.at("created_by"))?,
+            created_at: corrupt.time(self.created_at, "created_at")?,
+            updated_at: corrupt.time(edited.updated_at, "updated_at")?,
+        })
+    }
+}
+
+fn read_scopes(stored: &StoredJson) -> Option<ScopeSet> {
+    let texts: Vec<String> = serde_json::from_str(&stored.0).ok()?;
+    texts.iter().map(|text| text.parse::<Scope>().ok()).collect()
+}
+
+fn read_metadata(stored: StoredJson) -> Option<Metadata> {
+    serde_json::from_str::<serde_json::Map<String, serde_json::Value>>(&stored.0).ok()?;
+    Some(Metadata::from_json_object(stored.0))
+}
+
+fn read_lifecycle(edited: &EditedColumns, corrupt: &Corrupt) -> Result<Lifecycle, StoreError> {
+    let revoked_at = corrupt.optional_time(edited.revoked_at, "revoked_at")?;
+    match (edited.state.as_str(), revoked_at) {
+        ("active", None) => Ok(Lifecycle::Active),
+        ("deactivated", None) => Ok(Lifecycle::Deactivated),
+        ("revoked", Some(at)) => Ok(Lifecycle::Revoked {
+            at,
+            reason: edited.revocation_reason.clone(),
+        }),
+        _ => Err(corrupt.at("state")),
+    }
+}
+
+fn read_reach(id: KeyId, home: Option<StoredId>, others: &[StoredId]) -> Result<KeyReach, StoreError> {
+    let other = Corrupt::new("api_key_workspaces", Some(id));
+    let others = others
+        .iter()
+        .map(|stored| stored.read().map(WorkspaceId::from_uuid))
+        .collect::<Option<Vec<_>>>()
+        .ok_or_else(|| other.at("workspace_id"))?;
+    match home {
+        None if others.is_empty() => Ok(KeyReach::Instance),
+        None => Err(other.at("key_id")),
+        Some(home) => {
+            let home = home
+                .read()
+                .ok_or_else(|| Corrupt::new("api_keys", Some(id)).at("home_workspace_id"))?;
+            Ok(KeyReach::workspaces(WorkspaceId::from_uuid(home), others))
+        }
+    }
+}
+
+/// A workspace.
+#[derive(Clone, Queryable, Selectable, Insertable)]
+#[diesel(table_name = workspaces)]
+pub(super) struct WorkspaceRow {
+    pub(super) id: StoredId,
+    name: String,
+    plan: String,
+    created_at: StoredTime,
+    deleted_at: Option<StoredTime>,
+}
+
+impl From<&Workspace> for WorkspaceRow {
+    fn from(workspace: &Workspace) -> Self {
+        Self {
+            id: StoredId::new(workspace.id.as_uuid()),
+            name: workspace.name.clone(),
+            plan: workspace.plan.to_string(),
+            created_at: StoredTime::new(workspace.created_at),
+            deleted_at: workspace.deleted_at.map(StoredTime::new),
+        }
+    }
+}
+
+impl WorkspaceRow {
+    pub(super) fn read(self) -> Result<Workspace, StoreError> {
+        let id = self.id.read().map(WorkspaceId::from_uuid);
+        let corrupt = Corrupt::new("workspaces", id);
+        Ok(Workspace {
+            id: id.ok_or_else(|| corrupt.at("id"))?,
+            name: self.name,
+            plan: self.plan.parse().map_err(|_| corrupt.at("plan"))?,
+            created_at: corrupt.time(self.created_at, "created_at")?,
+            deleted_at: corrupt.optional_time(self.deleted_at, "deleted_at")?,
+        })
+    }
+}
+
+/// A person, without the password.
+#[derive(Queryable, Selectable)]
+#[diesel(table_name = users)]
+pub(super) struct UserRow {
+    id: StoredId,
+    email: String,
+    name: Option<String>,
+    disabled_at: Option<StoredTime>,
+    created_at: StoredTime,
+}
+
+impl UserRow {
+    pub(super) fn read(self) -> Result<User, StoreError> {
+        let id = self.id.read().map(UserId::from_uuid);
+        let corrupt = Corrupt::new("users", id);
+        Ok(User {
+            id: id.ok_or_else(|| corrupt.at("id"))?,
+            email: self.email.parse().map_err(|_| corrupt.at("email"))?,
+            name: self.name,
+            disabled_at: corrupt.optional_time(self.disabled_at, "disabled_at")?,
+            created_at: corrupt.time(self.created_at, "created_at")?,
+        })
+    }
+}
+
+/// Names a row that holds what it must not.
+pub(super) struct Corrupt {
+    table: &'static str,
+    row: String,
+}
+
+impl Corrupt {
+    pub(super) fn new(table: &'static str, row: Option<impl ToString>) -> Self {
+        let row = row.map_or_else(|| NAMELESS.to_owned(), |row| row.to_string());
+        Self { table, row }
+    }
+
+    pub(super) fn at(&self, column: &'static str) -> StoreError {
+        StoreError::Corrupt {
+            table: self.table,
+            column,
+            row: self.row.clone(),
+        }
+    }
+
+    fn time(&self, stored: StoredTime, column: &'static str) -> Result<Timestamp, StoreError> {
+        stored.read().ok_or_else(|| self.at(column))
+    }
+
+    pub(super) fn optional_time(
+        &self,
+        stored: Option<StoredTime>,
+        column: &'static str,
+    ) -> Result<Option<Timestamp>, StoreError> {
+        stored.map(|stored| self.time(stored, column)).transpose()
+    }
+}

@@ -1,0 +1,251 @@
+//! SQLite, and what is done there in a way of its own.
+
+mod file;
+pub(crate) mod migrations;
+#[path = "queries/mod.rs"]
+#[allow(clippy::duplicate_mod, reason = "one text, two engines")]
+mod queries;
+mod schema;
+
+use std::{sync::Arc, time::Duration};
+
+use diesel::{
+    ConnectionError, ConnectionResult, QueryResult, QueryableByName, SqliteConnection,
+    connection::AnsiTransactionManager, sql_types,
+};
+use diesel_async::{
+    AsyncConnection, RunQueryDsl, SimpleAsyncConnection, pooled_connection::RecyclingMethod,
+    sync_connection_wrapper::SyncConnectionWrapper,
+};
+use futures_util::future::BoxFuture;
+use tigertrust_credentials::ports::StoreError;
+use tokio::time::{Interval, MissedTickBehavior, interval};
+
+pub(crate) use self::queries::Store;
+use self::{
+    file::{DatabaseFile, FileId},
+    queries::{Access, Pool},
+};
+use crate::{
+    error::{OpenError, OrUnavailable},
+    options::Options,
+    types::StoredId,
+    url::DatabaseUrl,
+};
+
+pub(crate) type Connection = SyncConnectionWrapper<SqliteConnection>;
+
+/// Connections that read; more would only wait for the same disk.
+const READERS: u32 = 4;
+/// SQLite has one writer at a time. Waiting for it here is fair, waiting for it there is not.
+const WRITERS: u32 = 1;
+/// How often the feed asks whether the file has changed.
+const POLL: Duration = Duration::from_millis(50);
+/// How often to try again where SQLite answers "busy" without waiting.
+const RETRY: Duration = Duration::from_millis(10);
+const MIGRATIONS_TABLE_IS_THERE: &str = "SELECT EXISTS (SELECT 1 FROM sqlite_master \
+     WHERE type = 'table' AND name = '__diesel_schema_migrations') AS there";
+
+/// Where the database is and how to use it.
+pub(crate) struct Settings {
+    url: DatabaseUrl,
+    options: Options,
+    file: DatabaseFile,
+}
+
+impl Settings {
+    /// Makes sure that the file is there.
+    pub(crate) fn new(url: &DatabaseUrl, options: Options) -> Result<Self, OpenError> {
+        let file = DatabaseFile::of(url);
+        if options.create {
+            file.create_if_missing()?;
+        }
+        file.ensure_there()?;
+        Ok(Self {
+            url: url.clone(),
+            options,
+            file,
+        })
+    }
+}
+
+struct Pools {
+    readers: Pool,
+    writer: Pool,
+}
+
+impl Pools {
+    fn new(settings: &Arc<Settings>) -> Self {
+        Self {
+            readers: Pool::new(settings, Access::Read, READERS),
+            writer: Pool::new(settings, Access::Write, WRITERS),
+        }
+    }
+
+    const fn readers(&self) -> &Pool {
+        &self.readers
+    }
+
+    const fn writers(&self) -> &Pool {
+        &self.writer
+    }
+}
+
+async fn connect(settings: &Settings, access: Access) -> ConnectionResult<Connection> {
+    let mut connection = Connection::establish(&settings.file.uri()).await?;
+    set_up(&mut connection, settings.options.lock_timeout, access)
+        .await
+        .map_err(ConnectionError::CouldntSetupConfiguration)?;
+    Ok(connection)
+}
+
+#[derive(QueryableByName)]
+struct Mode {
+    #[diesel(sql_type = sql_types::Text)]
+    journal_mode: String,
+}
+
+async fn set_up(connection: &mut Connection, patience: Duration, access: Access) -> QueryResult<()> {
+    connection
+        .batch_execute(&format!(
+            "PRAGMA busy_timeout = {}; PRAGMA foreign_keys = ON; PRAGMA synchronous = FULL",
+            patience.as_millis().min(2_000_000_000)
+        ))
+        .await?;
+    use_write_ahead_log(connection, patience).await?;
+    if access == Access::Read {
+        connection.batch_execute("PRAGMA query_only = ON").await?;
+    }
+    Ok(())
+}
+
+/// The mode stays with the file, so this does something once. Where two connections do it at once, SQLite tells one of
+/// them that it is busy and does not wait.
+async fn use_write_ahead_log(connection: &mut Connection, patience: Duration) -> QueryResult<()> {
+    let mut left = patience;
+    loop {
+        let mode: QueryResult<Mode> = diesel::sql_query("PRAGMA journal_mode = WAL")
+            .get_result(connection)
+            .await;
+        match mode {
+            Ok(mode) if mode.journal_mode == "wal" => return Ok(()),
+            Ok(mode) if left.is_zero() => {
+                let problem = format!("the journal mode is {} and cannot be changed", mode.journal_mode);
+                return Err(diesel::result::Error::QueryBuilderError(problem.into()));
+            }
+            Err(error) if left.is_zero() => return Err(error),
+            Ok(_) | Err(_) => {}
+        }
+        tokio::time::sleep(RETRY).await;
+        left = left.saturating_sub(RETRY);
+    }
+}
+
+/// A connection to a file that is no longer there would answer as if it were.
+fn recycling(settings: &Settings) -> RecyclingMethod<Connection> {
+    let file = settings.file.clone();
+    RecyclingMethod::CustomFunction(Box::new(move |_| {
+        let there = file.ensure_there();
+        Box::pin(async move {
+            there.map_err(|error| diesel::result::Error::QueryBuilderError(error.to_string().into()))
+        })
+    }))
+}
+
+/// A file needs no deadline beside `busy_timeout`, which every connection has.
+async fn within_deadline<T, E, W>(_: &Settings, connection: &mut Connection, work: W) -> Result<T, E>
+where
+    E: From<StoreError>,
+    W: for<'c> FnOnce(&'c mut Connection) -> BoxFuture<'c, Result<T, E>>,
+{
+    work(connection).await
+}
+
+/// Takes the write lock at once: a transaction that reads first and wants it later may be refused without waiting.
+async fn begin_write(connection: &mut Connection) -> QueryResult<()> {
+    connection
+        .spawn_blocking(|connection| {
+            AnsiTransactionManager::begin_transaction_sql(connection, "BEGIN IMMEDIATE")
+        })
+        .await
+}
+
+/// There is one writer, so that every row is locked.
+#[allow(clippy::unused_async, reason = "PostgreSQL has to ask")]
+async fn lock_key(_: &mut Connection, _: StoredId) -> QueryResult<()> {
+    Ok(())
+}
+
+/// There is one writer, so that every table is locked.
+#[allow(clippy::unused_async, reason = "PostgreSQL has to ask")]
+async fn lock_accounts(_: &mut Connection) -> QueryResult<()> {
+    Ok(())
+}
+
+/// Other processes see it by themselves: they ask for the version of the data.
+#[allow(clippy::unused_async, reason = "PostgreSQL has to ask")]
+async fn announce(_: &mut Connection) -> QueryResult<()> {
+    Ok(())
+}
+
+async fn bounded<T>(answer: impl Future<Output = Result<T, StoreError>>) -> Result<T, StoreError> {
+    answer.await
+}
+
+#[derive(QueryableByName)]
+struct DataVersion {
+    #[diesel(sql_type = sql_types::BigInt)]
+    data_version: i64,
+}
+
+/// The feed's own connection: the version of the data tells one connection what the others have done.
+struct Source {
+    connection: Connection,
+    file: DatabaseFile,
+    id: FileId,
+    version: Option<i64>,
+    ticks: Interval,
+}
+
+impl Source {
+    async fn open(settings: &Settings) -> Result<Self, StoreError> {
+        let file = settings.file.clone();
+        let id = file.id().map_err(StoreError::unavailable)?;
+        let connection = connect(settings, Access::Read)
+            .await
+            .map_err(StoreError::unavailable)?;
+        let mut ticks = interval(POLL);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        Ok(Self {
+            connection,
+            file,
+            id,
+            version: None,
+            ticks,
+        })
+    }
+
+    const fn connection(&mut self) -> &mut Connection {
+        &mut self.connection
+    }
+
+    /// Whether somebody has written since the last time.
+    async fn has_moved(&mut self) -> Result<bool, StoreError> {
+        // SQLite goes on with a file that was deleted or replaced, and would hear of nothing any more.
+        if self.file.id().map_err(StoreError::unavailable)? != self.id {
+            return Err(StoreError::unavailable("the database file was replaced"));
+        }
+        let answer: DataVersion = diesel::sql_query("PRAGMA data_version")
+            .get_result(&mut self.connection)
+            .await
+            .or_unavailable()?;
+        let moved = self.version != Some(answer.data_version);
+        self.version = Some(answer.data_version);
+        Ok(moved)
+    }
+
+    async fn wait(&mut self) -> Result<(), StoreError> {
+        self.ticks.tick().await;
+        Ok(())
+    }
+}

@@ -1,0 +1,89 @@
+//! The file that holds the database.
+
+use std::{
+    fs::{self, OpenOptions},
+    io,
+};
+
+use crate::{error::OpenError, url::DatabaseUrl};
+
+/// The file that holds the database.
+#[derive(Clone)]
+pub(super) struct DatabaseFile {
+    path: String,
+}
+
+/// Which file it is, whatever its name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct FileId(u64, u64);
+
+impl DatabaseFile {
+    /// The file of a SQLite URL.
+    pub(super) fn of(url: &DatabaseUrl) -> Self {
+        Self {
+            path: url.path().unwrap_or_default().to_owned(),
+        }
+    }
+
+    /// What SQLite opens: never a new file, since that would be readable by everybody.
+    pub(super) fn uri(&self) -> String {
+        // Three characters mean something in SQLite's URIs (RFC 3986 as its manual restricts it).
+        let path = self
+            .path
+            .replace('%', "%25")
+            .replace('?', "%3f")
+            .replace('#', "%23");
+        // Two slashes at the beginning would be followed by a host.
+        let root = if path.starts_with("//") { "//" } else { "" };
+        format!("file:{root}{path}?mode=rw")
+    }
+
+    /// Makes an empty file for the owner's eyes only. SQLite gives the same permissions to the files beside it. Returns
+    /// whether there was none.
+    pub(super) fn create_if_missing(&self) -> Result<bool, OpenError> {
+        let mut options = OpenOptions::new();
+        options.write(true).create_new(true);
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        match options.open(&self.path) {
+            Ok(_) => Ok(true),
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(false),
+            Err(error) => Err(self.unusable(error)),
+        }
+    }
+
+    /// Whether there is a file.
+    pub(super) fn ensure_there(&self) -> Result<(), OpenError> {
+        match fs::metadata(&self.path) {
+            Ok(metadata) if metadata.is_file() => Ok(()),
+            Ok(_) => Err(self.unusable(io::Error::other("it is not a file"))),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Err(OpenError::NoFile {
+                path: self.path.clone(),
+            }),
+            Err(error) => Err(self.unusable(error)),
+        }
+    }
+
+    /// Which file it is.
+    pub(super) fn id(&self) -> io::Result<FileId> {
+        let metadata = fs::metadata(&self.path)?;
+        #[cfg(unix)]
+        let id = {
+            use std::os::unix::fs::MetadataExt as _;
+            FileId(metadata.dev(), metadata.ino())
+        };
+        #[cfg(not(unix))]
+        let id = {
+            let _ = metadata;
+            FileId(0, 0)
+        };
+        Ok(id)
+    }
+
+    fn unusable(&self, source: io::Error) -> OpenError {
+        OpenError::File {
+            path: self.path.clone(),
+            source,
+        }
+    }
+}

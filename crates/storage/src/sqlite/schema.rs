@@ -1,0 +1,104 @@
+//! The tables, as SQLite has them.
+
+diesel::table! {
+    users (id) {
+        id -> Binary,
+        email -> Text,
+        email_canonical -> Text,
+        name -> Nullable<Text>,
+        password_hash -> Nullable<Text>,
+        disabled_at -> Nullable<TimestamptzSqlite>,
+        created_at -> TimestamptzSqlite,
+    }
+}
+
+diesel::table! {
+    workspaces (id) {
+        id -> Binary,
+        name -> Text,
+        plan -> Text,
+        created_at -> TimestamptzSqlite,
+        deleted_at -> Nullable<TimestamptzSqlite>,
+    }
+}
+
+diesel::table! {
+    memberships (workspace_id, user_id) {
+        workspace_id -> Binary,
+        user_id -> Binary,
+        role -> Text,
+        created_at -> TimestamptzSqlite,
+    }
+}
+
+diesel::table! {
+    api_keys (id) {
+        id -> Binary,
+        #[sql_name = "type"]
+        kind -> Text,
+        home_workspace_id -> Nullable<Binary>,
+        name -> Text,
+        scopes -> Text,
+        state -> Text,
+        revoked_at -> Nullable<TimestamptzSqlite>,
+        revocation_reason -> Nullable<Text>,
+        expires_at -> Nullable<TimestamptzSqlite>,
+        external_id -> Nullable<Text>,
+        metadata -> Text,
+        display_start -> Text,
+        display_last_four -> Text,
+        created_by -> Text,
+        created_at -> TimestamptzSqlite,
+        updated_at -> TimestamptzSqlite,
+    }
+}
+
+diesel::table! {
+    api_key_workspaces (key_id, workspace_id) {
+        key_id -> Binary,
+        workspace_id -> Binary,
+    }
+}
+
+diesel::table! {
+    api_key_secrets (digest) {
+        digest -> Binary,
+        key_id -> Binary,
+        pepper_id -> Text,
+        format -> Text,
+        created_at -> TimestamptzSqlite,
+        ends_at -> Nullable<TimestamptzSqlite>,
+    }
+}
+
+diesel::table! {
+    change_head (id) {
+        id -> SmallInt,
+        seq -> BigInt,
+    }
+}
+
+diesel::table! {
+    changes (seq) {
+        seq -> BigInt,
+        kind -> Text,
+        entity_id -> Binary,
+        created_at -> TimestamptzSqlite,
+    }
+}
+
+// Diesel's own, by which it knows what was applied.
+diesel::table! {
+    __diesel_schema_migrations (version) {
+        version -> Text,
+    }
+}
+
+diesel::allow_tables_to_appear_in_same_query!(
+    users,
+    workspaces,
+    memberships,
+    api_keys,
+    api_key_workspaces,
+    api_key_secrets
+);

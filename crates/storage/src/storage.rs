@@ -1,0 +1,169 @@
+//! One database, whichever engine.
+
+use std::{fmt, sync::Arc};
+
+use async_trait::async_trait;
+use futures_util::future::BoxFuture;
+use tigertrust_accounts::ports::{AccountStore, KeyStore};
+use tigertrust_credentials::ports::{ChangeListener, CredentialStore, StoreError};
+use tigertrust_model::{Clock, Timestamp};
+use tokio::runtime::Handle;
+use tokio_util::sync::DropGuard;
+
+#[cfg(feature = "postgres")]
+use crate::postgres;
+#[cfg(feature = "sqlite")]
+use crate::sqlite;
+use crate::{
+    DatabaseUrl, OpenError, Options,
+    migrations::{self, Known},
+    tasks::Tasks,
+    url,
+};
+
+/// What an engine does beside the ports.
+#[async_trait]
+pub(crate) trait Engine: CredentialStore + KeyStore + AccountStore {
+    async fn ping(&self) -> Result<(), StoreError>;
+    async fn applied_migrations(&self) -> Result<Vec<String>, StoreError>;
+    fn known_migrations(&self) -> Vec<Known>;
+    async fn prune_changes(&self, older_than: Timestamp, batch: u32) -> Result<u64, StoreError>;
+    /// Tells the listener of every change, until it is dropped.
+    fn feed(self: Arc<Self>) -> BoxFuture<'static, ()>;
+}
+
+impl url::Engine {
+    pub(crate) const fn not_built_in(self) -> OpenError {
+        OpenError::NotBuiltIn(match self {
+            Self::Postgres => "PostgreSQL",
+            Self::Sqlite => "SQLite",
+        })
+    }
+}
+
+/// How the schema of a database compares with what this program knows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SchemaState {
+    /// They are the same.
+    Current,
+    /// These migrations, by name, have not been run.
+    Pending(Vec<String>),
+    /// A newer program has run these migrations, by version.
+    Newer(Vec<String>),
+}
+
+/// One database, behind the ports of the crates that decide.
+///
+/// Nothing here depends on its caller: a read or write that was begun comes to its end even if the caller is dropped.
+pub struct Storage {
+    engine: Arc<dyn Engine>,
+    tasks: Tasks,
+}
+
+impl Storage {
+    /// A storage over the database. It connects when it is first asked something, so that the database need not be up
+    /// yet; only a SQLite file has to be there. Connections, and whatever must not end with its caller, live on
+    /// `runtime`. `listener` hears of the changes that are made through this storage before they are answered, and of all
+    /// others through [`follow`](Self::follow).
+    ///
+    /// # Errors
+    /// [`OpenError`].
+    pub fn open(
+        url: &DatabaseUrl,
+        options: Options,
+        clock: Arc<dyn Clock>,
+        listener: Arc<dyn ChangeListener>,
+        runtime: Handle,
+    ) -> Result<Self, OpenError> {
+        if options.pool_size == 0 {
+            return Err(OpenError::Zero("the size of the pool"));
+        }
+        if options.acquire_timeout.is_zero() {
+            return Err(OpenError::Zero("the time to wait for a connection"));
+        }
+        let tasks = Tasks::new(runtime);
+        let engine: Arc<dyn Engine> = match url.engine() {
+            #[cfg(feature = "postgres")]
+            url::Engine::Postgres => {
+                let settings = postgres::Settings::new(url, options);
+                Arc::new(postgres::Store::new(settings, tasks.clone(), clock, listener))
+            }
+            #[cfg(feature = "sqlite")]
+            url::Engine::Sqlite => {
+                let settings = sqlite::Settings::new(url, options)?;
+                Arc::new(sqlite::Store::new(settings, tasks.clone(), clock, listener))
+            }
+            #[allow(unreachable_patterns, reason = "every engine may be built in")]
+            missing => return Err(missing.not_built_in()),
+        };
+        Ok(Self { engine, tasks })
+    }
+
+    /// What admission looks up.
+    #[must_use]
+    pub fn credentials(&self) -> Arc<dyn CredentialStore> {
+        Arc::clone(&self.engine) as Arc<dyn CredentialStore>
+    }
+
+    /// Keys.
+    #[must_use]
+    pub fn keys(&self) -> Arc<dyn KeyStore> {
+        Arc::clone(&self.engine) as Arc<dyn KeyStore>
+    }
+
+    /// People and workspaces.
+    #[must_use]
+    pub fn accounts(&self) -> Arc<dyn AccountStore> {
+        Arc::clone(&self.engine) as Arc<dyn AccountStore>
+    }
+
+    /// Asks the database for a sign of life.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn ping(&self) -> Result<(), StoreError> {
+        self.engine.ping().await
+    }
+
+    /// How the schema compares with what this program knows.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn schema_state(&self) -> Result<SchemaState, StoreError> {
+        let applied = self.engine.applied_migrations().await?;
+        Ok(migrations::compare(&self.engine.known_migrations(), &applied))
+    }
+
+    /// Starts to tell the listener of every change, whoever made it, beginning with a
+    /// [`reset`](ChangeListener::reset). Where the database cannot be asked, it tries until it can; meanwhile the listener
+    /// hears nothing.
+    #[must_use = "the feed stops when its handle is dropped"]
+    pub fn follow(&self) -> FeedHandle {
+        let stop = self.tasks.run_until_stopped(Arc::clone(&self.engine).feed());
+        FeedHandle(stop.drop_guard())
+    }
+
+    /// Takes away the changes that are older, at most `batch` in one transaction, and returns how many those were. A node
+    /// or client that has not heard of them must start afresh.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn prune_changes(&self, older_than: Timestamp, batch: u32) -> Result<u64, StoreError> {
+        self.engine.prune_changes(older_than, batch).await
+    }
+
+    /// Stops the feed, takes no more work and waits for what is under way.
+    pub async fn close(&self) {
+        self.tasks.close().await;
+    }
+}
+
+impl fmt::Debug for Storage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Storage").finish_non_exhaustive()
+    }
+}
+
+/// A feed of changes that is running. It stops when this is dropped, and with [`Storage::close`].
+#[derive(Debug)]
+pub struct FeedHandle(#[allow(dead_code, reason = "it acts when it is dropped")] DropGuard);
