@@ -28,7 +28,13 @@ mod tests {
 
     #[test]
     fn every_unit_is_read() {
-        let expected = [("200ms", 200), ("5s", 5000), ("10m", 600_000), ("12h", 43_200_000), ("90d", 7_776_000_000)];
+        let expected = [
+            ("200ms", 200),
+            ("5s", 5000),
+            ("10m", 600_000),
+            ("12h", 43_200_000),
+            ("90d", 7_776_000_000),
+        ];
         for (text, millis) in expected {
             assert_eq!(parse(text), Ok(Duration::from_millis(millis)));
         }

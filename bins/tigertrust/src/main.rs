@@ -1,5 +1,8 @@
 //! The TigerTrust server and its command line.
-#![allow(unreachable_pub, reason = "a program has no callers: pub means seen by its other modules")]
+#![allow(
+    unreachable_pub,
+    reason = "a program has no callers: pub means seen by its other modules"
+)]
 
 mod cli;
 mod commands;

@@ -27,6 +27,7 @@ use crate::{
     paths(
         health::live,
         health::ready,
+        serve,
         auth::me::show,
         auth::check::check,
         keys::list,
@@ -54,7 +55,11 @@ pub fn document() -> utoipa::openapi::OpenApi {
     Document::openapi()
 }
 
-/// Serves the document.
+/// This document.
+#[utoipa::path(
+    get, path = "/openapi.json", tag = "operations", operation_id = "openapi",
+    responses((status = 200, description = "The OpenAPI 3.1 document", body = serde_json::Value)),
+)]
 pub(crate) async fn serve(_: web::Data<App>) -> HttpResponse {
     HttpResponse::Ok().json(document())
 }

@@ -92,6 +92,9 @@ impl Pools {
 }
 
 async fn connect(settings: &Settings, access: Access) -> ConnectionResult<Connection> {
+    // SQLite would say no more than that it cannot open it.
+    let there = settings.file.ensure_there();
+    there.map_err(|error| ConnectionError::BadConnection(error.to_string()))?;
     let mut connection = Connection::establish(&settings.file.uri()).await?;
     set_up(&mut connection, settings.options.lock_timeout, access)
         .await

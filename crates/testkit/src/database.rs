@@ -63,8 +63,8 @@ impl ThrowawayDatabase {
     pub async fn unmade(engine: Engine) -> Self {
         match engine {
             Engine::Postgres => {
-                let server = env::var(SERVER)
-                    .unwrap_or_else(|_| panic!("set {SERVER} or run ./scripts/test"));
+                let server =
+                    env::var(SERVER).unwrap_or_else(|_| panic!("set {SERVER} or run ./scripts/test"));
                 let name = format!("tigertrust_test_{}", random_name());
                 Self {
                     url: on_server(&server, &name),

@@ -21,6 +21,7 @@ pub async fn run(common: &Common, verb: &Migrate) -> Result<(), Failure> {
     let url = &settings.database.url;
     match verb {
         Migrate::Run => {
+            migrations::create_database_if_missing(url).await?;
             let ran = migrations::run(url).await?;
             output::print(common.output, &ran, |ran| match ran.as_slice() {
                 [] => "The schema is up to date.".to_owned(),

@@ -58,6 +58,7 @@ pub async fn run(common: &Common, args: Quickstart) -> Result<(), Failure> {
     let database = args.database.as_deref().map(DatabaseUrl::from_str).transpose();
     let database = database.map_err(|error| Failure::new(format!("--database: {error}")))?;
 
+    let signals = serve::StopSignals::catch()?;
     // The port first: a taken one must leave nothing behind.
     let listener = serve::bind(settings_before(common, &args)?)?;
     prepare_folder(&common.data, database.as_ref())?;
@@ -82,7 +83,7 @@ pub async fn run(common: &Common, args: Quickstart) -> Result<(), Failure> {
     let base_url = base_url(listener.local_addr()?);
     announce(common, ephemeral.is_some(), &base_url, first.as_ref(), &shown)?;
     drop(first);
-    serve::serve_until_stopped(instance, listener, &settings).await
+    serve::serve_until_stopped(instance, listener, signals, &settings).await
 }
 
 /// Where to listen, before the folder with the other settings is made.

@@ -10,7 +10,7 @@ use tigertrust_http::serve;
 use tigertrust_model::Timestamp;
 use tigertrust_storage::{SchemaState, migrations};
 use tokio::{
-    signal::unix::{SignalKind, signal},
+    signal::unix::{Signal, SignalKind, signal},
     time::{MissedTickBehavior, interval},
 };
 
@@ -29,11 +29,13 @@ const PRUNE_BATCH: u32 = 10_000;
 
 pub async fn run(common: &Common, args: Serve) -> Result<(), Failure> {
     let settings = settings(common, listen_flag(args.listen))?;
+    let signals = StopSignals::catch()?;
     let listener = bind(settings.listen)?;
-    let instance = Instance::open(&settings)?;
     if args.migrate || settings.database.migrate_on_start {
+        migrations::create_database_if_missing(&settings.database.url).await?;
         migrations::run(&settings.database.url).await?;
     }
+    let instance = Instance::open(&settings)?;
     match instance.storage.schema_state().await {
         Ok(state) => {
             if let Some(failure) = schema_failure(&state) {
@@ -45,7 +47,30 @@ pub async fn run(common: &Common, args: Serve) -> Result<(), Failure> {
             tracing::error!(%error, "the database is not reachable: every request is answered 503 until it is")
         }
     }
-    serve_until_stopped(instance, listener, &settings).await
+    serve_until_stopped(instance, listener, signals, &settings).await
+}
+
+/// The signals that tell a server to stop: SIGINT and SIGTERM.
+pub struct StopSignals {
+    interrupt: Signal,
+    terminate: Signal,
+}
+
+impl StopSignals {
+    /// Catches them from now on, also before the server runs: whoever read that it does may send one at once.
+    pub fn catch() -> Result<Self, Failure> {
+        Ok(Self {
+            interrupt: signal(SignalKind::interrupt())?,
+            terminate: signal(SignalKind::terminate())?,
+        })
+    }
+
+    async fn received(&mut self) {
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+        }
+    }
 }
 
 /// The flag that overrides where to listen.
@@ -78,11 +103,10 @@ pub fn bind(address: SocketAddr) -> Result<TcpListener, Failure> {
 pub async fn serve_until_stopped(
     instance: Instance,
     listener: TcpListener,
+    mut signals: StopSignals,
     settings: &Settings,
 ) -> Result<(), Failure> {
     let address = listener.local_addr()?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    let mut terminate = signal(SignalKind::terminate())?;
     let feed = instance.storage.follow();
     let server = serve(instance.app()?, listener, settings.server)?;
     let handle = server.handle();
@@ -90,8 +114,7 @@ pub async fn serve_until_stopped(
     let mut server = tokio::spawn(server);
     let stopped = tokio::select! {
         ended = &mut server => Some(ended),
-        _ = interrupt.recv() => None,
-        _ = terminate.recv() => None,
+        () = signals.received() => None,
         never = housekeeping(&instance) => match never {},
     };
     if stopped.is_none() {

@@ -215,13 +215,13 @@ fn secret<T, E: std::fmt::Display>(
     parse: impl Fn(&str) -> Result<T, E>,
 ) -> Option<T> {
     let plain = reader.read_secret(key, &parse);
-    let file = reader.take_any(file_key);
-    if plain.is_some() && file.is_some() {
-        let origin = file.map(|(_, origin)| origin).unwrap_or_default();
+    let Some((path, origin)) = reader.take_any(file_key) else {
+        return plain;
+    };
+    if plain.is_some() {
         reader.refuse(file_key, &origin, &format!("{key} is set too: keep one of them"));
         return plain;
     }
-    let (path, origin) = file?;
     let read = path
         .into_string()
         .map_err(|_| "must be the path of a file".to_owned())

@@ -78,7 +78,7 @@ async fn a_secret_is_never_part_of_a_message() {
         ),
         (
             "TIGERTRUST__DATABASE__URL",
-            format!("postgres://user:{canary}@host:port/db"),
+            format!("postgres://user:{canary}/x@host/db"),
         ),
         (
             "TIGERTRUST__KEYRING",

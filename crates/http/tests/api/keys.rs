@@ -163,7 +163,7 @@ async fn an_edit_changes_what_it_names_and_nothing_else(server: TestServer) {
     let before = server.get(&path, &admin).await.body;
     server.clock.advance(Duration::from_secs(60));
     let changes =
-        json!({"name": "renamed", "scopes": ["certificates:*"], "externalId": "x", "metadata": {"a": 1}});
+        json!({"name": "renamed", "scopes": ["certificates:write"], "externalId": "x", "metadata": {"a": 1}});
     let edited = server.patch(&path, &admin, &changes).await;
     assert_eq!(edited.status, 200, "{:?}", edited.body);
     let mut expected = before;

@@ -51,27 +51,51 @@ async fn a_key_that_is_not_good_is_explained(server: TestServer) {
     let secret = key.secret.reveal();
     let with = |more: Value| {
         let mut asked = json!({"key": secret});
-        asked.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        asked
+            .as_object_mut()
+            .unwrap()
+            .extend(more.as_object().unwrap().clone());
         asked
     };
     for (asked, code, known) in [
         (with(json!({"type": "agent"})), "FORBIDDEN", true),
         (with(json!({"scope": "certificates:read"})), "FORBIDDEN", true),
-        (with(json!({"workspaceId": foreign.id.to_string()})), "WORKSPACE_ACCESS_DENIED", true),
-        (with(json!({"workspaceId": "nonsense"})), "WORKSPACE_ACCESS_DENIED", true),
+        (
+            with(json!({"workspaceId": foreign.id.to_string()})),
+            "WORKSPACE_ACCESS_DENIED",
+            true,
+        ),
+        (
+            with(json!({"workspaceId": "nonsense"})),
+            "WORKSPACE_ACCESS_DENIED",
+            true,
+        ),
         (json!({"key": "ck_short"}), "UNAUTHORIZED", false),
         (json!({"key": ""}), "UNAUTHORIZED", false),
-        (json!({"key": "ak_00000000000000000000000000000000000000000002PL60u"}), "UNAUTHORIZED", false),
+        (
+            json!({"key": "ak_00000000000000000000000000000000000000000002PL60u"}),
+            "UNAUTHORIZED",
+            false,
+        ),
     ] {
         let verdict = server.post("/api/keys/verify", &admin, &asked).await;
-        assert_eq!((verdict.status.as_u16(), &verdict.body["valid"], verdict.code()), (200, &json!(false), code), "{asked}");
+        assert_eq!(
+            (verdict.status.as_u16(), &verdict.body["valid"], verdict.code()),
+            (200, &json!(false), code),
+            "{asked}"
+        );
         assert_eq!(verdict.body["keyId"].is_string(), known, "{asked}");
         assert!(verdict.body["detail"].is_string());
         assert!(!verdict.body.to_string().contains(secret));
     }
-    server.post(&format!("/api/keys/{}/revoke", key.key.id), &admin, &json!({})).await;
+    server
+        .post(&format!("/api/keys/{}/revoke", key.key.id), &admin, &json!({}))
+        .await;
     let verdict = server.post("/api/keys/verify", &admin, &with(json!({}))).await;
-    assert_eq!((verdict.code(), &verdict.body["keyId"]), ("KEY_REVOKED", &json!(key.key.id.to_string())));
+    assert_eq!(
+        (verdict.code(), &verdict.body["keyId"]),
+        ("KEY_REVOKED", &json!(key.key.id.to_string()))
+    );
 }
 
 async fn a_workspace_s_key_learns_only_of_its_own_keys(server: TestServer) {
@@ -80,19 +104,35 @@ async fn a_workspace_s_key_learns_only_of_its_own_keys(server: TestServer) {
     let stranger = server.key(&foreign, KeyType::Agent, &[]).await;
     let instance = server.issue(KeyType::Agent, &[], ReachRequest::Instance).await;
     for key in [stranger, instance] {
-        let verdict = server.post("/api/keys/verify", &admin, &json!({"key": key.secret.reveal()})).await;
+        let verdict = server
+            .post("/api/keys/verify", &admin, &json!({"key": key.secret.reveal()}))
+            .await;
         let unknown = json!({"key": "ak_00000000000000000000000000000000000000000002PL60u"});
-        assert_eq!(verdict.body, server.post("/api/keys/verify", &admin, &unknown).await.body);
+        assert_eq!(
+            verdict.body,
+            server.post("/api/keys/verify", &admin, &unknown).await.body
+        );
     }
 }
 
 async fn an_instance_key_verifies_every_key(server: TestServer) {
     let home = server.workspace("Home").await;
     let key = server.key(&home, KeyType::Agent, &[]).await;
-    let platform = server.issue(KeyType::Agent, &["keys:verify"], ReachRequest::Instance).await;
+    let platform = server
+        .issue(KeyType::Agent, &["keys:verify"], ReachRequest::Instance)
+        .await;
     for key in [&key, &platform] {
-        let verdict = server.post("/api/keys/verify", &platform, &json!({"key": key.secret.reveal()})).await;
-        assert_eq!((&verdict.body["valid"], &verdict.body["keyId"]), (&json!(true), &json!(key.key.id.to_string())));
+        let verdict = server
+            .post(
+                "/api/keys/verify",
+                &platform,
+                &json!({"key": key.secret.reveal()}),
+            )
+            .await;
+        assert_eq!(
+            (&verdict.body["valid"], &verdict.body["keyId"]),
+            (&json!(true), &json!(key.key.id.to_string()))
+        );
     }
 }
 
@@ -108,6 +148,10 @@ async fn what_makes_no_sense_is_400(server: TestServer) {
         (json!({"key": "x", "color": "red"}), "/color"),
     ] {
         let refused = server.post("/api/keys/verify", &admin, &asked).await;
-        assert_eq!((refused.problem(), refused.pointers()), ((400, "VALIDATION_ERROR"), vec![pointer]), "{asked}");
+        assert_eq!(
+            (refused.problem(), refused.pointers()),
+            ((400, "VALIDATION_ERROR"), vec![pointer]),
+            "{asked}"
+        );
     }
 }

@@ -65,13 +65,17 @@ impl Store {
         let mut told = match *last {
             Some(told) if told <= head => told,
             // Nothing was told yet, or the database is an older copy of itself.
-            _ => return Ok(self.start_from(head, last)),
+            _ => {
+                self.start_from(head, last);
+                return Ok(());
+            }
         };
         while told < head {
             let page = bounded(changes::after(connection, told, PAGE)).await?;
             // A gap has been pruned; an unknown kind was written by a newer program.
             let Some(page) = successors(told, page) else {
-                return Ok(self.start_from(head, last));
+                self.start_from(head, last);
+                return Ok(());
             };
             self.listener.apply(&page);
             told += u64::try_from(page.len()).unwrap_or(0);

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use diesel::{
-    QueryableByName, RunQueryDsl as _, SqliteConnection, connection::SimpleConnection as _,
-    sql_types, sqlite::Sqlite,
+    QueryableByName, RunQueryDsl as _, SqliteConnection, connection::SimpleConnection as _, sql_types,
+    sqlite::Sqlite,
 };
 use diesel_async::AsyncConnection as _;
 use diesel_migrations::{EmbeddedMigrations, embed_migrations};

@@ -1,0 +1,333 @@
+//! Keys: stored, listed, edited.
+
+use tigertrust_accounts::{Conflict, FlowError, Violation, ports::KeyView};
+use tigertrust_credentials::OsRandom;
+use tigertrust_model::{
+    ApiKey, Creator, KeyDisplay, KeyId, KeyReach, KeyType, Lifecycle, Metadata, Timestamp, UserId,
+    WorkspaceId,
+};
+use tigertrust_testkit::Engine;
+
+use crate::support::{NOW, World, key, key_at, key_change, on_both_engines, page, secret};
+
+on_both_engines!(
+    every_field_of_every_kind_of_key_comes_back,
+    a_digest_belongs_to_one_key_and_a_failed_insert_leaves_nothing,
+    a_view_holds_the_keys_of_its_home_only,
+    pages_are_newest_first_and_leave_nothing_out,
+    an_edit_stores_what_may_be_edited_and_tells_it_before_it_answers,
+    an_edit_cannot_change_what_is_fixed,
+    an_edit_that_refuses_stores_nothing_and_takes_no_number,
+    the_other_workspaces_of_a_key_can_be_edited,
+    edits_of_one_key_wait_for_each_other,
+);
+
+async fn every_field_of_every_kind_of_key_comes_back(engine: Engine) {
+    let world = World::new(engine).await;
+    let home = world.workspace("home").await;
+    let others = [world.workspace("a").await.id, world.workspace("b").await.id];
+    let plain = key_at(&home);
+    let keys = [
+        plain.clone(),
+        ApiKey {
+            kind: KeyType::Public,
+            name: "Zoë's \"key\" \\ 🔑".to_owned(),
+            scopes: std::iter::empty().collect(),
+            lifecycle: Lifecycle::Deactivated,
+            expires_at: Some(Timestamp::MAX),
+            external_id: Some("customer/42".to_owned()),
+            metadata: Metadata::from_json_object(
+                r#"{"n": 123456789012345678901234567890, "é": [1.50, null]}"#.to_owned(),
+            ),
+            display: KeyDisplay {
+                start: "ck_abcde".to_owned(),
+                last_four: "9999".to_owned(),
+            },
+            created_by: Creator::User(UserId::new(NOW, &OsRandom).unwrap()),
+            created_at: Timestamp::MIN,
+            updated_at: Timestamp::from_unix_micros(-1),
+            ..key(KeyReach::workspaces(home.id, others))
+        },
+        ApiKey {
+            lifecycle: Lifecycle::Revoked {
+                at: Timestamp::from_unix_micros(1_800_000_000_000_001),
+                reason: Some("leaked".to_owned()),
+            },
+            created_by: Creator::Key(KeyId::new(NOW, &OsRandom).unwrap()),
+            ..key(KeyReach::Instance)
+        },
+        ApiKey {
+            lifecycle: Lifecycle::Revoked {
+                at: NOW,
+                reason: None,
+            },
+            ..key_at(&home)
+        },
+    ];
+    for key in keys {
+        let (key, digest) = world.store(key).await;
+        assert_eq!(world.get(key.id).await.as_ref(), Some(&key));
+        let record = world
+            .node
+            .storage
+            .credentials()
+            .find_key(&[digest])
+            .await
+            .unwrap()
+            .unwrap();
+        assert_eq!(record.key, key);
+        assert_eq!(record.secret_ends_at, None);
+        let list = world
+            .node
+            .storage
+            .keys()
+            .list_keys(KeyView::Everything, page(None, 200))
+            .await
+            .unwrap();
+        assert!(list.contains(&key));
+    }
+}
+
+async fn a_digest_belongs_to_one_key_and_a_failed_insert_leaves_nothing(engine: Engine) {
+    let world = World::new(engine).await;
+    let home = world.workspace("home").await;
+    let keys = world.node.storage.keys();
+    let secret = secret();
+    keys.insert_key(key_at(&home), secret.clone()).await.unwrap();
+    let other = key_at(&home);
+    let refused = keys.insert_key(other.clone(), secret).await;
+    assert!(matches!(refused, Err(FlowError::Store(_))), "{refused:?}");
+    assert_eq!(world.get(other.id).await, None);
+}
+
+async fn a_view_holds_the_keys_of_its_home_only(engine: Engine) {
+    let world = World::new(engine).await;
+    let (home, elsewhere) = (world.workspace("home").await, world.workspace("elsewhere").await);
+    // That it may act elsewhere does not show it there.
+    let (ours, _) = world
+        .store(key(KeyReach::workspaces(home.id, [elsewhere.id])))
+        .await;
+    let (instance, _) = world.store(key(KeyReach::Instance)).await;
+    let keys = world.node.storage.keys();
+    let seen = async |view| {
+        let mut seen = Vec::new();
+        for key in [&ours, &instance] {
+            let edited = keys.edit_key(view, key.id, Box::new(|_| Ok(()))).await;
+            let found = keys.get_key(view, key.id).await.unwrap();
+            assert_eq!(edited.is_ok(), found.is_some());
+            assert_eq!(matches!(edited, Err(FlowError::NotFound)), found.is_none());
+            seen.extend(found);
+        }
+        let mut list = keys.list_keys(view, page(None, 200)).await.unwrap();
+        list.sort_by_key(|key| key.reach == KeyReach::Instance);
+        assert_eq!(list, seen);
+        seen
+    };
+    assert_eq!(seen(KeyView::Workspace(home.id)).await, [ours.clone()]);
+    assert_eq!(seen(KeyView::Workspace(elsewhere.id)).await, []);
+    assert_eq!(seen(KeyView::Everything).await, [ours.clone(), instance.clone()]);
+}
+
+async fn pages_are_newest_first_and_leave_nothing_out(engine: Engine) {
+    let world = World::new(engine).await;
+    let (home, other) = (world.workspace("home").await, world.workspace("other").await);
+    let mut expected = Vec::new();
+    for number in 0..7 {
+        let others: &[WorkspaceId] = if number % 2 == 0 { &[] } else { &[other.id] };
+        let mut key = key(KeyReach::workspaces(home.id, others.iter().copied()));
+        key.id = KeyId::from_uuid(uuid::Uuid::from_u128(number << 120 | 255 - number));
+        expected.insert(0, world.store(key).await.0);
+    }
+    for view in [KeyView::Everything, KeyView::Workspace(home.id)] {
+        let mut found = Vec::new();
+        loop {
+            let after = found.last().map(|key: &ApiKey| key.id);
+            let next = world
+                .node
+                .storage
+                .keys()
+                .list_keys(view, page(after, 3))
+                .await
+                .unwrap();
+            if next.is_empty() {
+                break;
+            }
+            assert!(next.len() <= 3);
+            found.extend(next);
+        }
+        assert_eq!(found, expected);
+    }
+}
+
+async fn an_edit_stores_what_may_be_edited_and_tells_it_before_it_answers(engine: Engine) {
+    let mut world = World::new(engine).await;
+    let home = world.workspace("home").await;
+    let (before, _) = world.store(key_at(&home)).await;
+    assert_eq!(
+        world.node.has_heard().len(),
+        1,
+        "the owner's membership, but not the new key"
+    );
+    let edit = |key: &mut ApiKey| {
+        key.name = "renamed".to_owned();
+        key.scopes = ["agents:report".parse().unwrap()].into_iter().collect();
+        key.expires_at = Some(NOW);
+        key.external_id = Some("x".to_owned());
+        key.metadata = Metadata::from_json_object(r#"{"a": 1}"#.to_owned());
+        key.updated_at = Timestamp::from_unix_micros(7);
+        Ok(key.revoke(NOW, Some("leaked".to_owned()))?)
+    };
+    let keys = world.node.storage.keys();
+    let edited = keys
+        .edit_key(KeyView::Everything, before.id, Box::new(edit))
+        .await
+        .unwrap();
+    assert_eq!(world.node.has_heard(), [key_change(2, &before)]);
+    let mut expected = before;
+    edit(&mut expected).unwrap();
+    assert_eq!(edited, expected);
+    assert_eq!(world.get(edited.id).await, Some(expected));
+
+    // What is set can be taken away again.
+    let (before, _) = world
+        .store(ApiKey {
+            expires_at: Some(NOW),
+            external_id: Some("x".to_owned()),
+            lifecycle: Lifecycle::Deactivated,
+            ..key_at(&home)
+        })
+        .await;
+    let edit = |key: &mut ApiKey| {
+        key.expires_at = None;
+        key.external_id = None;
+        Ok(key.activate()?)
+    };
+    let edited = keys
+        .edit_key(KeyView::Everything, before.id, Box::new(edit))
+        .await
+        .unwrap();
+    assert_eq!((edited.expires_at, &edited.external_id), (None, &None));
+    assert_eq!(world.get(edited.id).await, Some(edited));
+}
+
+async fn an_edit_cannot_change_what_is_fixed(engine: Engine) {
+    let world = World::new(engine).await;
+    let (home, other) = (world.workspace("home").await, world.workspace("other").await);
+    let (before, _) = world.store(key_at(&home)).await;
+    let foreign = key_at(&other);
+    let edit = move |key: &mut ApiKey| {
+        *key = ApiKey {
+            kind: KeyType::Public,
+            display: KeyDisplay {
+                start: "x".to_owned(),
+                last_four: "x".to_owned(),
+            },
+            created_by: Creator::Key(foreign.id),
+            created_at: Timestamp::MIN,
+            ..foreign
+        };
+        Ok(())
+    };
+    let keys = world.node.storage.keys();
+    let edited = keys
+        .edit_key(KeyView::Everything, before.id, Box::new(edit))
+        .await
+        .unwrap();
+    assert_eq!(edited, before);
+    assert_eq!(world.get(before.id).await, Some(before));
+}
+
+async fn an_edit_that_refuses_stores_nothing_and_takes_no_number(engine: Engine) {
+    let mut world = World::new(engine).await;
+    let home = world.workspace("home").await;
+    let (before, _) = world.store(key_at(&home)).await;
+    world.node.has_heard();
+    let keys = world.node.storage.keys();
+    let refuse = |key: &mut ApiKey| {
+        key.name = "renamed".to_owned();
+        Err(FlowError::Invalid(vec![Violation::new("/name", "no")]))
+    };
+    let refused = keys
+        .edit_key(KeyView::Everything, before.id, Box::new(refuse))
+        .await;
+    assert!(matches!(refused, Err(FlowError::Invalid(_))), "{refused:?}");
+    let conflict = |_: &mut ApiKey| Err(Conflict::KeyRevoked.into());
+    let refused = keys
+        .edit_key(KeyView::Everything, before.id, Box::new(conflict))
+        .await;
+    assert!(
+        matches!(refused, Err(FlowError::Conflict(Conflict::KeyRevoked))),
+        "{refused:?}"
+    );
+    let unknown = KeyId::new(NOW, &OsRandom).unwrap();
+    let refused = keys
+        .edit_key(KeyView::Everything, unknown, Box::new(|_| Ok(())))
+        .await;
+    assert!(matches!(refused, Err(FlowError::NotFound)), "{refused:?}");
+    assert_eq!(world.node.has_heard(), []);
+    assert_eq!(world.get(before.id).await, Some(before.clone()));
+    // The number after the owner's membership is still there to be taken.
+    keys.edit_key(KeyView::Everything, before.id, Box::new(|_| Ok(())))
+        .await
+        .unwrap();
+    assert_eq!(world.node.has_heard(), [key_change(2, &before)]);
+}
+
+async fn the_other_workspaces_of_a_key_can_be_edited(engine: Engine) {
+    let world = World::new(engine).await;
+    let home = world.workspace("home").await;
+    let [a, b, c] = [
+        world.workspace("a").await.id,
+        world.workspace("b").await.id,
+        world.workspace("c").await.id,
+    ];
+    let (key, digest) = world.store(key(KeyReach::workspaces(home.id, [a, b]))).await;
+    for others in [vec![b, c], vec![], vec![a]] {
+        let reach = KeyReach::workspaces(home.id, others);
+        let wanted = reach.clone();
+        let edit = move |key: &mut ApiKey| {
+            key.reach = wanted;
+            Ok(())
+        };
+        let keys = world.node.storage.keys();
+        let edited = keys
+            .edit_key(KeyView::Everything, key.id, Box::new(edit))
+            .await
+            .unwrap();
+        assert_eq!(edited.reach, reach);
+        let record = world
+            .node
+            .storage
+            .credentials()
+            .find_key(&[digest])
+            .await
+            .unwrap()
+            .unwrap();
+        assert_eq!(record.key.reach, reach);
+        let named: Vec<_> = record.workspaces.iter().map(|workspace| workspace.id).collect();
+        assert_eq!(named, reach.named().collect::<Vec<_>>());
+    }
+}
+
+/// Each edit adds a letter to what it reads, so that one which read too early would lose another's.
+async fn edits_of_one_key_wait_for_each_other(engine: Engine) {
+    let world = World::new(engine).await;
+    let (key, _) = world.store(key(KeyReach::Instance)).await;
+    let edits: Vec<_> = (0..20)
+        .map(|_| {
+            let keys = world.node.storage.keys();
+            tokio::spawn(async move {
+                let edit = |key: &mut ApiKey| {
+                    key.name.push('x');
+                    Ok(())
+                };
+                keys.edit_key(KeyView::Everything, key.id, Box::new(edit)).await
+            })
+        })
+        .collect();
+    for edit in edits {
+        edit.await.unwrap().unwrap();
+    }
+    let name = world.get(key.id).await.unwrap().name;
+    assert_eq!(name, format!("ci{}", "x".repeat(20)));
+}

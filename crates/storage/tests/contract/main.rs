@@ -1,0 +1,20 @@
+//! The contract of the ports, on both engines.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test may stop at once"
+)]
+
+mod support;
+
+mod accounts;
+mod changes;
+mod corruption;
+mod faults;
+mod keys;
+mod lookups;
+mod schema;
+mod writes;

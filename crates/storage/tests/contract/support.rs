@@ -1,0 +1,271 @@
+//! A storage over a throwaway database, and what stands around it.
+
+use std::{sync::Arc, time::Duration};
+
+use diesel::{Connection as _, SqliteConnection, connection::SimpleConnection as _};
+use diesel_async::{AsyncConnection as _, AsyncPgConnection, SimpleAsyncConnection as _};
+use tigertrust_accounts::ports::{KeyView, Page, StoredSecret};
+use tigertrust_credentials::{KeyDigest, OsRandom, PasswordHash, ports::ChangeListener};
+use tigertrust_model::{
+    ApiKey, Change, Clock, Creator, Entity, KeyDisplay, KeyId, KeyReach, KeyType, Lifecycle, Metadata,
+    RandomSource, Timestamp, User, UserId, Workspace, WorkspaceId,
+};
+use tigertrust_storage::{DatabaseUrl, Options, Storage};
+use tigertrust_testkit::{Engine, TestClock, ThrowawayDatabase};
+use tokio::{
+    runtime::Handle,
+    sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel},
+    time::timeout,
+};
+
+/// How long anything may take before a test gives up on it.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
+pub(crate) const NOW: Timestamp = TestClock::START;
+
+/// What a listener was told. That the feed is caught up comes all the time, and is only kept where it is waited for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Heard {
+    Applied(Vec<Change>),
+    Reset,
+    CaughtUp,
+}
+
+struct Ear(UnboundedSender<Heard>);
+
+impl ChangeListener for Ear {
+    fn apply(&self, changes: &[Change]) {
+        let _ = self.0.send(Heard::Applied(changes.to_vec()));
+    }
+
+    fn reset(&self) {
+        let _ = self.0.send(Heard::Reset);
+    }
+
+    fn caught_up(&self, _: Duration) {
+        let _ = self.0.send(Heard::CaughtUp);
+    }
+}
+
+/// One node.
+pub(crate) struct Node {
+    pub(crate) storage: Storage,
+    heard: UnboundedReceiver<Heard>,
+}
+
+impl Node {
+    pub(crate) fn open(url: &DatabaseUrl, options: Options) -> Self {
+        let (sender, heard) = unbounded_channel();
+        let clock = Arc::new(TestClock::default()) as Arc<dyn Clock>;
+        let listener = Arc::new(Ear(sender));
+        let storage = Storage::open(url, options, clock, listener, Handle::current()).unwrap();
+        Self { storage, heard }
+    }
+
+    /// What was told next, other than that the feed is caught up.
+    pub(crate) async fn hears(&mut self) -> Heard {
+        loop {
+            match self.next().await {
+                Heard::CaughtUp => {}
+                heard => return heard,
+            }
+        }
+    }
+
+    /// Waits until the feed has looked and found nothing new, and returns what it told until then.
+    pub(crate) async fn catches_up(&mut self) -> Vec<Heard> {
+        let mut heard = Vec::new();
+        loop {
+            match self.next().await {
+                Heard::CaughtUp => return heard,
+                other => heard.push(other),
+            }
+        }
+    }
+
+    /// What was told before now.
+    pub(crate) fn has_heard(&mut self) -> Vec<Heard> {
+        let told = std::iter::from_fn(|| self.heard.try_recv().ok());
+        told.filter(|heard| *heard != Heard::CaughtUp).collect()
+    }
+
+    async fn next(&mut self) -> Heard {
+        let heard = timeout(PATIENCE, self.heard.recv()).await;
+        heard.expect("the listener is told something").unwrap()
+    }
+}
+
+/// A node over a database of its own.
+pub(crate) struct World {
+    pub(crate) database: ThrowawayDatabase,
+    pub(crate) node: Node,
+}
+
+impl World {
+    pub(crate) async fn new(engine: Engine) -> Self {
+        let database = ThrowawayDatabase::create(engine).await;
+        let node = Node::open(database.url(), Options::default());
+        Self { database, node }
+    }
+
+    pub(crate) fn second(&self) -> Node {
+        Node::open(self.database.url(), Options::default())
+    }
+
+    /// Runs statements past the ports: `postgres` or `sqlite`, whichever it is.
+    pub(crate) async fn sql_by_engine(&self, postgres: &str, sqlite: &str) {
+        let url = self.database.url().reveal();
+        match self.database.engine() {
+            Engine::Postgres => {
+                let mut connection = AsyncPgConnection::establish(url).await.unwrap();
+                connection.batch_execute(postgres).await.unwrap();
+            }
+            Engine::Sqlite => {
+                let path = url.strip_prefix("sqlite://").unwrap();
+                let mut connection = SqliteConnection::establish(path).unwrap();
+                connection.batch_execute("PRAGMA busy_timeout = 5000").unwrap();
+                connection.batch_execute(sqlite).unwrap();
+            }
+        }
+    }
+
+    pub(crate) async fn sql(&self, both: &str) {
+        self.sql_by_engine(both, both).await;
+    }
+
+    pub(crate) async fn user(&self, email: &str) -> User {
+        let user = user(email);
+        let accounts = self.node.storage.accounts();
+        accounts.insert_user(user.clone(), password()).await.unwrap();
+        user
+    }
+
+    pub(crate) async fn workspace(&self, name: &str) -> Workspace {
+        let owner = self.user(&format!("{name}@example.com")).await;
+        let workspace = workspace(name);
+        let accounts = self.node.storage.accounts();
+        accounts
+            .insert_workspace(workspace.clone(), owner.id)
+            .await
+            .unwrap();
+        workspace
+    }
+
+    /// Stores a key, and returns it with its digest.
+    pub(crate) async fn store(&self, key: ApiKey) -> (ApiKey, KeyDigest) {
+        let secret = secret();
+        let digest = secret.digest;
+        self.node
+            .storage
+            .keys()
+            .insert_key(key.clone(), secret)
+            .await
+            .unwrap();
+        (key, digest)
+    }
+
+    pub(crate) async fn get(&self, id: KeyId) -> Option<ApiKey> {
+        self.node
+            .storage
+            .keys()
+            .get_key(KeyView::Everything, id)
+            .await
+            .unwrap()
+    }
+}
+
+/// The names of the engines as literals of SQL for an id.
+pub(crate) fn hex(id: uuid::Uuid) -> (String, String) {
+    (format!("'{id}'"), format!("x'{}'", id.simple()))
+}
+
+pub(crate) fn user(email: &str) -> User {
+    User {
+        id: UserId::new(NOW, &OsRandom).unwrap(),
+        email: email.parse().unwrap(),
+        name: None,
+        disabled_at: None,
+        created_at: NOW,
+    }
+}
+
+pub(crate) fn password() -> PasswordHash {
+    PasswordHash::from_phc("$argon2id$not-a-real-one".to_owned())
+}
+
+pub(crate) fn workspace(name: &str) -> Workspace {
+    Workspace {
+        id: WorkspaceId::new(NOW, &OsRandom).unwrap(),
+        name: name.to_owned(),
+        plan: "free".parse().unwrap(),
+        created_at: NOW,
+        deleted_at: None,
+    }
+}
+
+pub(crate) fn key(reach: KeyReach) -> ApiKey {
+    ApiKey {
+        id: KeyId::new(NOW, &OsRandom).unwrap(),
+        kind: KeyType::Agent,
+        name: "ci".to_owned(),
+        reach,
+        scopes: ["keys:read", "certificates:*"]
+            .iter()
+            .map(|scope| scope.parse().unwrap())
+            .collect(),
+        lifecycle: Lifecycle::Active,
+        expires_at: None,
+        external_id: None,
+        metadata: Metadata::default(),
+        display: KeyDisplay {
+            start: "ak_01234".to_owned(),
+            last_four: "wxyz".to_owned(),
+        },
+        created_by: Creator::Operator,
+        created_at: NOW,
+        updated_at: NOW,
+    }
+}
+
+pub(crate) fn key_at(home: &Workspace) -> ApiKey {
+    key(KeyReach::workspaces(home.id, []))
+}
+
+pub(crate) fn secret() -> StoredSecret {
+    let mut bytes = [0; 32];
+    OsRandom.fill(&mut bytes).unwrap();
+    StoredSecret {
+        digest: KeyDigest::from_bytes(bytes),
+        pepper_id: "p1".to_owned(),
+        format: "v1".to_owned(),
+    }
+}
+
+pub(crate) fn page<Id>(after: Option<Id>, limit: u16) -> Page<Id> {
+    Page { after, limit }
+}
+
+pub(crate) fn key_change(seq: u64, key: &ApiKey) -> Heard {
+    Heard::Applied(vec![Change {
+        seq,
+        entity: Entity::Key(key.id),
+    }])
+}
+
+/// Emits each named test once for every engine. A test takes the [`Engine`].
+macro_rules! on_both_engines {
+    ($($test:ident),+ $(,)?) => {
+        on_both_engines!(@engine postgres, Postgres, $($test),+);
+        on_both_engines!(@engine sqlite, Sqlite, $($test),+);
+    };
+    (@engine $module:ident, $engine:ident, $($test:ident),+) => {
+        mod $module {
+            $(
+                #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+                async fn $test() {
+                    super::$test(tigertrust_testkit::Engine::$engine).await;
+                }
+            )+
+        }
+    };
+}
+pub(crate) use on_both_engines;
