@@ -81,13 +81,14 @@ impl Pools {
     }
 }
 
-/// A new connection with the deadlines of the options. Bounded as a whole: a server may take the connection and say
+/// A new connection with the deadlines of the options, and with the isolation on which the row locks rely: whoever has
+/// waited for one must see what the one before has done. Bounded as a whole: a server may take the connection and say
 /// nothing.
 async fn connect(settings: &Settings, _: Access) -> ConnectionResult<Connection> {
     let connecting = async {
         let mut connection = Connection::establish(&settings.address).await?;
         connection
-            .batch_execute(&deadlines(&settings.options))
+            .batch_execute(&session(&settings.options))
             .await
             .map_err(ConnectionError::CouldntSetupConfiguration)?;
         Ok(connection)
@@ -98,11 +99,12 @@ async fn connect(settings: &Settings, _: Access) -> ConnectionResult<Connection>
         .unwrap_or_else(|_| Err(ConnectionError::BadConnection(too_slow(limit).to_string())))
 }
 
-fn deadlines(options: &Options) -> String {
+fn session(options: &Options) -> String {
     // Zero would be no deadline at all.
     let millis = |duration: Duration| duration.as_millis().clamp(1, 2_000_000_000);
     format!(
-        "SET statement_timeout = {}; SET lock_timeout = {}; SET idle_in_transaction_session_timeout = {}",
+        "SET statement_timeout = {}; SET lock_timeout = {}; SET idle_in_transaction_session_timeout = {}; \
+         SET default_transaction_isolation = 'read committed'",
         millis(options.statement_timeout),
         millis(options.lock_timeout),
         millis(options.statement_timeout.saturating_mul(2)),

@@ -51,6 +51,7 @@ pub(crate) struct Settings {
     url: DatabaseUrl,
     options: Options,
     file: DatabaseFile,
+    opened: FileId,
 }
 
 impl Settings {
@@ -60,12 +61,16 @@ impl Settings {
         if options.create {
             file.create_if_missing()?;
         }
-        file.ensure_there()?;
         Ok(Self {
             url: url.clone(),
             options,
+            opened: file.ensure_there()?,
             file,
         })
+    }
+
+    fn ensure_same_file(&self) -> Result<(), OpenError> {
+        self.file.ensure_same(self.opened)
     }
 }
 
@@ -93,8 +98,8 @@ impl Pools {
 
 async fn connect(settings: &Settings, access: Access) -> ConnectionResult<Connection> {
     // SQLite would say no more than that it cannot open it.
-    let there = settings.file.ensure_there();
-    there.map_err(|error| ConnectionError::BadConnection(error.to_string()))?;
+    let same = settings.ensure_same_file();
+    same.map_err(|error| ConnectionError::BadConnection(error.to_string()))?;
     let mut connection = Connection::establish(&settings.file.uri()).await?;
     set_up(&mut connection, settings.options.lock_timeout, access)
         .await
@@ -146,11 +151,11 @@ async fn use_write_ahead_log(connection: &mut Connection, patience: Duration) ->
 
 /// A connection to a file that is no longer there would answer as if it were.
 fn recycling(settings: &Settings) -> RecyclingMethod<Connection> {
-    let file = settings.file.clone();
+    let (file, opened) = (settings.file.clone(), settings.opened);
     RecyclingMethod::CustomFunction(Box::new(move |_| {
-        let there = file.ensure_there();
+        let same = file.ensure_same(opened);
         Box::pin(async move {
-            there.map_err(|error| diesel::result::Error::QueryBuilderError(error.to_string().into()))
+            same.map_err(|error| diesel::result::Error::QueryBuilderError(error.to_string().into()))
         })
     }))
 }
@@ -205,24 +210,20 @@ struct DataVersion {
 struct Source {
     connection: Connection,
     file: DatabaseFile,
-    id: FileId,
+    opened: FileId,
     version: Option<i64>,
     ticks: Interval,
 }
 
 impl Source {
     async fn open(settings: &Settings) -> Result<Self, StoreError> {
-        let file = settings.file.clone();
-        let id = file.id().map_err(StoreError::unavailable)?;
-        let connection = connect(settings, Access::Read)
-            .await
-            .map_err(StoreError::unavailable)?;
+        let connection = connect(settings, Access::Read).await;
         let mut ticks = interval(POLL);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         Ok(Self {
-            connection,
-            file,
-            id,
+            connection: connection.map_err(StoreError::unavailable)?,
+            file: settings.file.clone(),
+            opened: settings.opened,
             version: None,
             ticks,
         })
@@ -234,10 +235,8 @@ impl Source {
 
     /// Whether somebody has written since the last time.
     async fn has_moved(&mut self) -> Result<bool, StoreError> {
-        // SQLite goes on with a file that was deleted or replaced, and would hear of nothing any more.
-        if self.file.id().map_err(StoreError::unavailable)? != self.id {
-            return Err(StoreError::unavailable("the database file was replaced"));
-        }
+        let same = self.file.ensure_same(self.opened);
+        same.map_err(StoreError::unavailable)?;
         let answer: DataVersion = diesel::sql_query("PRAGMA data_version")
             .get_result(&mut self.connection)
             .await

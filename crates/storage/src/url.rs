@@ -114,7 +114,10 @@ impl DatabaseUrl {
             return None;
         };
         let mut parts = parts.clone();
-        let database = percent_decode(&std::mem::replace(&mut parts.database, "postgres".to_owned()));
+        let named = std::mem::replace(&mut parts.database, "postgres".to_owned());
+        // Where no database is named, PostgreSQL takes the one that is called as the user.
+        let by_user = parts.user.clone().filter(|_| named.is_empty());
+        let database = percent_decode(&by_user.unwrap_or(named));
         let text = parts.assemble();
         let place = Place::Postgres(parts);
         Some((database, Self { text, place }))

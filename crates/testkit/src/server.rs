@@ -220,7 +220,6 @@ impl TestServer {
     }
 
     /// A request, to be completed and sent.
-    #[must_use]
     pub fn request(&self, method: Method, path: &str) -> RequestBuilder {
         self.client.request(method, format!("{}{path}", self.base_url))
     }

@@ -1,5 +1,6 @@
 //! The program as its users run it: real processes, real files, both engines.
 #![allow(
+    unreachable_pub,
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,

@@ -122,18 +122,11 @@ impl Store {
         let batch = i64::from(batch.max(1));
         let mut removed = 0;
         loop {
-            let pool = self.pools.writers().clone();
-            let settings = std::sync::Arc::clone(&self.settings);
             let count = self
-                .tasks
-                .run(async move {
-                    let mut connection = pool.get().await?;
-                    super::within_deadline(&settings, &mut connection, move |connection| {
-                        Box::pin(async move { remove(connection, young, batch).await.or_unavailable() })
-                    })
-                    .await
+                .write_alone(move |connection| {
+                    Box::pin(async move { remove(connection, young, batch).await.or_unavailable() })
                 })
-                .await??;
+                .await?;
             removed += u64::try_from(count).unwrap_or(0);
             if i64::try_from(count).unwrap_or(0) < batch {
                 return Ok(removed);
@@ -162,17 +155,12 @@ async fn first_kept(connection: &mut Connection, older_than: Timestamp) -> Query
 }
 
 async fn remove(connection: &mut Connection, before: i64, batch: i64) -> QueryResult<usize> {
-    let oldest: Vec<i64> = changes::table
+    let oldest = changes::table
         .filter(changes::seq.lt(before))
         .select(changes::seq)
         .order(changes::seq)
-        .limit(batch)
-        .load(connection)
-        .await?;
-    let Some(last) = oldest.last() else {
-        return Ok(0);
-    };
-    diesel::delete(changes::table.filter(changes::seq.le(*last)))
+        .limit(batch);
+    diesel::delete(changes::table.filter(changes::seq.eq_any(oldest)))
         .execute(connection)
         .await
 }

@@ -76,20 +76,22 @@ impl Store {
         }
     }
 
-    /// Reads in one statement or more.
+    /// Reads.
     async fn read<T, W>(&self, work: W) -> Result<T, StoreError>
     where
         T: Send + 'static,
         W: for<'c> FnOnce(&'c mut Connection) -> BoxFuture<'c, Result<T, StoreError>> + Send + 'static,
     {
-        let pool = self.pools.readers().clone();
-        let settings = Arc::clone(&self.settings);
-        self.tasks
-            .run(async move {
-                let mut connection = pool.get().await?;
-                within_deadline(&settings, &mut connection, work).await
-            })
-            .await?
+        self.run(self.pools.readers(), work).await
+    }
+
+    /// Writes in one statement that no cache has to hear of.
+    async fn write_alone<T, W>(&self, work: W) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        W: for<'c> FnOnce(&'c mut Connection) -> BoxFuture<'c, Result<T, StoreError>> + Send + 'static,
+    {
+        self.run(self.pools.writers(), work).await
     }
 
     /// Writes in one transaction: all of `work`, or nothing. Its change is told to the caches of this node before the
@@ -101,19 +103,27 @@ impl Store {
             + Send
             + 'static,
     {
-        let pool = self.pools.writers().clone();
-        let settings = Arc::clone(&self.settings);
         let listener = Arc::clone(&self.listener);
         let now = self.clock.now();
-        self.tasks
-            .run(async move {
-                let mut connection = pool.get().await?;
-                within_deadline(&settings, &mut connection, move |connection| {
-                    Box::pin(transaction(connection, work, now, listener))
-                })
-                .await
-            })
-            .await?
+        self.run(self.pools.writers(), move |connection| {
+            Box::pin(transaction(connection, work, now, listener))
+        })
+        .await
+    }
+
+    async fn run<T, E, W>(&self, pool: &Pool, work: W) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<StoreError> + Send + 'static,
+        W: for<'c> FnOnce(&'c mut Connection) -> BoxFuture<'c, Result<T, E>> + Send + 'static,
+    {
+        let pool = pool.clone();
+        let settings = Arc::clone(&self.settings);
+        let running = self.tasks.run(async move {
+            let mut connection = pool.get().await?;
+            within_deadline(&settings, &mut connection, work).await
+        });
+        running.await?
     }
 }
 

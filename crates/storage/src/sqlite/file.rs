@@ -17,6 +17,19 @@ pub(super) struct DatabaseFile {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct FileId(u64, u64);
 
+impl FileId {
+    #[cfg(unix)]
+    fn of(metadata: &fs::Metadata) -> Self {
+        use std::os::unix::fs::MetadataExt as _;
+        Self(metadata.dev(), metadata.ino())
+    }
+
+    #[cfg(not(unix))]
+    fn of(_: &fs::Metadata) -> Self {
+        Self(0, 0)
+    }
+}
+
 impl DatabaseFile {
     /// The file of a SQLite URL.
     pub(super) fn of(url: &DatabaseUrl) -> Self {
@@ -52,10 +65,10 @@ impl DatabaseFile {
         }
     }
 
-    /// Whether there is a file.
-    pub(super) fn ensure_there(&self) -> Result<(), OpenError> {
+    /// Which file it is, if there is one.
+    pub(super) fn ensure_there(&self) -> Result<FileId, OpenError> {
         match fs::metadata(&self.path) {
-            Ok(metadata) if metadata.is_file() => Ok(()),
+            Ok(metadata) if metadata.is_file() => Ok(FileId::of(&metadata)),
             Ok(_) => Err(self.unusable(io::Error::other("it is not a file"))),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Err(OpenError::NoFile {
                 path: self.path.clone(),
@@ -64,20 +77,14 @@ impl DatabaseFile {
         }
     }
 
-    /// Which file it is.
-    pub(super) fn id(&self) -> io::Result<FileId> {
-        let metadata = fs::metadata(&self.path)?;
-        #[cfg(unix)]
-        let id = {
-            use std::os::unix::fs::MetadataExt as _;
-            FileId(metadata.dev(), metadata.ino())
-        };
-        #[cfg(not(unix))]
-        let id = {
-            let _ = metadata;
-            FileId(0, 0)
-        };
-        Ok(id)
+    /// Fails if the file is no longer there or is another one. SQLite itself would go on with what it has open, and a
+    /// second connection with the other file.
+    pub(super) fn ensure_same(&self, opened: FileId) -> Result<(), OpenError> {
+        if self.ensure_there()? == opened {
+            return Ok(());
+        }
+        let problem = "it is another file than the one that was opened; a restart takes it";
+        Err(self.unusable(io::Error::other(problem)))
     }
 
     fn unusable(&self, source: io::Error) -> OpenError {

@@ -45,6 +45,7 @@ fn assert_corrupt<T: std::fmt::Debug>(
 }
 
 async fn a_key_s_row_that_cannot_be_read_is_told_of(engine: Engine) {
+    let world = World::new(engine).await;
     let both = |column, assignment: &'static str| (column, assignment, assignment);
     for (column, postgres, sqlite) in [
         both("type", "type = 'galaxy'"),
@@ -68,7 +69,6 @@ async fn a_key_s_row_that_cannot_be_read_is_told_of(engine: Engine) {
         ),
         ("expires_at", "expires_at = '-infinity'", "expires_at = ''"),
     ] {
-        let world = World::new(engine).await;
         let (key, digest) = world.store(key(KeyReach::Instance)).await;
         spoil(&world, "api_keys", postgres, sqlite).await;
         let storage = &world.node.storage;
@@ -83,6 +83,9 @@ async fn a_key_s_row_that_cannot_be_read_is_told_of(engine: Engine) {
             .list_keys(KeyView::Everything, page(None, 10))
             .await;
         assert_corrupt(list, expected);
+        world
+            .sql("DELETE FROM api_key_secrets; DELETE FROM api_keys")
+            .await;
     }
 }
 

@@ -189,6 +189,9 @@ async fn a_file_that_was_replaced_is_not_taken_for_the_one_that_was_opened() {
     std::fs::rename(&path, &aside).unwrap();
     let error = world.node.storage.ping().await.unwrap_err();
     assert!(error.to_string().contains("there is no database"), "{error}");
+    std::fs::copy(&aside, &path).unwrap();
+    let error = world.node.storage.ping().await.unwrap_err();
+    assert!(error.to_string().contains("another file"), "{error}");
     std::fs::rename(&aside, &path).unwrap();
     comes_up(&world.node.storage).await;
 }
