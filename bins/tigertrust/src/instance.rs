@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use tigertrust_accounts::{KeyFlows, UserFlows, WorkspaceFlows};
 use tigertrust_credentials::{Admission, ChangeTracker, OsRandom, SystemClock, ports::ChangeListener};
-use tigertrust_http::App;
+use tigertrust_http::{App, Parts};
 use tigertrust_model::{Clock, RandomSource, ScopeCatalog};
 use tigertrust_storage::{Options, SchemaState, Storage};
 use tokio::runtime::Handle;
@@ -93,15 +93,16 @@ impl Instance {
         );
         let mut instance = [0; 8];
         self.random.fill(&mut instance)?;
-        Ok(App::new(
+        Ok(App::new(Parts {
             admission,
-            self.keys.clone(),
-            self.workspaces.clone(),
-            Arc::clone(&self.catalog),
-            Arc::clone(&self.tracker),
-            Arc::clone(&self.clock),
+            keys: self.keys.clone(),
+            workspaces: self.workspaces.clone(),
+            catalog: Arc::clone(&self.catalog),
+            tracker: Arc::clone(&self.tracker),
+            clock: Arc::clone(&self.clock),
+            proxies: self.settings.proxies.clone(),
             instance,
-        ))
+        }))
     }
 }
 

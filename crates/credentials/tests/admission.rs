@@ -234,6 +234,7 @@ async fn admit(
         agent_api_key: HeaderValues::One(key.as_bytes()),
         authorization: HeaderValues::Absent,
         workspace: workspace.map_or(HeaderValues::Absent, |text| HeaderValues::One(text.as_bytes())),
+        client: None,
     };
     admission.admit(&presented, need).await
 }
@@ -522,6 +523,7 @@ async fn a_repeated_workspace_header_names_none() {
         agent_api_key: HeaderValues::One(world.secret.reveal().as_bytes()),
         authorization: HeaderValues::Absent,
         workspace: HeaderValues::Repeated,
+        client: None,
     };
     assert_eq!(
         name(world.admission.admit(&presented, &Need::any_caller()).await),

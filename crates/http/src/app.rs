@@ -6,7 +6,7 @@ use tigertrust_accounts::{KeyFlows, WorkspaceFlows};
 use tigertrust_credentials::{Admission, ChangeTracker};
 use tigertrust_model::{Clock, ScopeCatalog};
 
-use crate::outage::OutageLog;
+use crate::{client_address::TrustedProxies, outage::OutageLog};
 
 /// What every handler works with. One for all workers of a server; two servers in one process share nothing.
 pub struct App {
@@ -16,30 +16,45 @@ pub struct App {
     pub(crate) catalog: Arc<ScopeCatalog>,
     pub(crate) tracker: Arc<ChangeTracker>,
     pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) proxies: TrustedProxies,
     pub(crate) outages: OutageLog,
     pub(crate) request_ids: crate::respond::RequestIds,
 }
 
+/// What an [`App`] is put together from.
+pub struct Parts {
+    /// Decides who gets in.
+    pub admission: Admission,
+    /// Keys.
+    pub keys: KeyFlows,
+    /// Workspaces.
+    pub workspaces: WorkspaceFlows,
+    /// Which scopes exist.
+    pub catalog: Arc<ScopeCatalog>,
+    /// What vouches for the caches of `admission`.
+    pub tracker: Arc<ChangeTracker>,
+    /// Time.
+    pub clock: Arc<dyn Clock>,
+    /// Whose word on a client's address counts.
+    pub proxies: TrustedProxies,
+    /// Random: tells the request ids of servers apart.
+    pub instance: [u8; 8],
+}
+
 impl App {
-    /// An application over the given flows. `instance` is random and tells the request ids of servers apart.
-    pub fn new(
-        admission: Admission,
-        keys: KeyFlows,
-        workspaces: WorkspaceFlows,
-        catalog: Arc<ScopeCatalog>,
-        tracker: Arc<ChangeTracker>,
-        clock: Arc<dyn Clock>,
-        instance: [u8; 8],
-    ) -> Self {
+    /// An application out of its parts.
+    #[must_use]
+    pub fn new(parts: Parts) -> Self {
         Self {
-            admission,
-            keys,
-            workspaces,
-            catalog,
-            tracker,
-            outages: OutageLog::new(Arc::clone(&clock)),
-            clock,
-            request_ids: crate::respond::RequestIds::new(instance),
+            admission: parts.admission,
+            keys: parts.keys,
+            workspaces: parts.workspaces,
+            catalog: parts.catalog,
+            tracker: parts.tracker,
+            outages: OutageLog::new(Arc::clone(&parts.clock)),
+            clock: parts.clock,
+            proxies: parts.proxies,
+            request_ids: crate::respond::RequestIds::new(parts.instance),
         }
     }
 }

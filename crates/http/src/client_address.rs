@@ -20,19 +20,27 @@ impl TrustedProxies {
     /// end, as long as whoever wrote an entry is trusted.
     pub(crate) fn client(&self, request: &HttpRequest) -> Option<IpAddr> {
         let peer = request.peer_addr()?.ip().to_canonical();
-        let headers = request.headers().get_all("x-forwarded-for").map(|value| value.as_bytes());
+        let headers = request
+            .headers()
+            .get_all("x-forwarded-for")
+            .map(|value| value.as_bytes());
         Some(self.resolve(peer, headers.collect()))
     }
 
     fn resolve(&self, peer: IpAddr, forwarded_for: Vec<&[u8]>) -> IpAddr {
-        let entries = forwarded_for.iter().rev().flat_map(|value| value.rsplit(|byte| *byte == b','));
+        let entries = forwarded_for
+            .iter()
+            .rev()
+            .flat_map(|value| value.rsplit(|byte| *byte == b','));
         let mut client = peer;
         for entry in entries {
             if !self.trusts(client) {
                 break;
             }
             // What is no address says nothing; the proxy itself is then all that is known.
-            let Some(address) = std::str::from_utf8(entry).ok().and_then(|text| text.trim().parse::<IpAddr>().ok())
+            let Some(address) = std::str::from_utf8(entry)
+                .ok()
+                .and_then(|text| text.trim().parse::<IpAddr>().ok())
             else {
                 break;
             };
@@ -65,7 +73,10 @@ mod tests {
     #[test]
     fn the_last_address_that_no_trusted_proxy_has_is_the_client_s() {
         assert_eq!(client("10.0.0.1", &["192.0.2.1"]), "192.0.2.1");
-        assert_eq!(client("10.0.0.1", &["192.0.2.1, 198.51.100.7 ,10.0.0.2"]), "198.51.100.7");
+        assert_eq!(
+            client("10.0.0.1", &["192.0.2.1, 198.51.100.7 ,10.0.0.2"]),
+            "198.51.100.7"
+        );
         assert_eq!(client("10.0.0.1", &["192.0.2.1", "198.51.100.7"]), "198.51.100.7");
         assert_eq!(client("::1", &["::ffff:192.0.2.1"]), "192.0.2.1");
         assert_eq!(client("10.0.0.1", &["10.0.0.3, 10.0.0.2"]), "10.0.0.3");

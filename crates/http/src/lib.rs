@@ -7,6 +7,7 @@
 mod app;
 mod auth;
 mod body;
+mod client_address;
 mod error;
 mod health;
 mod keys;
@@ -19,7 +20,8 @@ mod routes;
 mod server;
 mod workspaces;
 
-pub use app::App;
+pub use app::{App, Parts};
+pub use client_address::TrustedProxies;
 pub use openapi::document as openapi_document;
 pub use routes::{Access, Operation, configure, operations};
 pub use server::{ServerSettings, serve};

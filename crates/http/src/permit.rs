@@ -29,7 +29,7 @@ impl Deref for Admitted {
 }
 
 /// What the request presents.
-pub(crate) fn presented(request: &HttpRequest) -> Presented<'_> {
+pub(crate) fn presented<'a>(app: &App, request: &'a HttpRequest) -> Presented<'a> {
     let headers = request.headers();
     Presented {
         agent_api_key: headers
@@ -40,6 +40,7 @@ pub(crate) fn presented(request: &HttpRequest) -> Presented<'_> {
             .get_all(AUTHORIZATION)
             .map(|value| value.as_bytes())
             .collect(),
+        client: app.proxies.client(request),
         workspace: headers
             .get_all("x-workspace-id")
             .map(|value| value.as_bytes())
@@ -62,7 +63,7 @@ impl FromRequest for Admitted {
                 .app_data::<Needs>()
                 .and_then(|needs| needs.of(request.method()))
                 .ok_or_else(Problem::unavailable)?;
-            let permit = app.admission.admit(&presented(&request), need).await?;
+            let permit = app.admission.admit(&presented(app, &request), need).await?;
             Ok(Self(Arc::new(permit)))
         })
     }

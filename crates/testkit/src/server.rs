@@ -11,7 +11,7 @@ use tigertrust_accounts::{
 use tigertrust_credentials::{
     Admission, CacheSettings, ChangeTracker, OsRandom, Password, Pepper, PepperRing, ports::ChangeListener,
 };
-use tigertrust_http::{App, ServerSettings, serve};
+use tigertrust_http::{App, Parts, ServerSettings, TrustedProxies, serve};
 use tigertrust_model::{Clock, KeyType, Metadata, Plan, RandomSource, ScopeCatalog, UserId, Workspace};
 use tigertrust_storage::{FeedHandle, Options, Storage};
 use tokio::runtime::Handle;
@@ -136,15 +136,17 @@ impl TestServer {
             &tracker,
             CacheSettings::default(),
         );
-        let app = App::new(
+        let app = App::new(Parts {
             admission,
-            keys.clone(),
-            workspaces.clone(),
+            keys: keys.clone(),
+            workspaces: workspaces.clone(),
             catalog,
             tracker,
-            time,
-            [7; 8],
-        );
+            clock: time,
+            // The tests play a proxy now and then: they come from the loopback address.
+            proxies: TrustedProxies::new(vec!["127.0.0.0/8".parse().expect("a network")]),
+            instance: [7; 8],
+        });
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let base_url = format!("http://{}", listener.local_addr().expect("an address"));
         let settings = ServerSettings {

@@ -9,10 +9,11 @@ use std::{
     time::Duration,
 };
 
-use config::Value;
+use config::{Value, ValueKind};
+use ipnet::IpNet;
 use serde::Deserialize;
 use tigertrust_credentials::CacheSettings;
-use tigertrust_http::ServerSettings;
+use tigertrust_http::{ServerSettings, TrustedProxies};
 use tigertrust_model::{KeyType, Scope, ScopeCatalog, ScopeDefinition};
 use tigertrust_storage::DatabaseUrl;
 
@@ -59,6 +60,8 @@ pub struct Settings {
     pub listen: SocketAddr,
     /// The limits of the server.
     pub server: ServerSettings,
+    /// Whose word on a client's address counts.
+    pub proxies: TrustedProxies,
     /// The database.
     pub database: DatabaseSettings,
     /// The secrets; none if no ring is configured, which only some commands can do without.
@@ -108,6 +111,7 @@ impl Settings {
             keep_alive: time(&mut reader, "server.keep_alive", limits.keep_alive),
             shutdown_timeout: time(&mut reader, "server.shutdown_timeout", limits.shutdown_timeout),
         };
+        let proxies = proxies(&mut reader);
         let url = secret(
             &mut reader,
             ["database.url", "database.url_file"],
@@ -175,6 +179,7 @@ impl Settings {
         Ok(Self {
             listen,
             server,
+            proxies,
             database,
             keyring,
             cache,
@@ -239,6 +244,23 @@ fn read_default_ring(reader: &mut Reader, path: &PathBuf) -> Option<Keyring> {
     Keyring::parse(&text)
         .map_err(|error| reader.refuse("keyring_file", &path.display().to_string(), &error.to_string()))
         .ok()
+}
+
+/// Networks: an array in TOML, a list with commas in the environment.
+fn proxies(reader: &mut Reader) -> TrustedProxies {
+    let Some((value, origin)) = reader.take_any("server.trusted_proxies") else {
+        return TrustedProxies::default();
+    };
+    let texts: Option<Vec<String>> = match &value.kind {
+        ValueKind::String(text) => Some(text.split(',').map(|part| part.trim().to_owned()).collect()),
+        _ => value.try_deserialize().ok(),
+    };
+    let networks = texts.and_then(|texts| texts.iter().map(|text| text.parse::<IpNet>().ok()).collect());
+    if networks.is_none() {
+        let detail = "must be networks such as 10.0.0.0/8 or ::1/128";
+        reader.refuse("server.trusted_proxies", &origin, detail);
+    }
+    TrustedProxies::new(networks.unwrap_or_default())
 }
 
 #[derive(Deserialize)]

@@ -3,6 +3,8 @@
 mod agent_header;
 mod bearer;
 
+use std::net::IpAddr;
+
 use crate::{AuthError, ParsedKey, Unauthorized};
 
 /// The values of one header: none, one, or more than one.
@@ -37,6 +39,8 @@ pub struct Presented<'a> {
     pub authorization: HeaderValues<'a>,
     /// `X-Workspace-ID`.
     pub workspace: HeaderValues<'a>,
+    /// The address that the request comes from, as far as trusted proxies tell; none if nobody knows.
+    pub client: Option<IpAddr>,
 }
 
 /// What one scheme found.
@@ -82,6 +86,7 @@ mod tests {
             agent_api_key: agent_api_key.iter().map(|value| value.as_bytes()).collect(),
             authorization: authorization.iter().map(|value| value.as_bytes()).collect(),
             workspace: HeaderValues::Absent,
+            client: None,
         };
         match presented.credential() {
             Ok(key) => Ok(String::from_utf8_lossy(key.as_bytes()).into_owned()),

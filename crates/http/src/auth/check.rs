@@ -75,7 +75,7 @@ pub(crate) async fn check(request: HttpRequest, app: web::Data<App>) -> HttpResp
 async fn pass(request: &HttpRequest, app: &App) -> Result<HttpResponse, (ApiError, Option<StatusCode>)> {
     let query: CheckQuery = query::parse(request).map_err(|error| (error, None))?;
     let (need, deny_as) = read(&query, app).map_err(|error| (error, None))?;
-    let mut presented = presented(request);
+    let mut presented = presented(app, request);
     if let Some(workspace) = &query.workspace {
         let agrees = match presented.workspace {
             HeaderValues::Absent => true,

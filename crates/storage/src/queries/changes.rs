@@ -154,13 +154,14 @@ async fn first_kept(connection: &mut Connection, older_than: Timestamp) -> Query
         .optional()
 }
 
+/// Removes a batch of the oldest: numbers have no gaps, so it is a range of them.
 async fn remove(connection: &mut Connection, before: i64, batch: i64) -> QueryResult<usize> {
-    let oldest = changes::table
-        .filter(changes::seq.lt(before))
-        .select(changes::seq)
-        .order(changes::seq)
-        .limit(batch);
-    diesel::delete(changes::table.filter(changes::seq.eq_any(oldest)))
+    let oldest: Option<i64> = changes::table
+        .select(dsl::min(changes::seq))
+        .get_result(connection)
+        .await?;
+    let until = oldest.map_or(before, |oldest| before.min(oldest.saturating_add(batch)));
+    diesel::delete(changes::table.filter(changes::seq.lt(until)))
         .execute(connection)
         .await
 }

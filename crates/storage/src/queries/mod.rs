@@ -85,7 +85,7 @@ impl Store {
         self.run(self.pools.readers(), work).await
     }
 
-    /// Writes in one statement that no cache has to hear of.
+    /// Writes what no cache has to hear of, in one statement at the end.
     async fn write_alone<T, W>(&self, work: W) -> Result<T, StoreError>
     where
         T: Send + 'static,

@@ -117,7 +117,7 @@ async fn pages_of_workspaces_are_newest_first_without_deleted_ones(engine: Engin
     let mut expected = Vec::new();
     for number in 0..7 {
         let new = Workspace {
-            id: WorkspaceId::from_uuid(uuid::Uuid::from_u128(number << 120 | 255 - number)),
+            id: WorkspaceId::from_uuid(uuid::Uuid::from_u128((number << 120) | (255 - number))),
             ..workspace(&format!("w{number}"))
         };
         accounts.insert_workspace(new.clone(), owner.id).await.unwrap();

@@ -123,7 +123,10 @@ async fn a_view_holds_the_keys_of_its_home_only(engine: Engine) {
         assert_eq!(list, seen);
         seen
     };
-    assert_eq!(seen(KeyView::Workspace(home.id)).await, [ours.clone()]);
+    assert_eq!(
+        seen(KeyView::Workspace(home.id)).await,
+        std::slice::from_ref(&ours)
+    );
     assert_eq!(seen(KeyView::Workspace(elsewhere.id)).await, []);
     assert_eq!(seen(KeyView::Everything).await, [ours.clone(), instance.clone()]);
 }
@@ -135,7 +138,7 @@ async fn pages_are_newest_first_and_leave_nothing_out(engine: Engine) {
     for number in 0..7 {
         let others: &[WorkspaceId] = if number % 2 == 0 { &[] } else { &[other.id] };
         let mut key = key(KeyReach::workspaces(home.id, others.iter().copied()));
-        key.id = KeyId::from_uuid(uuid::Uuid::from_u128(number << 120 | 255 - number));
+        key.id = KeyId::from_uuid(uuid::Uuid::from_u128((number << 120) | (255 - number)));
         expected.insert(0, world.store(key).await.0);
     }
     for view in [KeyView::Everything, KeyView::Workspace(home.id)] {
