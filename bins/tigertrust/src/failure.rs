@@ -60,6 +60,6 @@ failure_from!(
     RandomError,
     io::Error,
     serde_json::Error,
-    tigertrust_storage::OpenError,
+    tigertrust::BuildError,
     tigertrust_storage::migrations::MigrationError
 );

@@ -1,6 +1,6 @@
 //! Why something did not happen.
 
-use std::{io, time::Duration};
+use std::io;
 
 use diesel::QueryResult;
 use tigertrust_credentials::ports::StoreError;
@@ -42,6 +42,7 @@ impl<T> OrUnavailable<T> for QueryResult<T> {
 }
 
 /// Something took longer than it may.
-pub(crate) fn too_slow(limit: Duration) -> StoreError {
+#[cfg(feature = "postgres")]
+pub(crate) fn too_slow(limit: std::time::Duration) -> StoreError {
     StoreError::unavailable(format!("no answer within {limit:?}"))
 }

@@ -1,6 +1,7 @@
 //! `tigertrust key`.
 
 use serde_json::{Map, Value};
+use tigertrust::TigerTrust;
 use tigertrust_accounts::{Actor, FlowError, NewKey, ReachRequest, ports::Page as PageRequest};
 use tigertrust_model::{KeyId, Metadata, WorkspaceId};
 use tigertrust_wire::{IssuedKey, Key as Body, Page, format_rfc3339};
@@ -9,7 +10,6 @@ use super::instance;
 use crate::{
     cli::{Common, CreateKey, Key, PageArgs},
     failure::Failure,
-    instance::Instance,
     output,
 };
 
@@ -20,23 +20,23 @@ pub async fn run(common: &Common, verb: Key) -> Result<(), Failure> {
         Key::List { workspace, page } => list(common, &instance, workspace, &page).await,
         Key::Show { id } => {
             let key = instance
-                .keys
+                .keys()
                 .get(&Actor::Operator, id)
                 .await
                 .map_err(|error| unknown(id, error))?;
-            output::print(common.output, &Body::new(&key, instance.clock.now()), describe)
+            output::print(common.output, &Body::new(&key, instance.clock().now()), describe)
         }
         Key::Revoke { id, reason } => {
-            let key = instance.keys.revoke(&Actor::Operator, id, reason).await;
+            let key = instance.keys().revoke(&Actor::Operator, id, reason).await;
             let key = key.map_err(|error| unknown(id, error))?;
-            output::print(common.output, &Body::new(&key, instance.clock.now()), describe)
+            output::print(common.output, &Body::new(&key, instance.clock().now()), describe)
         }
     };
-    instance.storage.close().await;
+    instance.close().await;
     done
 }
 
-async fn create(common: &Common, instance: &Instance, args: CreateKey) -> Result<(), Failure> {
+async fn create(common: &Common, instance: &TigerTrust, args: CreateKey) -> Result<(), Failure> {
     let reach = if args.instance {
         ReachRequest::Instance
     } else {
@@ -55,14 +55,14 @@ async fn create(common: &Common, instance: &Instance, args: CreateKey) -> Result
         scopes: args.scopes,
         expires_at: args.expires_at.or_else(|| {
             args.expires_in
-                .map(|duration| instance.clock.now().saturating_add(duration))
+                .map(|duration| instance.clock().now().saturating_add(duration))
         }),
         reach,
         external_id: args.external_id,
         metadata: metadata(args.metadata.as_deref())?,
     };
-    let issued = instance.keys.create(&Actor::Operator, new).await?;
-    let body = IssuedKey::new(&issued.key, &issued.secret, instance.clock.now());
+    let issued = instance.keys().create(&Actor::Operator, new).await?;
+    let body = IssuedKey::new(&issued.key, &issued.secret, instance.clock().now());
     output::print(common.output, &body, |body| {
         format!(
             "{}\n\nKey         {}   (shown once: store it now)",
@@ -72,9 +72,9 @@ async fn create(common: &Common, instance: &Instance, args: CreateKey) -> Result
     })
 }
 
-async fn only_workspace(instance: &Instance) -> Result<WorkspaceId, Failure> {
+async fn only_workspace(instance: &TigerTrust) -> Result<WorkspaceId, Failure> {
     let some = instance
-        .workspaces
+        .workspaces()
         .list(
             &Actor::Operator,
             PageRequest {
@@ -105,7 +105,7 @@ fn metadata(text: Option<&str>) -> Result<Metadata, Failure> {
 
 async fn list(
     common: &Common,
-    instance: &Instance,
+    instance: &TigerTrust,
     workspace: Option<WorkspaceId>,
     page: &PageArgs<KeyId>,
 ) -> Result<(), Failure> {
@@ -113,8 +113,8 @@ async fn list(
         after: page.cursor,
         limit: page.limit + 1,
     };
-    let found = instance.keys.list(&Actor::Operator, workspace, request).await?;
-    let now = instance.clock.now();
+    let found = instance.keys().list(&Actor::Operator, workspace, request).await?;
+    let now = instance.clock().now();
     let body = Page::of(
         found,
         page.limit,

@@ -11,11 +11,12 @@ mod workspace;
 
 use std::env;
 
+use tigertrust::TigerTrust;
+
 use crate::{
     cli::{Cli, Command, Common},
     config::{Flag, Settings, Source},
     failure::Failure,
-    instance::Instance,
     logging,
 };
 
@@ -63,7 +64,7 @@ fn source(common: &Common, flags: Vec<Flag>) -> Result<Source, Failure> {
 }
 
 /// The instance that a command works on.
-async fn instance(common: &Common) -> Result<Instance, Failure> {
+async fn instance(common: &Common) -> Result<TigerTrust, Failure> {
     let settings = settings(common, Vec::new())?;
     if settings.keyring.is_none() && common.config.is_none() && !common.data.is_dir() {
         return Err(Failure::new(format!(
@@ -71,5 +72,5 @@ async fn instance(common: &Common) -> Result<Instance, Failure> {
             common.data.display()
         )));
     }
-    Instance::open_ready(&settings).await
+    crate::instance::open_ready(&settings).await
 }

@@ -20,7 +20,7 @@ use crate::{
     cli::{Common, OutputFormat, Quickstart},
     config::Keyring,
     failure::Failure,
-    instance::Instance,
+    instance,
 };
 
 /// What is printed; the secrets only by the run that made them.
@@ -66,20 +66,11 @@ pub async fn run(common: &Common, args: Quickstart) -> Result<(), Failure> {
     let url = &settings.database.url;
     migrations::create_database_if_missing(url).await?;
     migrations::run(url).await?;
-    let instance = Instance::open(&settings)?;
+    let instance = instance::open(&settings)?;
 
     let password = Password::generate(&OsRandom)?;
     let shown = zeroize::Zeroizing::new(password.reveal().to_owned());
-    let first = instance
-        .workspaces
-        .bootstrap(
-            &instance.users,
-            &instance.keys,
-            &instance.catalog,
-            args.email,
-            password,
-        )
-        .await?;
+    let first = instance.bootstrap(args.email, password).await?;
     let base_url = base_url(listener.local_addr()?);
     announce(common, ephemeral.is_some(), &base_url, first.as_ref(), &shown)?;
     drop(first);

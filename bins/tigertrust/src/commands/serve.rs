@@ -6,8 +6,8 @@ use std::{
     time::Duration,
 };
 
+use tigertrust::TigerTrust;
 use tigertrust_http::serve;
-use tigertrust_model::Timestamp;
 use tigertrust_storage::{SchemaState, migrations};
 use tokio::{
     signal::unix::{Signal, SignalKind, signal},
@@ -19,13 +19,10 @@ use crate::{
     cli::{Common, Serve},
     config::{Flag, Settings},
     failure::Failure,
-    instance::{Instance, schema_failure},
+    instance::{self, schema_failure},
 };
 
-/// How long changes stay readable for a node or client that was away.
-const CHANGES_KEPT: Duration = Duration::from_secs(24 * 60 * 60);
-const PRUNE_EVERY: Duration = Duration::from_secs(10 * 60);
-const PRUNE_BATCH: u32 = 10_000;
+const LOOK_AT_SCHEMA_EVERY: Duration = Duration::from_secs(10 * 60);
 
 pub async fn run(common: &Common, args: Serve) -> Result<(), Failure> {
     let settings = settings(common, listen_flag(args.listen))?;
@@ -35,8 +32,8 @@ pub async fn run(common: &Common, args: Serve) -> Result<(), Failure> {
         migrations::create_database_if_missing(&settings.database.url).await?;
         migrations::run(&settings.database.url).await?;
     }
-    let instance = Instance::open(&settings)?;
-    match instance.storage.schema_state().await {
+    let instance = instance::open(&settings)?;
+    match instance.storage().schema_state().await {
         Ok(state) => {
             if let Some(failure) = schema_failure(&state) {
                 return Err(failure);
@@ -101,28 +98,27 @@ pub fn bind(address: SocketAddr) -> Result<TcpListener, Failure> {
 
 /// Serves until the process is told to stop, then lets running requests and writes end.
 pub async fn serve_until_stopped(
-    instance: Instance,
+    instance: TigerTrust,
     listener: TcpListener,
     mut signals: StopSignals,
     settings: &Settings,
 ) -> Result<(), Failure> {
     let address = listener.local_addr()?;
-    let feed = instance.storage.follow();
-    let server = serve(instance.app()?, listener, settings.server)?;
+    instance.start();
+    let server = serve(instance.app(settings.proxies.clone())?, listener, settings.server)?;
     let handle = server.handle();
     tracing::info!(%address, database = %settings.database.url, "serving");
     let mut server = tokio::spawn(server);
     let stopped = tokio::select! {
         ended = &mut server => Some(ended),
         () = signals.received() => None,
-        never = housekeeping(&instance) => match never {},
+        never = watch_schema(&instance) => match never {},
     };
     if stopped.is_none() {
         tracing::info!("stopping: running requests may end");
         handle.stop(true).await;
     }
-    drop(feed);
-    instance.storage.close().await;
+    instance.close().await;
     tracing::info!("stopped");
     match stopped {
         Some(Ok(Err(error))) => Err(error.into()),
@@ -131,19 +127,14 @@ pub async fn serve_until_stopped(
     }
 }
 
-/// What runs beside the server.
-async fn housekeeping(instance: &Instance) -> std::convert::Infallible {
-    let mut ticks = interval(PRUNE_EVERY);
+/// Tells the operator when another program has taken the schema away from under this one.
+async fn watch_schema(instance: &TigerTrust) -> std::convert::Infallible {
+    let mut ticks = interval(LOOK_AT_SCHEMA_EVERY);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         ticks.tick().await;
-        let older_than: Timestamp = instance.clock.now().saturating_sub(CHANGES_KEPT);
-        match instance.storage.prune_changes(older_than, PRUNE_BATCH).await {
-            Ok(removed) => tracing::debug!(removed, "old changes removed"),
-            Err(error) => tracing::debug!(%error, "old changes could not be removed"),
-        }
         if let Ok(state @ (SchemaState::Pending(_) | SchemaState::Newer(_))) =
-            instance.storage.schema_state().await
+            instance.storage().schema_state().await
         {
             let failure = schema_failure(&state)
                 .map(|failure| failure.to_string())

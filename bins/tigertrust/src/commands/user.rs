@@ -45,14 +45,14 @@ pub async fn run(common: &Common, verb: User) -> Result<(), Failure> {
             };
             let instance = instance(common).await?;
             let user = instance
-                .users
+                .users()
                 .create(NewUser {
                     email,
                     name,
                     password,
                 })
                 .await?;
-            instance.storage.close().await;
+            instance.close().await;
             let created = Created {
                 id: user.id.to_string(),
                 email: user.email.to_string(),

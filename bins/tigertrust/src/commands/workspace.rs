@@ -1,5 +1,6 @@
 //! `tigertrust workspace`.
 
+use tigertrust::TigerTrust;
 use tigertrust_accounts::{Actor, FlowError, ports::Page as PageRequest};
 use tigertrust_model::{Email, UserId, WorkspaceId};
 use tigertrust_wire::{Page, Workspace as Body, format_rfc3339};
@@ -8,7 +9,6 @@ use super::instance;
 use crate::{
     cli::{Common, PageArgs, Workspace},
     failure::Failure,
-    instance::Instance,
     output,
 };
 
@@ -17,13 +17,13 @@ pub async fn run(common: &Common, verb: Workspace) -> Result<(), Failure> {
     let done = match verb {
         Workspace::Create { name, owner, plan } => {
             let owner = find_owner(&instance, &owner).await?;
-            let workspace = instance.workspaces.create(name, plan, owner).await?;
+            let workspace = instance.workspaces().create(name, plan, owner).await?;
             output::print(common.output, &Body::from(&workspace), describe)
         }
         Workspace::List(page) => list(common, &instance, &page).await,
         Workspace::SetPlan { id, plan } => {
             let workspace = instance
-                .workspaces
+                .workspaces()
                 .set_plan(id, plan)
                 .await
                 .map_err(|error| match error {
@@ -33,16 +33,16 @@ pub async fn run(common: &Common, verb: Workspace) -> Result<(), Failure> {
             output::print(common.output, &Body::from(&workspace), describe)
         }
     };
-    instance.storage.close().await;
+    instance.close().await;
     done
 }
 
-async fn list(common: &Common, instance: &Instance, page: &PageArgs<WorkspaceId>) -> Result<(), Failure> {
+async fn list(common: &Common, instance: &TigerTrust, page: &PageArgs<WorkspaceId>) -> Result<(), Failure> {
     let request = PageRequest {
         after: page.cursor,
         limit: page.limit + 1,
     };
-    let found = instance.workspaces.list(&Actor::Operator, request).await?;
+    let found = instance.workspaces().list(&Actor::Operator, request).await?;
     let body = Page::of(
         found,
         page.limit,
@@ -72,8 +72,8 @@ fn describe(workspace: &Body) -> String {
     )
 }
 
-async fn find_owner(instance: &Instance, text: &str) -> Result<UserId, Failure> {
-    let accounts = instance.storage.accounts();
+async fn find_owner(instance: &TigerTrust, text: &str) -> Result<UserId, Failure> {
+    let accounts = instance.storage().accounts();
     let found = match text.parse::<UserId>() {
         Ok(id) => accounts.get_user(id).await?,
         Err(_) => {

@@ -175,25 +175,20 @@ async fn a_new_file_and_those_beside_it_are_for_the_owner_s_eyes_only() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_file_that_was_replaced_is_not_taken_for_the_one_that_was_opened() {
-    let mut world = World::new(Engine::Sqlite).await;
-    let _feed = world.node.storage.follow();
-    assert_eq!(world.node.catches_up().await, [Heard::Reset]);
-    let path = world
-        .database
-        .url()
-        .reveal()
-        .strip_prefix("sqlite://")
-        .unwrap()
-        .to_owned();
+    let database = ThrowawayDatabase::create(Engine::Sqlite).await;
+    let mut node = Node::open(database.url(), quick());
+    let _feed = node.storage.follow();
+    assert_eq!(node.catches_up().await, [Heard::Reset]);
+    let path = database.url().reveal().strip_prefix("sqlite://").unwrap();
     let aside = format!("{path}.aside");
-    std::fs::rename(&path, &aside).unwrap();
-    let error = world.node.storage.ping().await.unwrap_err();
+    std::fs::rename(path, &aside).unwrap();
+    let error = node.storage.ping().await.unwrap_err();
     assert!(error.to_string().contains("there is no database"), "{error}");
-    std::fs::copy(&aside, &path).unwrap();
-    let error = world.node.storage.ping().await.unwrap_err();
+    std::fs::copy(&aside, path).unwrap();
+    let error = node.storage.ping().await.unwrap_err();
     assert!(error.to_string().contains("another file"), "{error}");
-    std::fs::rename(&aside, &path).unwrap();
-    comes_up(&world.node.storage).await;
+    std::fs::rename(&aside, path).unwrap();
+    comes_up(&node.storage).await;
 }
 
 #[tokio::test]

@@ -46,6 +46,16 @@ impl ChangeListener for Ear {
     }
 }
 
+/// The default, but for a machine that has much else to do: only the tests of a deadline are to meet it.
+pub(crate) fn patient() -> Options {
+    Options {
+        acquire_timeout: PATIENCE,
+        statement_timeout: PATIENCE,
+        lock_timeout: PATIENCE,
+        ..Options::default()
+    }
+}
+
 /// One node.
 pub(crate) struct Node {
     pub(crate) storage: Storage,
@@ -63,34 +73,38 @@ impl Node {
 
     /// What was told next, other than that the feed is caught up.
     pub(crate) async fn hears(&mut self) -> Heard {
-        loop {
-            match self.next().await {
-                Heard::CaughtUp => {}
-                heard => return heard,
+        let telling = async {
+            loop {
+                match self.heard.recv().await.unwrap() {
+                    Heard::CaughtUp => {}
+                    heard => return heard,
+                }
             }
-        }
+        };
+        timeout(PATIENCE, telling)
+            .await
+            .expect("the listener is told something")
     }
 
     /// Waits until the feed has looked and found nothing new, and returns what it told until then.
     pub(crate) async fn catches_up(&mut self) -> Vec<Heard> {
         let mut heard = Vec::new();
-        loop {
-            match self.next().await {
-                Heard::CaughtUp => return heard,
-                other => heard.push(other),
+        let telling = async {
+            loop {
+                match self.heard.recv().await.unwrap() {
+                    Heard::CaughtUp => return,
+                    other => heard.push(other),
+                }
             }
-        }
+        };
+        timeout(PATIENCE, telling).await.expect("the feed catches up");
+        heard
     }
 
     /// What was told before now.
     pub(crate) fn has_heard(&mut self) -> Vec<Heard> {
         let told = std::iter::from_fn(|| self.heard.try_recv().ok());
         told.filter(|heard| *heard != Heard::CaughtUp).collect()
-    }
-
-    async fn next(&mut self) -> Heard {
-        let heard = timeout(PATIENCE, self.heard.recv()).await;
-        heard.expect("the listener is told something").unwrap()
     }
 }
 
@@ -103,12 +117,12 @@ pub(crate) struct World {
 impl World {
     pub(crate) async fn new(engine: Engine) -> Self {
         let database = ThrowawayDatabase::create(engine).await;
-        let node = Node::open(database.url(), Options::default());
+        let node = Node::open(database.url(), patient());
         Self { database, node }
     }
 
     pub(crate) fn second(&self) -> Node {
-        Node::open(self.database.url(), Options::default())
+        Node::open(self.database.url(), patient())
     }
 
     /// Runs statements past the ports: `postgres` or `sqlite`, whichever it is.

@@ -1,0 +1,241 @@
+//! From what an embedder says to an instance.
+
+use std::{str::FromStr, sync::Arc, time::Duration};
+
+use tigertrust_credentials::{CacheSettings, OsRandom, Pepper, PepperError, PepperRing, SystemClock};
+use tigertrust_model::{CatalogError, Clock, KeyTypes, RandomSource, Scope, ScopeCatalog, ScopeDefinition};
+use tigertrust_storage::{DatabaseUrl, DatabaseUrlError, Options, SchemaState, migrations};
+use tokio::runtime::Handle;
+
+use crate::{BuildError, TigerTrust, instance::Foundation};
+
+/// How long the feed of changes may be silent before nothing remembered is trusted, where nobody says otherwise.
+const MAX_STALENESS: Duration = Duration::from_secs(5);
+
+/// Puts a [`TigerTrust`] together. What is wrong with a setting is told by [`build`](Self::build).
+///
+/// A database and a pepper have to be named; all else has a default.
+#[must_use = "nothing happens before `build`"]
+pub struct Builder {
+    database: Option<Result<DatabaseUrl, DatabaseUrlError>>,
+    ring: Option<PepperRing>,
+    peppers: Vec<(String, Result<Pepper, PepperError>)>,
+    catalog: Option<ScopeCatalog>,
+    scopes: Vec<(String, String, KeyTypes)>,
+    cache: CacheSettings,
+    max_staleness: Duration,
+    clock: Option<Arc<dyn Clock>>,
+    random: Option<Arc<dyn RandomSource>>,
+    options: Options,
+    migrate: bool,
+    runtime: Option<Handle>,
+}
+
+impl Builder {
+    pub(crate) fn new() -> Self {
+        Self {
+            database: None,
+            ring: None,
+            peppers: Vec::new(),
+            catalog: None,
+            scopes: Vec::new(),
+            cache: CacheSettings::default(),
+            max_staleness: MAX_STALENESS,
+            clock: None,
+            random: None,
+            options: Options::default(),
+            migrate: false,
+            runtime: None,
+        }
+    }
+
+    /// The database: `sqlite://./auth.db`, `sqlite:///var/lib/auth.db`, `postgres://user:password@host/name`.
+    pub fn database(mut self, url: &str) -> Self {
+        self.database = Some(DatabaseUrl::from_str(url));
+        self
+    }
+
+    /// The database, by a URL that was read already.
+    pub fn database_url(mut self, url: DatabaseUrl) -> Self {
+        self.database = Some(Ok(url));
+        self
+    }
+
+    /// How to use the database: the size of the pool, how long to wait.
+    pub fn storage_options(mut self, options: Options) -> Self {
+        self.options = options;
+        self
+    }
+
+    /// A pepper: a secret that key digests are computed under, in base64url of 32 bytes or more, and the id that stored
+    /// keys name it by. [`TigerTrust::generate_pepper`] makes a secret. Keep it outside the database: without it no stored
+    /// key is valid any more, with it alone a stolen database gives nothing away.
+    ///
+    /// The first one that is given digests new keys, those after it still verify older ones.
+    pub fn pepper(mut self, id: &str, secret: &str) -> Self {
+        self.peppers.push((id.to_owned(), Pepper::new(id, secret)));
+        self
+    }
+
+    /// All peppers at once, in place of [`pepper`](Self::pepper).
+    pub fn peppers(mut self, ring: PepperRing) -> Self {
+        self.ring = Some(ring);
+        self
+    }
+
+    /// A scope of the application: its name (`invoices:read`), what it allows in a sentence, and which types of key may
+    /// hold it. The management scopes are always there. Where no scope is given, so are the shipped application scopes:
+    /// [`ScopeCatalog::shipped_application_scopes`].
+    pub fn scope(mut self, name: &str, description: &str, types: KeyTypes) -> Self {
+        self.scopes.push((name.to_owned(), description.to_owned(), types));
+        self
+    }
+
+    /// All scopes at once, in place of [`scope`](Self::scope).
+    pub fn catalog(mut self, catalog: ScopeCatalog) -> Self {
+        self.catalog = Some(catalog);
+        self
+    }
+
+    /// How much is remembered of keys and workspaces.
+    pub fn cache(mut self, cache: CacheSettings) -> Self {
+        self.cache = cache;
+        self
+    }
+
+    /// How long the feed of changes may be silent before nothing remembered is trusted and every request asks the
+    /// database: the bound on how late a revocation can be noticed. 5 seconds if nobody says otherwise.
+    pub fn max_staleness(mut self, bound: Duration) -> Self {
+        self.max_staleness = bound;
+        self
+    }
+
+    /// Where time comes from; the machine's clock if nobody says otherwise.
+    pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
+        self.clock = Some(clock);
+        self
+    }
+
+    /// Where randomness comes from; the operating system if nobody says otherwise.
+    pub fn random(mut self, random: Arc<dyn RandomSource>) -> Self {
+        self.random = Some(random);
+        self
+    }
+
+    /// Whether [`build`](Self::build) makes the database where it is missing and brings its schema up to date. Processes
+    /// that do so at once wait for each other.
+    pub fn migrate(mut self, migrate: bool) -> Self {
+        self.migrate = migrate;
+        self
+    }
+
+    /// The tokio runtime on which connections live, with timers and I/O enabled; the one that builds if nobody says
+    /// otherwise. It must be there as long as the instance is.
+    pub fn runtime(mut self, runtime: Handle) -> Self {
+        self.runtime = Some(runtime);
+        self
+    }
+
+    /// An instance that is ready: the schema is the one that this program knows, and the feed of changes is heard.
+    ///
+    /// # Errors
+    /// [`BuildError`]; nothing runs then. A setting that is wrong is found before the database is touched.
+    pub async fn build(self) -> Result<TigerTrust, BuildError> {
+        let migrate = self.migrate;
+        let foundation = self.check()?;
+        if migrate {
+            migrations::create_database_if_missing(&foundation.url).await?;
+            migrations::run(&foundation.url).await?;
+        }
+        let instance = TigerTrust::over(foundation)?;
+        match instance.storage().schema_state().await? {
+            SchemaState::Current => {}
+            SchemaState::Pending(missing) => return Err(BuildError::SchemaBehind(missing)),
+            SchemaState::Newer(unknown) => return Err(BuildError::SchemaAhead(unknown)),
+        }
+        instance.start();
+        Ok(instance)
+    }
+
+    /// An instance whose database has not been asked for anything yet, and need not be up: what a server wants that must
+    /// start all the same. Nothing is migrated. Until [`TigerTrust::start`] is called and the feed is heard, every
+    /// request asks the database.
+    ///
+    /// # Errors
+    /// [`BuildError`].
+    pub fn open(self) -> Result<TigerTrust, BuildError> {
+        TigerTrust::over(self.check()?)
+    }
+
+    fn check(self) -> Result<Foundation, BuildError> {
+        let url = self.database.ok_or(BuildError::NoDatabase)??;
+        let peppers = match self.ring {
+            Some(ring) => ring,
+            None => ring(self.peppers)?,
+        };
+        let catalog = match self.catalog {
+            Some(catalog) => catalog,
+            None => catalog(self.scopes)?,
+        };
+        if self.max_staleness.is_zero() {
+            return Err(BuildError::Staleness(self.max_staleness));
+        }
+        let runtime = match self.runtime {
+            Some(runtime) => runtime,
+            None => Handle::try_current().map_err(|_| BuildError::NoRuntime)?,
+        };
+        Ok(Foundation {
+            url,
+            options: self.options,
+            peppers,
+            catalog: Arc::new(catalog),
+            cache: self.cache,
+            max_staleness: self.max_staleness,
+            clock: self.clock.unwrap_or_else(|| Arc::new(SystemClock::new())),
+            random: self.random.unwrap_or_else(|| Arc::new(OsRandom)),
+            runtime,
+        })
+    }
+}
+
+fn ring(given: Vec<(String, Result<Pepper, PepperError>)>) -> Result<PepperRing, BuildError> {
+    let last = given
+        .last()
+        .map(|(id, _)| id.clone())
+        .ok_or(BuildError::NoPepper)?;
+    let peppers = given
+        .into_iter()
+        .map(|(id, pepper)| pepper.map_err(|why| BuildError::Pepper { id, why }))
+        .collect::<Result<_, _>>()?;
+    PepperRing::new(peppers).map_err(|why| BuildError::Pepper { id: last, why })
+}
+
+fn catalog(given: Vec<(String, String, KeyTypes)>) -> Result<ScopeCatalog, BuildError> {
+    if given.is_empty() {
+        return Ok(ScopeCatalog::default());
+    }
+    let definitions = given
+        .into_iter()
+        .map(|(name, description, types)| match name.parse::<Scope>() {
+            Ok(scope) => Ok(ScopeDefinition {
+                scope,
+                description,
+                types,
+            }),
+            Err(why) => Err(BuildError::ScopeName { name, why }),
+        })
+        .collect::<Result<_, _>>()?;
+    ScopeCatalog::new(definitions).map_err(|(scope, why): (Scope, CatalogError)| BuildError::Scope {
+        name: scope.to_string(),
+        why,
+    })
+}
+
+impl std::fmt::Debug for Builder {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Builder")
+            .field("database", &self.database)
+            .field("migrate", &self.migrate)
+            .finish_non_exhaustive()
+    }
+}

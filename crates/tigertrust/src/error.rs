@@ -1,0 +1,73 @@
+//! Why there is no instance.
+
+use std::time::Duration;
+
+use tigertrust_credentials::{PepperError, ports::StoreError};
+use tigertrust_model::{CatalogError, ScopeError};
+use tigertrust_storage::{DatabaseUrlError, OpenError, migrations::MigrationError};
+
+/// Why an instance could not be built. No message repeats a secret or a URL, which may hold a password.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum BuildError {
+    /// The builder was not told of a database.
+    #[error("there is no database: name one with Builder::database")]
+    NoDatabase,
+    /// What it was told is no URL of a database.
+    #[error("the database's URL {0}")]
+    Database(#[from] DatabaseUrlError),
+    /// The builder was given no pepper.
+    #[error(
+        "there is no pepper: keep a secret of TigerTrust::generate_pepper and give it to Builder::pepper"
+    )]
+    NoPepper,
+    /// A pepper cannot be used, or two have one id.
+    #[error("pepper {id:?} cannot be used: {why}")]
+    Pepper {
+        /// Its id.
+        id: String,
+        /// Why.
+        why: PepperError,
+    },
+    /// A name is none of a scope.
+    #[error("{name:?} {why}")]
+    ScopeName {
+        /// The name.
+        name: String,
+        /// What it must be.
+        why: ScopeError,
+    },
+    /// A scope cannot be defined by an application.
+    #[error("the scope {name} is {why}")]
+    Scope {
+        /// Its name.
+        name: String,
+        /// Why.
+        why: CatalogError,
+    },
+    /// With no time at all nothing could ever be trusted.
+    #[error("max_staleness must be more than zero, and not {0:?}")]
+    Staleness(Duration),
+    /// Connections live on a tokio runtime.
+    #[error("there is no tokio runtime: build within one, or name one with Builder::runtime")]
+    NoRuntime,
+    /// The database cannot be opened.
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    /// The schema could not be brought up to date.
+    #[error("the schema could not be brought up to date: {0}")]
+    Migration(#[from] MigrationError),
+    /// Migrations that this program knows have not been run.
+    #[error(
+        "the database's schema is behind this program, it lacks {}: \
+         build with migrate(true), or run `tigertrust migrate run`",
+        .0.join(", ")
+    )]
+    SchemaBehind(Vec<String>),
+    /// A newer program has migrated the database.
+    #[error("the database's schema is ahead of this program, it has {}: build with the newer version", .0.join(", "))]
+    SchemaAhead(Vec<String>),
+    /// The database cannot be reached, or does not answer as it should.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}

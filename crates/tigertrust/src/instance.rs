@@ -1,0 +1,306 @@
+//! One instance over its database.
+
+use std::{
+    fmt,
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
+
+use tigertrust_accounts::{
+    Actor, Bootstrapped, FlowError, IssuedKey, KeyFlows, NewKey, ReachRequest, UserFlows, WorkspaceFlows,
+};
+use tigertrust_credentials::{
+    Admission, AuthError, CacheSettings, ChangeTracker, HeaderValues, Need, OsRandom, Password, Pepper,
+    PepperRing, Permit, Presented, Verdict, Verification,
+    ports::{ChangeListener, StoreError},
+};
+use tigertrust_model::{
+    Clock, Email, KeyType, Metadata, RandomError, RandomSource, ScopeCatalog, WorkspaceId,
+};
+use tigertrust_storage::{DatabaseUrl, FeedHandle, Options, Storage};
+use tokio::runtime::Handle;
+use zeroize::Zeroizing;
+
+use crate::{BuildError, Builder, pruning::Pruning};
+
+/// What an instance stands on, checked as far as that goes without the database.
+pub(crate) struct Foundation {
+    pub(crate) url: DatabaseUrl,
+    pub(crate) options: Options,
+    pub(crate) peppers: PepperRing,
+    pub(crate) catalog: Arc<ScopeCatalog>,
+    pub(crate) cache: CacheSettings,
+    pub(crate) max_staleness: Duration,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) random: Arc<dyn RandomSource>,
+    pub(crate) runtime: Handle,
+}
+
+/// One embedded instance of TigerTrust. A clone is another handle to the same instance; it ends with the last of them, or
+/// with [`close`](Self::close). Instances share nothing but the databases they are over, in one process too.
+#[derive(Clone)]
+pub struct TigerTrust(Arc<Inner>);
+
+struct Inner {
+    admission: Admission,
+    keys: KeyFlows,
+    users: UserFlows,
+    workspaces: WorkspaceFlows,
+    storage: Arc<Storage>,
+    foundation: Foundation,
+    tracker: Arc<ChangeTracker>,
+    feed: OnceLock<FeedHandle>,
+    pruning: OnceLock<Pruning>,
+    #[cfg(feature = "actix")]
+    outages: crate::actix::OutageLog,
+}
+
+impl TigerTrust {
+    /// Says what an instance is to be.
+    pub fn builder() -> Builder {
+        Builder::new()
+    }
+
+    /// A new secret for [`Builder::pepper`], out of the operating system's random source. Store it where your other
+    /// secrets are, and give the same one to every process over the database.
+    ///
+    /// # Errors
+    /// [`RandomError`] when the operating system gives no random bytes.
+    pub fn generate_pepper() -> Result<Zeroizing<String>, RandomError> {
+        Pepper::generate_secret(&OsRandom)
+    }
+
+    pub(crate) fn over(foundation: Foundation) -> Result<Self, BuildError> {
+        let Foundation {
+            url,
+            options,
+            peppers,
+            catalog,
+            cache,
+            max_staleness,
+            clock,
+            random,
+            runtime,
+        } = &foundation;
+        let tracker = Arc::new(ChangeTracker::new(Arc::clone(clock), *max_staleness));
+        let listener = Arc::clone(&tracker) as Arc<dyn ChangeListener>;
+        let storage = Storage::open(url, *options, Arc::clone(clock), listener, runtime.clone())?;
+        let admission = Admission::new(
+            peppers.clone(),
+            Arc::clone(clock),
+            storage.credentials(),
+            &tracker,
+            *cache,
+        );
+        let keys = KeyFlows::new(
+            storage.keys(),
+            storage.credentials(),
+            Arc::clone(catalog),
+            peppers.clone(),
+            Arc::clone(clock),
+            Arc::clone(random),
+        );
+        let users = UserFlows::new(storage.accounts(), Arc::clone(clock), Arc::clone(random));
+        let workspaces = WorkspaceFlows::new(storage.accounts(), Arc::clone(clock), Arc::clone(random));
+        Ok(Self(Arc::new(Inner {
+            admission,
+            keys,
+            users,
+            workspaces,
+            storage: Arc::new(storage),
+            #[cfg(feature = "actix")]
+            outages: crate::actix::OutageLog::new(Arc::clone(clock)),
+            foundation,
+            tracker,
+            feed: OnceLock::new(),
+            pruning: OnceLock::new(),
+        })))
+    }
+
+    /// Checks what a request presents against what its route needs. A key that is known costs no look-up.
+    ///
+    /// # Errors
+    /// [`AuthError`]: why the caller does not get in, or that the database does not answer.
+    pub async fn admit(&self, presented: &Presented<'_>, need: &Need) -> Result<Permit, AuthError> {
+        self.0.admission.admit(presented, need).await
+    }
+
+    /// [`admit`](Self::admit) for a caller who presents nothing but a key.
+    ///
+    /// # Errors
+    /// [`AuthError`].
+    pub async fn admit_key(&self, key: &str, need: &Need) -> Result<Permit, AuthError> {
+        let presented = Presented {
+            agent_api_key: HeaderValues::One(key.as_bytes()),
+            ..Presented::default()
+        };
+        self.admit(&presented, need).await
+    }
+
+    /// Says what a key is worth that somebody presented elsewhere, with the reason where it is refused.
+    ///
+    /// # Errors
+    /// [`StoreError`]: a key is neither valid nor not while the database does not answer.
+    pub async fn verify(&self, asked: &Verification<'_>) -> Result<Verdict, StoreError> {
+        self.0.admission.verify(asked).await
+    }
+
+    /// Creates, lists, edits and revokes keys. What it changes is true for this instance once it answers, and for every
+    /// other over the same database within a second.
+    #[must_use]
+    pub fn keys(&self) -> &KeyFlows {
+        &self.0.keys
+    }
+
+    /// Makes accounts of people.
+    #[must_use]
+    pub fn users(&self) -> &UserFlows {
+        &self.0.users
+    }
+
+    /// Makes, lists and changes workspaces.
+    #[must_use]
+    pub fn workspaces(&self) -> &WorkspaceFlows {
+        &self.0.workspaces
+    }
+
+    /// Makes the first account: an owner, a workspace on plan Free, an agent key with every scope and a public key. `None`
+    /// if there is an account already.
+    ///
+    /// # Errors
+    /// [`FlowError::Store`] and [`FlowError::Random`].
+    pub async fn bootstrap(
+        &self,
+        email: Email,
+        password: Password,
+    ) -> Result<Option<Bootstrapped>, FlowError> {
+        self.0
+            .workspaces
+            .bootstrap(&self.0.users, &self.0.keys, self.catalog(), email, password)
+            .await
+    }
+
+    /// Makes a key of a workspace that never expires, as the operator: the short way for what
+    /// [`KeyFlows::create`] does.
+    ///
+    /// # Errors
+    /// As [`KeyFlows::create`].
+    pub async fn issue_key(
+        &self,
+        workspace: WorkspaceId,
+        kind: KeyType,
+        name: &str,
+        scopes: &[&str],
+    ) -> Result<IssuedKey, FlowError> {
+        let new = NewKey {
+            name: name.to_owned(),
+            kind,
+            scopes: scopes.iter().map(|scope| (*scope).to_owned()).collect(),
+            expires_at: None,
+            reach: ReachRequest::Workspace {
+                home: workspace,
+                others: Vec::new(),
+            },
+            external_id: None,
+            metadata: Metadata::default(),
+        };
+        self.0.keys.create(&Actor::Operator, new).await
+    }
+
+    /// The database, for what the flows do not do.
+    #[must_use]
+    pub fn storage(&self) -> &Storage {
+        &self.0.storage
+    }
+
+    /// Which scopes exist.
+    #[must_use]
+    pub fn catalog(&self) -> &ScopeCatalog {
+        &self.0.foundation.catalog
+    }
+
+    /// Where this instance's time comes from.
+    #[must_use]
+    pub fn clock(&self) -> &Arc<dyn Clock> {
+        &self.0.foundation.clock
+    }
+
+    /// Where this instance's randomness comes from.
+    #[must_use]
+    pub fn random(&self) -> &Arc<dyn RandomSource> {
+        &self.0.foundation.random
+    }
+
+    /// Whether the feed of changes is heard, so that what is remembered may be trusted: for a readiness probe. Otherwise
+    /// every request asks the database.
+    #[must_use]
+    pub fn is_fresh(&self) -> bool {
+        self.0.tracker.is_fresh()
+    }
+
+    /// Starts what runs beside the requests: to hear of changes that others make, and to take old changes away.
+    /// [`Builder::build`] has done so; after [`Builder::open`] it is the caller's to do. Doing it again changes nothing.
+    pub fn start(&self) {
+        let inner = &self.0;
+        inner.feed.get_or_init(|| inner.storage.follow());
+        inner.pruning.get_or_init(|| {
+            Pruning::start(
+                Arc::clone(&inner.storage),
+                Arc::clone(&inner.foundation.clock),
+                &inner.foundation.runtime,
+            )
+        });
+    }
+
+    /// Stops, for every handle: waits for what is being written, and takes no more work. Keys that are remembered are
+    /// admitted until [`Builder::max_staleness`] is over.
+    pub async fn close(&self) {
+        if let Some(pruning) = self.0.pruning.get() {
+            pruning.stop();
+        }
+        self.0.storage.close().await;
+    }
+
+    /// Logs why a request was answered 503.
+    #[cfg(feature = "actix")]
+    pub(crate) fn report_outage(&self, error: &dyn fmt::Display) {
+        self.0.outages.report(error);
+    }
+
+    /// The whole HTTP API over this instance, to be mounted with [`configure`](crate::server::configure) or served with
+    /// [`serve`](crate::server::serve). It remembers keys for itself.
+    ///
+    /// # Errors
+    /// [`RandomError`] when there are no random bytes for the ids of requests.
+    #[cfg(feature = "server")]
+    pub fn app(&self, proxies: crate::server::TrustedProxies) -> Result<crate::server::App, RandomError> {
+        let foundation = &self.0.foundation;
+        let mut instance = [0; 8];
+        foundation.random.fill(&mut instance)?;
+        let admission = Admission::new(
+            foundation.peppers.clone(),
+            Arc::clone(&foundation.clock),
+            self.0.storage.credentials(),
+            &self.0.tracker,
+            foundation.cache,
+        );
+        Ok(crate::server::App::new(crate::server::Parts {
+            admission,
+            keys: self.0.keys.clone(),
+            workspaces: self.0.workspaces.clone(),
+            catalog: Arc::clone(&foundation.catalog),
+            tracker: Arc::clone(&self.0.tracker),
+            clock: Arc::clone(&foundation.clock),
+            proxies,
+            instance,
+        }))
+    }
+}
+
+impl fmt::Debug for TigerTrust {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TigerTrust")
+            .field("database", &self.0.foundation.url)
+            .finish_non_exhaustive()
+    }
+}

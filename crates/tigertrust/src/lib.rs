@@ -1,0 +1,33 @@
+#![doc = include_str!("guide.md")]
+
+#[cfg(feature = "actix")]
+pub mod actix;
+mod builder;
+mod error;
+mod instance;
+mod pruning;
+#[cfg(feature = "server")]
+pub mod server;
+
+pub use builder::Builder;
+pub use error::BuildError;
+pub use instance::TigerTrust;
+
+pub use tigertrust_accounts::{
+    Actor, Bootstrapped, Conflict, FlowError, IssuedKey, KeyChanges, KeyFlows, NewKey, NewUser, ReachRequest,
+    UserFlows, Violation, WorkspaceFlows, ports::Page,
+};
+pub use tigertrust_credentials::{
+    AuthError, CacheSettings, HeaderValues, KeySecret, Need, OsRandom, Password, PasswordPolicyError, Pepper,
+    PepperError, PepperRing, Permit, Presented, SystemClock, Unauthorized, Verdict, Verification,
+    WorkspaceNeed,
+    ports::{KeyRecord, StoreError},
+};
+/// Keys, scopes, workspaces and people, as values: those that the interface of this crate is made of, and the others.
+pub use tigertrust_model as model;
+pub use tigertrust_model::{
+    ApiKey, Clock, Email, KeyId, KeyReach, KeyState, KeyType, KeyTypes, Metadata, Plan, RandomError,
+    RandomSource, Scope, ScopeCatalog, ScopeDefinition, ScopeSet, Timestamp, User, UserId, Workspace,
+    WorkspaceId,
+};
+pub use tigertrust_storage::{DatabaseUrl, DatabaseUrlError, Options, SchemaState, Storage, migrations};

@@ -1,0 +1,31 @@
+//! The whole HTTP API, for a server of your own: [`TigerTrust::app`](crate::TigerTrust::app) makes it over an instance,
+//! [`configure`] mounts its routes on an actix-web application, [`serve`] is a server of nothing else.
+//!
+//! The mounted routes answer whatever no route before them did, so mount your own first:
+//!
+//! ```no_run
+//! use actix_web::{App, HttpServer, web};
+//! use tigertrust::{
+//!     TigerTrust,
+//!     server::{TrustedProxies, configure},
+//! };
+//!
+//! # async fn run(auth: TigerTrust) -> Result<(), Box<dyn std::error::Error>> {
+//! let api = web::Data::new(auth.app(TrustedProxies::default())?);
+//! HttpServer::new(move || {
+//!     App::new()
+//!         .route("/", web::get().to(async || "hello"))
+//!         .app_data(api.clone())
+//!         .configure(configure)
+//! })
+//! .bind("127.0.0.1:8080")?
+//! .run()
+//! .await?;
+//! # Ok(())
+//! # }
+//! ```
+
+pub use tigertrust_http::{
+    Access, App, Operation, Parts, ServerSettings, TrustedProxies, configure, openapi_document, operations,
+    serve,
+};

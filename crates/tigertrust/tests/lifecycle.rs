@@ -1,0 +1,66 @@
+//! How an instance begins, on whose time and whose runtime it lives.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test may stop at once")]
+
+mod support;
+
+use std::{sync::Arc, time::Duration};
+
+use support::{PEPPER, builder, verdict};
+use tigertrust::{Clock, Need, TigerTrust};
+use tigertrust_testkit::{Engine, TestClock, ThrowawayDatabase, eventually};
+
+#[tokio::test]
+async fn time_is_whatever_the_clock_says() {
+    let database = ThrowawayDatabase::create(Engine::Sqlite).await;
+    let clock = Arc::new(TestClock::default());
+    let auth = builder(&database)
+        .clock(Arc::clone(&clock) as Arc<dyn Clock>)
+        .max_staleness(Duration::from_secs(60))
+        .build()
+        .await
+        .unwrap();
+    assert_eq!(auth.clock().now(), TestClock::START);
+    eventually(true, async || auth.is_fresh()).await;
+}
+
+#[tokio::test]
+async fn an_instance_that_is_only_opened_asks_the_database_until_it_is_started() {
+    let database = ThrowawayDatabase::create(Engine::Sqlite).await;
+    let auth = builder(&database).open().unwrap();
+    assert!(!auth.is_fresh());
+    let unknown = "ak_003aUlTJC7tjlCTQj2uNU3MFagCXG9LRKRcwGkBIDlf3CBj32";
+    assert_eq!(
+        verdict(&auth, unknown, &Need::any_caller()).await,
+        "the key is unknown"
+    );
+    auth.start();
+    auth.start();
+    eventually(true, async || auth.is_fresh()).await;
+}
+
+#[test]
+fn an_instance_lives_on_the_runtime_that_it_was_given() {
+    let folder = tempfile::tempdir().unwrap();
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(1)
+        .enable_all()
+        .build()
+        .unwrap();
+    let other = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    let building = TigerTrust::builder()
+        .database(&format!("sqlite://{}/auth.db", folder.path().display()))
+        .pepper("test", PEPPER)
+        .runtime(runtime.handle().clone())
+        .migrate(true)
+        .build();
+    let auth = other.block_on(building).unwrap();
+    drop(other);
+    runtime.block_on(async {
+        eventually(true, async || auth.is_fresh()).await;
+        auth.close().await;
+    });
+}
