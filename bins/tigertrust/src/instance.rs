@@ -9,10 +9,7 @@ use tigertrust_model::{Clock, RandomSource, ScopeCatalog};
 use tigertrust_storage::{Options, SchemaState, Storage};
 use tokio::runtime::Handle;
 
-use crate::{
-    config::{Keyring, Settings},
-    failure::Failure,
-};
+use crate::{config::Settings, failure::Failure};
 
 /// One instance of TigerTrust over its database.
 pub struct Instance {
@@ -30,8 +27,9 @@ pub struct Instance {
     pub clock: Arc<dyn Clock>,
     /// Randomness.
     pub random: Arc<dyn RandomSource>,
+    /// Decides who gets in.
+    pub admission: Arc<Admission>,
     tracker: Arc<ChangeTracker>,
-    keyring: Keyring,
     settings: Settings,
 }
 
@@ -55,6 +53,13 @@ impl Instance {
             Handle::current(),
         )?;
         let catalog = Arc::new(settings.catalog.clone());
+        let admission = Arc::new(Admission::new(
+            keyring.peppers.clone(),
+            Arc::clone(&clock),
+            storage.credentials(),
+            &tracker,
+            settings.cache,
+        ));
         Ok(Self {
             keys: KeyFlows::new(
                 storage.keys(),
@@ -71,7 +76,7 @@ impl Instance {
             clock,
             random,
             tracker,
-            keyring,
+            admission,
             settings: settings.clone(),
         })
     }
@@ -84,17 +89,10 @@ impl Instance {
 
     /// The application that a server serves.
     pub fn app(&self) -> Result<App, Failure> {
-        let admission = Admission::new(
-            self.keyring.peppers.clone(),
-            Arc::clone(&self.clock),
-            self.storage.credentials(),
-            &self.tracker,
-            self.settings.cache,
-        );
         let mut instance = [0; 8];
         self.random.fill(&mut instance)?;
         Ok(App::new(Parts {
-            admission,
+            admission: Arc::clone(&self.admission),
             keys: self.keys.clone(),
             workspaces: self.workspaces.clone(),
             catalog: Arc::clone(&self.catalog),

@@ -26,6 +26,8 @@ use crate::{
 const CHANGES_KEPT: Duration = Duration::from_secs(24 * 60 * 60);
 const PRUNE_EVERY: Duration = Duration::from_secs(10 * 60);
 const PRUNE_BATCH: u32 = 10_000;
+/// How often it is stored when secrets were last used.
+const FLUSH_EVERY: Duration = Duration::from_secs(5);
 
 pub async fn run(common: &Common, args: Serve) -> Result<(), Failure> {
     let settings = settings(common, listen_flag(args.listen))?;
@@ -116,12 +118,14 @@ pub async fn serve_until_stopped(
         ended = &mut server => Some(ended),
         () = signals.received() => None,
         never = housekeeping(&instance) => match never {},
+        never = flushing(&instance) => match never {},
     };
     if stopped.is_none() {
         tracing::info!("stopping: running requests may end");
         handle.stop(true).await;
     }
     drop(feed);
+    flush(&instance).await;
     instance.storage.close().await;
     tracing::info!("stopped");
     match stopped {
@@ -150,5 +154,21 @@ async fn housekeeping(instance: &Instance) -> std::convert::Infallible {
                 .unwrap_or_default();
             tracing::error!("{failure}");
         }
+    }
+}
+
+/// Stores every few seconds when secrets were last used.
+async fn flushing(instance: &Instance) -> std::convert::Infallible {
+    let mut ticks = interval(FLUSH_EVERY);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        ticks.tick().await;
+        flush(instance).await;
+    }
+}
+
+async fn flush(instance: &Instance) {
+    if let Err(error) = instance.admission.flush_uses(&*instance.storage.uses()).await {
+        tracing::debug!(%error, "it could not be stored when keys were last used");
     }
 }
