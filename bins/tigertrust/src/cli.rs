@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use tigertrust_model::{Email, KeyId, KeyType, Plan, Timestamp, WorkspaceId};
+use tigertrust_model::{Email, KeyId, KeyState, KeyType, Plan, Timestamp, WorkspaceId};
 
 use crate::duration;
 
@@ -186,9 +186,33 @@ pub enum Key {
         /// Only those of one workspace
         #[arg(long, value_parser = parse::<WorkspaceId>)]
         workspace: Option<WorkspaceId>,
+        /// Only those in this state: active, deactivated, expired or revoked
+        #[arg(long, value_parser = parse::<KeyState>)]
+        state: Option<KeyState>,
+        /// Only those of this type: agent or public
+        #[arg(long = "type", value_name = "TYPE", value_parser = parse::<KeyType>)]
+        kind: Option<KeyType>,
+        /// Only those whose name holds this text, or whose secret begins with it
+        #[arg(long, value_name = "TEXT")]
+        search: Option<String>,
+        /// Only those with this external id
+        #[arg(long)]
+        external_id: Option<String>,
+        /// Only those that are older than this and have not been used since, such as 90d
+        #[arg(long, value_name = "DURATION", value_parser = duration::parse)]
+        unused_since: Option<std::time::Duration>,
         /// Which page
         #[command(flatten)]
         page: PageArgs<KeyId>,
+    },
+    /// Give a key another secret under the same id, and show it, once
+    Rotate {
+        /// The key's id, key_…
+        #[arg(value_parser = parse::<KeyId>)]
+        id: KeyId,
+        /// For how long the old secret goes on, such as 1h
+        #[arg(long, value_name = "DURATION", value_parser = duration::parse, default_value = "0s")]
+        overlap: std::time::Duration,
     },
     /// Show a key
     Show {
@@ -234,6 +258,9 @@ pub struct CreateKey {
     /// After how long it expires, such as 90d
     #[arg(long, value_name = "DURATION", value_parser = duration::parse)]
     pub expires_in: Option<std::time::Duration>,
+    /// A network that it may be used from, such as 192.0.2.0/24; may be given more than once [default: everywhere]
+    #[arg(long, value_name = "NETWORK", value_delimiter = ',')]
+    pub allow_from: Vec<String>,
     /// The name that the owning application knows it by
     #[arg(long)]
     pub external_id: Option<String>,

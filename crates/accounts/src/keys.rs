@@ -1,16 +1,17 @@
 //! The life-cycle of API keys.
 
-use std::{collections::HashSet, sync::Arc};
+use std::{collections::HashSet, sync::Arc, time::Duration};
 
+use ipnet::IpNet;
 use tigertrust_credentials::{KeySecret, PepperRing, ports::CredentialStore};
 use tigertrust_model::{
-    ApiKey, Clock, KeyId, KeyReach, KeyType, Lifecycle, Metadata, RandomSource, ScopeCatalog, ScopeSet,
-    Timestamp, WorkspaceId,
+    ApiKey, Clock, KeyFilter, KeyId, KeyReach, KeyType, Lifecycle, Metadata, RandomSource, ScopeCatalog,
+    ScopeSet, SecretInfo, Timestamp, WorkspaceId,
 };
 
 use crate::{
     Actor, FlowError, Violation,
-    ports::{KeyStore, KeyView, Page, StoredSecret},
+    ports::{KeyDetails, KeyStore, KeyView, Page, StoredSecret},
     validation::Validation,
 };
 
@@ -18,6 +19,8 @@ const MAX_WORKSPACES: usize = 100;
 const MAX_NAME: usize = 100;
 const MAX_EXTERNAL_ID: usize = 255;
 const MAX_REASON: usize = 500;
+/// The longest that an old secret may go on beside a new one.
+const MAX_OVERLAP: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 
 /// Where a new key is to act.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -51,6 +54,8 @@ pub struct NewKey {
     pub expires_at: Option<Timestamp>,
     /// Where it may act.
     pub reach: ReachRequest,
+    /// Networks that it may be used from, as the caller wrote them; everywhere if there is none.
+    pub allowed_cidrs: Vec<String>,
     /// The name that the owning application knows it by: 1 to 255 characters.
     pub external_id: Option<String>,
     /// What the owning application keeps with it.
@@ -70,6 +75,8 @@ pub struct KeyChanges {
     pub expires_at: Option<Option<Timestamp>>,
     /// Other workspaces beside the home, as the caller wrote their ids.
     pub workspace_ids: Option<Vec<String>>,
+    /// Other networks, as the caller wrote them.
+    pub allowed_cidrs: Option<Vec<String>>,
     /// Another external id, or none any more.
     pub external_id: Option<Option<String>>,
     /// Other metadata.
@@ -82,6 +89,32 @@ pub struct IssuedKey {
     /// The key as it is kept.
     pub key: ApiKey,
     /// Its secret.
+    pub secret: KeySecret,
+}
+
+impl IssuedKey {
+    /// The key with what is kept of its secret.
+    #[must_use]
+    pub fn details(&self) -> KeyDetails {
+        let secret = SecretInfo {
+            display: self.key.display.clone(),
+            created_at: self.key.created_at,
+            ends_at: None,
+            last_use: None,
+        };
+        KeyDetails {
+            key: self.key.clone(),
+            secrets: vec![secret],
+        }
+    }
+}
+
+/// A key with another secret, which is shown once.
+#[derive(Debug)]
+pub struct RotatedKey {
+    /// The key, and what is kept of its secrets.
+    pub details: KeyDetails,
+    /// The new secret.
     pub secret: KeySecret,
 }
 
@@ -122,10 +155,10 @@ impl KeyFlows {
     /// [`FlowError::Invalid`], [`FlowError::Forbidden`] for scopes beyond the actor's,
     /// [`FlowError::WorkspaceDenied`], [`FlowError::Store`] and [`FlowError::Random`].
     pub async fn create(&self, actor: &Actor, new: NewKey) -> Result<IssuedKey, FlowError> {
-        let scopes = self.validate(&new)?;
+        let (scopes, allowed_cidrs) = self.validate(&new)?;
         ensure_grantable(actor, &scopes)?;
         let reach = self.reach(actor, &new.reach).await?;
-        let issued = self.issue(actor, new, scopes, reach)?;
+        let issued = self.issue(actor, new, scopes, allowed_cidrs, reach)?;
         self.keys
             .insert_key(issued.key.clone(), self.stored(&issued.secret))
             .await?;
@@ -136,7 +169,7 @@ impl KeyFlows {
     ///
     /// # Errors
     /// [`FlowError::NotFound`] and [`FlowError::Store`].
-    pub async fn get(&self, actor: &Actor, id: KeyId) -> Result<ApiKey, FlowError> {
+    pub async fn get(&self, actor: &Actor, id: KeyId) -> Result<KeyDetails, FlowError> {
         self.keys
             .get_key(actor.view()?, id)
             .await?
@@ -151,20 +184,21 @@ impl KeyFlows {
         &self,
         actor: &Actor,
         only: Option<WorkspaceId>,
+        filter: KeyFilter,
         page: Page<KeyId>,
-    ) -> Result<Vec<ApiKey>, FlowError> {
+    ) -> Result<Vec<KeyDetails>, FlowError> {
         let view = match (actor.view()?, only) {
             (KeyView::Everything, Some(workspace)) => KeyView::Workspace(workspace),
             (view, _) => view,
         };
-        Ok(self.keys.list_keys(view, page).await?)
+        Ok(self.keys.list_keys(view, filter, page).await?)
     }
 
     /// Edits a key.
     ///
     /// # Errors
     /// As [`create`](Self::create), [`FlowError::NotFound`] and [`FlowError::Conflict`] for a revoked key.
-    pub async fn edit(&self, actor: &Actor, id: KeyId, changes: KeyChanges) -> Result<ApiKey, FlowError> {
+    pub async fn edit(&self, actor: &Actor, id: KeyId, changes: KeyChanges) -> Result<KeyDetails, FlowError> {
         let now = self.clock.now();
         let others = match &changes.workspace_ids {
             None => None,
@@ -185,14 +219,14 @@ impl KeyFlows {
         actor: &Actor,
         id: KeyId,
         reason: Option<String>,
-    ) -> Result<ApiKey, FlowError> {
+    ) -> Result<KeyDetails, FlowError> {
         let mut validation = Validation::default();
         if let Some(reason) = &reason {
             validation.line("/reason", reason, MAX_REASON);
         }
         validation.finish()?;
         let current = self.get(actor, id).await?;
-        if current.ensure_editable().is_err() {
+        if current.key.ensure_editable().is_err() {
             return Ok(current);
         }
         let now = self.clock.now();
@@ -206,10 +240,44 @@ impl KeyFlows {
         self.keys.edit_key(actor.view()?, id, Box::new(edit)).await
     }
 
-    fn validate(&self, new: &NewKey) -> Result<ScopeSet, FlowError> {
+    /// Gives a key another secret under the same id. The old one goes on for the overlap, so that its users can follow.
+    ///
+    /// # Errors
+    /// [`FlowError::Invalid`] for the overlap, [`FlowError::Forbidden`] and [`FlowError::WorkspaceDenied`] if the key may
+    /// do more than the actor, [`FlowError::NotFound`], [`FlowError::Conflict`] for a revoked key, [`FlowError::Store`]
+    /// and [`FlowError::Random`].
+    pub async fn rotate(&self, actor: &Actor, id: KeyId, overlap: Duration) -> Result<RotatedKey, FlowError> {
+        let mut validation = Validation::default();
+        if overlap > MAX_OVERLAP {
+            validation.refuse(
+                "/overlapSeconds",
+                format!("must be {} or less", MAX_OVERLAP.as_secs()),
+            );
+        }
+        validation.finish()?;
+        let kind = self.get(actor, id).await?.key.kind;
+        let secret = KeySecret::generate(kind, &*self.random)?;
+        let (now, editor) = (self.clock.now(), actor.clone());
+        let edit = move |key: &mut ApiKey| {
+            key.ensure_editable()?;
+            ensure_holds(&editor, key)?;
+            key.updated_at = now;
+            Ok(())
+        };
+        let stored = self.stored(&secret);
+        let ends = now.saturating_add(overlap);
+        let details = self
+            .keys
+            .rotate_key(actor.view()?, id, Box::new(edit), stored, ends)
+            .await?;
+        Ok(RotatedKey { details, secret })
+    }
+
+    fn validate(&self, new: &NewKey) -> Result<(ScopeSet, Vec<IpNet>), FlowError> {
         let mut validation = Validation::default();
         validation.line("/name", &new.name, MAX_NAME);
         validation.expiry(new.expires_at, self.clock.now());
+        let allowed_cidrs = validation.networks(&new.allowed_cidrs);
         validation.metadata(&new.metadata);
         if let Some(external_id) = &new.external_id {
             validation.line("/externalId", external_id, MAX_EXTERNAL_ID);
@@ -219,7 +287,7 @@ impl KeyFlows {
             validation.refuse("/type", "an instance key is an agent key");
         }
         validation.finish()?;
-        Ok(scopes)
+        Ok((scopes, allowed_cidrs))
     }
 
     async fn reach(&self, actor: &Actor, request: &ReachRequest) -> Result<KeyReach, FlowError> {
@@ -272,6 +340,7 @@ impl KeyFlows {
         actor: &Actor,
         new: NewKey,
         scopes: ScopeSet,
+        allowed_cidrs: Vec<IpNet>,
         reach: KeyReach,
     ) -> Result<IssuedKey, FlowError> {
         let now = self.clock.now();
@@ -284,6 +353,7 @@ impl KeyFlows {
             scopes,
             lifecycle: Lifecycle::Active,
             expires_at: new.expires_at,
+            allowed_cidrs,
             external_id: new.external_id,
             metadata: new.metadata,
             display: secret.parsed().display(),
@@ -302,6 +372,7 @@ impl KeyFlows {
             digest: pepper.digest(&parsed),
             pepper_id: pepper.id().to_owned(),
             format: parsed.format().id.to_owned(),
+            display: parsed.display(),
         }
     }
 }
@@ -334,6 +405,9 @@ fn apply(
     if let Some(expires_at) = changes.expires_at {
         validation.expiry(expires_at, now);
         key.expires_at = expires_at;
+    }
+    if let Some(networks) = changes.allowed_cidrs {
+        key.allowed_cidrs = validation.networks(&networks);
     }
     // More reach is more power: whoever widens a key must hold all that it may do.
     let widened = changes.scopes.is_some() || others.is_some();
@@ -369,6 +443,19 @@ fn ensure_grantable(actor: &Actor, scopes: &ScopeSet) -> Result<(), FlowError> {
             "/scopes",
             format!("{scope} is beyond the caller's own scopes, so the caller cannot give it to a key"),
         )])),
+    }
+}
+
+/// Whoever gets a secret gets all that the key may do, and must hold it already.
+fn ensure_holds(actor: &Actor, key: &ApiKey) -> Result<(), FlowError> {
+    ensure_grantable(actor, &key.scopes)?;
+    let beyond = actor
+        .workspaces()
+        .is_some_and(|own| !key.reach.named().all(|id| own.contains(&id)));
+    if beyond {
+        Err(FlowError::WorkspaceDenied(Vec::new()))
+    } else {
+        Ok(())
     }
 }
 

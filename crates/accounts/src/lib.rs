@@ -14,6 +14,6 @@ mod workspaces;
 
 pub use actor::Actor;
 pub use error::{Conflict, FlowError, Violation};
-pub use keys::{IssuedKey, KeyChanges, KeyFlows, NewKey, ReachRequest};
+pub use keys::{IssuedKey, KeyChanges, KeyFlows, NewKey, ReachRequest, RotatedKey};
 pub use users::{NewUser, UserFlows};
 pub use workspaces::{Bootstrapped, WorkspaceFlows};

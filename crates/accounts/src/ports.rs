@@ -2,7 +2,9 @@
 
 use async_trait::async_trait;
 use tigertrust_credentials::{KeyDigest, PasswordHash, ports::StoreError};
-use tigertrust_model::{ApiKey, KeyId, Plan, Timestamp, User, UserId, Workspace, WorkspaceId};
+use tigertrust_model::{
+    ApiKey, KeyDisplay, KeyFilter, KeyId, Plan, SecretInfo, Timestamp, User, UserId, Workspace, WorkspaceId,
+};
 
 use crate::FlowError;
 
@@ -15,6 +17,17 @@ pub struct StoredSecret {
     pub pepper_id: String,
     /// The id of the format it is written in.
     pub format: String,
+    /// What may be shown of it.
+    pub display: KeyDisplay,
+}
+
+/// A key with its secrets, newest first.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeyDetails {
+    /// The key.
+    pub key: ApiKey,
+    /// Its secrets, newest first.
+    pub secrets: Vec<SecretInfo>,
 }
 
 /// Which keys a caller can see at all. Others answer as unknown ones.
@@ -51,20 +64,39 @@ pub trait KeyStore: Send + Sync {
     ///
     /// # Errors
     /// [`StoreError`].
-    async fn get_key(&self, view: KeyView, id: KeyId) -> Result<Option<ApiKey>, StoreError>;
+    async fn get_key(&self, view: KeyView, id: KeyId) -> Result<Option<KeyDetails>, StoreError>;
 
-    /// A page of the view, newest first.
+    /// A page of those keys of the view that fulfil the filter, newest first.
     ///
     /// # Errors
     /// [`StoreError`].
-    async fn list_keys(&self, view: KeyView, page: Page<KeyId>) -> Result<Vec<ApiKey>, StoreError>;
+    async fn list_keys(
+        &self,
+        view: KeyView,
+        filter: KeyFilter,
+        page: Page<KeyId>,
+    ) -> Result<Vec<KeyDetails>, StoreError>;
 
     /// Reads the key under a row lock, lets `edit` decide, stores what it made of the key under a change number, and
     /// returns it. The id, type, home, secret and creation of a key never change.
     ///
     /// # Errors
     /// [`FlowError::NotFound`] if the view does not hold the key, what `edit` answers, and [`FlowError::Store`].
-    async fn edit_key(&self, view: KeyView, id: KeyId, edit: KeyEdit) -> Result<ApiKey, FlowError>;
+    async fn edit_key(&self, view: KeyView, id: KeyId, edit: KeyEdit) -> Result<KeyDetails, FlowError>;
+
+    /// As [`edit_key`](Self::edit_key), and gives the key another secret: those that it has end at `overlap_ends`, or
+    /// when they would have ended anyway if that is earlier. The key's display becomes that of the new secret.
+    ///
+    /// # Errors
+    /// As [`edit_key`](Self::edit_key).
+    async fn rotate_key(
+        &self,
+        view: KeyView,
+        id: KeyId,
+        edit: KeyEdit,
+        secret: StoredSecret,
+        overlap_ends: Timestamp,
+    ) -> Result<KeyDetails, FlowError>;
 }
 
 /// A first account with all that belongs to it.

@@ -1,10 +1,14 @@
 //! Checks of what callers write, each violation with its place.
 
+use std::net::IpAddr;
+
+use ipnet::IpNet;
 use tigertrust_model::{KeyType, Metadata, Scope, ScopeCatalog, ScopeSet, Timestamp};
 
 use crate::{FlowError, Violation};
 
 const MAX_SCOPES: usize = 64;
+const MAX_NETWORKS: usize = 50;
 const MAX_METADATA_BYTES: usize = 4096;
 
 /// Collects what is wrong, so that a caller learns all of it at once.
@@ -41,6 +45,31 @@ impl Validation {
                 format!("must have {MAX_METADATA_BYTES} bytes or fewer as JSON"),
             );
         }
+    }
+
+    /// Reads networks in CIDR notation, or single addresses.
+    pub(crate) fn networks(&mut self, texts: &[String]) -> Vec<IpNet> {
+        if texts.len() > MAX_NETWORKS {
+            self.refuse(
+                "/allowedCidrs",
+                format!("must have {MAX_NETWORKS} entries or fewer"),
+            );
+            return Vec::new();
+        }
+        let mut networks = Vec::with_capacity(texts.len());
+        for (index, text) in texts.iter().enumerate() {
+            let single = || text.parse::<IpAddr>().map(IpNet::from);
+            match text.parse::<IpNet>().or_else(|_| single()) {
+                Ok(network) => networks.push(network.trunc()),
+                Err(_) => self.refuse(
+                    format!("/allowedCidrs/{index}"),
+                    "must be a network such as 192.0.2.0/24",
+                ),
+            }
+        }
+        networks.sort_unstable();
+        networks.dedup();
+        networks
     }
 
     /// Reads scopes that a key of the type may hold.

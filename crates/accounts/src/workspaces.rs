@@ -126,6 +126,7 @@ impl WorkspaceFlows {
                 scopes: Vec::new(),
                 expires_at: None,
                 reach,
+                allowed_cidrs: Vec::new(),
                 external_id: None,
                 metadata: Metadata::default(),
             };
@@ -133,6 +134,7 @@ impl WorkspaceFlows {
                 &Actor::Operator,
                 new,
                 scopes,
+                Vec::new(),
                 KeyReach::workspaces(workspace.id, []),
             )
         };

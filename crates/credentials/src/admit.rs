@@ -3,16 +3,18 @@
 use std::{
     fmt,
     hash::{BuildHasherDefault, Hasher},
+    net::IpAddr,
     sync::Arc,
 };
 
-use tigertrust_model::{Clock, KeyState, Timestamp, Workspace, WorkspaceId};
+use tigertrust_model::{Clock, KeyState, LastUse, Timestamp, Workspace, WorkspaceId};
 
 use crate::{
     AuthError, ChangeTracker, HeaderValues, KeyDigest, Need, ParsedKey, PepperRing, Presented, Unauthorized,
     WorkspaceNeed,
     cache::TrackedCache,
-    ports::{CredentialStore, KeyRecord, StoreError},
+    ports::{CredentialStore, KeyRecord, StoreError, UseStore},
+    uses::{UseLog, user_agent},
 };
 
 /// How much admission may remember.
@@ -40,6 +42,7 @@ pub struct Admission {
     store: Arc<dyn CredentialStore>,
     keys: TrackedCache<KeyDigest, KeyRecord, BuildHasherDefault<DigestHasher>>,
     workspaces: TrackedCache<WorkspaceId, Workspace, std::hash::RandomState>,
+    uses: UseLog,
 }
 
 impl Admission {
@@ -56,6 +59,7 @@ impl Admission {
             peppers,
             clock,
             store,
+            uses: UseLog::default(),
             keys: TrackedCache::new(Arc::clone(tracker), cache.max_keys, BuildHasherDefault::default()),
             workspaces: TrackedCache::new(
                 Arc::clone(tracker),
@@ -75,8 +79,29 @@ impl Admission {
         // 2. The failure budget of the client's network will be asked here.
         // 3. It exists.
         let record = self.look_up(&secret).await?;
-        let workspace = self.examine(&record, presented.workspace, need).await?;
+        let workspace = self
+            .examine(&record, presented.client, presented.workspace, need)
+            .await?;
+        self.note_use(&record, presented.client, presented.user_agent);
         Ok(Permit { record, workspace })
+    }
+
+    /// Stores when secrets were last used: to be called every few seconds, and at the end.
+    ///
+    /// # Errors
+    /// [`StoreError`]; what could not be stored is tried again the next time.
+    pub async fn flush_uses(&self, store: &dyn UseStore) -> Result<(), StoreError> {
+        self.uses.flush(store).await
+    }
+
+    fn note_use(&self, record: &KeyRecord, address: Option<IpAddr>, agent: Option<&[u8]>) {
+        let now = self.clock.now();
+        self.uses
+            .note(record.secret_digest, &record.mark, now, || LastUse {
+                at: now,
+                address,
+                user_agent: agent.map(user_agent),
+            });
     }
 
     /// Checks a key that was presented to somebody else, and explains. The checks and their order are those of
@@ -110,12 +135,15 @@ impl Admission {
         let named = asked
             .workspace
             .map_or(HeaderValues::Absent, |text| HeaderValues::One(text.as_bytes()));
-        match self.examine(&record, named, &asked.need).await {
-            Ok(workspace) => Ok(Verdict {
-                record: Some(record),
-                workspace,
-                refusal: None,
-            }),
+        match self.examine(&record, asked.client, named, &asked.need).await {
+            Ok(workspace) => {
+                self.note_use(&record, asked.client, None);
+                Ok(Verdict {
+                    record: Some(record),
+                    workspace,
+                    refusal: None,
+                })
+            }
             Err(AuthError::Unavailable(error)) => Err(error),
             Err(why) => refused(Some(record), why),
         }
@@ -125,12 +153,17 @@ impl Admission {
     async fn examine(
         &self,
         record: &Arc<KeyRecord>,
+        client: Option<IpAddr>,
         named: HeaderValues<'_>,
         need: &Need,
     ) -> Result<PermitWorkspace, AuthError> {
         // 4–6. It is not revoked, not expired, active, and its workspace is there.
         check_state(record, self.clock.now())?;
-        // 7. The rate limit of the key will be asked here; 8. and here its networks.
+        // 7. The rate limit of the key will be asked here.
+        // 8. It may be used from where the client is.
+        if !record.key.allows_address(client) {
+            return Err(AuthError::AddressNotAllowed);
+        }
         // 9. Its type may call here.
         if !need.types.contains(record.key.kind) {
             return Err(AuthError::WrongType { allowed: need.types });
@@ -261,6 +294,8 @@ pub struct Verification<'a> {
     pub need: Need,
     /// The workspace that it is to act in, as it was presented.
     pub workspace: Option<&'a str>,
+    /// The address that the key was presented from, if the asker knows it.
+    pub client: Option<IpAddr>,
     /// The workspace whose keys the asker may know of; `None` for all.
     pub home: Option<WorkspaceId>,
 }

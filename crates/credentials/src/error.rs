@@ -36,6 +36,9 @@ pub enum AuthError {
     /// The key is past its expiry.
     #[error("the key is expired")]
     TokenExpired,
+    /// The key may not be used from the client's address.
+    #[error("the key may not be used from this address")]
+    AddressNotAllowed,
     /// Keys of this type may not call here.
     #[error("the key is of the wrong type")]
     WrongType {

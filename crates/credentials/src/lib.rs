@@ -16,6 +16,7 @@ pub mod ports;
 mod schemes;
 mod system;
 mod tracker;
+mod uses;
 
 pub use admit::{Admission, CacheSettings, Permit, Verdict, Verification};
 pub use error::{AuthError, Unauthorized};
@@ -27,3 +28,4 @@ pub use pepper::{KeyDigest, Pepper, PepperError, PepperRing};
 pub use schemes::{HeaderValues, Presented};
 pub use system::{OsRandom, SystemClock};
 pub use tracker::ChangeTracker;
+pub use uses::UseMark;

@@ -3,9 +3,9 @@
 use std::{error::Error, fmt, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
-use tigertrust_model::{ApiKey, Change, Entity, Timestamp, Workspace, WorkspaceId};
+use tigertrust_model::{ApiKey, Change, Entity, LastUse, Timestamp, Workspace, WorkspaceId};
 
-use crate::KeyDigest;
+use crate::{KeyDigest, UseMark};
 
 /// Storage did not answer as it should. The text is for the operator; a client learns only that a part is down.
 #[derive(Clone)]
@@ -54,6 +54,10 @@ impl Error for StoreError {}
 pub struct KeyRecord {
     /// The key.
     pub key: ApiKey,
+    /// The digest under which the secret that was presented is stored.
+    pub secret_digest: KeyDigest,
+    /// When the use of that secret was last noted.
+    pub mark: UseMark,
     /// When the secret that was presented ends or ended, if another has taken its place.
     pub secret_ends_at: Option<Timestamp>,
     /// The workspaces that the key names, its home first, deleted ones included; none for an instance key.
@@ -103,6 +107,17 @@ pub trait CredentialStore: Send + Sync {
     /// # Errors
     /// [`StoreError`].
     async fn find_workspace(&self, id: WorkspaceId) -> Result<Option<Workspace>, StoreError>;
+}
+
+/// Where uses of secrets are kept.
+#[async_trait]
+pub trait UseStore: Send + Sync {
+    /// Stores when the secrets with these digests were last used, all or nothing. A later use that is stored already
+    /// stays; secrets that are not there are passed over.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    async fn record_uses(&self, uses: Vec<(KeyDigest, LastUse)>) -> Result<(), StoreError>;
 }
 
 /// Who wants to hear of changes: the caches of this node.

@@ -19,7 +19,7 @@ use std::{
 use async_trait::async_trait;
 use tigertrust_credentials::{
     Admission, AuthError, CacheSettings, ChangeTracker, HeaderValues, KeyDigest, KeySecret, Need, OsRandom,
-    Pepper, PepperRing, Permit, Presented, WorkspaceNeed,
+    Pepper, PepperRing, Permit, Presented, UseMark, WorkspaceNeed,
     ports::{ChangeListener, CredentialStore, KeyRecord, StoreError},
 };
 use tigertrust_model::{
@@ -148,6 +148,7 @@ fn record(secret: &KeySecret, workspaces: Vec<Workspace>) -> KeyRecord {
                 .collect(),
             lifecycle: Lifecycle::Active,
             expires_at: None,
+            allowed_cidrs: Vec::new(),
             external_id: None,
             metadata: Metadata::default(),
             display: secret.parsed().display(),
@@ -155,6 +156,8 @@ fn record(secret: &KeySecret, workspaces: Vec<Workspace>) -> KeyRecord {
             created_at: START,
             updated_at: START,
         },
+        secret_digest: KeyDigest::from_bytes([0; 32]),
+        mark: UseMark::default(),
         secret_ends_at: None,
         workspaces,
     }
@@ -235,6 +238,7 @@ async fn admit(
         authorization: HeaderValues::Absent,
         workspace: workspace.map_or(HeaderValues::Absent, |text| HeaderValues::One(text.as_bytes())),
         client: None,
+        user_agent: None,
     };
     admission.admit(&presented, need).await
 }
@@ -253,6 +257,7 @@ fn name(result: Result<Permit, AuthError>) -> String {
         Err(AuthError::Unauthorized(why)) => format!("{why:?}"),
         Err(AuthError::KeyRevoked) => "KeyRevoked".to_owned(),
         Err(AuthError::TokenExpired) => "TokenExpired".to_owned(),
+        Err(AuthError::AddressNotAllowed) => "AddressNotAllowed".to_owned(),
         Err(AuthError::WrongType { .. }) => "WrongType".to_owned(),
         Err(AuthError::WorkspaceAccessDenied) => "WorkspaceAccessDenied".to_owned(),
         Err(AuthError::WorkspaceMissing) => "WorkspaceMissing".to_owned(),
@@ -274,6 +279,7 @@ async fn the_first_check_that_fails_gives_the_answer() {
         record.key.expires_at = Some(past);
         record.secret_ends_at = Some(past);
         record.workspaces[0].deleted_at = Some(past);
+        record.key.allowed_cidrs = vec!["192.0.2.0/24".parse().unwrap()];
     });
     let wanted = need(KeyTypes::PUBLIC, Some("certificates:write"));
     let foreign = workspace(3).id.to_string();
@@ -293,6 +299,8 @@ async fn the_first_check_that_fails_gives_the_answer() {
     world.edit(|record| record.key.lifecycle = Lifecycle::Active);
     answer("WorkspaceDeleted", Some(&foreign), &wanted).await;
     world.edit(|record| record.workspaces[0].deleted_at = None);
+    answer("AddressNotAllowed", Some(&foreign), &wanted).await;
+    world.edit(|record| record.key.allowed_cidrs.clear());
     answer("WrongType", Some(&foreign), &wanted).await;
     let wanted = need(KeyTypes::AGENT, Some("certificates:write"));
     answer("WorkspaceAccessDenied", Some(&foreign), &wanted).await;
@@ -524,6 +532,7 @@ async fn a_repeated_workspace_header_names_none() {
         authorization: HeaderValues::Absent,
         workspace: HeaderValues::Repeated,
         client: None,
+        user_agent: None,
     };
     assert_eq!(
         name(world.admission.admit(&presented, &Need::any_caller()).await),

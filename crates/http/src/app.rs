@@ -10,7 +10,7 @@ use crate::{client_address::TrustedProxies, outage::OutageLog};
 
 /// What every handler works with. One for all workers of a server; two servers in one process share nothing.
 pub struct App {
-    pub(crate) admission: Admission,
+    pub(crate) admission: Arc<Admission>,
     pub(crate) keys: KeyFlows,
     pub(crate) workspaces: WorkspaceFlows,
     pub(crate) catalog: Arc<ScopeCatalog>,
@@ -24,7 +24,7 @@ pub struct App {
 /// What an [`App`] is put together from.
 pub struct Parts {
     /// Decides who gets in.
-    pub admission: Admission,
+    pub admission: Arc<Admission>,
     /// Keys.
     pub keys: KeyFlows,
     /// Workspaces.

@@ -1,20 +1,19 @@
 //! `/api/keys`.
 
+use std::time::Duration;
+
 use actix_web::{HttpRequest, HttpResponse, http::header, web};
+use serde::Deserialize;
 use tigertrust_accounts::{FlowError, Violation};
 use tigertrust_credentials::{AuthError, Need, Verification};
-use tigertrust_model::{KeyId, KeyTypes, Scope};
+use tigertrust_model::{KeyFilter, KeyId, KeyState, KeyType, KeyTypes, Scope, Timestamp};
 use tigertrust_wire::{
-    CreateKey, IssuedKey, Key, KeyVerdict, Page, Problem, RevokeKey, UpdateKey, VerifyKey,
+    CreateKey, IssuedKey, Key, KeyVerdict, Page, Problem, RevokeKey, RotateKey, UpdateKey, VerifyKey,
+    parse_rfc3339,
 };
+use utoipa::IntoParams;
 
-use crate::{
-    App,
-    body::Body,
-    error::ApiError,
-    permit::Admitted,
-    query::{self, PageQuery},
-};
+use crate::{App, body::Body, error::ApiError, permit::Admitted, query};
 
 /// Creates a key and shows its secret, once.
 #[utoipa::path(
@@ -31,12 +30,12 @@ pub(crate) async fn create(
     tracing::info!(key = %issued.key.id, by = %issued.key.created_by, "key created");
     Ok(HttpResponse::Created()
         .insert_header((header::LOCATION, format!("/api/keys/{}", issued.key.id)))
-        .json(IssuedKey::new(&issued.key, &issued.secret, app.clock.now())))
+        .json(IssuedKey::new(&issued.details(), &issued.secret, app.clock.now())))
 }
 
 /// Lists the workspace's keys, newest first.
 #[utoipa::path(
-    get, path = "/api/keys", tag = "keys", operation_id = "listKeys", params(PageQuery),
+    get, path = "/api/keys", tag = "keys", operation_id = "listKeys", params(ListQuery),
     responses((status = 200, description = "A page of keys", body = Page<Key>)),
 )]
 pub(crate) async fn list(
@@ -44,15 +43,74 @@ pub(crate) async fn list(
     app: web::Data<App>,
     request: HttpRequest,
 ) -> Result<HttpResponse, ApiError> {
-    let (page, limit) = query::parse::<PageQuery>(&request)?.page::<KeyId>()?;
-    let keys = app.keys.list(&caller.actor(), None, page).await?;
     let now = app.clock.now();
+    let query = query::parse::<ListQuery>(&request)?;
+    let (page, limit) = query::page::<KeyId>(query.limit.as_deref(), query.cursor.as_deref())?;
+    let keys = app
+        .keys
+        .list(&caller.actor(), None, query.filter(now)?, page)
+        .await?;
     Ok(HttpResponse::Ok().json(Page::of(
         keys,
         limit,
-        |key| key.id.to_string(),
-        |key| Key::new(key, now),
+        |details| details.key.id.to_string(),
+        |details| Key::new(details, now),
     )))
+}
+
+/// Which keys to list. Filters add up.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+#[into_params(parameter_in = Query)]
+pub(crate) struct ListQuery {
+    /// Only those in this state: `active`, `deactivated`, `expired` or `revoked`.
+    #[param(example = "active")]
+    state: Option<String>,
+    /// Only those of this type: `agent` or `public`.
+    #[param(example = "agent")]
+    r#type: Option<String>,
+    /// Only those whose name holds this text, or whose secret begins with it (8 characters are enough).
+    q: Option<String>,
+    /// Only those with this external id.
+    external_id: Option<String>,
+    /// Only those that were made before this time and have not been used since.
+    #[param(example = "2027-01-31T12:00:00Z")]
+    unused_since: Option<String>,
+    /// How many entries at the most.
+    #[param(value_type = Option<u16>, minimum = 1, maximum = 200, example = 50)]
+    limit: Option<String>,
+    /// The `nextCursor` of the page before.
+    cursor: Option<String>,
+}
+
+/// The longest text to search for, in characters.
+const MAX_SEARCH: usize = 100;
+
+impl ListQuery {
+    fn filter(self, now: Timestamp) -> Result<KeyFilter, ApiError> {
+        let state = self.state.map(|text| text.parse::<KeyState>()).transpose();
+        let kind = self.r#type.map(|text| text.parse::<KeyType>()).transpose();
+        let unused_since = self.unused_since.map(|text| parse_rfc3339(&text)).transpose();
+        let too_long = |text: &String| text.chars().count() > MAX_SEARCH || text.contains('\0');
+        if self.q.as_ref().is_some_and(too_long) {
+            return Err(query::invalid(
+                "q",
+                format!("must have {MAX_SEARCH} characters or fewer, none of them U+0000"),
+            ));
+        }
+        if self.external_id.as_ref().is_some_and(|text| text.contains('\0')) {
+            return Err(query::invalid("externalId", "must not hold the character U+0000"));
+        }
+        Ok(KeyFilter {
+            state: state
+                .map_err(|error| query::invalid("state", error.to_string()))?
+                .map(|state| (state, now)),
+            kind: kind.map_err(|error| query::invalid("type", error.to_string()))?,
+            text: self.q.filter(|text| !text.is_empty()),
+            external_id: self.external_id,
+            unused_since: unused_since.map_err(|error| query::invalid("unusedSince", error))?,
+        })
+    }
 }
 
 /// Shows a key.
@@ -92,8 +150,33 @@ pub(crate) async fn update(
     let id = parse_id(&id)?;
     let changes = body.json::<UpdateKey>().await?.into();
     let key = app.keys.edit(&caller.actor(), id, changes).await?;
-    tracing::info!(key = %key.id, by = %caller.key().key.id, "key edited");
+    tracing::info!(key = %id, by = %caller.key().key.id, "key edited");
     Ok(HttpResponse::Ok().json(Key::new(&key, app.clock.now())))
+}
+
+/// Gives a key another secret under the same id, and shows it, once. The old secret goes on for the overlap; from then on
+/// it is refused with `KEY_REVOKED`.
+#[utoipa::path(
+    post, path = "/api/keys/{id}/rotate", tag = "keys", operation_id = "rotateKey",
+    request_body = Option<RotateKey>,
+    params(("id" = String, Path, description = "The key's id", example = "key_01h2xcejqtf2nbrexx3vqjhp41")),
+    responses(
+        (status = 200, description = "The key with its new secret", body = IssuedKey),
+        (status = 404, description = "No such key in this workspace", body = Problem, content_type = "application/problem+json"),
+        (status = 409, description = "The key is revoked, which is final", body = Problem, content_type = "application/problem+json"),
+    ),
+)]
+pub(crate) async fn rotate(
+    caller: Admitted,
+    app: web::Data<App>,
+    id: web::Path<String>,
+    body: Body,
+) -> Result<HttpResponse, ApiError> {
+    let id = parse_id(&id)?;
+    let overlap = Duration::from_secs(body.json_or_default::<RotateKey>().await?.overlap_seconds);
+    let rotated = app.keys.rotate(&caller.actor(), id, overlap).await?;
+    tracing::info!(key = %id, by = %caller.key().key.id, "key rotated");
+    Ok(HttpResponse::Ok().json(IssuedKey::new(&rotated.details, &rotated.secret, app.clock.now())))
 }
 
 /// Revokes a key for good. This node refuses it before this answer, every other within a second. Revoking it again
@@ -116,7 +199,7 @@ pub(crate) async fn revoke(
     let id = parse_id(&id)?;
     let reason = body.json_or_default::<RevokeKey>().await?.reason;
     let key = app.keys.revoke(&caller.actor(), id, reason).await?;
-    tracing::info!(key = %key.id, by = %caller.key().key.id, "key revoked");
+    tracing::info!(key = %id, by = %caller.key().key.id, "key revoked");
     Ok(HttpResponse::Ok().json(Key::new(&key, app.clock.now())))
 }
 
@@ -145,6 +228,7 @@ pub(crate) async fn verify(
         key: &asked.key,
         need,
         workspace: asked.workspace_id.as_deref(),
+        client: asked.client_address,
         home: caller.workspace().map(|workspace| workspace.id),
     };
     let verdict = app

@@ -34,6 +34,7 @@ use crate::{
         keys::create,
         keys::show,
         keys::update,
+        keys::rotate,
         keys::revoke,
         keys::verify,
         workspaces::list,

@@ -2,7 +2,12 @@
 
 use std::{future::Future, ops::Deref, pin::Pin, sync::Arc};
 
-use actix_web::{FromRequest, HttpRequest, dev::Payload, http::header::AUTHORIZATION, web};
+use actix_web::{
+    FromRequest, HttpRequest,
+    dev::Payload,
+    http::header::{AUTHORIZATION, HeaderValue, USER_AGENT},
+    web,
+};
 use tigertrust_accounts::Actor;
 use tigertrust_credentials::{Permit, Presented};
 use tigertrust_wire::Problem;
@@ -41,6 +46,7 @@ pub(crate) fn presented<'a>(app: &App, request: &'a HttpRequest) -> Presented<'a
             .map(|value| value.as_bytes())
             .collect(),
         client: app.proxies.client(request),
+        user_agent: headers.get(USER_AGENT).map(HeaderValue::as_bytes),
         workspace: headers
             .get_all("x-workspace-id")
             .map(|value| value.as_bytes())

@@ -50,31 +50,33 @@ pub(crate) struct PageQuery {
 }
 
 impl PageQuery {
-    /// The page to ask for, and the limit that the caller meant: one entry more is read, to know of a next page.
     pub(crate) fn page<Id: FromStr>(&self) -> Result<(Page<Id>, u16), ApiError> {
-        let limit = match &self.limit {
-            None => DEFAULT_LIMIT,
-            Some(text) => text
-                .parse()
-                .ok()
-                .filter(|limit| (1..=MAX_LIMIT).contains(limit))
-                .ok_or_else(|| invalid("limit", format!("must be a number from 1 to {MAX_LIMIT}")))?,
-        };
-        let after = match &self.cursor {
-            None => None,
-            Some(text) => {
-                let id = text
-                    .parse()
-                    .map_err(|_| invalid("cursor", "must be the nextCursor of the page before"))?;
-                Some(id)
-            }
-        };
-        Ok((
-            Page {
-                after,
-                limit: limit + 1,
-            },
-            limit,
-        ))
+        page(self.limit.as_deref(), self.cursor.as_deref())
     }
+}
+
+/// The page to ask for, and the limit that the caller meant: one entry more is read, to know of a next page.
+pub(crate) fn page<Id: FromStr>(
+    limit: Option<&str>,
+    cursor: Option<&str>,
+) -> Result<(Page<Id>, u16), ApiError> {
+    let limit = match limit {
+        None => DEFAULT_LIMIT,
+        Some(text) => text
+            .parse()
+            .ok()
+            .filter(|limit| (1..=MAX_LIMIT).contains(limit))
+            .ok_or_else(|| invalid("limit", format!("must be a number from 1 to {MAX_LIMIT}")))?,
+    };
+    let after = cursor.map(|text| {
+        text.parse()
+            .map_err(|_| invalid("cursor", "must be the nextCursor of the page before"))
+    });
+    Ok((
+        Page {
+            after: after.transpose()?,
+            limit: limit + 1,
+        },
+        limit,
+    ))
 }

@@ -134,6 +134,12 @@ pub fn operations() -> Vec<Operation> {
         ),
         Operation::new(
             Method::POST,
+            "/api/keys/{id}/rotate",
+            management(management::KEYS_WRITE),
+            keys::rotate,
+        ),
+        Operation::new(
+            Method::POST,
             "/api/keys/{id}/revoke",
             management(management::KEYS_WRITE),
             keys::revoke,

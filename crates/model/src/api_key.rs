@@ -1,6 +1,8 @@
 //! API keys: the record, never the secret.
 
-use std::{fmt, str::FromStr};
+use std::{fmt, net::IpAddr, str::FromStr};
+
+use ipnet::IpNet;
 
 use crate::{KeyId, KeyType, ScopeSet, Timestamp, UserId, WorkspaceId};
 
@@ -120,6 +122,30 @@ pub struct KeyDisplay {
     pub last_four: String,
 }
 
+/// When a secret was last used, and from where.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LastUse {
+    /// When, to about a second.
+    pub at: Timestamp,
+    /// The client's address.
+    pub address: Option<IpAddr>,
+    /// The client's `User-Agent`, cut to 200 characters.
+    pub user_agent: Option<String>,
+}
+
+/// What is kept of one secret of a key, its digest aside. A key has one, or more while a rotation overlaps.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SecretInfo {
+    /// What may be shown of it.
+    pub display: KeyDisplay,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// From when on it is refused because another has taken its place.
+    pub ends_at: Option<Timestamp>,
+    /// When it was last used.
+    pub last_use: Option<LastUse>,
+}
+
 /// What was decided about a key. Time passes by itself: see [`ApiKey::state`] for expiry.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Lifecycle {
@@ -206,11 +232,13 @@ pub struct ApiKey {
     pub lifecycle: Lifecycle,
     /// From when on it is refused.
     pub expires_at: Option<Timestamp>,
+    /// The networks that it may be used from; everywhere if there is none.
+    pub allowed_cidrs: Vec<IpNet>,
     /// The name that the owning application knows it by.
     pub external_id: Option<String>,
     /// What the owning application keeps with it.
     pub metadata: Metadata,
-    /// What may be shown of its secret.
+    /// What may be shown of its newest secret.
     pub display: KeyDisplay,
     /// Who made it.
     pub created_by: Creator,
@@ -230,6 +258,17 @@ impl ApiKey {
             Lifecycle::Deactivated => KeyState::Deactivated,
             Lifecycle::Active => KeyState::Active,
         }
+    }
+
+    /// Whether the key may be used from an address. One that nobody knows is in no network.
+    #[must_use]
+    pub fn allows_address(&self, client: Option<IpAddr>) -> bool {
+        self.allowed_cidrs.is_empty()
+            || client.is_some_and(|address| {
+                self.allowed_cidrs
+                    .iter()
+                    .any(|network| network.contains(&address))
+            })
     }
 
     /// Whether the key may be edited at all.
@@ -291,6 +330,7 @@ mod tests {
             scopes: ScopeSet::default(),
             lifecycle: Lifecycle::Active,
             expires_at: None,
+            allowed_cidrs: Vec::new(),
             external_id: None,
             metadata: Metadata::default(),
             display: KeyDisplay {
@@ -331,6 +371,26 @@ mod tests {
         assert_eq!(key.state(NOW), KeyState::Expired);
         key.revoke(NOW, None).unwrap();
         assert_eq!(key.state(NOW), KeyState::Revoked);
+    }
+
+    #[test]
+    fn a_key_with_networks_may_be_used_from_them_alone() {
+        let mut key = key();
+        assert!(key.allows_address(None));
+        key.allowed_cidrs = vec!["192.0.2.0/24".parse().unwrap(), "2001:db8::/32".parse().unwrap()];
+        for (address, allowed) in [
+            ("192.0.2.255", true),
+            ("192.0.3.0", false),
+            ("2001:db8::1", true),
+            ("::1", false),
+        ] {
+            assert_eq!(
+                key.allows_address(Some(address.parse().unwrap())),
+                allowed,
+                "{address}"
+            );
+        }
+        assert!(!key.allows_address(None));
     }
 
     #[test]

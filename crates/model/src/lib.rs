@@ -7,6 +7,7 @@ mod api_key;
 mod change;
 mod clock;
 mod id;
+mod key_filter;
 mod key_type;
 mod random;
 mod scope;
@@ -15,12 +16,13 @@ mod user;
 mod workspace;
 
 pub use api_key::{
-    ApiKey, Creator, KeyDisplay, KeyReach, KeyState, Lifecycle, Metadata, StateError, UnknownCreator,
-    UnknownKeyState,
+    ApiKey, Creator, KeyDisplay, KeyReach, KeyState, LastUse, Lifecycle, Metadata, SecretInfo, StateError,
+    UnknownCreator, UnknownKeyState,
 };
 pub use change::{Change, Entity};
 pub use clock::Clock;
 pub use id::{IdError, KeyId, UserId, WorkspaceId};
+pub use key_filter::KeyFilter;
 pub use key_type::{KeyType, KeyTypes, UnknownKeyType};
 pub use random::{RandomError, RandomSource};
 pub use scope::{CatalogError, Scope, ScopeCatalog, ScopeDefinition, ScopeError, ScopeSet, management};

@@ -5,7 +5,7 @@ use std::{fmt, sync::Arc};
 use async_trait::async_trait;
 use futures_util::future::BoxFuture;
 use tigertrust_accounts::ports::{AccountStore, KeyStore};
-use tigertrust_credentials::ports::{ChangeListener, CredentialStore, StoreError};
+use tigertrust_credentials::ports::{ChangeListener, CredentialStore, StoreError, UseStore};
 use tigertrust_model::{Clock, Timestamp};
 use tokio::runtime::Handle;
 use tokio_util::sync::DropGuard;
@@ -23,7 +23,7 @@ use crate::{
 
 /// What an engine does beside the ports.
 #[async_trait]
-pub(crate) trait Engine: CredentialStore + KeyStore + AccountStore {
+pub(crate) trait Engine: CredentialStore + KeyStore + AccountStore + UseStore {
     async fn ping(&self) -> Result<(), StoreError>;
     async fn applied_migrations(&self) -> Result<Vec<String>, StoreError>;
     fn known_migrations(&self) -> Vec<Known>;
@@ -109,6 +109,12 @@ impl Storage {
     #[must_use]
     pub fn keys(&self) -> Arc<dyn KeyStore> {
         Arc::clone(&self.engine) as Arc<dyn KeyStore>
+    }
+
+    /// Where uses of secrets are kept.
+    #[must_use]
+    pub fn uses(&self) -> Arc<dyn UseStore> {
+        Arc::clone(&self.engine) as Arc<dyn UseStore>
     }
 
     /// People and workspaces.

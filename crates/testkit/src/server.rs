@@ -37,6 +37,7 @@ pub struct TestServer {
     pub workspaces: WorkspaceFlows,
     /// Somebody who owns the test's workspaces.
     pub owner: UserId,
+    admission: Arc<Admission>,
     database: Arc<ThrowawayDatabase>,
     base_url: String,
     client: Client,
@@ -129,15 +130,15 @@ impl TestServer {
         );
         let users = UserFlows::new(storage.accounts(), Arc::clone(&time), Arc::clone(&random));
         let workspaces = WorkspaceFlows::new(storage.accounts(), Arc::clone(&time), random);
-        let admission = Admission::new(
+        let admission = Arc::new(Admission::new(
             peppers,
             Arc::clone(&time),
             storage.credentials(),
             &tracker,
             CacheSettings::default(),
-        );
+        ));
         let app = App::new(Parts {
-            admission,
+            admission: Arc::clone(&admission),
             keys: keys.clone(),
             workspaces: workspaces.clone(),
             catalog,
@@ -165,12 +166,21 @@ impl TestServer {
             keys,
             workspaces,
             owner,
+            admission,
             database,
             base_url,
             client,
             handle,
             _feed: feed,
         }
+    }
+
+    /// Stores when secrets were last used, as a server does every few seconds.
+    pub async fn flush_uses(&self) {
+        self.admission
+            .flush_uses(&*self.storage.uses())
+            .await
+            .expect("uses are stored");
     }
 
     /// Where the server listens.
@@ -214,6 +224,7 @@ impl TestServer {
             kind,
             scopes: scopes.iter().map(|scope| (*scope).to_owned()).collect(),
             expires_at: None,
+            allowed_cidrs: Vec::new(),
             reach,
             external_id: None,
             metadata: Metadata::default(),

@@ -21,7 +21,10 @@ use tigertrust_storage::{DatabaseUrl, FeedHandle, Options, Storage};
 use tokio::runtime::Handle;
 use zeroize::Zeroizing;
 
-use crate::{BuildError, Builder, pruning::Pruning};
+use crate::{
+    BuildError, Builder,
+    background::{self, Background},
+};
 
 /// What an instance stands on, checked as far as that goes without the database.
 pub(crate) struct Foundation {
@@ -42,7 +45,7 @@ pub(crate) struct Foundation {
 pub struct TigerTrust(Arc<Inner>);
 
 struct Inner {
-    admission: Admission,
+    admission: Arc<Admission>,
     keys: KeyFlows,
     users: UserFlows,
     workspaces: WorkspaceFlows,
@@ -50,7 +53,7 @@ struct Inner {
     foundation: Foundation,
     tracker: Arc<ChangeTracker>,
     feed: OnceLock<FeedHandle>,
-    pruning: OnceLock<Pruning>,
+    background: OnceLock<Background>,
     #[cfg(feature = "actix")]
     outages: crate::actix::OutageLog,
 }
@@ -85,13 +88,13 @@ impl TigerTrust {
         let tracker = Arc::new(ChangeTracker::new(Arc::clone(clock), *max_staleness));
         let listener = Arc::clone(&tracker) as Arc<dyn ChangeListener>;
         let storage = Storage::open(url, *options, Arc::clone(clock), listener, runtime.clone())?;
-        let admission = Admission::new(
+        let admission = Arc::new(Admission::new(
             peppers.clone(),
             Arc::clone(clock),
             storage.credentials(),
             &tracker,
             *cache,
-        );
+        ));
         let keys = KeyFlows::new(
             storage.keys(),
             storage.credentials(),
@@ -113,7 +116,7 @@ impl TigerTrust {
             foundation,
             tracker,
             feed: OnceLock::new(),
-            pruning: OnceLock::new(),
+            background: OnceLock::new(),
         })))
     }
 
@@ -201,6 +204,7 @@ impl TigerTrust {
                 home: workspace,
                 others: Vec::new(),
             },
+            allowed_cidrs: Vec::new(),
             external_id: None,
             metadata: Metadata::default(),
         };
@@ -238,15 +242,17 @@ impl TigerTrust {
         self.0.tracker.is_fresh()
     }
 
-    /// Starts what runs beside the requests: to hear of changes that others make, and to take old changes away.
+    /// Starts what runs beside the requests: to hear of changes that others make, to take old changes
+    /// away, and to store when keys were last used.
     /// [`Builder::build`] has done so; after [`Builder::open`] it is the caller's to do. Doing it again changes nothing.
     pub fn start(&self) {
         let inner = &self.0;
         inner.feed.get_or_init(|| inner.storage.follow());
-        inner.pruning.get_or_init(|| {
-            Pruning::start(
-                Arc::clone(&inner.storage),
-                Arc::clone(&inner.foundation.clock),
+        inner.background.get_or_init(|| {
+            Background::start(
+                &inner.storage,
+                &inner.admission,
+                &inner.foundation.clock,
                 &inner.foundation.runtime,
             )
         });
@@ -255,8 +261,9 @@ impl TigerTrust {
     /// Stops, for every handle: waits for what is being written, and takes no more work. Keys that are remembered are
     /// admitted until [`Builder::max_staleness`] is over.
     pub async fn close(&self) {
-        if let Some(pruning) = self.0.pruning.get() {
-            pruning.stop();
+        if let Some(background) = self.0.background.get() {
+            background.stop();
+            background::store_uses(&self.0.admission, &self.0.storage).await;
         }
         self.0.storage.close().await;
     }
@@ -268,7 +275,7 @@ impl TigerTrust {
     }
 
     /// The whole HTTP API over this instance, to be mounted with [`configure`](crate::server::configure) or served with
-    /// [`serve`](crate::server::serve). It remembers keys for itself.
+    /// [`serve`](crate::server::serve).
     ///
     /// # Errors
     /// [`RandomError`] when there are no random bytes for the ids of requests.
@@ -277,15 +284,8 @@ impl TigerTrust {
         let foundation = &self.0.foundation;
         let mut instance = [0; 8];
         foundation.random.fill(&mut instance)?;
-        let admission = Admission::new(
-            foundation.peppers.clone(),
-            Arc::clone(&foundation.clock),
-            self.0.storage.credentials(),
-            &self.0.tracker,
-            foundation.cache,
-        );
         Ok(crate::server::App::new(crate::server::Parts {
-            admission,
+            admission: Arc::clone(&self.0.admission),
             keys: self.0.keys.clone(),
             workspaces: self.0.workspaces.clone(),
             catalog: Arc::clone(&foundation.catalog),

@@ -2,10 +2,10 @@
 
 #[cfg(feature = "actix")]
 pub mod actix;
+mod background;
 mod builder;
 mod error;
 mod instance;
-mod pruning;
 #[cfg(feature = "server")]
 pub mod server;
 

@@ -42,7 +42,7 @@ async fn keys(caller: Permitted<AgentOnly>, auth: web::Data<TigerTrust>) -> Resu
         after: None,
         limit: 10,
     };
-    let keys = auth.keys().list(&caller.actor(), None, page).await?;
+    let keys = auth.keys().list(&caller.actor(), None, KeyFilter::default(), page).await?;
     Ok(HttpResponse::Ok().json(keys.len()))
 }
 
@@ -174,6 +174,7 @@ async fn an_instance_key_has_to_name_a_workspace_where_one_is_needed() {
     let Embedded { auth, first, .. } = &Embedded::start(Engine::Sqlite).await;
     let new = NewKey {
         reach: ReachRequest::Instance,
+        allowed_cidrs: Vec::new(),
         ..new_key("backend", &["certificates:read"])
     };
     let issued = auth.keys().create(&Actor::Operator, new).await.unwrap();

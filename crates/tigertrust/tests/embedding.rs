@@ -5,9 +5,7 @@
 mod support;
 
 use support::{Embedded, verdict};
-use tigertrust::{
-    Actor, HeaderValues, KeyChanges, KeyType, KeyTypes, Need, Presented, Verification,
-};
+use tigertrust::{Actor, HeaderValues, KeyChanges, KeyType, KeyTypes, Need, Presented, Verification};
 use tigertrust_testkit::{Engine, eventually};
 
 /// Emits each named test for the engines that the crate is built with.

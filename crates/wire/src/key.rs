@@ -4,9 +4,9 @@ use std::fmt;
 
 use serde::{Deserialize, Deserializer, Serialize, de::Error};
 use serde_json::{Map, Value};
-use tigertrust_accounts::{KeyChanges, NewKey, ReachRequest};
+use tigertrust_accounts::{KeyChanges, NewKey, ReachRequest, ports::KeyDetails};
 use tigertrust_credentials::KeySecret;
-use tigertrust_model::{ApiKey, KeyState, KeyType, Lifecycle, Metadata, Timestamp};
+use tigertrust_model::{KeyState, KeyType, Lifecycle, Metadata, SecretInfo, Timestamp};
 use utoipa::ToSchema;
 
 use crate::timestamp;
@@ -66,6 +66,50 @@ impl From<KeyState> for KeyStateName {
     }
 }
 
+/// What is known of one secret of a key.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Secret {
+    /// Its first 8 characters.
+    #[schema(examples("ak_3fK9a"))]
+    pub start: String,
+    /// Its last 4 characters.
+    pub last_four: String,
+    /// When it was made.
+    #[serde(serialize_with = "timestamp::serialize")]
+    #[schema(value_type = String, format = DateTime)]
+    pub created_at: Timestamp,
+    /// From when on it is refused because another has taken its place; null for the newest.
+    #[serde(serialize_with = "timestamp::serialize_option")]
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub ends_at: Option<Timestamp>,
+    /// When it was last used, to a few seconds; null if never.
+    #[serde(serialize_with = "timestamp::serialize_option")]
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub last_used_at: Option<Timestamp>,
+    /// The address that it was last used from.
+    pub last_used_address: Option<String>,
+    /// The `User-Agent` that it was last used by.
+    pub last_used_user_agent: Option<String>,
+}
+
+impl From<&SecretInfo> for Secret {
+    fn from(secret: &SecretInfo) -> Self {
+        let last = secret.last_use.as_ref();
+        Self {
+            start: secret.display.start.clone(),
+            last_four: secret.display.last_four.clone(),
+            created_at: secret.created_at,
+            ends_at: secret.ends_at,
+            last_used_at: last.map(|last| last.at),
+            last_used_address: last
+                .and_then(|last| last.address)
+                .map(|address| address.to_string()),
+            last_used_user_agent: last.and_then(|last| last.user_agent.clone()),
+        }
+    }
+}
+
 /// An API key; never its secret.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
@@ -82,11 +126,17 @@ pub struct Key {
     /// What it is now.
     #[schema(inline)]
     pub state: KeyStateName,
-    /// The first 8 characters of the secret.
+    /// The first 8 characters of the newest secret.
     #[schema(examples("ak_3fK9a"))]
     pub start: String,
-    /// The last 4 characters of the secret.
+    /// The last 4 characters of the newest secret.
     pub last_four: String,
+    /// Its secrets, newest first: one, or more after a rotation. They show which one is still used.
+    pub secrets: Vec<Secret>,
+    /// When any of its secrets was last used; null if never.
+    #[serde(serialize_with = "timestamp::serialize_option")]
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub last_used_at: Option<Timestamp>,
     /// What it may do.
     #[schema(examples(json!(["certificates:read"])))]
     pub scopes: Vec<String>,
@@ -96,6 +146,8 @@ pub struct Key {
     pub workspace_ids: Vec<String>,
     /// Whether it is an instance key, which acts in the workspace that each request names.
     pub instance: bool,
+    /// The networks that it may be used from; everywhere if there is none.
+    pub allowed_cidrs: Vec<String>,
     /// The name that the owning application knows it by.
     pub external_id: Option<String>,
     /// What the owning application keeps with it.
@@ -126,7 +178,8 @@ pub struct Key {
 impl Key {
     /// The key as it is at `now`.
     #[must_use]
-    pub fn new(key: &ApiKey, now: Timestamp) -> Self {
+    pub fn new(details: &KeyDetails, now: Timestamp) -> Self {
+        let KeyDetails { key, secrets } = details;
         let (revoked_at, revocation_reason) = match &key.lifecycle {
             Lifecycle::Revoked { at, reason } => (Some(*at), reason.clone()),
             Lifecycle::Active | Lifecycle::Deactivated => (None, None),
@@ -138,10 +191,17 @@ impl Key {
             state: key.state(now).into(),
             start: key.display.start.clone(),
             last_four: key.display.last_four.clone(),
+            secrets: secrets.iter().map(Into::into).collect(),
+            last_used_at: secrets
+                .iter()
+                .filter_map(|secret| secret.last_use.as_ref())
+                .map(|last| last.at)
+                .max(),
             scopes: key.scopes.iter().map(ToString::to_string).collect(),
             home_workspace_id: key.reach.home().map(|id| id.to_string()),
             workspace_ids: key.reach.named().map(|id| id.to_string()).collect(),
             instance: key.reach.home().is_none(),
+            allowed_cidrs: key.allowed_cidrs.iter().map(ToString::to_string).collect(),
             external_id: key.external_id.clone(),
             metadata: metadata_object(&key.metadata),
             expires_at: key.expires_at,
@@ -175,9 +235,9 @@ pub struct IssuedKey<'a> {
 impl<'a> IssuedKey<'a> {
     /// The answer that shows the secret.
     #[must_use]
-    pub fn new(key: &ApiKey, secret: &'a KeySecret, now: Timestamp) -> Self {
+    pub fn new(details: &KeyDetails, secret: &'a KeySecret, now: Timestamp) -> Self {
         Self {
-            record: Key::new(key, now),
+            record: Key::new(details, now),
             key: secret.reveal(),
         }
     }
@@ -212,6 +272,10 @@ pub struct CreateKey {
     #[serde(default)]
     #[schema(max_items = 100)]
     pub workspace_ids: Vec<String>,
+    /// Networks or addresses that it may be used from; everywhere if there is none.
+    #[serde(default)]
+    #[schema(max_items = 50, examples(json!(["192.0.2.0/24"])))]
+    pub allowed_cidrs: Vec<String>,
     /// The name that the owning application knows it by.
     #[serde(default)]
     #[schema(min_length = 1, max_length = 255)]
@@ -232,6 +296,7 @@ impl From<CreateKey> for NewKey {
             reach: ReachRequest::Caller {
                 others: body.workspace_ids,
             },
+            allowed_cidrs: body.allowed_cidrs,
             external_id: body.external_id,
             metadata: body.metadata.unwrap_or_default(),
         }
@@ -262,6 +327,10 @@ pub struct UpdateKey {
     #[serde(default, deserialize_with = "present")]
     #[schema(value_type = Vec<String>, required = false, max_items = 100)]
     pub workspace_ids: Option<Vec<String>>,
+    /// Other networks in place of all it has; an empty list for everywhere.
+    #[serde(default, deserialize_with = "present")]
+    #[schema(value_type = Vec<String>, required = false, max_items = 50)]
+    pub allowed_cidrs: Option<Vec<String>>,
     /// Another external id, or null for none.
     #[serde(default, deserialize_with = "present")]
     #[schema(value_type = Option<String>, required = false, min_length = 1, max_length = 255)]
@@ -280,6 +349,7 @@ impl From<UpdateKey> for KeyChanges {
             scopes: body.scopes,
             expires_at: body.expires_at,
             workspace_ids: body.workspace_ids,
+            allowed_cidrs: body.allowed_cidrs,
             external_id: body.external_id,
             metadata: body.metadata,
         }
@@ -294,6 +364,16 @@ pub struct RevokeKey {
     #[serde(default)]
     #[schema(min_length = 1, max_length = 500)]
     pub reason: Option<String>,
+}
+
+/// How a key gets another secret.
+#[derive(Debug, Default, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct RotateKey {
+    /// For how many seconds the old secret goes on; 0 ends it at once.
+    #[serde(default)]
+    #[schema(minimum = 0, maximum = 2_592_000)]
+    pub overlap_seconds: u64,
 }
 
 /// Reads a field that is there: a null is for the inner type to accept or not.

@@ -10,7 +10,9 @@ mod timestamp;
 mod verify;
 mod workspace;
 
-pub use key::{CreateKey, IssuedKey, Key, KeyStateName, KeyTypeName, RevokeKey, UpdateKey};
+pub use key::{
+    CreateKey, IssuedKey, Key, KeyStateName, KeyTypeName, RevokeKey, RotateKey, Secret, UpdateKey,
+};
 pub use me::{KeyIdentity, PrincipalType};
 pub use page::Page;
 pub use problem::{Code, FieldProblem, Problem};

@@ -182,6 +182,9 @@ impl From<&AuthError> for Problem {
             ) => Self::new(Code::Unauthorized, "The API key is unknown or not active."),
             AuthError::KeyRevoked => Self::new(Code::KeyRevoked, "The API key is revoked."),
             AuthError::TokenExpired => Self::new(Code::TokenExpired, "The API key is past its expiry."),
+            AuthError::AddressNotAllowed => {
+                Self::new(Code::Forbidden, "The API key may not be used from this address.")
+            }
             AuthError::WrongType { allowed } => {
                 let names: Vec<&str> = allowed.iter().map(|kind| kind.as_str()).collect();
                 Self::new(

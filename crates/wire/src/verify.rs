@@ -1,6 +1,6 @@
 //! Verifying a key for somebody else.
 
-use std::fmt;
+use std::{fmt, net::IpAddr};
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -26,6 +26,10 @@ pub struct VerifyKey {
     #[serde(default)]
     #[schema(examples("certificates:read"))]
     pub scope: Option<String>,
+    /// The address that it was presented from. A key that is bound to networks is refused without it.
+    #[serde(default)]
+    #[schema(value_type = Option<String>, examples("192.0.2.7"))]
+    pub client_address: Option<IpAddr>,
     /// The workspace that it is to act in; by default its home.
     #[serde(default)]
     pub workspace_id: Option<String>,

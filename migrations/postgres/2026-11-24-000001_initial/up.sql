@@ -46,6 +46,8 @@ CREATE TABLE api_keys (
     revoked_at timestamptz,
     revocation_reason text,
     expires_at timestamptz,
+    -- The networks that the key may be used from; everywhere if there is none.
+    allowed_cidrs jsonb NOT NULL CHECK (jsonb_typeof(allowed_cidrs) = 'array'),
     external_id text,
     metadata jsonb NOT NULL CHECK (jsonb_typeof(metadata) = 'object'),
     -- The parts of the secret that its owner may recognise it by.
@@ -60,6 +62,8 @@ CREATE TABLE api_keys (
 );
 -- A page of one workspace's keys is a range of this index.
 CREATE INDEX api_keys_home_workspace_id ON api_keys (home_workspace_id, id);
+-- An application looks a key up by the name that it gave it.
+CREATE INDEX api_keys_external_id ON api_keys (home_workspace_id, external_id) WHERE external_id IS NOT NULL;
 
 -- The workspaces that a key may act in beside its home, which is not repeated here.
 CREATE TABLE api_key_workspaces (
@@ -78,7 +82,14 @@ CREATE TABLE api_key_secrets (
     format text NOT NULL,
     created_at timestamptz NOT NULL,
     -- When the secret stops being accepted, because another has taken its place.
-    ends_at timestamptz
+    ends_at timestamptz,
+    -- The parts of this secret that its owner may recognise it by.
+    display_start text NOT NULL,
+    display_last_four text NOT NULL,
+    -- Written now and then for all that were used, never by a request.
+    last_used_at timestamptz,
+    last_used_address text,
+    last_used_user_agent text
 );
 CREATE INDEX api_key_secrets_key_id ON api_key_secrets (key_id);
 
@@ -96,6 +107,8 @@ CREATE TABLE changes (
     kind text NOT NULL CHECK (kind IN ('key', 'user', 'workspace')),
     -- No foreign key: three tables, and a change may outlive what changed.
     entity_id uuid NOT NULL,
+    -- Whose workspace it is the business of: the key's home, or the workspace itself.
+    workspace_id uuid,
     created_at timestamptz NOT NULL
 );
 CREATE INDEX changes_created_at ON changes (created_at);

@@ -49,6 +49,8 @@ CREATE TABLE api_keys (
     revoked_at TEXT,
     revocation_reason TEXT,
     expires_at TEXT,
+    -- The networks that the key may be used from; everywhere if there is none.
+    allowed_cidrs TEXT NOT NULL CHECK (json_type(allowed_cidrs) = 'array'),
     external_id TEXT,
     metadata TEXT NOT NULL CHECK (json_type(metadata) = 'object'),
     -- The parts of the secret that its owner may recognise it by.
@@ -63,6 +65,8 @@ CREATE TABLE api_keys (
 ) STRICT;
 -- A page of one workspace's keys is a range of this index.
 CREATE INDEX api_keys_home_workspace_id ON api_keys (home_workspace_id, id);
+-- An application looks a key up by the name that it gave it.
+CREATE INDEX api_keys_external_id ON api_keys (home_workspace_id, external_id) WHERE external_id IS NOT NULL;
 
 -- The workspaces that a key may act in beside its home, which is not repeated here.
 CREATE TABLE api_key_workspaces (
@@ -81,7 +85,14 @@ CREATE TABLE api_key_secrets (
     format TEXT NOT NULL,
     created_at TEXT NOT NULL,
     -- When the secret stops being accepted, because another has taken its place.
-    ends_at TEXT
+    ends_at TEXT,
+    -- The parts of this secret that its owner may recognise it by.
+    display_start TEXT NOT NULL,
+    display_last_four TEXT NOT NULL,
+    -- Written now and then for all that were used, never by a request.
+    last_used_at TEXT,
+    last_used_address TEXT,
+    last_used_user_agent TEXT
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX api_key_secrets_key_id ON api_key_secrets (key_id);
 
@@ -99,6 +110,8 @@ CREATE TABLE changes (
     kind TEXT NOT NULL CHECK (kind IN ('key', 'user', 'workspace')),
     -- No foreign key: three tables, and a change may outlive what changed.
     entity_id BLOB NOT NULL CHECK (length(entity_id) = 16),
+    -- Whose workspace it is the business of: the key's home, or the workspace itself.
+    workspace_id BLOB,
     created_at TEXT NOT NULL
 ) STRICT;
 CREATE INDEX changes_created_at ON changes (created_at);

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value};
 use tigertrust::TigerTrust;
 use tigertrust_accounts::{Actor, FlowError, NewKey, ReachRequest, ports::Page as PageRequest};
-use tigertrust_model::{KeyId, Metadata, WorkspaceId};
+use tigertrust_model::{KeyFilter, KeyId, Metadata, WorkspaceId};
 use tigertrust_wire::{IssuedKey, Key as Body, Page, format_rfc3339};
 
 use super::instance;
@@ -17,7 +17,31 @@ pub async fn run(common: &Common, verb: Key) -> Result<(), Failure> {
     let instance = instance(common).await?;
     let done = match verb {
         Key::Create(args) => create(common, &instance, *args).await,
-        Key::List { workspace, page } => list(common, &instance, workspace, &page).await,
+        Key::List {
+            workspace,
+            state,
+            kind,
+            search,
+            external_id,
+            unused_since,
+            page,
+        } => {
+            let now = instance.clock().now();
+            let filter = KeyFilter {
+                state: state.map(|state| (state, now)),
+                kind,
+                text: search,
+                external_id,
+                unused_since: unused_since.map(|duration| now.saturating_sub(duration)),
+            };
+            list(common, &instance, workspace, filter, &page).await
+        }
+        Key::Rotate { id, overlap } => {
+            let rotated = instance.keys().rotate(&Actor::Operator, id, overlap).await;
+            let rotated = rotated.map_err(|error| unknown(id, error))?;
+            let body = IssuedKey::new(&rotated.details, &rotated.secret, instance.clock().now());
+            output::print(common.output, &body, describe_issued)
+        }
         Key::Show { id } => {
             let key = instance
                 .keys()
@@ -58,18 +82,13 @@ async fn create(common: &Common, instance: &TigerTrust, args: CreateKey) -> Resu
                 .map(|duration| instance.clock().now().saturating_add(duration))
         }),
         reach,
+        allowed_cidrs: args.allow_from,
         external_id: args.external_id,
         metadata: metadata(args.metadata.as_deref())?,
     };
     let issued = instance.keys().create(&Actor::Operator, new).await?;
-    let body = IssuedKey::new(&issued.key, &issued.secret, instance.clock().now());
-    output::print(common.output, &body, |body| {
-        format!(
-            "{}\n\nKey         {}   (shown once: store it now)",
-            describe(&body.record),
-            body.key
-        )
-    })
+    let body = IssuedKey::new(&issued.details(), &issued.secret, instance.clock().now());
+    output::print(common.output, &body, describe_issued)
 }
 
 async fn only_workspace(instance: &TigerTrust) -> Result<WorkspaceId, Failure> {
@@ -107,19 +126,23 @@ async fn list(
     common: &Common,
     instance: &TigerTrust,
     workspace: Option<WorkspaceId>,
+    filter: KeyFilter,
     page: &PageArgs<KeyId>,
 ) -> Result<(), Failure> {
     let request = PageRequest {
         after: page.cursor,
         limit: page.limit + 1,
     };
-    let found = instance.keys().list(&Actor::Operator, workspace, request).await?;
+    let found = instance
+        .keys()
+        .list(&Actor::Operator, workspace, filter, request)
+        .await?;
     let now = instance.clock().now();
     let body = Page::of(
         found,
         page.limit,
-        |key| key.id.to_string(),
-        |key| Body::new(key, now),
+        |details| details.key.id.to_string(),
+        |details| Body::new(details, now),
     );
     output::print(common.output, &body, |body| {
         let rows = body.items.iter().map(|key| {
@@ -169,6 +192,23 @@ fn describe(key: &Body) -> String {
             format!("{} by {}", format_rfc3339(key.created_at), key.created_by),
         ),
     ];
+    if !key.allowed_cidrs.is_empty() {
+        lines.push(("From", key.allowed_cidrs.join(", ")));
+    }
+    if let Some(used) = key.last_used_at {
+        lines.push(("Last used", format_rfc3339(used)));
+    }
+    for secret in key.secrets.iter().filter(|secret| secret.ends_at.is_some()) {
+        let ends = secret.ends_at.map_or_else(String::new, format_rfc3339);
+        let used = secret.last_used_at.map_or_else(
+            || "never used".to_owned(),
+            |at| format!("last used {}", format_rfc3339(at)),
+        );
+        lines.push((
+            "Old secret",
+            format!("{}…{} ends {ends}, {used}", secret.start, secret.last_four),
+        ));
+    }
     if let Some(external_id) = &key.external_id {
         lines.push(("External", external_id.clone()));
     }
@@ -184,6 +224,15 @@ fn describe(key: &Body) -> String {
         .map(|(label, value)| format!("{label:<12}{value}"))
         .collect::<Vec<_>>()
         .join("\n")
+}
+
+/// A key with its secret.
+fn describe_issued(issued: &IssuedKey<'_>) -> String {
+    format!(
+        "{}\n\nKey         {}   (shown once: store it now)",
+        describe(&issued.record),
+        issued.key
+    )
 }
 
 /// The wire's name of a unit-like value.

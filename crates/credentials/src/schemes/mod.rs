@@ -41,6 +41,8 @@ pub struct Presented<'a> {
     pub workspace: HeaderValues<'a>,
     /// The address that the request comes from, as far as trusted proxies tell; none if nobody knows.
     pub client: Option<IpAddr>,
+    /// `User-Agent`, to be shown beside the last use.
+    pub user_agent: Option<&'a [u8]>,
 }
 
 /// What one scheme found.
@@ -87,6 +89,7 @@ mod tests {
             authorization: authorization.iter().map(|value| value.as_bytes()).collect(),
             workspace: HeaderValues::Absent,
             client: None,
+            user_agent: None,
         };
         match presented.credential() {
             Ok(key) => Ok(String::from_utf8_lossy(key.as_bytes()).into_owned()),

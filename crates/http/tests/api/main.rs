@@ -11,13 +11,17 @@
 mod check;
 mod credentials;
 mod errors;
+mod filters;
 mod headers;
 mod instance_keys;
 mod keys;
+mod last_use;
 mod me;
+mod networks;
 mod openapi;
 mod raw;
 mod refusals;
 mod revocation;
+mod rotate;
 mod verify;
 mod workspaces;

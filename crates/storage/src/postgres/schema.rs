@@ -43,6 +43,7 @@ diesel::table! {
         revoked_at -> Nullable<Timestamptz>,
         revocation_reason -> Nullable<Text>,
         expires_at -> Nullable<Timestamptz>,
+        allowed_cidrs -> Jsonb,
         external_id -> Nullable<Text>,
         metadata -> Jsonb,
         display_start -> Text,
@@ -68,6 +69,11 @@ diesel::table! {
         format -> Text,
         created_at -> Timestamptz,
         ends_at -> Nullable<Timestamptz>,
+        display_start -> Text,
+        display_last_four -> Text,
+        last_used_at -> Nullable<Timestamptz>,
+        last_used_address -> Nullable<Text>,
+        last_used_user_agent -> Nullable<Text>,
     }
 }
 
@@ -83,6 +89,7 @@ diesel::table! {
         seq -> BigInt,
         kind -> Text,
         entity_id -> Uuid,
+        workspace_id -> Nullable<Uuid>,
         created_at -> Timestamptz,
     }
 }

@@ -88,7 +88,7 @@ impl AccountStore for Store {
                     .await
                     .or_unavailable()?;
                 // The workspace is new to everybody, but the person is not.
-                Ok(Written::changing(Entity::User(owner), ()))
+                Ok(Written::changing(Entity::User(owner), None, ()))
             })
         })
         .await
@@ -128,7 +128,7 @@ impl AccountStore for Store {
                     .optional()
                     .or_unavailable()?
                     .ok_or(FlowError::NotFound)?;
-                Ok(Written::changing(Entity::Workspace(id), row.read()?))
+                Ok(Written::changing(Entity::Workspace(id), Some(id), row.read()?))
             })
         })
         .await

@@ -25,6 +25,7 @@ const HEAD: i16 = 1;
 pub(super) async fn number(
     connection: &mut Connection,
     entity: Entity,
+    workspace: Option<WorkspaceId>,
     now: Timestamp,
 ) -> Result<Change, StoreError> {
     let seq: i64 = diesel::update(change_head::table.find(HEAD))
@@ -43,6 +44,7 @@ pub(super) async fn number(
             changes::seq.eq(seq),
             changes::kind.eq(kind),
             changes::entity_id.eq(StoredId::new(id)),
+            changes::workspace_id.eq(workspace.map(|id| StoredId::new(id.as_uuid()))),
             changes::created_at.eq(StoredTime::new(now)),
         ))
         .execute(connection)

@@ -1,21 +1,24 @@
 //! Keys: created, listed, edited.
 
+use std::collections::HashMap;
+
 use async_trait::async_trait;
 use diesel::{
-    ExpressionMethods, JoinOnDsl, NullableExpressionMethods, QueryDsl, QueryResult, SelectableHelper,
+    BoolExpressionMethods, ExpressionMethods, JoinOnDsl, NullableExpressionMethods, QueryDsl, QueryResult,
+    SelectableHelper,
 };
 use diesel_async::RunQueryDsl;
 use tigertrust_accounts::{
     FlowError,
-    ports::{KeyEdit, KeyStore, KeyView, Page, StoredSecret},
+    ports::{KeyDetails, KeyEdit, KeyStore, KeyView, Page, StoredSecret},
 };
 use tigertrust_credentials::ports::StoreError;
-use tigertrust_model::{ApiKey, Entity, KeyId, KeyReach};
+use tigertrust_model::{ApiKey, Entity, KeyFilter, KeyId, KeyReach, SecretInfo, Timestamp};
 
 use super::{
     super::{Connection, lock_key},
-    Store, Written,
-    rows::{EditedColumns, KeyRow},
+    Store, Written, key_filter,
+    rows::{EditedColumns, KeyRow, SecretRow},
     schema::{api_key_secrets as secrets, api_key_workspaces as others, api_keys as keys},
 };
 use crate::{
@@ -35,12 +38,22 @@ impl KeyStore for Store {
         .await
     }
 
-    async fn get_key(&self, view: KeyView, id: KeyId) -> Result<Option<ApiKey>, StoreError> {
-        self.read(move |connection| Box::pin(get(connection, view, id)))
-            .await
+    async fn get_key(&self, view: KeyView, id: KeyId) -> Result<Option<KeyDetails>, StoreError> {
+        self.read(move |connection| {
+            Box::pin(async move {
+                let found = get(connection, view, id).await?.into_iter().collect();
+                Ok(with_secrets(connection, found).await?.pop())
+            })
+        })
+        .await
     }
 
-    async fn list_keys(&self, view: KeyView, page: Page<KeyId>) -> Result<Vec<ApiKey>, StoreError> {
+    async fn list_keys(
+        &self,
+        view: KeyView,
+        filter: KeyFilter,
+        page: Page<KeyId>,
+    ) -> Result<Vec<KeyDetails>, StoreError> {
         self.read(move |connection| {
             Box::pin(async move {
                 let mut on_page = keys::table
@@ -51,6 +64,7 @@ impl KeyStore for Store {
                 if let KeyView::Workspace(home) = view {
                     on_page = on_page.filter(keys::home_workspace_id.eq(StoredId::new(home.as_uuid())));
                 }
+                on_page = key_filter::apply(on_page, filter);
                 if let Some(after) = page.after {
                     on_page = on_page.filter(keys::id.lt(StoredId::new(after.as_uuid())));
                 }
@@ -62,28 +76,126 @@ impl KeyStore for Store {
                     .load(connection)
                     .await
                     .or_unavailable()?;
-                read(rows)
+                let found = read(rows)?;
+                with_secrets(connection, found).await
             })
         })
         .await
     }
 
-    async fn edit_key(&self, view: KeyView, id: KeyId, edit: KeyEdit) -> Result<ApiKey, FlowError> {
-        self.write(move |connection| {
-            Box::pin(async move {
-                lock_key(connection, StoredId::new(id.as_uuid()))
-                    .await
-                    .or_unavailable()?;
-                let before = get(connection, view, id).await?.ok_or(FlowError::NotFound)?;
-                let mut key = before.clone();
-                edit(&mut key)?;
-                let key = keep_fixed(before.clone(), key);
-                update(connection, &before, &key).await.or_unavailable()?;
-                Ok(Written::changing(Entity::Key(id), key))
-            })
-        })
-        .await
+    async fn edit_key(&self, view: KeyView, id: KeyId, edit: KeyEdit) -> Result<KeyDetails, FlowError> {
+        self.write(move |connection| Box::pin(change(connection, view, id, edit, None)))
+            .await
     }
+
+    async fn rotate_key(
+        &self,
+        view: KeyView,
+        id: KeyId,
+        edit: KeyEdit,
+        secret: StoredSecret,
+        overlap_ends: Timestamp,
+    ) -> Result<KeyDetails, FlowError> {
+        let rotation = Some((secret, overlap_ends));
+        self.write(move |connection| Box::pin(change(connection, view, id, edit, rotation)))
+            .await
+    }
+}
+
+/// Edits a key under its lock, and gives it another secret if there is one.
+async fn change(
+    connection: &mut Connection,
+    view: KeyView,
+    id: KeyId,
+    edit: KeyEdit,
+    rotation: Option<(StoredSecret, Timestamp)>,
+) -> Result<Written<KeyDetails>, FlowError> {
+    lock_key(connection, StoredId::new(id.as_uuid()))
+        .await
+        .or_unavailable()?;
+    let before = get(connection, view, id).await?.ok_or(FlowError::NotFound)?;
+    let mut key = before.clone();
+    edit(&mut key)?;
+    let mut key = keep_fixed(before.clone(), key);
+    if let Some((secret, overlap_ends)) = &rotation {
+        key.display = secret.display.clone();
+        end_secrets(connection, id, *overlap_ends)
+            .await
+            .or_unavailable()?;
+        insert_secret(connection, StoredId::new(id.as_uuid()), secret, key.updated_at)
+            .await
+            .or_unavailable()?;
+    }
+    update(connection, &before, &key).await.or_unavailable()?;
+    let home = key.reach.home();
+    let details = with_secrets(connection, vec![key])
+        .await?
+        .pop()
+        .ok_or(FlowError::NotFound)?;
+    Ok(Written::changing(Entity::Key(id), home, details))
+}
+
+/// Lets the secrets of a key end, those aside that end earlier.
+async fn end_secrets(connection: &mut Connection, id: KeyId, at: Timestamp) -> QueryResult<()> {
+    let at = StoredTime::new(at);
+    let own = secrets::table.filter(secrets::key_id.eq(StoredId::new(id.as_uuid())));
+    diesel::update(own.filter(secrets::ends_at.is_null().or(secrets::ends_at.gt(at))))
+        .set(secrets::ends_at.eq(Some(at)))
+        .execute(connection)
+        .await
+        .map(|_| ())
+}
+
+async fn insert_secret(
+    connection: &mut Connection,
+    id: StoredId,
+    secret: &StoredSecret,
+    at: Timestamp,
+) -> QueryResult<()> {
+    diesel::insert_into(secrets::table)
+        .values((
+            secrets::digest.eq(secret.digest.as_bytes().to_vec()),
+            secrets::key_id.eq(id),
+            secrets::pepper_id.eq(secret.pepper_id.clone()),
+            secrets::format.eq(secret.format.clone()),
+            secrets::display_start.eq(secret.display.start.clone()),
+            secrets::display_last_four.eq(secret.display.last_four.clone()),
+            secrets::created_at.eq(StoredTime::new(at)),
+        ))
+        .execute(connection)
+        .await
+        .map(|_| ())
+}
+
+/// Adds their secrets to keys, in one query for all of them.
+async fn with_secrets(
+    connection: &mut Connection,
+    found: Vec<ApiKey>,
+) -> Result<Vec<KeyDetails>, StoreError> {
+    let ids: Vec<StoredId> = found.iter().map(|key| StoredId::new(key.id.as_uuid())).collect();
+    let rows: Vec<SecretRow> = secrets::table
+        .filter(secrets::key_id.eq_any(ids))
+        .order(secrets::created_at.desc())
+        .select(SecretRow::as_select())
+        .load(connection)
+        .await
+        .or_unavailable()?;
+    let mut of_key: HashMap<KeyId, Vec<SecretInfo>> = HashMap::new();
+    for row in rows {
+        let (id, secret) = row.read()?;
+        of_key.entry(id).or_default().push(secret);
+    }
+    let details = |key: ApiKey| KeyDetails {
+        secrets: newest_first(of_key.remove(&key.id).unwrap_or_default()),
+        key,
+    };
+    Ok(found.into_iter().map(details).collect())
+}
+
+/// The one that does not end is the newest, also among those that were made in one moment.
+fn newest_first(mut secrets: Vec<SecretInfo>) -> Vec<SecretInfo> {
+    secrets.sort_by_key(|secret| (secret.ends_at.is_some(), std::cmp::Reverse(secret.created_at)));
+    secrets
 }
 
 /// Stores a new key. It needs no change number: nobody can have cached a secret that did not exist.
@@ -99,17 +211,7 @@ pub(super) async fn insert(
         .execute(connection)
         .await?;
     insert_others(connection, id, &key.reach).await?;
-    diesel::insert_into(secrets::table)
-        .values((
-            secrets::digest.eq(secret.digest.as_bytes().to_vec()),
-            secrets::key_id.eq(id),
-            secrets::pepper_id.eq(secret.pepper_id.clone()),
-            secrets::format.eq(secret.format.clone()),
-            secrets::created_at.eq(StoredTime::new(key.created_at)),
-        ))
-        .execute(connection)
-        .await?;
-    Ok(())
+    insert_secret(connection, id, secret, key.created_at).await
 }
 
 async fn insert_others(connection: &mut Connection, id: StoredId, reach: &KeyReach) -> QueryResult<()> {

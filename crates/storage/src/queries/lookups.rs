@@ -6,7 +6,7 @@ use diesel::{
 };
 use diesel_async::RunQueryDsl;
 use tigertrust_credentials::{
-    KeyDigest,
+    KeyDigest, UseMark,
     ports::{CredentialStore, KeyRecord, StoreError},
 };
 use tigertrust_model::{Workspace, WorkspaceId};
@@ -113,8 +113,14 @@ fn record(digests: &[Vec<u8>], mut rows: Vec<FoundKey>) -> Result<Option<KeyReco
         return Err(corrupt.at("home_workspace_id"));
     }
     Ok(Some(KeyRecord {
+        secret_digest: stored_digest(digest).ok_or_else(|| corrupt.at("digest"))?,
+        mark: UseMark::default(),
         secret_ends_at: Corrupt::new("api_key_secrets", Some(key.id)).optional_time(ends_at, "ends_at")?,
         key,
         workspaces: named,
     }))
+}
+
+fn stored_digest(bytes: &[u8]) -> Option<KeyDigest> {
+    bytes.try_into().ok().map(KeyDigest::from_bytes)
 }

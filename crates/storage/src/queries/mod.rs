@@ -4,11 +4,13 @@
 mod accounts;
 mod changes;
 mod feed;
+mod key_filter;
 mod keys;
 mod lookups;
 mod pool;
 mod rows;
 mod schema_state;
+mod uses;
 
 use std::sync::Arc;
 
@@ -17,7 +19,7 @@ use diesel_async::{AsyncConnection, RunQueryDsl, TransactionManager};
 use futures_util::future::BoxFuture;
 use tigertrust_accounts::FlowError;
 use tigertrust_credentials::ports::{ChangeListener, StoreError};
-use tigertrust_model::{Clock, Entity, Timestamp};
+use tigertrust_model::{Clock, Entity, Timestamp, WorkspaceId};
 
 pub(crate) use self::{
     pool::{Access, Pool},
@@ -38,8 +40,8 @@ pub(crate) struct Store {
 /// What came out of a unit of work that writes.
 struct Written<T> {
     value: T,
-    /// What caches have to hear of, if anything.
-    changed: Option<Entity>,
+    /// What caches have to hear of, if anything, and whose workspace it is the business of.
+    changed: Option<(Entity, Option<WorkspaceId>)>,
 }
 
 impl<T> Written<T> {
@@ -48,10 +50,10 @@ impl<T> Written<T> {
         Self { value, changed: None }
     }
 
-    const fn changing(entity: Entity, value: T) -> Self {
+    const fn changing(entity: Entity, workspace: Option<WorkspaceId>, value: T) -> Self {
         Self {
             value,
-            changed: Some(entity),
+            changed: Some((entity, workspace)),
         }
     }
 }
@@ -146,8 +148,8 @@ where
         // Last, since from here to the commit every other change waits.
         Ok(Written {
             value,
-            changed: Some(entity),
-        }) => changes::number(connection, entity, now)
+            changed: Some((entity, workspace)),
+        }) => changes::number(connection, entity, workspace, now)
             .await
             .map(|change| (value, Some(change)))
             .map_err(FlowError::from),

@@ -1,13 +1,14 @@
 //! Rows, and what they are in the model.
 
 use diesel::{AsChangeset, Insertable, Queryable, Selectable};
+use ipnet::IpNet;
 use tigertrust_credentials::ports::StoreError;
 use tigertrust_model::{
-    ApiKey, KeyDisplay, KeyId, KeyReach, Lifecycle, Metadata, Scope, ScopeSet, Timestamp, User, UserId,
-    Workspace, WorkspaceId,
+    ApiKey, KeyDisplay, KeyId, KeyReach, LastUse, Lifecycle, Metadata, Scope, ScopeSet, SecretInfo,
+    Timestamp, User, UserId, Workspace, WorkspaceId,
 };
 
-use super::schema::{api_keys, users, workspaces};
+use super::schema::{api_key_secrets, api_keys, users, workspaces};
 use crate::types::{StoredId, StoredJson, StoredTime};
 
 /// What the row is called in an error if not even its id can be read.
@@ -22,8 +23,6 @@ pub(super) struct KeyRow {
     home_workspace_id: Option<StoredId>,
     #[diesel(embed)]
     edited: EditedColumns,
-    display_start: String,
-    display_last_four: String,
     created_by: String,
     created_at: StoredTime,
 }
@@ -38,8 +37,11 @@ pub(super) struct EditedColumns {
     revoked_at: Option<StoredTime>,
     revocation_reason: Option<String>,
     expires_at: Option<StoredTime>,
+    allowed_cidrs: StoredJson,
     external_id: Option<String>,
     metadata: StoredJson,
+    display_start: String,
+    display_last_four: String,
     updated_at: StoredTime,
 }
 
@@ -51,6 +53,7 @@ impl From<&ApiKey> for EditedColumns {
             Lifecycle::Revoked { at, reason } => ("revoked", Some(*at), reason.clone()),
         };
         let scopes = serde_json::Value::from_iter(key.scopes.iter().map(Scope::as_str));
+        let networks = serde_json::Value::from_iter(key.allowed_cidrs.iter().map(ToString::to_string));
         Self {
             name: key.name.clone(),
             scopes: StoredJson(scopes.to_string()),
@@ -58,8 +61,11 @@ impl From<&ApiKey> for EditedColumns {
             revoked_at: revoked_at.map(StoredTime::new),
             revocation_reason,
             expires_at: key.expires_at.map(StoredTime::new),
+            allowed_cidrs: StoredJson(networks.to_string()),
             external_id: key.external_id.clone(),
             metadata: StoredJson(key.metadata.as_json().to_owned()),
+            display_start: key.display.start.clone(),
+            display_last_four: key.display.last_four.clone(),
             updated_at: StoredTime::new(key.updated_at),
         }
     }
@@ -72,8 +78,6 @@ impl From<&ApiKey> for KeyRow {
             kind: key.kind.as_str().to_owned(),
             home_workspace_id: key.reach.home().map(|home| StoredId::new(home.as_uuid())),
             edited: EditedColumns::from(key),
-            display_start: key.display.start.clone(),
-            display_last_four: key.display.last_four.clone(),
             created_by: key.created_by.to_string(),
             created_at: StoredTime::new(key.created_at),
         }
@@ -88,6 +92,8 @@ impl KeyRow {
         let id = id.ok_or_else(|| corrupt.at("id"))?;
         let edited = self.edited;
         let scopes = read_scopes(&edited.scopes).ok_or_else(|| corrupt.at("scopes"))?;
+        let allowed_cidrs =
+            read_networks(&edited.allowed_cidrs).ok_or_else(|| corrupt.at("allowed_cidrs"))?;
         let lifecycle = read_lifecycle(&edited, &corrupt)?;
         let metadata = read_metadata(edited.metadata).ok_or_else(|| corrupt.at("metadata"))?;
         Ok(ApiKey {
@@ -98,11 +104,12 @@ impl KeyRow {
             scopes,
             lifecycle,
             expires_at: corrupt.optional_time(edited.expires_at, "expires_at")?,
+            allowed_cidrs,
             external_id: edited.external_id,
             metadata,
             display: KeyDisplay {
-                start: self.display_start,
-                last_four: self.display_last_four,
+                start: edited.display_start,
+                last_four: edited.display_last_four,
             },
             created_by: self.created_by.parse().map_err(|_| corrupt.at("created_by"))?,
             created_at: corrupt.time(self.created_at, "created_at")?,
@@ -114,6 +121,11 @@ impl KeyRow {
 fn read_scopes(stored: &StoredJson) -> Option<ScopeSet> {
     let texts: Vec<String> = serde_json::from_str(&stored.0).ok()?;
     texts.iter().map(|text| text.parse::<Scope>().ok()).collect()
+}
+
+fn read_networks(stored: &StoredJson) -> Option<Vec<IpNet>> {
+    let texts: Vec<String> = serde_json::from_str(&stored.0).ok()?;
+    texts.iter().map(|text| text.parse().ok()).collect()
 }
 
 fn read_metadata(stored: StoredJson) -> Option<Metadata> {
@@ -150,6 +162,48 @@ fn read_reach(id: KeyId, home: Option<StoredId>, others: &[StoredId]) -> Result<
                 .ok_or_else(|| Corrupt::new("api_keys", Some(id)).at("home_workspace_id"))?;
             Ok(KeyReach::workspaces(WorkspaceId::from_uuid(home), others))
         }
+    }
+}
+
+/// A secret of a key, without its digest.
+#[derive(Clone, Queryable, Selectable)]
+#[diesel(table_name = api_key_secrets)]
+pub(super) struct SecretRow {
+    key_id: StoredId,
+    created_at: StoredTime,
+    ends_at: Option<StoredTime>,
+    display_start: String,
+    display_last_four: String,
+    last_used_at: Option<StoredTime>,
+    last_used_address: Option<String>,
+    last_used_user_agent: Option<String>,
+}
+
+impl SecretRow {
+    /// The secret, with the key that it belongs to.
+    pub(super) fn read(self) -> Result<(KeyId, SecretInfo), StoreError> {
+        let id = self.key_id.read().map(KeyId::from_uuid);
+        let corrupt = Corrupt::new("api_key_secrets", id);
+        let id = id.ok_or_else(|| corrupt.at("key_id"))?;
+        let address = self.last_used_address.map(|text| text.parse());
+        let address = address.transpose().map_err(|_| corrupt.at("last_used_address"))?;
+        let last_use = corrupt
+            .optional_time(self.last_used_at, "last_used_at")?
+            .map(|at| LastUse {
+                at,
+                address,
+                user_agent: self.last_used_user_agent,
+            });
+        let secret = SecretInfo {
+            display: KeyDisplay {
+                start: self.display_start,
+                last_four: self.display_last_four,
+            },
+            created_at: corrupt.time(self.created_at, "created_at")?,
+            ends_at: corrupt.optional_time(self.ends_at, "ends_at")?,
+            last_use,
+        };
+        Ok((id, secret))
     }
 }
 

@@ -43,6 +43,7 @@ diesel::table! {
         revoked_at -> Nullable<TimestamptzSqlite>,
         revocation_reason -> Nullable<Text>,
         expires_at -> Nullable<TimestamptzSqlite>,
+        allowed_cidrs -> Text,
         external_id -> Nullable<Text>,
         metadata -> Text,
         display_start -> Text,
@@ -68,6 +69,11 @@ diesel::table! {
         format -> Text,
         created_at -> TimestamptzSqlite,
         ends_at -> Nullable<TimestamptzSqlite>,
+        display_start -> Text,
+        display_last_four -> Text,
+        last_used_at -> Nullable<TimestamptzSqlite>,
+        last_used_address -> Nullable<Text>,
+        last_used_user_agent -> Nullable<Text>,
     }
 }
 
@@ -83,6 +89,7 @@ diesel::table! {
         seq -> BigInt,
         kind -> Text,
         entity_id -> Binary,
+        workspace_id -> Nullable<Binary>,
         created_at -> TimestamptzSqlite,
     }
 }

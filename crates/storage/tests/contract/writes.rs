@@ -102,10 +102,14 @@ async fn where_all_connections_are_in_use_the_wait_is_bounded(engine: Engine) {
     let (stored, _) = world.store(key(KeyReach::Instance)).await;
     let options = Options {
         pool_size: 1,
-        acquire_timeout: Duration::from_millis(100),
+        acquire_timeout: Duration::from_millis(500),
         ..Options::default()
     };
     let node = Node::open(world.database.url(), options);
+    let keys = node.storage.keys();
+    // The connection is there before it is held, however long this machine takes to make one.
+    let connecting = async { while keys.insert_key(key(KeyReach::Instance), secret()).await.is_err() {} };
+    timeout(PATIENCE, connecting).await.unwrap();
     let (edit, held) = held_edit();
     let keys = node.storage.keys();
     let holder = tokio::spawn(async move { keys.edit_key(KeyView::Everything, stored.id, edit).await });

@@ -5,7 +5,7 @@ use std::{fmt, future::Future, marker::PhantomData, ops::Deref, pin::Pin, sync::
 use actix_web::{
     FromRequest, HttpRequest,
     dev::Payload,
-    http::header::{AUTHORIZATION, HeaderName},
+    http::header::{AUTHORIZATION, HeaderName, USER_AGENT},
     web,
 };
 use tigertrust_accounts::Actor;
@@ -101,6 +101,7 @@ impl<N: Needs> FromRequest for Permitted<N> {
 /// What the request presents.
 fn presented(request: &HttpRequest) -> Presented<'_> {
     Presented {
+        user_agent: request.headers().get(USER_AGENT).map(|value| value.as_bytes()),
         agent_api_key: values(request, &AGENT_API_KEY),
         authorization: values(request, &AUTHORIZATION),
         workspace: values(request, &WORKSPACE_ID),

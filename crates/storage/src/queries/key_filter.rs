@@ -1,0 +1,74 @@
+//! Which keys of a list are wanted, as conditions.
+
+use diesel::{
+    BoolExpressionMethods, EscapeExpressionMethods, ExpressionMethods, QueryDsl, TextExpressionMethods,
+    define_sql_function,
+    dsl::{exists, not},
+    helper_types::IntoBoxed,
+    sql_types::Text,
+};
+use tigertrust_model::{KeyFilter, KeyState, Timestamp};
+
+use super::{
+    super::Connection,
+    schema::{api_key_secrets as secrets, api_keys as keys},
+};
+use crate::types::StoredTime;
+
+type Backend = <Connection as diesel_async::AsyncConnectionCore>::Backend;
+/// A query for the ids of keys.
+pub(super) type Ids<'a> = IntoBoxed<'a, diesel::dsl::Select<keys::table, keys::id>, Backend>;
+
+define_sql_function! {
+    /// Small letters, of ASCII at the least.
+    fn lower(text: Text) -> Text;
+}
+
+/// Adds what the filter demands.
+pub(super) fn apply<'a>(mut ids: Ids<'a>, filter: KeyFilter) -> Ids<'a> {
+    if let Some((state, at)) = filter.state {
+        ids = in_state(ids, state, at);
+    }
+    if let Some(kind) = filter.kind {
+        ids = ids.filter(keys::kind.eq(kind.as_str()));
+    }
+    if let Some(text) = filter.text {
+        let pattern = format!("%{}%", escaped(&text.to_lowercase()));
+        let begins = keys::display_start.eq(text.chars().take(8).collect::<String>());
+        ids = ids.filter(lower(keys::name).like(pattern).escape('\\').or(begins));
+    }
+    if let Some(external_id) = filter.external_id {
+        ids = ids.filter(keys::external_id.eq(external_id));
+    }
+    if let Some(since) = filter.unused_since {
+        let since = StoredTime::new(since);
+        let used = secrets::table.filter(secrets::key_id.eq(keys::id).and(secrets::last_used_at.ge(since)));
+        ids = ids.filter(keys::created_at.lt(since).and(not(exists(used))));
+    }
+    ids
+}
+
+/// As `ApiKey::state` decides: revoked wins over expired, and expired over deactivated.
+fn in_state<'a>(ids: Ids<'a>, state: KeyState, at: Timestamp) -> Ids<'a> {
+    let at = StoredTime::new(at);
+    let expired = keys::expires_at.is_not_null().and(keys::expires_at.le(at));
+    let unexpired = keys::expires_at.is_null().or(keys::expires_at.gt(at));
+    match state {
+        KeyState::Revoked => ids.filter(keys::state.eq("revoked")),
+        KeyState::Expired => ids.filter(keys::state.ne("revoked")).filter(expired),
+        KeyState::Deactivated => ids.filter(keys::state.eq("deactivated")).filter(unexpired),
+        KeyState::Active => ids.filter(keys::state.eq("active")).filter(unexpired),
+    }
+}
+
+/// The text with what means something in a pattern made to mean itself.
+fn escaped(text: &str) -> String {
+    text.chars()
+        .flat_map(|letter| {
+            matches!(letter, '%' | '_' | '\\')
+                .then_some('\\')
+                .into_iter()
+                .chain([letter])
+        })
+        .collect()
+}

@@ -1,0 +1,79 @@
+//! What an instance does beside the requests, by the clock.
+
+use std::{sync::Arc, time::Duration};
+
+use tigertrust_credentials::Admission;
+use tigertrust_model::Clock;
+use tigertrust_storage::Storage;
+use tokio::{
+    runtime::Handle,
+    task::JoinHandle,
+    time::{Interval, MissedTickBehavior, interval},
+};
+
+/// How long changes stay readable for a node or client that was away.
+const CHANGES_KEPT: Duration = Duration::from_secs(24 * 60 * 60);
+const PRUNE_EVERY: Duration = Duration::from_secs(10 * 60);
+const PRUNE_BATCH: u32 = 10_000;
+/// How often it is stored when keys were last used: what a crash can lose.
+const STORE_USES_EVERY: Duration = Duration::from_secs(5);
+
+/// Tasks that run until they are stopped or dropped.
+pub(crate) struct Background([JoinHandle<()>; 2]);
+
+impl Background {
+    pub(crate) fn start(
+        storage: &Arc<Storage>,
+        admission: &Arc<Admission>,
+        clock: &Arc<dyn Clock>,
+        runtime: &Handle,
+    ) -> Self {
+        let pruning = prune(Arc::clone(storage), Arc::clone(clock));
+        let uses = keep_storing_uses(Arc::clone(admission), Arc::clone(storage));
+        Self([runtime.spawn(pruning), runtime.spawn(uses)])
+    }
+
+    pub(crate) fn stop(&self) {
+        self.0.iter().for_each(JoinHandle::abort);
+    }
+}
+
+impl Drop for Background {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
+
+fn every(period: Duration) -> Interval {
+    let mut ticks = interval(period);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    ticks
+}
+
+async fn prune(storage: Arc<Storage>, clock: Arc<dyn Clock>) {
+    let mut ticks = every(PRUNE_EVERY);
+    loop {
+        ticks.tick().await;
+        let older_than = clock.now().saturating_sub(CHANGES_KEPT);
+        match storage.prune_changes(older_than, PRUNE_BATCH).await {
+            Ok(removed) => tracing::debug!(removed, "old changes removed"),
+            // The feed says it when the database is away.
+            Err(error) => tracing::debug!(%error, "old changes could not be removed"),
+        }
+    }
+}
+
+async fn keep_storing_uses(admission: Arc<Admission>, storage: Arc<Storage>) {
+    let mut ticks = every(STORE_USES_EVERY);
+    loop {
+        ticks.tick().await;
+        store_uses(&admission, &storage).await;
+    }
+}
+
+/// Stores when keys were last used. What fails is tried again the next time.
+pub(crate) async fn store_uses(admission: &Admission, storage: &Storage) {
+    if let Err(error) = admission.flush_uses(&*storage.uses()).await {
+        tracing::debug!(%error, "it could not be stored when keys were last used");
+    }
+}
