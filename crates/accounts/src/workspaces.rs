@@ -33,7 +33,7 @@ pub struct Bootstrapped {
     pub workspace: Workspace,
     /// An agent key that holds every scope.
     pub agent: IssuedKey,
-    /// A public key that may read certificates.
+    /// A public key that may read certificates or, where that scope does not exist, holds the first that it may.
     pub public: IssuedKey,
 }
 
@@ -138,10 +138,15 @@ impl WorkspaceFlows {
                 KeyReach::workspaces(workspace.id, []),
             )
         };
-        let readable = catalog
+        let holdable = catalog.all_for(KeyType::Public);
+        let certificates = holdable
             .iter()
-            .filter(|known| known.scope.as_str() == "certificates:read");
-        let readable = readable.map(|known| known.scope.clone()).collect();
+            .find(|scope| scope.as_str() == "certificates:read");
+        let readable = certificates
+            .or_else(|| holdable.iter().next())
+            .cloned()
+            .into_iter()
+            .collect();
         let agent = first_key("First agent key", KeyType::Agent, catalog.all_for(KeyType::Agent))?;
         let public = first_key("First public key", KeyType::Public, readable)?;
         let first = Bootstrap {

@@ -6,7 +6,7 @@ use actix_web::{HttpRequest, HttpResponse, http::header, web};
 use serde::Deserialize;
 use tigertrust_accounts::{FlowError, Violation};
 use tigertrust_credentials::{AuthError, Need, Verification};
-use tigertrust_model::{KeyFilter, KeyId, KeyState, KeyType, KeyTypes, Scope, Timestamp};
+use tigertrust_model::{KeyFilter, KeyId, KeyState, KeyType, KeyTypes, Lifecycle, Scope, Timestamp};
 use tigertrust_wire::{
     CreateKey, IssuedKey, Key, KeyVerdict, Page, Problem, RevokeKey, RotateKey, UpdateKey, VerifyKey,
     parse_rfc3339,
@@ -197,9 +197,13 @@ pub(crate) async fn revoke(
     body: Body,
 ) -> Result<HttpResponse, ApiError> {
     let id = parse_id(&id)?;
+    let before = app.clock.now();
     let reason = body.json_or_default::<RevokeKey>().await?.reason;
     let key = app.keys.revoke(&caller.actor(), id, reason).await?;
-    tracing::info!(key = %id, by = %caller.key().key.id, "key revoked");
+    // Revoking a key again is no event.
+    if matches!(&key.key.lifecycle, Lifecycle::Revoked { at, .. } if *at >= before) {
+        tracing::info!(key = %id, by = %caller.key().key.id, "key revoked");
+    }
     Ok(HttpResponse::Ok().json(Key::new(&key, app.clock.now())))
 }
 

@@ -42,7 +42,15 @@ async fn keys(caller: Permitted<AgentOnly>, auth: web::Data<TigerTrust>) -> Resu
         after: None,
         limit: 10,
     };
-    let keys = auth.keys().list(&caller.actor(), None, KeyFilter::default(), page).await?;
+    let keys = auth
+        .keys()
+        .list(
+            &caller.actor(),
+            None,
+            tigertrust::model::KeyFilter::default(),
+            page,
+        )
+        .await?;
     Ok(HttpResponse::Ok().json(keys.len()))
 }
 
@@ -225,6 +233,7 @@ fn new_key(name: &str, scopes: &[&str]) -> NewKey {
         scopes: scopes.iter().map(|scope| (*scope).to_owned()).collect(),
         expires_at: None,
         reach: ReachRequest::Caller { others: Vec::new() },
+        allowed_cidrs: Vec::new(),
         external_id: None,
         metadata: tigertrust::Metadata::default(),
     }

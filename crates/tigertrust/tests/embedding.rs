@@ -98,6 +98,7 @@ async fn what_a_key_lacks_refuses_it(embedded: Embedded) {
 
 fn verification(key: &str, home: Option<tigertrust::WorkspaceId>) -> Verification<'_> {
     Verification {
+        client: None,
         key,
         need: Need::any_caller(),
         workspace: None,

@@ -31,7 +31,7 @@ pub async fn run(cli: Cli) -> Result<(), Failure> {
         Command::Workspace(verb) => workspace::run(&common, verb).await,
         Command::Key(verb) => key::run(&common, verb).await,
         Command::Config(verb) => config::run(&common, &verb),
-        Command::Secrets(verb) => secrets::run(&verb),
+        Command::Secrets(verb) => secrets::run(&common, &verb),
     }
 }
 

@@ -18,7 +18,7 @@ use tigertrust_storage::{DatabaseUrl, migrations};
 use super::{secrets::write_private, serve, settings};
 use crate::{
     cli::{Common, OutputFormat, Quickstart},
-    config::Keyring,
+    config::{Flag, Keyring, Settings},
     failure::Failure,
     instance,
 };
@@ -59,10 +59,18 @@ pub async fn run(common: &Common, args: Quickstart) -> Result<(), Failure> {
     let database = database.map_err(|error| Failure::new(format!("--database: {error}")))?;
 
     let signals = serve::StopSignals::catch()?;
+    let mut flags = serve::listen_flag(args.listen.clone());
+    flags.extend(args.database.map(|value| Flag {
+        name: "--database",
+        key: "database.url",
+        value,
+    }));
+    let before = Settings::load(&super::source(common, flags.clone())?, &common.data)?;
+    ensure_no_other_database(common, &before, args.ephemeral, database.is_some())?;
     // The port first: a taken one must leave nothing behind.
-    let listener = serve::bind(settings_before(common, &args)?)?;
-    prepare_folder(&common.data, database.as_ref())?;
-    let settings = settings(common, serve::listen_flag(args.listen.clone()))?;
+    let listener = serve::bind(before.listen)?;
+    prepare_folder(&common.data, database.as_ref(), before.keyring.is_none())?;
+    let settings = settings(common, flags)?;
     let url = &settings.database.url;
     migrations::create_database_if_missing(url).await?;
     migrations::run(url).await?;
@@ -77,14 +85,29 @@ pub async fn run(common: &Common, args: Quickstart) -> Result<(), Failure> {
     serve::serve_until_stopped(instance, listener, signals, &settings).await
 }
 
-/// Where to listen, before the folder with the other settings is made.
-fn settings_before(common: &Common, args: &Quickstart) -> Result<SocketAddr, Failure> {
-    let source = super::source(common, serve::listen_flag(args.listen.clone()))?;
-    Ok(crate::config::Settings::load(&source, &common.data)?.listen)
+/// Refuses what would be about another database than the user thinks.
+fn ensure_no_other_database(
+    common: &Common,
+    settings: &Settings,
+    ephemeral: bool,
+    named: bool,
+) -> Result<(), Failure> {
+    let set = |key: &&(&str, String)| key.0.starts_with("database.url") && key.1 != "default";
+    match (settings.origins.iter().find(set), &common.config) {
+        (Some((key, origin)), _) if ephemeral => Err(Failure::new(format!(
+            "--ephemeral uses a database of its own, but {key} is set ({origin}): take one of them away"
+        ))),
+        // Later commands read the file, and would not know of the flag.
+        (_, Some(file)) if named => Err(Failure::new(format!(
+            "--database is written to the data folder, which --config replaces: set database.url in {}",
+            file.display()
+        ))),
+        _ => Ok(()),
+    }
 }
 
 /// Makes the data folder with its secrets, where they are missing.
-fn prepare_folder(data: &Path, database: Option<&DatabaseUrl>) -> Result<(), Failure> {
+fn prepare_folder(data: &Path, database: Option<&DatabaseUrl>, needs_ring: bool) -> Result<(), Failure> {
     let failed =
         |what: &Path, error: &io::Error| Failure::new(format!("{} cannot be made: {error}", what.display()));
     DirBuilder::new()
@@ -112,14 +135,13 @@ fn prepare_folder(data: &Path, database: Option<&DatabaseUrl>) -> Result<(), Fai
         }
     }
     let ring: PathBuf = data.join("keyring.toml");
-    if ring.exists() {
+    if !needs_ring {
         return Ok(());
     }
     if data.join("tigertrust.db").exists() {
         return Err(Failure::new(format!(
-            "{} is missing, but the database that needs it is there: put it back, or remove {} to start anew",
-            ring.display(),
-            data.display()
+            "{} is missing, but the database that needs it is there: put it back, or choose another folder with --data",
+            ring.display()
         )));
     }
     write_private(&ring, &Keyring::generate(&OsRandom)?).map_err(|error| failed(&ring, &error))
@@ -189,6 +211,7 @@ fn write_text(
             )?;
         }
         Some(first) => {
+            let scope = first.public.key.scopes.iter().next().map(ToString::to_string);
             let (agent, public) = (first.agent.secret.reveal(), first.public.secret.reveal());
             writeln!(out, "  Shown once, so store them now:\n")?;
             writeln!(out, "    Owner       {}", first.user.email)?;
@@ -199,16 +222,21 @@ fn write_text(
                 first.workspace.id, first.workspace.plan
             )?;
             writeln!(out, "    Agent key   {agent}   every scope")?;
-            writeln!(out, "    Public key  {public}   certificates:read\n")?;
+            writeln!(
+                out,
+                "    Public key  {public}   {}\n",
+                scope.as_deref().unwrap_or("no scope")
+            )?;
             writeln!(out, "  Who is the agent key?\n")?;
             writeln!(
                 out,
                 "    curl -i {base_url}/api/auth/me -H \"X-Agent-API-Key: {agent}\"\n"
             )?;
-            writeln!(out, "  May the public key read certificates?\n")?;
+            let query = scope.map_or_else(String::new, |scope| format!("?scope={scope}"));
+            writeln!(out, "  May the public key pass?\n")?;
             writeln!(
                 out,
-                "    curl -i \"{base_url}/api/auth/check?scope=certificates:read\" -H \"Authorization: Bearer {public}\"\n"
+                "    curl -i \"{base_url}/api/auth/check{query}\" -H \"Authorization: Bearer {public}\"\n"
             )?;
         }
     }

@@ -9,18 +9,25 @@ use std::{
 
 use tigertrust_credentials::OsRandom;
 
-use crate::{cli::Secrets, config::Keyring, failure::Failure};
+use crate::{
+    cli::{Common, Secrets},
+    config::Keyring,
+    failure::Failure,
+    output,
+};
 
-pub fn run(verb: &Secrets) -> Result<(), Failure> {
+pub fn run(common: &Common, verb: &Secrets) -> Result<(), Failure> {
     match verb {
         Secrets::Create { file } => {
             write_private(file, &Keyring::generate(&OsRandom)?)
                 .map_err(|error| Failure::new(format!("{} cannot be made: {error}", file.display())))?;
-            println!(
-                "{} holds a new key ring. Keep a copy apart from the database.",
-                file.display()
-            );
-            Ok(())
+            let made = serde_json::json!({ "file": file });
+            output::print(common.output, &made, |_| {
+                format!(
+                    "{} holds a new key ring. Keep a copy apart from the database.",
+                    file.display()
+                )
+            })
         }
     }
 }

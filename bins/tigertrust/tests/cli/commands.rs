@@ -9,6 +9,7 @@ use crate::program::{Folder, in_a_folder_for_each_engine};
 
 in_a_folder_for_each_engine!(
     a_key_lives_and_dies_on_the_command_line,
+    a_key_is_rotated_on_the_command_line,
     lists_have_pages,
     people_and_workspaces_are_made,
     a_plan_reaches_a_running_server,
@@ -59,6 +60,37 @@ async fn a_key_lives_and_dies_on_the_command_line(folder: Folder) {
         (&true.into(), &Value::Null)
     );
     assert_eq!(served.check(instance["key"].as_str().unwrap()).await, 200);
+}
+
+async fn a_key_is_rotated_on_the_command_line(folder: Folder) {
+    let served = folder.quickstart(&[]);
+    let created = folder.json(&["key", "create", "--name", "ci", "--allow-from", "127.0.0.0/8"]);
+    let (id, old) = (created["id"].as_str().unwrap(), created["key"].as_str().unwrap());
+    assert_eq!(served.check(old).await, 200);
+    let rotated = folder.json(&["key", "rotate", id, "--overlap", "1h"]);
+    let new = rotated["key"].as_str().unwrap();
+    eventually((200, 200), async || {
+        (served.check(old).await, served.check(new).await)
+    })
+    .await;
+    folder.json(&["key", "rotate", id]);
+    eventually(401, async || served.check(new).await).await;
+    served.stop();
+    let found = folder.json(&[
+        "key", "list", "--search", "CI", "--state", "active", "--type", "agent",
+    ]);
+    assert_eq!(found["items"].as_array().unwrap().len(), 1);
+    assert!(
+        found["items"][0]["lastUsedAt"].is_string(),
+        "a clean stop stores what was used"
+    );
+    assert_eq!(
+        folder.json(&["key", "list", "--unused-since", "90d"])["items"]
+            .as_array()
+            .unwrap()
+            .len(),
+        0
+    );
 }
 
 async fn lists_have_pages(folder: Folder) {

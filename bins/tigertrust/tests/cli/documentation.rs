@@ -53,6 +53,7 @@ async fn every_command_and_operation_is_documented() {
         "key list",
         "key show",
         "key revoke",
+        "key rotate",
         "config check",
         "secrets create",
     ] {

@@ -151,3 +151,58 @@ async fn a_lost_key_ring_is_not_replaced() {
     let message = folder.failure(&["quickstart", "--listen", "127.0.0.1:0"]);
     assert!(message.contains("keyring.toml is missing"), "{message}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_ephemeral_server_never_uses_a_database_that_is_set_elsewhere() {
+    let folder = Folder::new(Engine::Sqlite).await;
+    let mut command = folder.command(&["quickstart", "--ephemeral", "--listen", "127.0.0.1:0"]);
+    let output = command
+        .env("TIGERTRUST__DATABASE__URL", "sqlite://./real.db")
+        .output()
+        .unwrap();
+    let message = String::from_utf8(output.stderr).unwrap();
+    assert!(!output.status.success());
+    assert!(
+        message.contains("--ephemeral") && message.contains("TIGERTRUST__DATABASE__URL"),
+        "{message}"
+    );
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_database_is_not_named_beside_a_configuration_file() {
+    let folder = Folder::new(Engine::Sqlite).await;
+    fs::write(folder.path().join("tt.toml"), "").unwrap();
+    let arguments = [
+        "quickstart",
+        "--config",
+        "tt.toml",
+        "--database",
+        "postgres://127.0.0.1:1/x",
+    ];
+    let message = folder.failure(&arguments);
+    assert!(
+        message.contains("tt.toml") && message.contains("database.url"),
+        "{message}"
+    );
+    assert!(!folder.path().join("tigertrust-data").exists());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_flag_wins_over_a_database_in_the_environment() {
+    let folder = Folder::new(Engine::Sqlite).await;
+    let arguments = [
+        "quickstart",
+        "--output",
+        "json",
+        "--listen",
+        "127.0.0.1:0",
+        "--database",
+        "sqlite://./named.db",
+    ];
+    let mut command = folder.command(&arguments);
+    command.env("TIGERTRUST__DATABASE__URL", "sqlite://./other.db");
+    let served = crate::program::Served::start(command);
+    assert_eq!(served.check(served.text("agentKey")).await, 200);
+    assert!(folder.path().join("named.db").exists() && !folder.path().join("other.db").exists());
+}

@@ -33,7 +33,8 @@ pub(super) fn apply<'a>(mut ids: Ids<'a>, filter: KeyFilter) -> Ids<'a> {
         ids = ids.filter(keys::kind.eq(kind.as_str()));
     }
     if let Some(text) = filter.text {
-        let pattern = format!("%{}%", escaped(&text.to_lowercase()));
+        // By one and the same function on both sides: the engines do not agree on which letters have a small one.
+        let pattern = lower(format!("%{}%", escaped(&text)));
         let begins = keys::display_start.eq(text.chars().take(8).collect::<String>());
         ids = ids.filter(lower(keys::name).like(pattern).escape('\\').or(begins));
     }

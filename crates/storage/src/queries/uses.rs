@@ -15,7 +15,9 @@ use crate::{error::OrUnavailable, types::StoredTime};
 
 #[async_trait]
 impl UseStore for Store {
-    async fn record_uses(&self, uses: Vec<(KeyDigest, LastUse)>) -> Result<(), StoreError> {
+    async fn record_uses(&self, mut uses: Vec<(KeyDigest, LastUse)>) -> Result<(), StoreError> {
+        // In one order on every node: two that lock the same rows in different orders wait for each other.
+        uses.sort_unstable_by_key(|(digest, _)| *digest.as_bytes());
         let written = self
             .write(move |connection| {
                 Box::pin(async move {

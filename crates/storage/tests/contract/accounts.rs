@@ -219,11 +219,7 @@ async fn an_instance_is_bootstrapped_once_even_in_a_race(engine: Engine) {
         storage.accounts().list_workspaces(page(None, 9)).await.unwrap(),
         [first.workspace]
     );
-    let mut listed = storage
-        .keys()
-        .list_keys(KeyView::Everything, page(None, 9))
-        .await
-        .unwrap();
+    let mut listed = world.list(KeyView::Everything, page(None, 9)).await;
     listed.reverse();
     let mut expected: Vec<_> = first.keys.iter().map(|(key, _)| key.clone()).collect();
     expected.sort_unstable_by_key(|key| key.id);

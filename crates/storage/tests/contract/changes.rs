@@ -141,7 +141,7 @@ async fn a_feed_that_is_far_behind_reads_page_after_page(engine: Engine) {
     let insert = |from: &str| {
         format!(
             "BEGIN; UPDATE change_head SET seq = 2500;
-             INSERT INTO changes {from}; COMMIT"
+             INSERT INTO changes (seq, kind, entity_id, created_at) {from}; COMMIT"
         )
     };
     world
@@ -209,7 +209,9 @@ async fn an_older_copy_of_the_database_resets(engine: Engine) {
 
 async fn a_change_of_an_unknown_kind_resets(engine: Engine) {
     let insert = |id: &str, now: &str| {
-        format!("UPDATE change_head SET seq = 3; INSERT INTO changes VALUES (3, 'galaxy', {id}, {now})")
+        format!(
+            "UPDATE change_head SET seq = 3; INSERT INTO changes (seq, kind, entity_id, created_at) VALUES (3, 'galaxy', {id}, {now})"
+        )
     };
     let postgres = insert("'00000000-0000-0000-0000-000000000001'", "now()");
     let sqlite = insert(

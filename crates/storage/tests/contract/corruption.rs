@@ -2,7 +2,7 @@
 
 use tigertrust_accounts::ports::KeyView;
 use tigertrust_credentials::ports::StoreError;
-use tigertrust_model::KeyReach;
+use tigertrust_model::{KeyFilter, KeyReach};
 use tigertrust_testkit::Engine;
 
 use crate::support::{World, hex, key, on_both_engines, page};
@@ -78,9 +78,9 @@ async fn a_key_s_row_that_cannot_be_read_is_told_of(engine: Engine) {
             storage.keys().get_key(KeyView::Everything, key.id).await,
             expected,
         );
-        let list = storage
-            .keys()
-            .list_keys(KeyView::Everything, page(None, 10))
+        let keys = storage.keys();
+        let list = keys
+            .list_keys(KeyView::Everything, KeyFilter::default(), page(None, 10))
             .await;
         assert_corrupt(list, expected);
         world

@@ -1,10 +1,13 @@
 //! Keys: stored, listed, edited.
 
-use tigertrust_accounts::{Conflict, FlowError, Violation, ports::KeyView};
+use tigertrust_accounts::{
+    Conflict, FlowError, Violation,
+    ports::{KeyView, StoredSecret},
+};
 use tigertrust_credentials::OsRandom;
 use tigertrust_model::{
-    ApiKey, Creator, KeyDisplay, KeyId, KeyReach, KeyType, Lifecycle, Metadata, Timestamp, UserId,
-    WorkspaceId,
+    ApiKey, Creator, KeyDisplay, KeyFilter, KeyId, KeyReach, KeyType, LastUse, Lifecycle, Metadata,
+    Timestamp, UserId, WorkspaceId,
 };
 use tigertrust_testkit::Engine;
 
@@ -20,6 +23,9 @@ on_both_engines!(
     an_edit_that_refuses_stores_nothing_and_takes_no_number,
     the_other_workspaces_of_a_key_can_be_edited,
     edits_of_one_key_wait_for_each_other,
+    a_rotation_gives_another_secret_and_lets_the_old_one_end,
+    the_latest_use_of_a_secret_stays,
+    a_name_is_found_by_a_part_of_it_in_either_case,
 );
 
 async fn every_field_of_every_kind_of_key_comes_back(engine: Engine) {
@@ -33,6 +39,7 @@ async fn every_field_of_every_kind_of_key_comes_back(engine: Engine) {
             kind: KeyType::Public,
             name: "Zoë's \"key\" \\ 🔑".to_owned(),
             scopes: std::iter::empty().collect(),
+            allowed_cidrs: vec!["192.0.2.0/24".parse().unwrap(), "2001:db8::/32".parse().unwrap()],
             lifecycle: Lifecycle::Deactivated,
             expires_at: Some(Timestamp::MAX),
             external_id: Some("customer/42".to_owned()),
@@ -77,13 +84,7 @@ async fn every_field_of_every_kind_of_key_comes_back(engine: Engine) {
             .unwrap();
         assert_eq!(record.key, key);
         assert_eq!(record.secret_ends_at, None);
-        let list = world
-            .node
-            .storage
-            .keys()
-            .list_keys(KeyView::Everything, page(None, 200))
-            .await
-            .unwrap();
+        let list = world.list(KeyView::Everything, page(None, 200)).await;
         assert!(list.contains(&key));
     }
 }
@@ -116,9 +117,9 @@ async fn a_view_holds_the_keys_of_its_home_only(engine: Engine) {
             let found = keys.get_key(view, key.id).await.unwrap();
             assert_eq!(edited.is_ok(), found.is_some());
             assert_eq!(matches!(edited, Err(FlowError::NotFound)), found.is_none());
-            seen.extend(found);
+            seen.extend(found.map(|details| details.key));
         }
-        let mut list = keys.list_keys(view, page(None, 200)).await.unwrap();
+        let mut list = world.list(view, page(None, 200)).await;
         list.sort_by_key(|key| key.reach == KeyReach::Instance);
         assert_eq!(list, seen);
         seen
@@ -145,13 +146,7 @@ async fn pages_are_newest_first_and_leave_nothing_out(engine: Engine) {
         let mut found = Vec::new();
         loop {
             let after = found.last().map(|key: &ApiKey| key.id);
-            let next = world
-                .node
-                .storage
-                .keys()
-                .list_keys(view, page(after, 3))
-                .await
-                .unwrap();
+            let next = world.list(view, page(after, 3)).await;
             if next.is_empty() {
                 break;
             }
@@ -176,6 +171,7 @@ async fn an_edit_stores_what_may_be_edited_and_tells_it_before_it_answers(engine
         key.scopes = ["agents:report".parse().unwrap()].into_iter().collect();
         key.expires_at = Some(NOW);
         key.external_id = Some("x".to_owned());
+        key.allowed_cidrs = vec!["192.0.2.1/32".parse().unwrap()];
         key.metadata = Metadata::from_json_object(r#"{"a": 1}"#.to_owned());
         key.updated_at = Timestamp::from_unix_micros(7);
         Ok(key.revoke(NOW, Some("leaked".to_owned()))?)
@@ -184,7 +180,8 @@ async fn an_edit_stores_what_may_be_edited_and_tells_it_before_it_answers(engine
     let edited = keys
         .edit_key(KeyView::Everything, before.id, Box::new(edit))
         .await
-        .unwrap();
+        .unwrap()
+        .key;
     assert_eq!(world.node.has_heard(), [key_change(2, &before)]);
     let mut expected = before;
     edit(&mut expected).unwrap();
@@ -208,7 +205,8 @@ async fn an_edit_stores_what_may_be_edited_and_tells_it_before_it_answers(engine
     let edited = keys
         .edit_key(KeyView::Everything, before.id, Box::new(edit))
         .await
-        .unwrap();
+        .unwrap()
+        .key;
     assert_eq!((edited.expires_at, &edited.external_id), (None, &None));
     assert_eq!(world.get(edited.id).await, Some(edited));
 }
@@ -235,7 +233,8 @@ async fn an_edit_cannot_change_what_is_fixed(engine: Engine) {
     let edited = keys
         .edit_key(KeyView::Everything, before.id, Box::new(edit))
         .await
-        .unwrap();
+        .unwrap()
+        .key;
     assert_eq!(edited, before);
     assert_eq!(world.get(before.id).await, Some(before));
 }
@@ -296,7 +295,8 @@ async fn the_other_workspaces_of_a_key_can_be_edited(engine: Engine) {
         let edited = keys
             .edit_key(KeyView::Everything, key.id, Box::new(edit))
             .await
-            .unwrap();
+            .unwrap()
+            .key;
         assert_eq!(edited.reach, reach);
         let record = world
             .node
@@ -333,4 +333,91 @@ async fn edits_of_one_key_wait_for_each_other(engine: Engine) {
     }
     let name = world.get(key.id).await.unwrap().name;
     assert_eq!(name, format!("ci{}", "x".repeat(20)));
+}
+
+async fn a_rotation_gives_another_secret_and_lets_the_old_one_end(engine: Engine) {
+    let mut world = World::new(engine).await;
+    let (before, old) = world.store(key(KeyReach::Instance)).await;
+    let keys = world.node.storage.keys();
+    let rotate = async |secret: StoredSecret, ends: Timestamp| {
+        let edit = Box::new(|_: &mut ApiKey| Ok(()));
+        keys.rotate_key(KeyView::Everything, before.id, edit, secret, ends)
+            .await
+    };
+    let later = NOW.saturating_add(std::time::Duration::from_secs(60));
+    let mut new = secret();
+    new.display.last_four = "next".to_owned();
+    let rotated = rotate(new.clone(), later).await.unwrap();
+    assert_eq!(world.node.has_heard(), [key_change(1, &before)]);
+    assert_eq!(rotated.key.display, new.display);
+    let ends: Vec<_> = rotated.secrets.iter().map(|secret| secret.ends_at).collect();
+    assert_eq!(ends, [None, Some(later)]);
+    let store = world.node.storage.credentials();
+    for (digest, ends) in [(old, Some(later)), (new.digest, None)] {
+        let record = store.find_key(&[digest]).await.unwrap().unwrap();
+        assert_eq!((record.key.id, record.secret_ends_at), (before.id, ends));
+    }
+    // Who rotates again does not give the first secret more time.
+    rotate(secret(), later.saturating_add(std::time::Duration::from_secs(60)))
+        .await
+        .unwrap();
+    let record = store.find_key(&[old]).await.unwrap().unwrap();
+    assert_eq!(record.secret_ends_at, Some(later));
+    // A secret that is taken leaves all as it was.
+    let details = keys.get_key(KeyView::Everything, before.id).await.unwrap();
+    rotate(new, NOW).await.unwrap_err();
+    assert_eq!(
+        keys.get_key(KeyView::Everything, before.id).await.unwrap(),
+        details
+    );
+}
+
+async fn the_latest_use_of_a_secret_stays(engine: Engine) {
+    let world = World::new(engine).await;
+    let (key, digest) = world.store(key(KeyReach::Instance)).await;
+    let last_use = |seconds| LastUse {
+        at: NOW.saturating_add(std::time::Duration::from_secs(seconds)),
+        address: Some("2001:db8::1".parse().unwrap()),
+        user_agent: Some(format!("agent {seconds}")),
+    };
+    for (seconds, latest) in [(2, 2), (1, 2), (3, 3)] {
+        let uses = vec![(secret().digest, last_use(9)), (digest, last_use(seconds))];
+        world.node.storage.uses().record_uses(uses).await.unwrap();
+        let details = world
+            .node
+            .storage
+            .keys()
+            .get_key(KeyView::Everything, key.id)
+            .await;
+        let stored = details.unwrap().unwrap().secrets.remove(0).last_use;
+        assert_eq!(stored, Some(last_use(latest)));
+    }
+}
+
+async fn a_name_is_found_by_a_part_of_it_in_either_case(engine: Engine) {
+    let world = World::new(engine).await;
+    let (stored, _) = world
+        .store(ApiKey {
+            name: "The ÉCOLE 100%".to_owned(),
+            ..key(KeyReach::Instance)
+        })
+        .await;
+    let keys = world.node.storage.keys();
+    for (text, found) in [
+        ("the école".replace('é', "É").as_str(), true),
+        ("ÉCOLE", true),
+        ("100%", true),
+        ("1%0", false),
+        ("T_e", false),
+    ] {
+        let filter = KeyFilter {
+            text: Some(text.to_owned()),
+            ..KeyFilter::default()
+        };
+        let list = keys
+            .list_keys(KeyView::Everything, filter, page(None, 9))
+            .await
+            .unwrap();
+        assert_eq!(list.iter().any(|details| details.key == stored), found, "{text}");
+    }
 }

@@ -37,7 +37,11 @@ async fn a_key_is_found_by_any_of_the_digests(engine: Engine) {
     let again = KeyDigest::from_bytes([7; 32]);
     let (postgres, sqlite) = hex(key.id.as_uuid());
     let insert = |digest: &str, id: &str| {
-        format!("INSERT INTO api_key_secrets VALUES ({digest}, {id}, 'p0', 'v1', {NOW_TEXT}, NULL)")
+        format!(
+            "INSERT INTO api_key_secrets
+                 (digest, key_id, pepper_id, format, created_at, display_start, display_last_four)
+             VALUES ({digest}, {id}, 'p0', 'v1', {NOW_TEXT}, 'ak_01234', 'wxyz')"
+        )
     };
     let digits = "07".repeat(32);
     world

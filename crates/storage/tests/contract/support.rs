@@ -7,8 +7,8 @@ use diesel_async::{AsyncConnection as _, AsyncPgConnection, SimpleAsyncConnectio
 use tigertrust_accounts::ports::{KeyView, Page, StoredSecret};
 use tigertrust_credentials::{KeyDigest, OsRandom, PasswordHash, ports::ChangeListener};
 use tigertrust_model::{
-    ApiKey, Change, Clock, Creator, Entity, KeyDisplay, KeyId, KeyReach, KeyType, Lifecycle, Metadata,
-    RandomSource, Timestamp, User, UserId, Workspace, WorkspaceId,
+    ApiKey, Change, Clock, Creator, Entity, KeyDisplay, KeyFilter, KeyId, KeyReach, KeyType, Lifecycle,
+    Metadata, RandomSource, Timestamp, User, UserId, Workspace, WorkspaceId,
 };
 use tigertrust_storage::{DatabaseUrl, Options, Storage};
 use tigertrust_testkit::{Engine, TestClock, ThrowawayDatabase};
@@ -178,12 +178,15 @@ impl World {
     }
 
     pub(crate) async fn get(&self, id: KeyId) -> Option<ApiKey> {
-        self.node
-            .storage
-            .keys()
-            .get_key(KeyView::Everything, id)
-            .await
-            .unwrap()
+        let found = self.node.storage.keys().get_key(KeyView::Everything, id).await;
+        found.unwrap().map(|details| details.key)
+    }
+
+    /// A page of the keys of a view.
+    pub(crate) async fn list(&self, view: KeyView, page: Page<KeyId>) -> Vec<ApiKey> {
+        let keys = self.node.storage.keys();
+        let found = keys.list_keys(view, KeyFilter::default(), page).await.unwrap();
+        found.into_iter().map(|details| details.key).collect()
     }
 }
 
@@ -228,15 +231,20 @@ pub(crate) fn key(reach: KeyReach) -> ApiKey {
             .collect(),
         lifecycle: Lifecycle::Active,
         expires_at: None,
+        allowed_cidrs: Vec::new(),
         external_id: None,
         metadata: Metadata::default(),
-        display: KeyDisplay {
-            start: "ak_01234".to_owned(),
-            last_four: "wxyz".to_owned(),
-        },
+        display: display(),
         created_by: Creator::Operator,
         created_at: NOW,
         updated_at: NOW,
+    }
+}
+
+fn display() -> KeyDisplay {
+    KeyDisplay {
+        start: "ak_01234".to_owned(),
+        last_four: "wxyz".to_owned(),
     }
 }
 
@@ -251,6 +259,7 @@ pub(crate) fn secret() -> StoredSecret {
         digest: KeyDigest::from_bytes(bytes),
         pepper_id: "p1".to_owned(),
         format: "v1".to_owned(),
+        display: display(),
     }
 }
 

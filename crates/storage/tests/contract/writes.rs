@@ -77,7 +77,7 @@ async fn closing_waits_for_a_write_and_takes_no_more(engine: Engine) {
     );
     held.release.send(()).unwrap();
     timeout(PATIENCE, closing).await.unwrap().unwrap();
-    assert_eq!(writing.await.unwrap().unwrap().name, "edited");
+    assert_eq!(writing.await.unwrap().unwrap().key.name, "edited");
 }
 
 async fn a_panic_in_an_edit_costs_neither_the_connection_nor_the_storage(engine: Engine) {
