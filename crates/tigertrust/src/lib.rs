@@ -15,7 +15,8 @@ pub use instance::TigerTrust;
 
 pub use tigertrust_accounts::{
     Actor, Bootstrapped, Conflict, FlowError, IssuedKey, KeyChanges, KeyFlows, NewKey, NewUser, ReachRequest,
-    UserFlows, Violation, WorkspaceFlows, ports::Page,
+    RotatedKey, UserFlows, Violation, WorkspaceFlows,
+    ports::{KeyDetails, Page},
 };
 pub use tigertrust_credentials::{
     AuthError, CacheSettings, HeaderValues, KeySecret, Need, OsRandom, Password, PasswordPolicyError, Pepper,
@@ -26,8 +27,8 @@ pub use tigertrust_credentials::{
 /// Keys, scopes, workspaces and people, as values: those that the interface of this crate is made of, and the others.
 pub use tigertrust_model as model;
 pub use tigertrust_model::{
-    ApiKey, Clock, Email, KeyId, KeyReach, KeyState, KeyType, KeyTypes, Metadata, Plan, RandomError,
-    RandomSource, Scope, ScopeCatalog, ScopeDefinition, ScopeSet, Timestamp, User, UserId, Workspace,
-    WorkspaceId,
+    ApiKey, Clock, Email, KeyFilter, KeyId, KeyReach, KeyState, KeyType, KeyTypes, LastUse, Metadata, Plan,
+    RandomError, RandomSource, Scope, ScopeCatalog, ScopeDefinition, ScopeSet, SecretInfo, Timestamp, User,
+    UserId, Workspace, WorkspaceId,
 };
 pub use tigertrust_storage::{DatabaseUrl, DatabaseUrlError, Options, SchemaState, Storage, migrations};

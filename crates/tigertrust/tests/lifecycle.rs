@@ -6,8 +6,8 @@ mod support;
 
 use std::{sync::Arc, time::Duration};
 
-use support::{PEPPER, builder, verdict};
-use tigertrust::{Clock, Need, TigerTrust};
+use support::{Embedded, PEPPER, builder, verdict};
+use tigertrust::{Actor, Clock, HeaderValues, Need, Presented, TigerTrust};
 use tigertrust_testkit::{Engine, TestClock, ThrowawayDatabase, eventually};
 
 #[tokio::test]
@@ -63,4 +63,32 @@ fn an_instance_lives_on_the_runtime_that_it_was_given() {
         eventually(true, async || auth.is_fresh()).await;
         auth.close().await;
     });
+}
+
+#[tokio::test]
+async fn what_a_key_was_last_used_for_outlives_the_instance() {
+    let embedded = Embedded::start(Engine::Sqlite).await;
+    let Embedded { auth, first, .. } = &embedded;
+    let presented = Presented {
+        agent_api_key: HeaderValues::One(first.agent.secret.reveal().as_bytes()),
+        client: Some([192, 0, 2, 1].into()),
+        user_agent: Some(b"curl/8"),
+        ..Presented::default()
+    };
+    auth.admit(&presented, &Need::any_caller()).await.unwrap();
+    auth.close().await;
+
+    let again = embedded.second().await;
+    let details = again
+        .keys()
+        .get(&Actor::Operator, first.agent.key.id)
+        .await
+        .unwrap();
+    let last_use = details
+        .secrets
+        .first()
+        .and_then(|secret| secret.last_use.clone())
+        .unwrap();
+    assert_eq!(last_use.address, Some([192, 0, 2, 1].into()));
+    assert_eq!(last_use.user_agent.as_deref(), Some("curl/8"));
 }
