@@ -387,6 +387,7 @@ fn apply(
     now: Timestamp,
 ) -> Result<(), FlowError> {
     key.ensure_editable()?;
+    let before = key.clone();
     let mut validation = Validation::default();
     if let Some(name) = changes.name {
         validation.line("/name", &name, MAX_NAME);
@@ -409,8 +410,12 @@ fn apply(
     if let Some(networks) = changes.allowed_cidrs {
         key.allowed_cidrs = validation.networks(&networks);
     }
-    // More reach is more power: whoever widens a key must hold all that it may do.
-    let widened = changes.scopes.is_some() || others.is_some();
+    // Whoever gives a key more than it has must hold all that it then may do, wherever it may do it.
+    let widened = changes.scopes.is_some()
+        || others.is_some()
+        || key.allowed_cidrs != before.allowed_cidrs
+        || key.expires_at != before.expires_at
+        || (changes.active == Some(true) && before.lifecycle != Lifecycle::Active);
     if let Some(scopes) = changes.scopes {
         key.scopes = validation.scopes(&scopes, key.kind, catalog);
     }
@@ -425,7 +430,7 @@ fn apply(
     }
     validation.finish()?;
     if widened {
-        ensure_grantable(actor, &key.scopes)?;
+        ensure_holds(actor, key)?;
     }
     match changes.active {
         Some(true) => key.activate()?,

@@ -27,8 +27,14 @@ impl Validation {
         if !(1..=max).contains(&length) || text.trim().is_empty() {
             self.refuse(pointer, format!("must have 1 to {max} characters"));
         }
-        if text.chars().any(char::is_control) {
-            self.refuse(pointer, "must not hold control characters");
+        if text
+            .chars()
+            .any(|letter| letter.is_control() || is_deceptive(letter))
+        {
+            self.refuse(
+                pointer,
+                "must not hold control characters, or such as turn or hide text",
+            );
         }
     }
 
@@ -99,4 +105,10 @@ impl Validation {
             Err(FlowError::Invalid(self.0))
         }
     }
+}
+
+/// Line and paragraph separators, marks that turn the direction of text, and characters that take no room.
+const fn is_deceptive(letter: char) -> bool {
+    matches!(letter, '\u{ad}' | '\u{200b}' | '\u{200e}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
+        | '\u{2060}'..='\u{2069}' | '\u{feff}')
 }

@@ -1,18 +1,24 @@
 //! Request bodies in JSON.
 
+use std::time::Duration;
+
 use actix_web::{
     FromRequest, HttpMessage, HttpRequest,
     dev::Payload,
     web::{Bytes, BytesMut},
 };
+use futures_util::StreamExt as _;
 use serde::de::DeserializeOwned;
 use serde_path_to_error::Segment;
 use tigertrust_wire::{Code, FieldProblem, Problem};
+use tokio::time::timeout;
 
-use crate::error::ApiError;
+use crate::{error::ApiError, permit::Admitted};
 
 /// The largest body, in bytes.
-pub(crate) const MAX_BODY: usize = 64 * 1024;
+const MAX_BODY: usize = 64 * 1024;
+/// How long a body may take to come.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// A body that has not been looked at. Handlers read it once the caller is known, so that a stranger learns nothing
 /// about its shape.
@@ -36,38 +42,55 @@ impl FromRequest for Body {
 }
 
 impl Body {
-    /// Reads a body that must be there.
-    pub(crate) async fn json<T: DeserializeOwned>(self) -> Result<T, ApiError> {
+    /// Reads a body that must be there, for a caller who is asked for again: who was revoked while the body came in must
+    /// not have it acted upon.
+    pub(crate) async fn json<T: DeserializeOwned>(self, caller: &mut Admitted) -> Result<T, ApiError> {
         let (content_type, bytes) = self.read().await?;
+        caller.renew().await?;
         check_type(content_type.as_deref())?;
         parse(&bytes)
     }
 
-    /// Reads a body that may be missing.
-    pub(crate) async fn json_or_default<T: DeserializeOwned + Default>(self) -> Result<T, ApiError> {
+    /// As [`json`](Self::json), for a body that may be missing or null.
+    pub(crate) async fn json_or_default<T: DeserializeOwned + Default>(
+        self,
+        caller: &mut Admitted,
+    ) -> Result<T, ApiError> {
         let (content_type, bytes) = self.read().await?;
+        caller.renew().await?;
         if bytes.is_empty() {
             return Ok(T::default());
         }
         check_type(content_type.as_deref())?;
-        parse(&bytes)
+        if bytes.trim_ascii() == b"null" {
+            Ok(T::default())
+        } else {
+            parse(&bytes)
+        }
     }
 
     async fn read(self) -> Result<(Option<String>, Bytes), ApiError> {
-        use futures_util::StreamExt as _;
-        let mut payload = self.payload;
-        let mut bytes = BytesMut::new();
-        while let Some(chunk) = payload.next().await {
-            let chunk =
-                chunk.map_err(|_| Problem::new(Code::ValidationError, "The body ended too early."))?;
-            if bytes.len() + chunk.len() > MAX_BODY {
-                let detail = format!("The body is larger than {MAX_BODY} bytes.");
-                return Err(Problem::new(Code::PayloadTooLarge, detail).into());
-            }
-            bytes.extend_from_slice(&chunk);
-        }
-        Ok((self.content_type, bytes.freeze()))
+        let Self {
+            payload,
+            content_type,
+        } = self;
+        let bytes = timeout(PATIENCE, collect(payload)).await;
+        let too_slow = || Problem::new(Code::ValidationError, "The body took too long to come.");
+        Ok((content_type, bytes.unwrap_or_else(|_| Err(too_slow().into()))?))
     }
+}
+
+async fn collect(mut payload: Payload) -> Result<Bytes, ApiError> {
+    let mut bytes = BytesMut::new();
+    while let Some(chunk) = payload.next().await {
+        let chunk = chunk.map_err(|_| Problem::new(Code::ValidationError, "The body ended too early."))?;
+        if bytes.len() + chunk.len() > MAX_BODY {
+            let detail = format!("The body is larger than {MAX_BODY} bytes.");
+            return Err(Problem::new(Code::PayloadTooLarge, detail).into());
+        }
+        bytes.extend_from_slice(&chunk);
+    }
+    Ok(bytes.freeze())
 }
 
 fn check_type(content_type: Option<&str>) -> Result<(), ApiError> {
@@ -82,6 +105,22 @@ fn check_type(content_type: Option<&str>) -> Result<(), ApiError> {
 }
 
 fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ApiError> {
+    // Serde would take an array for the fields in their order.
+    if bytes
+        .trim_ascii_start()
+        .first()
+        .is_some_and(|first| *first == b'[')
+    {
+        let errors = vec![FieldProblem {
+            pointer: String::new(),
+            detail: "must be a JSON object".to_owned(),
+        }];
+        return Err(
+            Problem::new(Code::ValidationError, "The body is not valid; errors says where.")
+                .with_errors(errors)
+                .into(),
+        );
+    }
     let mut deserializer = serde_json::Deserializer::from_slice(bytes);
     let value = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
         let pointer = pointer(error.path());

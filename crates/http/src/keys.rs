@@ -21,11 +21,11 @@ use crate::{App, body::Body, error::ApiError, permit::Admitted, query};
     responses((status = 201, description = "The key with its secret", body = IssuedKey)),
 )]
 pub(crate) async fn create(
-    caller: Admitted,
+    mut caller: Admitted,
     app: web::Data<App>,
     body: Body,
 ) -> Result<HttpResponse, ApiError> {
-    let new = body.json::<CreateKey>().await?.into();
+    let new = body.json::<CreateKey>(&mut caller).await?.into();
     let issued = app.keys.create(&caller.actor(), new).await?;
     tracing::info!(key = %issued.key.id, by = %issued.key.created_by, "key created");
     Ok(HttpResponse::Created()
@@ -142,13 +142,13 @@ pub(crate) async fn show(
     ),
 )]
 pub(crate) async fn update(
-    caller: Admitted,
+    mut caller: Admitted,
     app: web::Data<App>,
     id: web::Path<String>,
     body: Body,
 ) -> Result<HttpResponse, ApiError> {
     let id = parse_id(&id)?;
-    let changes = body.json::<UpdateKey>().await?.into();
+    let changes = body.json::<UpdateKey>(&mut caller).await?.into();
     let key = app.keys.edit(&caller.actor(), id, changes).await?;
     tracing::info!(key = %id, by = %caller.key().key.id, "key edited");
     Ok(HttpResponse::Ok().json(Key::new(&key, app.clock.now())))
@@ -158,7 +158,7 @@ pub(crate) async fn update(
 /// it is refused with `KEY_REVOKED`.
 #[utoipa::path(
     post, path = "/api/keys/{id}/rotate", tag = "keys", operation_id = "rotateKey",
-    request_body = Option<RotateKey>,
+    request_body(content = RotateKey, description = "May be missing"),
     params(("id" = String, Path, description = "The key's id", example = "key_01h2xcejqtf2nbrexx3vqjhp41")),
     responses(
         (status = 200, description = "The key with its new secret", body = IssuedKey),
@@ -167,13 +167,17 @@ pub(crate) async fn update(
     ),
 )]
 pub(crate) async fn rotate(
-    caller: Admitted,
+    mut caller: Admitted,
     app: web::Data<App>,
     id: web::Path<String>,
     body: Body,
 ) -> Result<HttpResponse, ApiError> {
     let id = parse_id(&id)?;
-    let overlap = Duration::from_secs(body.json_or_default::<RotateKey>().await?.overlap_seconds);
+    let overlap = Duration::from_secs(
+        body.json_or_default::<RotateKey>(&mut caller)
+            .await?
+            .overlap_seconds,
+    );
     let rotated = app.keys.rotate(&caller.actor(), id, overlap).await?;
     tracing::info!(key = %id, by = %caller.key().key.id, "key rotated");
     Ok(HttpResponse::Ok().json(IssuedKey::new(&rotated.details, &rotated.secret, app.clock.now())))
@@ -183,7 +187,7 @@ pub(crate) async fn rotate(
 /// changes nothing.
 #[utoipa::path(
     post, path = "/api/keys/{id}/revoke", tag = "keys", operation_id = "revokeKey",
-    request_body = Option<RevokeKey>,
+    request_body(content = RevokeKey, description = "May be missing"),
     params(("id" = String, Path, description = "The key's id", example = "key_01h2xcejqtf2nbrexx3vqjhp41")),
     responses(
         (status = 200, description = "The revoked key", body = Key),
@@ -191,14 +195,14 @@ pub(crate) async fn rotate(
     ),
 )]
 pub(crate) async fn revoke(
-    caller: Admitted,
+    mut caller: Admitted,
     app: web::Data<App>,
     id: web::Path<String>,
     body: Body,
 ) -> Result<HttpResponse, ApiError> {
     let id = parse_id(&id)?;
     let before = app.clock.now();
-    let reason = body.json_or_default::<RevokeKey>().await?.reason;
+    let reason = body.json_or_default::<RevokeKey>(&mut caller).await?.reason;
     let key = app.keys.revoke(&caller.actor(), id, reason).await?;
     // Revoking a key again is no event.
     if matches!(&key.key.lifecycle, Lifecycle::Revoked { at, .. } if *at >= before) {
@@ -214,11 +218,11 @@ pub(crate) async fn revoke(
     responses((status = 200, description = "What the key is worth", body = KeyVerdict)),
 )]
 pub(crate) async fn verify(
-    caller: Admitted,
+    mut caller: Admitted,
     app: web::Data<App>,
     body: Body,
 ) -> Result<HttpResponse, ApiError> {
-    let asked = body.json::<VerifyKey>().await?;
+    let asked = body.json::<VerifyKey>(&mut caller).await?;
     let mut need = Need::any_caller();
     if let Some(kind) = asked.r#type {
         need.types = KeyTypes::only(kind.into());

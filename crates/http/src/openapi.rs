@@ -4,7 +4,7 @@ use actix_web::{HttpResponse, http::header, middleware::DefaultHeaders, web};
 use utoipa::{
     Modify, OpenApi,
     openapi::{
-        ContentBuilder, Ref, RefOr, Response, ResponseBuilder,
+        ContentBuilder, Ref, RefOr, Response, ResponseBuilder, Schema,
         path::{Operation as Documented, PathItem},
         security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme},
     },
@@ -110,6 +110,14 @@ struct Refusals;
 
 impl Modify for Refusals {
     fn modify(&self, document: &mut utoipa::openapi::OpenApi) {
+        // A verdict on a key that nobody knows tells nothing of it.
+        let verified = document
+            .components
+            .as_mut()
+            .and_then(|components| components.schemas.get_mut("VerifiedKey"));
+        if let Some(RefOr::T(Schema::Object(verified))) = verified {
+            verified.required.clear();
+        }
         for operation in operations() {
             let Some(documented) = document
                 .paths

@@ -16,20 +16,43 @@ use crate::{App, error::ApiError, routes::Needs};
 
 /// A caller that was admitted to the route.
 #[derive(Clone, Debug)]
-pub(crate) struct Admitted(Arc<Permit>);
+pub(crate) struct Admitted {
+    permit: Arc<Permit>,
+    request: HttpRequest,
+}
 
 impl Admitted {
     /// The caller as flows know it.
     pub(crate) fn actor(&self) -> Actor {
-        Actor::Caller(Arc::clone(&self.0))
+        Actor::Caller(Arc::clone(&self.permit))
     }
+
+    /// Asks for the caller again, after something that took its time.
+    pub(crate) async fn renew(&mut self) -> Result<(), ApiError> {
+        self.permit = admit(&self.request).await?;
+        Ok(())
+    }
+}
+
+/// Admits the caller of a request to its route.
+async fn admit(request: &HttpRequest) -> Result<Arc<Permit>, ApiError> {
+    // A route without an application or a need of its own lets nobody in.
+    let app = request
+        .app_data::<web::Data<App>>()
+        .ok_or_else(Problem::unavailable)?;
+    let needs = request
+        .app_data::<Needs>()
+        .and_then(|needs| needs.of(request.method()));
+    let need = needs.ok_or_else(Problem::unavailable)?;
+    let permit = app.admission.admit(&presented(app, request), need).await?;
+    Ok(Arc::new(permit))
 }
 
 impl Deref for Admitted {
     type Target = Permit;
 
     fn deref(&self) -> &Permit {
-        &self.0
+        &self.permit
     }
 }
 
@@ -61,16 +84,10 @@ impl FromRequest for Admitted {
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
         let request = request.clone();
         Box::pin(async move {
-            // A route without an application or a need of its own lets nobody in.
-            let app = request
-                .app_data::<web::Data<App>>()
-                .ok_or_else(Problem::unavailable)?;
-            let need = request
-                .app_data::<Needs>()
-                .and_then(|needs| needs.of(request.method()))
-                .ok_or_else(Problem::unavailable)?;
-            let permit = app.admission.admit(&presented(app, &request), need).await?;
-            Ok(Self(Arc::new(permit)))
+            Ok(Self {
+                permit: admit(&request).await?,
+                request,
+            })
         })
     }
 }

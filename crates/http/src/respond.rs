@@ -60,6 +60,7 @@ pub(crate) async fn respond<B: MessageBody + 'static>(
             if let (Some(app), Some(cause)) = (&app, response.response().extensions().get::<Cause>()) {
                 app.outages.report(cause);
             }
+            conceal(&mut problem);
             problem.request_id = id.to_str().unwrap_or_default().to_owned();
             response.map_body(|head, _| {
                 head.headers_mut().insert(
@@ -109,5 +110,52 @@ fn secure(headers: &mut HeaderMap) {
         if !headers.contains_key(&name) {
             headers.insert(name, HeaderValue::from_static(value));
         }
+    }
+}
+
+/// Takes keys out of a problem: what a client put in the wrong place must not be shown or logged by whoever gets it.
+fn conceal(problem: &mut Problem) {
+    let texts = problem
+        .errors
+        .iter_mut()
+        .flat_map(|error| [&mut error.pointer, &mut error.detail]);
+    for text in texts.chain([&mut problem.detail]) {
+        if text.contains("ak_") || text.contains("ck_") {
+            *text = without_keys(text);
+        }
+    }
+}
+
+fn without_keys(text: &str) -> String {
+    let is_word = |letter: char| letter.is_ascii_alphanumeric() || letter == '_';
+    let mut rest = text;
+    let mut clean = String::with_capacity(text.len());
+    while let Some(start) = rest.find(is_word) {
+        let (before, from) = rest.split_at(start);
+        let (word, after) = from.split_at(from.find(|letter| !is_word(letter)).unwrap_or(from.len()));
+        clean.push_str(before);
+        let secret = word.len() > 12 && (word.contains("ak_") || word.contains("ck_"));
+        clean.push_str(if secret { "[a key]" } else { word });
+        rest = after;
+    }
+    clean + rest
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_in_a_problem_is_concealed() {
+        let key = "ak_00000000000000000000000000000000000000000002PL60u";
+        assert_eq!(
+            without_keys(&format!("unknown field `{key}`, é")),
+            "unknown field `[a key]`, é"
+        );
+        assert_eq!(without_keys(&format!("/x{key}/{key}")), "/[a key]/[a key]");
+        assert_eq!(
+            without_keys("Send ak_… as X-Agent-API-Key"),
+            "Send ak_… as X-Agent-API-Key"
+        );
     }
 }

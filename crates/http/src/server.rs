@@ -25,7 +25,7 @@ impl Default for ServerSettings {
     fn default() -> Self {
         Self {
             workers: 2,
-            max_connections: 10_000,
+            max_connections: 2_500,
             request_timeout: Duration::from_secs(10),
             keep_alive: Duration::from_secs(75),
             shutdown_timeout: Duration::from_secs(10),

@@ -19,7 +19,6 @@ use std::{
 
 use actix_web::{App, HttpResponse, HttpServer, web};
 use serde::Serialize;
-use serde_json::json;
 use sha2::{Digest, Sha256};
 use tigertrust::{
     Bootstrapped, OsRandom, Password, TigerTrust, WorkspaceId,
@@ -50,6 +49,12 @@ pub struct Certificate {
     sha256_fingerprint: String,
 }
 
+/// What the service answers to who lists.
+#[derive(Serialize)]
+struct List<'a> {
+    items: Vec<&'a Certificate>,
+}
+
 /// The certificates of every workspace, by fingerprint. A real service would have a table here.
 #[derive(Default)]
 pub struct Certificates(Mutex<HashMap<WorkspaceId, BTreeMap<String, Certificate>>>);
@@ -65,8 +70,8 @@ async fn list(
 ) -> Result<HttpResponse, Rejection> {
     let all = certificates.0.lock().unwrap_or_else(PoisonError::into_inner);
     let own = all.get(&caller.in_workspace()?.id);
-    let items: Vec<&Certificate> = own.into_iter().flat_map(BTreeMap::values).collect();
-    Ok(HttpResponse::Ok().json(json!({ "items": items })))
+    let items = own.into_iter().flat_map(BTreeMap::values).collect();
+    Ok(HttpResponse::Ok().json(List { items }))
 }
 
 /// The body is read once the caller is known: a stranger cannot make the service parse anything.

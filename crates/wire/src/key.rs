@@ -119,12 +119,10 @@ pub struct Key {
     #[schema(examples("key_01h2xcejqtf2nbrexx3vqjhp41"))]
     pub id: String,
     /// Agent or public.
-    #[schema(inline)]
     pub r#type: KeyTypeName,
     /// What people call it.
     pub name: String,
     /// What it is now.
-    #[schema(inline)]
     pub state: KeyStateName,
     /// The first 8 characters of the newest secret.
     #[schema(examples("ak_3fK9a"))]
@@ -259,7 +257,6 @@ pub struct CreateKey {
     #[schema(min_length = 1, max_length = 100)]
     pub name: String,
     /// Agent or public.
-    #[schema(inline)]
     pub r#type: KeyTypeName,
     /// What it may do: scopes that its type may hold and that the caller holds. May be empty.
     #[schema(max_items = 64, examples(json!(["certificates:read"])))]
@@ -393,25 +390,7 @@ fn deserialize_metadata<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Op
     let Some(object) = Option::<Map<String, Value>>::deserialize(deserializer)? else {
         return Ok(None);
     };
-    // PostgreSQL's jsonb cannot hold the character.
-    if object
-        .iter()
-        .any(|(key, value)| key.contains('\0') || holds_nul(value))
-    {
-        return Err(D::Error::custom("must not hold the character U+0000"));
-    }
     serde_json::to_string(&object)
         .map(|text| Some(Metadata::from_json_object(text)))
         .map_err(D::Error::custom)
-}
-
-fn holds_nul(value: &Value) -> bool {
-    match value {
-        Value::String(text) => text.contains('\0'),
-        Value::Array(values) => values.iter().any(holds_nul),
-        Value::Object(object) => object
-            .iter()
-            .any(|(key, value)| key.contains('\0') || holds_nul(value)),
-        Value::Null | Value::Bool(_) | Value::Number(_) => false,
-    }
 }

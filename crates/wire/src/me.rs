@@ -21,12 +21,10 @@ pub enum PrincipalType {
 #[serde(rename_all = "camelCase")]
 pub struct KeyIdentity {
     /// Always `apiKey` here.
-    #[schema(inline)]
     pub r#type: PrincipalType,
     /// The key's id.
     pub key_id: String,
     /// Agent or public.
-    #[schema(inline)]
     pub key_type: KeyTypeName,
     /// What people call it.
     pub name: String,

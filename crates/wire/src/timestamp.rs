@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Deserializer, Serializer, de::Error};
 use tigertrust_model::Timestamp;
-use time::{OffsetDateTime, UtcOffset, format_description::well_known::Rfc3339};
+use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
 /// A time as it travels: RFC 3339 in UTC, with as many digits of a second as it needs.
 #[must_use]
@@ -19,15 +19,16 @@ pub fn format_rfc3339(time: Timestamp) -> String {
 /// # Errors
 /// A sentence for the caller.
 pub fn parse_rfc3339(text: &str) -> Result<Timestamp, &'static str> {
-    let time = OffsetDateTime::parse(text, &Rfc3339)
-        .map_err(|_| "must be an RFC 3339 time such as 2027-01-31T12:00:00Z")?;
-    let micros = time
-        .to_offset(UtcOffset::UTC)
-        .unix_timestamp_nanos()
-        .div_euclid(1000);
-    Ok(Timestamp::from_unix_micros(
-        i64::try_from(micros).unwrap_or(i64::MAX),
-    ))
+    let invalid = "must be an RFC 3339 time such as 2027-01-31T12:00:00Z";
+    let time = OffsetDateTime::parse(text, &Rfc3339).map_err(|_| invalid)?;
+    // The offset may lead out of the years that can be written.
+    let micros = i64::try_from(time.unix_timestamp_nanos().div_euclid(1000)).map_err(|_| invalid)?;
+    let held = Timestamp::from_unix_micros(micros);
+    if held.unix_micros() == micros {
+        Ok(held)
+    } else {
+        Err(invalid)
+    }
 }
 
 pub(crate) fn serialize_option<S: Serializer>(
@@ -78,6 +79,8 @@ mod tests {
             "2027-01-31 12:00:00",
             "2027-02-30T00:00:00Z",
             "10000-01-01T00:00:00Z",
+            "9999-12-31T23:59:59-23:59",
+            "0000-01-01T00:00:00+00:01",
         ] {
             assert!(parse_rfc3339(text).is_err(), "{text}");
         }

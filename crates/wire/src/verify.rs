@@ -20,7 +20,6 @@ pub struct VerifyKey {
     pub key: Zeroizing<String>,
     /// The type that it must have.
     #[serde(default)]
-    #[schema(inline)]
     pub r#type: Option<KeyTypeName>,
     /// The scope that it must hold.
     #[serde(default)]
@@ -67,7 +66,6 @@ pub struct VerifiedKey {
     /// The key's id.
     pub key_id: String,
     /// Agent or public.
-    #[schema(inline)]
     pub r#type: KeyTypeName,
     /// What people call it.
     pub name: String,

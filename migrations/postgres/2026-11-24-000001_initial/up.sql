@@ -49,7 +49,8 @@ CREATE TABLE api_keys (
     -- The networks that the key may be used from; everywhere if there is none.
     allowed_cidrs jsonb NOT NULL CHECK (jsonb_typeof(allowed_cidrs) = 'array'),
     external_id text,
-    metadata jsonb NOT NULL CHECK (jsonb_typeof(metadata) = 'object'),
+    -- JSON as it came. As jsonb, 1e308 would be 309 digits and come back as a number that nobody can read.
+    metadata text NOT NULL CHECK (json_typeof(metadata::json) = 'object'),
     -- The parts of the secret that its owner may recognise it by.
     display_start text NOT NULL,
     display_last_four text NOT NULL,

@@ -1,16 +1,15 @@
 //! `tigertrust quickstart`: from nothing to a served API with a first account.
 
 use std::{
-    fs::{self, DirBuilder},
+    fs::{self, DirBuilder, Permissions},
     io::{self, Write},
     net::{IpAddr, SocketAddr},
-    os::unix::fs::DirBuilderExt,
+    os::unix::fs::{DirBuilderExt, PermissionsExt},
     path::{Path, PathBuf},
     str::FromStr,
 };
 
 use serde::Serialize;
-use tempfile::TempDir;
 use tigertrust_accounts::Bootstrapped;
 use tigertrust_credentials::{OsRandom, Password};
 use tigertrust_storage::{DatabaseUrl, migrations};
@@ -39,7 +38,12 @@ struct Announcement<'a> {
 pub async fn run(common: &Common, args: Quickstart) -> Result<(), Failure> {
     // Dropped, and with it removed, when the server has stopped.
     let ephemeral = if args.ephemeral {
-        Some(TempDir::with_prefix("tigertrust-")?)
+        Some(
+            tempfile::Builder::new()
+                .prefix("tigertrust-")
+                .permissions(Permissions::from_mode(0o700))
+                .tempdir()?,
+        )
     } else {
         None
     };

@@ -2,6 +2,7 @@
 
 use std::{
     fs,
+    io::ErrorKind,
     net::SocketAddr,
     path::{Path, PathBuf},
     str::FromStr,
@@ -78,7 +79,9 @@ pub struct Settings {
     pub origins: Vec<(&'static str, String)>,
 }
 
-const DURATION: &str = "a length of time such as 5s, out of ms, s, m, h and d";
+const DURATION: &str = "a length of time such as 5s, out of ms, s, m, h and d, of a day at the most";
+/// What is longer is a mistake, and would be too long for the arithmetic of clocks.
+const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
 
 impl Settings {
     /// Reads all settings. Paths that are not given stand in `data`.
@@ -155,7 +158,7 @@ impl Settings {
                 .read("log.filter", "a level (error, warn, info, debug, trace) or directives such as info,tigertrust_http=debug", |text| {
                     tracing_subscriber::EnvFilter::try_new(text).ok().map(|_| text.to_owned())
                 })
-                .unwrap_or_else(|| "info,actix_server=warn".to_owned()),
+                .unwrap_or_else(|| "info,actix_server=warn,actix_http=off".to_owned()),
         };
         if url.is_none() {
             reader.refuse(
@@ -208,7 +211,9 @@ fn number<T: FromStr + PartialOrd + std::fmt::Display + Copy>(
 fn time(reader: &mut Reader, key: &'static str, default: Duration) -> Duration {
     reader
         .read(key, DURATION, |text| {
-            duration::parse(text).ok().filter(|duration| !duration.is_zero())
+            duration::parse(text)
+                .ok()
+                .filter(|duration| !duration.is_zero() && *duration <= LONGEST)
         })
         .unwrap_or(default)
 }
@@ -240,7 +245,18 @@ fn secret<T, E: std::fmt::Display>(
 }
 
 fn read_default_ring(reader: &mut Reader, path: &PathBuf) -> Option<Keyring> {
-    let text = fs::read_to_string(path).ok()?;
+    let text = match fs::read_to_string(path) {
+        Ok(text) => text,
+        Err(error) if error.kind() == ErrorKind::NotFound => return None,
+        Err(error) => {
+            reader.refuse(
+                "keyring_file",
+                &path.display().to_string(),
+                &format!("cannot be read: {error}"),
+            );
+            return None;
+        }
+    };
     Keyring::parse(&text)
         .map_err(|error| reader.refuse("keyring_file", &path.display().to_string(), &error.to_string()))
         .ok()

@@ -48,8 +48,8 @@ pub(crate) struct CheckQuery {
         ("X-Auth-Key-Id" = String, description = "The key's id"),
         ("X-Auth-Key-Type" = String, description = "`agent` or `public`"),
         ("X-Auth-Scopes" = String, description = "The key's scopes, separated by spaces"),
-        ("X-Auth-Workspace-Id" = String, description = "The workspace that the request acts in; absent for an instance key that named none"),
-        ("X-Auth-External-Id" = String, description = "The key's external id, percent-encoded; absent if it has none"),
+        ("X-Auth-Workspace-Id" = String, description = "The workspace that the request acts in; empty for an instance key that named none"),
+        ("X-Auth-External-Id" = String, description = "The key's external id, percent-encoded; empty if it has none"),
     ))),
 )]
 pub(crate) async fn check(request: HttpRequest, app: web::Data<App>) -> HttpResponse {
@@ -73,9 +73,16 @@ pub(crate) async fn check(request: HttpRequest, app: web::Data<App>) -> HttpResp
 }
 
 async fn pass(request: &HttpRequest, app: &App) -> Result<HttpResponse, (ApiError, Option<StatusCode>)> {
-    let query: CheckQuery = query::parse(request).map_err(|error| (error, None))?;
-    let (need, deny_as) = read(&query, app).map_err(|error| (error, None))?;
     let mut presented = presented(app, request);
+    let asked = query::parse::<CheckQuery>(request).and_then(|query| Ok((read(&query, app)?, query)));
+    let ((need, deny_as), query) = match asked {
+        Ok(asked) => asked,
+        Err(invalid) => {
+            // What is wrong with the question is told to nobody who could not ask one.
+            let known = app.admission.admit(&presented, &Need::any_caller()).await;
+            return Err((known.map_or_else(ApiError::from, |_| invalid), None));
+        }
+    };
     if let Some(workspace) = &query.workspace {
         let agrees = match presented.workspace {
             HeaderValues::Absent => true,
@@ -138,14 +145,14 @@ fn answer(permit: &Permit) -> HttpResponse {
             "x-auth-scopes",
             key.scopes.iter().map(Scope::as_str).collect::<Vec<_>>().join(" "),
         ));
-    if let Some(workspace) = permit.workspace() {
-        response.insert_header(("x-auth-workspace-id", workspace.id.to_string()));
-    }
-    if let Some(external_id) = &key.external_id {
-        response.insert_header((
-            "x-auth-external-id",
-            utf8_percent_encode(external_id, &ENCODED).to_string(),
-        ));
-    }
+    // Always there: a proxy that copies them must not let the client's own through where there is nothing to copy.
+    let workspace = permit.workspace().map(|workspace| workspace.id.to_string());
+    let external_id = key
+        .external_id
+        .as_deref()
+        .map(|id| utf8_percent_encode(id, &ENCODED).to_string());
+    response
+        .insert_header(("x-auth-workspace-id", workspace.unwrap_or_default()))
+        .insert_header(("x-auth-external-id", external_id.unwrap_or_default()));
     response.finish()
 }

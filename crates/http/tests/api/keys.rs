@@ -367,7 +367,6 @@ async fn bad_bodies_are_400_with_a_pointer(server: TestServer) {
         (with("externalId", json!("x".repeat(256))), "/externalId"),
         (with("metadata", json!([])), "/metadata"),
         (with("metadata", json!({"x": "y".repeat(4096)})), "/metadata"),
-        (with("metadata", json!({"x": "nul\u{0}"})), "/metadata"),
         (
             with("ownerId", json!("usr_00000000000000000000000000")),
             "/ownerId",

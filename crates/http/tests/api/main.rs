@@ -8,6 +8,7 @@
     reason = "a test may stop at once"
 )]
 
+mod abuse;
 mod check;
 mod credentials;
 mod errors;

@@ -45,7 +45,7 @@ diesel::table! {
         expires_at -> Nullable<Timestamptz>,
         allowed_cidrs -> Jsonb,
         external_id -> Nullable<Text>,
-        metadata -> Jsonb,
+        metadata -> Text,
         display_start -> Text,
         display_last_four -> Text,
         created_by -> Text,

@@ -39,7 +39,7 @@ pub(super) struct EditedColumns {
     expires_at: Option<StoredTime>,
     allowed_cidrs: StoredJson,
     external_id: Option<String>,
-    metadata: StoredJson,
+    metadata: String,
     display_start: String,
     display_last_four: String,
     updated_at: StoredTime,
@@ -63,7 +63,7 @@ impl From<&ApiKey> for EditedColumns {
             expires_at: key.expires_at.map(StoredTime::new),
             allowed_cidrs: StoredJson(networks.to_string()),
             external_id: key.external_id.clone(),
-            metadata: StoredJson(key.metadata.as_json().to_owned()),
+            metadata: key.metadata.as_json().to_owned(),
             display_start: key.display.start.clone(),
             display_last_four: key.display.last_four.clone(),
             updated_at: StoredTime::new(key.updated_at),
@@ -128,9 +128,9 @@ fn read_networks(stored: &StoredJson) -> Option<Vec<IpNet>> {
     texts.iter().map(|text| text.parse().ok()).collect()
 }
 
-fn read_metadata(stored: StoredJson) -> Option<Metadata> {
-    serde_json::from_str::<serde_json::Map<String, serde_json::Value>>(&stored.0).ok()?;
-    Some(Metadata::from_json_object(stored.0))
+fn read_metadata(stored: String) -> Option<Metadata> {
+    serde_json::from_str::<serde_json::Map<String, serde_json::Value>>(&stored).ok()?;
+    Some(Metadata::from_json_object(stored))
 }
 
 fn read_lifecycle(edited: &EditedColumns, corrupt: &Corrupt) -> Result<Lifecycle, StoreError> {
