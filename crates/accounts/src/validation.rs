@@ -66,7 +66,7 @@ impl Validation {
         for (index, text) in texts.iter().enumerate() {
             let single = || text.parse::<IpAddr>().map(IpNet::from);
             match text.parse::<IpNet>().or_else(|_| single()) {
-                Ok(network) => networks.push(network.trunc()),
+                Ok(network) => networks.push(canonical(network.trunc())),
                 Err(_) => self.refuse(
                     format!("/allowedCidrs/{index}"),
                     "must be a network such as 192.0.2.0/24",
@@ -104,6 +104,19 @@ impl Validation {
         } else {
             Err(FlowError::Invalid(self.0))
         }
+    }
+}
+
+/// A network of IPv4 addresses that is written as one of IPv6 (`::ffff:0:0/96`, RFC 4291 §2.5.5.2), as what it is.
+fn canonical(network: IpNet) -> IpNet {
+    match (
+        network.addr().to_canonical(),
+        network.prefix_len().checked_sub(96),
+    ) {
+        (address @ IpAddr::V4(_), Some(length)) if network.addr().is_ipv6() => {
+            IpNet::new(address, length).unwrap_or(network)
+        }
+        _ => network,
     }
 }
 

@@ -264,11 +264,13 @@ impl ApiKey {
     #[must_use]
     pub fn allows_address(&self, client: Option<IpAddr>) -> bool {
         self.allowed_cidrs.is_empty()
-            || client.is_some_and(|address| {
-                self.allowed_cidrs
-                    .iter()
-                    .any(|network| network.contains(&address))
-            })
+            || client
+                .map(|address| address.to_canonical())
+                .is_some_and(|address| {
+                    self.allowed_cidrs
+                        .iter()
+                        .any(|network| network.contains(&address))
+                })
     }
 
     /// Whether the key may be edited at all.

@@ -74,7 +74,7 @@ CREATE TABLE api_key_workspaces (
 );
 CREATE INDEX api_key_workspaces_workspace_id ON api_key_workspaces (workspace_id);
 
--- The secrets of a key: one, or two while a rotation overlaps. Only the digest is stored; a request looks it up.
+-- The secrets of a key: the one that does not end, and those that rotations have ended or will. Only the digest is stored; a request looks it up.
 CREATE TABLE api_key_secrets (
     -- HMAC-SHA-256 of the whole key under the pepper.
     digest bytea PRIMARY KEY CHECK (octet_length(digest) = 32),

@@ -130,7 +130,7 @@ fn prepare_folder(data: &Path, database: Option<&DatabaseUrl>, needs_ring: bool)
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
                 if fs::read_to_string(&config)? != text {
                     return Err(Failure::new(format!(
-                        "{} names another database. Leave --database out to use that one, or choose another folder with --data",
+                        "{} is there and names another database, or none: leave --database out, or choose another folder with --data",
                         config.display()
                     )));
                 }

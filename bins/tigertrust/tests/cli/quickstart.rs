@@ -138,7 +138,7 @@ async fn another_database_than_the_one_in_the_folder_is_refused() {
         "postgres://127.0.0.1:1/another",
     ]);
     assert!(
-        message.contains("config.toml names another database"),
+        message.contains("config.toml is there and names another database"),
         "{message}"
     );
 }

@@ -76,7 +76,7 @@ async fn creation_shows_the_secret_once_and_keeps_every_field(server: TestServer
         "scopes": ["certificates:write", "certificates:read", "certificates:read"],
         "expiresAt": "2027-03-01T00:00:00+01:00",
         "workspaceIds": [other.id.to_string(), home.id.to_string()],
-        "allowedCidrs": ["2001:db8::7", "192.0.2.9/24"],
+        "allowedCidrs": ["2001:db8::7", "::ffff:192.0.2.9/120"],
         "externalId": "customer/42",
         "metadata": {"team": "billing", "nested": {"n": 1.5, "list": [null, true]}},
     });

@@ -68,6 +68,7 @@ async fn a_bound_key_is_verified_with_the_client_s_address(server: TestServer) {
     let (admin, _, key) = bound(&server, &["198.51.100.0/24"]).await;
     for (address, code) in [
         (Some("198.51.100.7"), "VALID"),
+        (Some("::ffff:198.51.100.7"), "VALID"),
         (Some("203.0.113.9"), "FORBIDDEN"),
         (None, "FORBIDDEN"),
     ] {

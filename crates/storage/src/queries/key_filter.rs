@@ -35,8 +35,11 @@ pub(super) fn apply<'a>(mut ids: Ids<'a>, filter: KeyFilter) -> Ids<'a> {
     if let Some(text) = filter.text {
         // By one and the same function on both sides: the engines do not agree on which letters have a small one.
         let pattern = lower(format!("%{}%", escaped(&text)));
-        let begins = keys::display_start.eq(text.chars().take(8).collect::<String>());
-        ids = ids.filter(lower(keys::name).like(pattern).escape('\\').or(begins));
+        // An old secret is still the key's: that is how whoever finds one learns whose it is.
+        let start: String = text.chars().take(8).collect();
+        let begins =
+            secrets::table.filter(secrets::key_id.eq(keys::id).and(secrets::display_start.eq(start)));
+        ids = ids.filter(lower(keys::name).like(pattern).escape('\\').or(exists(begins)));
     }
     if let Some(external_id) = filter.external_id {
         ids = ids.filter(keys::external_id.eq(external_id));
