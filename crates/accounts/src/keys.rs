@@ -11,13 +11,14 @@ use tigertrust_model::{
 
 use crate::{
     Actor, FlowError, Violation,
+    key_edit::{apply, ensure_grantable, ensure_holds},
     ports::{KeyDetails, KeyStore, KeyView, Page, StoredSecret},
     validation::Validation,
 };
 
 const MAX_WORKSPACES: usize = 100;
-const MAX_NAME: usize = 100;
-const MAX_EXTERNAL_ID: usize = 255;
+pub(crate) const MAX_NAME: usize = 100;
+pub(crate) const MAX_EXTERNAL_ID: usize = 255;
 const MAX_REASON: usize = 500;
 /// The longest that an old secret may go on beside a new one.
 const MAX_OVERLAP: Duration = Duration::from_secs(30 * 24 * 60 * 60);
@@ -374,93 +375,6 @@ impl KeyFlows {
             format: parsed.format().id.to_owned(),
             display: parsed.display(),
         }
-    }
-}
-
-/// Applies the changes to the key as it is now, or says why not.
-fn apply(
-    actor: &Actor,
-    key: &mut ApiKey,
-    changes: KeyChanges,
-    others: Option<Vec<WorkspaceId>>,
-    catalog: &ScopeCatalog,
-    now: Timestamp,
-) -> Result<(), FlowError> {
-    key.ensure_editable()?;
-    let before = key.clone();
-    let mut validation = Validation::default();
-    if let Some(name) = changes.name {
-        validation.line("/name", &name, MAX_NAME);
-        key.name = name;
-    }
-    if let Some(external_id) = changes.external_id {
-        if let Some(external_id) = &external_id {
-            validation.line("/externalId", external_id, MAX_EXTERNAL_ID);
-        }
-        key.external_id = external_id;
-    }
-    if let Some(metadata) = changes.metadata {
-        validation.metadata(&metadata);
-        key.metadata = metadata;
-    }
-    if let Some(expires_at) = changes.expires_at {
-        validation.expiry(expires_at, now);
-        key.expires_at = expires_at;
-    }
-    if let Some(networks) = changes.allowed_cidrs {
-        key.allowed_cidrs = validation.networks(&networks);
-    }
-    // Whoever gives a key more than it has must hold all that it then may do, wherever it may do it.
-    let widened = changes.scopes.is_some()
-        || others.is_some()
-        || key.allowed_cidrs != before.allowed_cidrs
-        || key.expires_at != before.expires_at
-        || (changes.active == Some(true) && before.lifecycle != Lifecycle::Active);
-    if let Some(scopes) = changes.scopes {
-        key.scopes = validation.scopes(&scopes, key.kind, catalog);
-    }
-    if let Some(others) = others {
-        match key.reach.home() {
-            Some(home) => key.reach = KeyReach::workspaces(home, others),
-            None => validation.refuse(
-                "/workspaceIds",
-                "an instance key acts in the workspace that each request names",
-            ),
-        }
-    }
-    validation.finish()?;
-    if widened {
-        ensure_holds(actor, key)?;
-    }
-    match changes.active {
-        Some(true) => key.activate()?,
-        Some(false) => key.deactivate()?,
-        None => {}
-    }
-    key.updated_at = now;
-    Ok(())
-}
-
-fn ensure_grantable(actor: &Actor, scopes: &ScopeSet) -> Result<(), FlowError> {
-    match actor.first_beyond(scopes) {
-        None => Ok(()),
-        Some(scope) => Err(FlowError::Forbidden(vec![Violation::new(
-            "/scopes",
-            format!("{scope} is beyond the caller's own scopes, so the caller cannot give it to a key"),
-        )])),
-    }
-}
-
-/// Whoever gets a secret gets all that the key may do, and must hold it already.
-fn ensure_holds(actor: &Actor, key: &ApiKey) -> Result<(), FlowError> {
-    ensure_grantable(actor, &key.scopes)?;
-    let beyond = actor
-        .workspaces()
-        .is_some_and(|own| !key.reach.named().all(|id| own.contains(&id)));
-    if beyond {
-        Err(FlowError::WorkspaceDenied(Vec::new()))
-    } else {
-        Ok(())
     }
 }
 

@@ -6,6 +6,7 @@
 
 mod actor;
 mod error;
+mod key_edit;
 mod keys;
 pub mod ports;
 mod users;
