@@ -2,7 +2,6 @@
 
 use std::{
     collections::HashMap,
-    mem,
     sync::{
         Mutex, MutexGuard, PoisonError,
         atomic::{AtomicI64, Ordering},
@@ -69,24 +68,30 @@ impl UseLog {
         }
     }
 
-    /// Stores what has been noted, and keeps what could not be stored for the next time.
+    /// Stores what has been noted so far, and keeps what could not be stored for the next time. No more is taken out than
+    /// is being stored, so that whoever stops waiting loses nothing.
     pub(crate) async fn flush(&self, store: &dyn UseStore) -> Result<(), StoreError> {
-        // In order, so that two nodes that store the same secrets do not wait for each other.
-        let mut uses: Vec<(KeyDigest, LastUse)> = mem::take(&mut *self.noted()).into_iter().collect();
-        uses.sort_unstable_by(|(left, _), (right, _)| left.as_bytes().cmp(right.as_bytes()));
-        let mut done = Ok(());
-        for batch in uses.chunks(BATCH) {
-            if done.is_ok() {
-                done = store.record_uses(batch.to_vec()).await;
-            }
-            if done.is_err() {
+        let mut left = self.noted().len();
+        while left > 0 {
+            let batch = self.take(BATCH);
+            left = left.saturating_sub(BATCH);
+            if let Err(error) = store.record_uses(batch.clone()).await {
                 let mut noted = self.noted();
                 for (digest, last_use) in batch {
-                    noted.entry(*digest).or_insert_with(|| last_use.clone());
+                    noted.entry(digest).or_insert(last_use);
                 }
+                return Err(error);
             }
         }
-        done
+        Ok(())
+    }
+
+    fn take(&self, limit: usize) -> Vec<(KeyDigest, LastUse)> {
+        let mut noted = self.noted();
+        let some: Vec<KeyDigest> = noted.keys().copied().take(limit).collect();
+        some.into_iter()
+            .filter_map(|digest| noted.remove_entry(&digest))
+            .collect()
     }
 
     fn noted(&self) -> MutexGuard<'_, HashMap<KeyDigest, LastUse>> {
@@ -126,6 +131,39 @@ mod tests {
         assert_eq!(noted, 3);
         assert_eq!(log.noted().len(), 1);
         assert_eq!(log.noted()[&digest].at, Timestamp::from_unix_micros(5_000_000));
+    }
+
+    struct Failing(Mutex<usize>);
+
+    #[async_trait::async_trait]
+    impl UseStore for Failing {
+        async fn record_uses(&self, uses: Vec<(KeyDigest, LastUse)>) -> Result<(), StoreError> {
+            let mut allowed = self.0.lock().unwrap();
+            *allowed = allowed
+                .checked_sub(uses.len())
+                .ok_or_else(|| StoreError::unavailable("down"))?;
+            Ok(())
+        }
+    }
+
+    #[tokio::test]
+    async fn what_cannot_be_stored_is_kept() {
+        let log = UseLog::default();
+        for number in 0..1200_u16 {
+            let mut bytes = [0; 32];
+            bytes[..2].copy_from_slice(&number.to_be_bytes());
+            let now = Timestamp::from_unix_micros(7_000_000);
+            let last_use = || LastUse {
+                at: now,
+                address: None,
+                user_agent: None,
+            };
+            log.note(KeyDigest::from_bytes(bytes), &UseMark::default(), now, last_use);
+        }
+        assert!(log.flush(&Failing(Mutex::new(600))).await.is_err());
+        assert_eq!(log.noted().len(), 700);
+        assert!(log.flush(&Failing(Mutex::new(700))).await.is_ok());
+        assert_eq!(log.noted().len(), 0);
     }
 
     #[test]
