@@ -123,7 +123,7 @@ pub enum Migrate {
 pub enum User {
     /// Make an account
     Create {
-        /// The e-mail address to sign in with
+        /// The person's e-mail address
         #[arg(value_parser = parse::<Email>)]
         email: Email,
         /// How the person wants to be called
@@ -208,8 +208,7 @@ pub enum Key {
     /// Give a key another secret under the same id, and show it, once
     Rotate {
         /// The key's id, key_…
-        #[arg(value_parser = parse::<KeyId>)]
-        id: KeyId,
+        id: String,
         /// For how long the old secret goes on, such as 1h
         #[arg(long, value_name = "DURATION", value_parser = duration::parse, default_value = "0s")]
         overlap: std::time::Duration,
@@ -217,14 +216,12 @@ pub enum Key {
     /// Show a key
     Show {
         /// The key's id, key_…
-        #[arg(value_parser = parse::<KeyId>)]
-        id: KeyId,
+        id: String,
     },
     /// Revoke a key for good; running servers refuse it within a second
     Revoke {
         /// The key's id, key_…
-        #[arg(value_parser = parse::<KeyId>)]
-        id: KeyId,
+        id: String,
         /// Why
         #[arg(long)]
         reason: Option<String>,

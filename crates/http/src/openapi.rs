@@ -77,6 +77,7 @@ pub(crate) fn mount_ui(config: &mut web::ServiceConfig) {
         .add((header::CACHE_CONTROL, "public, max-age=3600"));
     let pages = SwaggerUi::new("/{_:.*}").config(utoipa_swagger_ui::Config::from("/openapi.json"));
     config
+        .service(web::redirect("/", "/docs/"))
         .service(web::redirect("/docs", "/docs/"))
         .service(web::scope("/docs").wrap(headers).service(pages));
 }

@@ -12,7 +12,7 @@ pub enum OpenError {
     #[error("this program was built without {0}")]
     NotBuiltIn(&'static str),
     /// There is no SQLite file, and none was to be made.
-    #[error("there is no database at {path}")]
+    #[error("there is no database at {path}; running the migrations (`tigertrust migrate run`) makes it")]
     NoFile {
         /// The path.
         path: String,

@@ -36,7 +36,7 @@ fn check(common: &Common) -> Result<(), Failure> {
         let ring = if settings.keyring.is_some() {
             ""
         } else {
-            "\nThere is no key ring: `serve` will not start."
+            "\nThere is no key ring, so `serve` will not start: `tigertrust secrets create FILE` makes one; set keyring_file to it."
         };
         format!(
             "{}\nThe configuration is valid.{ring}",

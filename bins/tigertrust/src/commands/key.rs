@@ -3,7 +3,8 @@
 use serde_json::{Map, Value};
 use tigertrust::TigerTrust;
 use tigertrust_accounts::{Actor, FlowError, NewKey, ReachRequest, ports::Page as PageRequest};
-use tigertrust_model::{KeyFilter, KeyId, Metadata, WorkspaceId};
+use tigertrust_credentials::KeyFormat;
+use tigertrust_model::{IdError, KeyFilter, KeyId, Metadata, WorkspaceId};
 use tigertrust_wire::{IssuedKey, Key as Body, Page, format_rfc3339};
 
 use super::instance;
@@ -37,12 +38,14 @@ pub async fn run(common: &Common, verb: Key) -> Result<(), Failure> {
             list(common, &instance, workspace, filter, &page).await
         }
         Key::Rotate { id, overlap } => {
+            let id = key_id(&id)?;
             let rotated = instance.keys().rotate(&Actor::Operator, id, overlap).await;
             let rotated = rotated.map_err(|error| unknown(id, error))?;
             let body = IssuedKey::new(&rotated.details, &rotated.secret, instance.clock().now());
             output::print(common.output, &body, describe_issued)
         }
         Key::Show { id } => {
+            let id = key_id(&id)?;
             let key = instance
                 .keys()
                 .get(&Actor::Operator, id)
@@ -51,6 +54,7 @@ pub async fn run(common: &Common, verb: Key) -> Result<(), Failure> {
             output::print(common.output, &Body::new(&key, instance.clock().now()), describe)
         }
         Key::Revoke { id, reason } => {
+            let id = key_id(&id)?;
             let key = instance.keys().revoke(&Actor::Operator, id, reason).await;
             let key = key.map_err(|error| unknown(id, error))?;
             output::print(common.output, &Body::new(&key, instance.clock().now()), describe)
@@ -182,7 +186,14 @@ fn describe(key: &Body) -> String {
         ("State", name_of(&key.state)),
         ("Begins", key.start.clone()),
         ("Workspaces", workspaces),
-        ("Scopes", key.scopes.join(", ")),
+        (
+            "Scopes",
+            if key.scopes.is_empty() {
+                "none".to_owned()
+            } else {
+                key.scopes.join(", ")
+            },
+        ),
         (
             "Expires",
             key.expires_at.map_or_else(|| "never".to_owned(), format_rfc3339),
@@ -210,7 +221,7 @@ fn describe(key: &Body) -> String {
         ));
     }
     if let Some(external_id) = &key.external_id {
-        lines.push(("External", external_id.clone()));
+        lines.push(("External id", external_id.clone()));
     }
     if let Some(at) = key.revoked_at {
         let reason = key
@@ -233,6 +244,18 @@ fn describe_issued(issued: &IssuedKey<'_>) -> String {
         describe(&issued.record),
         issued.key
     )
+}
+
+/// Reads an id. Whoever takes a secret for one is not to see it printed.
+fn key_id(text: &str) -> Result<KeyId, Failure> {
+    if KeyFormat::of(text.as_bytes()).is_some() {
+        let start: String = text.chars().take(8).collect();
+        return Err(Failure::new(format!(
+            "this is a key's secret, not its id: find the id with `tigertrust key list --search {start}`"
+        )));
+    }
+    text.parse()
+        .map_err(|error: IdError| Failure::new(format!("the key's id {text:?} {error}")))
 }
 
 /// The wire's name of a unit-like value.

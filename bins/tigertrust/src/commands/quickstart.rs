@@ -73,7 +73,11 @@ pub async fn run(common: &Common, args: Quickstart) -> Result<(), Failure> {
     ensure_no_other_database(common, &before, args.ephemeral, database.is_some())?;
     // The port first: a taken one must leave nothing behind.
     let listener = serve::bind(before.listen)?;
-    prepare_folder(&common.data, database.as_ref(), before.keyring.is_none())?;
+    let config = database
+        .as_ref()
+        .map(|url| DatabaseConfig::new(&common.data, url))
+        .transpose()?;
+    let made_ring = prepare_folder(&common.data, before.keyring.is_none())?;
     let settings = settings(common, flags)?;
     let url = &settings.database.url;
     migrations::create_database_if_missing(url).await?;
@@ -83,6 +87,17 @@ pub async fn run(common: &Common, args: Quickstart) -> Result<(), Failure> {
     let password = Password::generate(&OsRandom)?;
     let shown = zeroize::Zeroizing::new(password.reveal().to_owned());
     let first = instance.bootstrap(args.email, password).await?;
+    if let (None, Some(ring)) = (&first, made_ring) {
+        fs::remove_file(ring)?;
+        return Err(Failure::new(format!(
+            "{} has accounts already, and keys that only the key ring they were made under can verify: \
+             set keyring_file to that ring, or name another database",
+            settings.database.url
+        )));
+    }
+    if let Some(config) = config {
+        config.write()?;
+    }
     let base_url = base_url(listener.local_addr()?);
     announce(common, ephemeral.is_some(), &base_url, first.as_ref(), &shown)?;
     drop(first);
@@ -110,8 +125,42 @@ fn ensure_no_other_database(
     }
 }
 
-/// Makes the data folder with its secrets, where they are missing.
-fn prepare_folder(data: &Path, database: Option<&DatabaseUrl>, needs_ring: bool) -> Result<(), Failure> {
+/// The file in the data folder by which later commands know of a database that was named once.
+struct DatabaseConfig {
+    path: PathBuf,
+    text: String,
+}
+
+impl DatabaseConfig {
+    /// Refuses a file that says something else.
+    fn new(data: &Path, url: &DatabaseUrl) -> Result<Self, Failure> {
+        let path = data.join("config.toml");
+        let text = format!(
+            "# Written by `tigertrust quickstart`; every command reads it.\n[database]\nurl = {:?}\n",
+            url.reveal()
+        );
+        if path.exists() && fs::read_to_string(&path)? != text {
+            return Err(Failure::new(format!(
+                "{} is there and names another database, or none. To use that one leave --database out; to use \
+                 this one change or remove the file, or choose another folder with --data",
+                path.display()
+            )));
+        }
+        Ok(Self { path, text })
+    }
+
+    /// Writes the file, once the database is known to work.
+    fn write(&self) -> Result<(), Failure> {
+        if self.path.exists() {
+            return Ok(());
+        }
+        write_private(&self.path, &self.text)
+            .map_err(|error| Failure::new(format!("{} cannot be made: {error}", self.path.display())))
+    }
+}
+
+/// Makes the data folder with its secrets, where they are missing. Returns the key ring if it was made.
+fn prepare_folder(data: &Path, needs_ring: bool) -> Result<Option<PathBuf>, Failure> {
     let failed =
         |what: &Path, error: &io::Error| Failure::new(format!("{} cannot be made: {error}", what.display()));
     DirBuilder::new()
@@ -119,28 +168,9 @@ fn prepare_folder(data: &Path, database: Option<&DatabaseUrl>, needs_ring: bool)
         .mode(0o700)
         .create(data)
         .map_err(|error| failed(data, &error))?;
-    let config = data.join("config.toml");
-    if let Some(url) = database {
-        let text = format!(
-            "# Written by `tigertrust quickstart`; every command reads it.\n[database]\nurl = {:?}\n",
-            url.reveal()
-        );
-        match write_private(&config, &text) {
-            Ok(()) => {}
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
-                if fs::read_to_string(&config)? != text {
-                    return Err(Failure::new(format!(
-                        "{} is there and names another database, or none: leave --database out, or choose another folder with --data",
-                        config.display()
-                    )));
-                }
-            }
-            Err(error) => return Err(failed(&config, &error)),
-        }
-    }
     let ring: PathBuf = data.join("keyring.toml");
     if !needs_ring {
-        return Ok(());
+        return Ok(None);
     }
     if data.join("tigertrust.db").exists() {
         return Err(Failure::new(format!(
@@ -148,7 +178,8 @@ fn prepare_folder(data: &Path, database: Option<&DatabaseUrl>, needs_ring: bool)
             ring.display()
         )));
     }
-    write_private(&ring, &Keyring::generate(&OsRandom)?).map_err(|error| failed(&ring, &error))
+    write_private(&ring, &Keyring::generate(&OsRandom)?).map_err(|error| failed(&ring, &error))?;
+    Ok(Some(ring))
 }
 
 /// A URL under which this machine reaches the listener.
@@ -203,6 +234,13 @@ fn write_text(
         format!("data in {}", data.display())
     };
     writeln!(out, "\nTigerTrust serves {base_url}   ({kept})\n")?;
+    // As the user called it: it need not be on the path.
+    let program = std::env::args().next().unwrap_or_else(|| "tigertrust".to_owned());
+    let folder = if data == Path::new("./tigertrust-data") {
+        String::new()
+    } else {
+        format!(" --data {}", data.display())
+    };
     match first {
         None => {
             writeln!(
@@ -211,7 +249,7 @@ fn write_text(
             )?;
             writeln!(
                 out,
-                "  A new key:  tigertrust key create --name NAME --scope certificates:read\n"
+                "  A new key:  {program} key create{folder} --name NAME --scope certificates:read\n"
             )?;
         }
         Some(first) => {

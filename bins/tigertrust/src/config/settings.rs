@@ -3,7 +3,7 @@
 use std::{
     fs,
     io::ErrorKind,
-    net::SocketAddr,
+    net::{IpAddr, SocketAddr},
     path::{Path, PathBuf},
     str::FromStr,
     thread,
@@ -271,12 +271,19 @@ fn proxies(reader: &mut Reader) -> TrustedProxies {
         ValueKind::String(text) => Some(text.split(',').map(|part| part.trim().to_owned()).collect()),
         _ => value.try_deserialize().ok(),
     };
-    let networks = texts.and_then(|texts| texts.iter().map(|text| text.parse::<IpNet>().ok()).collect());
+    let networks = texts.and_then(|texts| texts.iter().map(|text| network(text)).collect());
     if networks.is_none() {
         let detail = "must be networks such as 10.0.0.0/8 or ::1/128";
         reader.refuse("server.trusted_proxies", &origin, detail);
     }
     TrustedProxies::new(networks.unwrap_or_default())
+}
+
+/// A network, or a single address.
+fn network(text: &str) -> Option<IpNet> {
+    text.parse()
+        .ok()
+        .or_else(|| text.parse::<IpAddr>().ok().map(IpNet::from))
 }
 
 #[derive(Deserialize)]

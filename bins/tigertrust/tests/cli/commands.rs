@@ -222,6 +222,20 @@ async fn what_does_not_exist_is_named(folder: Folder) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_secret_that_is_taken_for_an_id_is_not_printed() {
+    let folder = Folder::new(Engine::Sqlite).await;
+    let served = folder.quickstart(&[]);
+    let key = served.text("agentKey");
+    for verb in ["show", "revoke", "rotate"] {
+        let message = folder.failure(&["key", verb, key]);
+        assert!(
+            message.contains("not its id") && !message.contains(key),
+            "{message}"
+        );
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_command_without_data_says_what_to_do() {
     let folder = Folder::new(Engine::Sqlite).await;
     let message = folder.failure(&["key", "list"]);

@@ -206,3 +206,38 @@ async fn the_flag_wins_over_a_database_in_the_environment() {
     assert_eq!(served.check(served.text("agentKey")).await, 200);
     assert!(folder.path().join("named.db").exists() && !folder.path().join("other.db").exists());
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_database_that_cannot_be_reached_is_not_remembered() {
+    let folder = Folder::new(Engine::Postgres).await;
+    let wrong = [
+        "quickstart",
+        "--listen",
+        "127.0.0.1:0",
+        "--database",
+        "postgres://127.0.0.1:1/x",
+    ];
+    assert!(folder.failure(&wrong).contains("did not answer"));
+    let served = folder.quickstart(&[]);
+    assert_eq!(served.check(served.text("agentKey")).await, 200);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_new_key_ring_is_made_for_a_database_that_has_keys() {
+    let folder = Folder::new(Engine::Postgres).await;
+    folder.quickstart(&[]).stop();
+    std::fs::rename(
+        folder.path().join("tigertrust-data/keyring.toml"),
+        folder.path().join("ring.toml"),
+    )
+    .unwrap();
+    let message = folder.failure(&["quickstart", "--listen", "127.0.0.1:0"]);
+    assert!(message.contains("keyring_file"), "{message}");
+    assert!(!folder.path().join("tigertrust-data/keyring.toml").exists());
+    let mut command = folder.command(&["quickstart", "--output", "json", "--listen", "127.0.0.1:0"]);
+    command.env("TIGERTRUST__KEYRING_FILE", "ring.toml");
+    assert_eq!(
+        crate::program::Served::start(command).announced["agentKey"],
+        Value::Null
+    );
+}
