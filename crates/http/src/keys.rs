@@ -184,7 +184,7 @@ pub(crate) async fn rotate(
 }
 
 /// Revokes a key for good. This node refuses it before this answer, every other within a second. Revoking it again
-/// changes nothing.
+/// changes nothing. A key may always revoke itself.
 #[utoipa::path(
     post, path = "/api/keys/{id}/revoke", tag = "keys", operation_id = "revokeKey",
     request_body(content = RevokeKey, description = "May be missing"),

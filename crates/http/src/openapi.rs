@@ -130,7 +130,7 @@ impl Modify for Refusals {
             };
             let refusals: &[(&str, &str)] = match &operation.access {
                 Access::Anonymous => &[],
-                Access::Asked | Access::Needs(_) => &[
+                Access::Asked | Access::Needs(_) | Access::NeedsUnlessItself(_) => &[
                     ("400", "The request is malformed"),
                     ("401", "No valid credential"),
                     ("403", "The caller's type, workspace or scopes do not allow it"),
@@ -163,7 +163,7 @@ impl Modify for Refusals {
                         .or_insert_with(|| problem(description));
                 }
             }
-            if let Access::Needs(need) = &operation.access {
+            if let Some(need) = operation.access.need() {
                 let types: Vec<&str> = need.types.iter().map(|kind| kind.as_str()).collect();
                 let scope = need
                     .scope

@@ -19,8 +19,21 @@ pub enum Access {
     Anonymous,
     /// A caller that fulfils the need.
     Needs(Need),
+    /// A caller that fulfils the need, or the very key that the path names as `{id}`, whatever it may do.
+    NeedsUnlessItself(Need),
     /// Forward-auth: a caller that fulfils what the query asks for.
     Asked,
+}
+
+impl Access {
+    /// What a caller must fulfil, where that stands fast.
+    #[must_use]
+    pub const fn need(&self) -> Option<&Need> {
+        match self {
+            Self::Needs(need) | Self::NeedsUnlessItself(need) => Some(need),
+            Self::Anonymous | Self::Asked => None,
+        }
+    }
 }
 
 /// One operation of the HTTP contract.
@@ -63,19 +76,26 @@ impl Operation {
 
 /// What the operations of one path need.
 #[derive(Clone)]
-pub(crate) struct Needs(Vec<(Option<Method>, Need)>);
+pub(crate) struct Needs(Vec<MethodNeed>);
+
+/// What one operation needs.
+#[derive(Clone)]
+pub(crate) struct MethodNeed {
+    method: Option<Method>,
+    /// What a caller must fulfil.
+    pub(crate) need: Need,
+    /// Whether the key that the path names may call without.
+    pub(crate) unless_itself: bool,
+}
 
 impl Needs {
-    pub(crate) fn of(&self, method: &Method) -> Option<&Need> {
+    pub(crate) fn of(&self, method: &Method) -> Option<&MethodNeed> {
         let method = if *method == Method::HEAD {
             &Method::GET
         } else {
             method
         };
-        self.0
-            .iter()
-            .find(|(own, _)| own.as_ref() == Some(method))
-            .map(|(_, need)| need)
+        self.0.iter().find(|own| own.method.as_ref() == Some(method))
     }
 }
 
@@ -141,7 +161,7 @@ pub fn operations() -> Vec<Operation> {
         Operation::new(
             Method::POST,
             "/api/keys/{id}/revoke",
-            management(management::KEYS_WRITE),
+            Access::NeedsUnlessItself(Need::management(management::KEYS_WRITE)),
             keys::revoke,
         ),
         Operation::new(
@@ -183,9 +203,14 @@ fn resource(operations: Vec<Operation>) -> Resource {
     let path = operations.first().map_or("", |operation| operation.path);
     let needs = operations
         .iter()
-        .filter_map(|operation| match &operation.access {
-            Access::Needs(need) => Some((operation.method.clone(), need.clone())),
-            Access::Anonymous | Access::Asked => None,
+        .filter_map(|operation| {
+            let unless_itself = matches!(operation.access, Access::NeedsUnlessItself(_));
+            let need = operation.access.need()?.clone();
+            Some(MethodNeed {
+                method: operation.method.clone(),
+                need,
+                unless_itself,
+            })
         })
         .collect();
     let allow = allowed(&operations);

@@ -17,6 +17,7 @@ on_both_engines!(
     a_deactivated_key_is_refused_until_it_is_active_again,
     an_expired_key_is_refused_and_can_be_extended,
     revocation_is_final_and_may_be_repeated,
+    a_key_may_always_revoke_itself_and_no_other,
     bad_bodies_are_400_with_a_pointer,
     bad_edits_are_400_with_a_pointer_and_change_nothing,
     s21_workspaces_beyond_the_caller_s_are_403,
@@ -300,6 +301,33 @@ async fn revocation_is_final_and_may_be_repeated(server: TestServer) {
         (too_long.problem(), too_long.pointers()),
         ((400, "VALIDATION_ERROR"), vec!["/reason"])
     );
+}
+
+async fn a_key_may_always_revoke_itself_and_no_other(server: TestServer) {
+    let home = server.workspace("Home").await;
+    for kind in KeyType::ALL {
+        let (key, other) = (
+            server.key(&home, kind, &[]).await,
+            server.key(&home, kind, &[]).await,
+        );
+        let path = |key: &tigertrust_accounts::IssuedKey| format!("/api/keys/{}/revoke", key.key.id);
+        assert_eq!(
+            server.post(&path(&other), &key, &json!({})).await.problem(),
+            (403, "FORBIDDEN")
+        );
+        assert_eq!(
+            server
+                .post(&path(&key), &key, &json!({"reason": "leaked"}))
+                .await
+                .status,
+            200
+        );
+        assert_eq!(
+            server.get("/api/auth/me", &key).await.problem(),
+            (401, "KEY_REVOKED")
+        );
+        assert_eq!(server.get("/api/auth/me", &other).await.status, 200);
+    }
 }
 
 async fn bad_bodies_are_400_with_a_pointer(server: TestServer) {

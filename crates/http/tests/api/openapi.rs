@@ -62,7 +62,7 @@ async fn guarded_operations_show_how_they_refuse(server: TestServer) {
                 );
             }
         }
-        if let Access::Needs(need) = &operation.access
+        if let Some(need) = operation.access.need()
             && let Some(scope) = &need.scope
         {
             let text = shown["description"].as_str().unwrap();

@@ -36,7 +36,7 @@ fn guarded() -> Vec<(Operation, Method, Need, String)> {
         .filter_map(|operation| {
             let need = match &operation.access {
                 Access::Anonymous => return None,
-                Access::Needs(need) => need.clone(),
+                Access::Needs(need) | Access::NeedsUnlessItself(need) => need.clone(),
                 Access::Asked => Need::any_caller(),
             };
             let method = operation
