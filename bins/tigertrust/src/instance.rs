@@ -1,9 +1,16 @@
 //! From settings to an instance.
 
 use tigertrust::TigerTrust;
-use tigertrust_storage::{Options, SchemaState};
+use tigertrust_storage::{Options, SchemaState, migrations};
 
 use crate::{config::Settings, failure::Failure};
+
+/// Makes the database where it is missing and brings its schema up to date. Returns the migrations that ran.
+pub async fn migrate(settings: &Settings) -> Result<Vec<String>, Failure> {
+    let url = &settings.database.url;
+    migrations::create_database_if_missing(url).await?;
+    Ok(migrations::run(url).await?)
+}
 
 /// Opens the instance. The database need not be reachable yet.
 pub fn open(settings: &Settings) -> Result<TigerTrust, Failure> {

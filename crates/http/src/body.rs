@@ -111,32 +111,24 @@ fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ApiError> {
         .first()
         .is_some_and(|first| *first == b'[')
     {
-        let errors = vec![FieldProblem {
-            pointer: String::new(),
-            detail: "must be a JSON object".to_owned(),
-        }];
-        return Err(
-            Problem::new(Code::ValidationError, "The body is not valid; errors says where.")
-                .with_errors(errors)
-                .into(),
-        );
+        return Err(invalid(String::new(), "must be a JSON object"));
     }
     let mut deserializer = serde_json::Deserializer::from_slice(bytes);
     let value = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
         let pointer = pointer(error.path());
-        invalid(pointer, &error.into_inner())
+        invalid(pointer, error.into_inner())
     })?;
     deserializer
         .end()
-        .map_err(|error| invalid(String::new(), &error))?;
+        .map_err(|error| invalid(String::new(), error))?;
     Ok(value)
 }
 
-fn invalid(pointer: String, error: &serde_json::Error) -> ApiError {
+fn invalid(pointer: String, detail: impl ToString) -> ApiError {
     Problem::new(Code::ValidationError, "The body is not valid; errors says where.")
         .with_errors(vec![FieldProblem {
             pointer,
-            detail: error.to_string(),
+            detail: detail.to_string(),
         }])
         .into()
 }

@@ -10,8 +10,8 @@ use actix_web::{
     },
 };
 use tigertrust_accounts::FlowError;
-use tigertrust_credentials::{AuthError, Unauthorized};
-use tigertrust_wire::{Code, Problem};
+use tigertrust_credentials::AuthError;
+use tigertrust_wire::{Code, Problem, challenge};
 
 /// Why a handler has no other answer. The status is the wire's to know; here it only becomes a response.
 #[derive(Debug)]
@@ -58,15 +58,6 @@ impl From<Problem> for ApiError {
 
 impl From<AuthError> for ApiError {
     fn from(error: AuthError) -> Self {
-        // RFC 6750 §3: no error code for a request that lacks any authentication.
-        let challenge = match &error {
-            AuthError::Unauthorized(Unauthorized::NotPresented) => Some(r#"Bearer realm="tigertrust""#),
-            AuthError::Unauthorized(_) | AuthError::KeyRevoked | AuthError::TokenExpired => {
-                Some(r#"Bearer realm="tigertrust", error="invalid_token""#)
-            }
-            AuthError::MissingScope(_) => Some(r#"Bearer realm="tigertrust", error="insufficient_scope""#),
-            _ => None,
-        };
         let cause = match &error {
             AuthError::Unavailable(cause) => Some(Cause(cause.to_string())),
             _ => None,
@@ -74,7 +65,7 @@ impl From<AuthError> for ApiError {
         Self {
             problem: Box::new(Problem::from(&error)),
             cause,
-            challenge,
+            challenge: challenge(&error),
         }
     }
 }

@@ -10,13 +10,11 @@ use actix_web::{
     middleware::Next,
     web,
 };
-use tigertrust_wire::Problem;
+use tigertrust_wire::{Problem, is_request_id};
 
 use crate::{App, error::Cause};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
-/// The longest request id that is taken over from a client.
-const MAX_REQUEST_ID: usize = 64;
 
 /// Makes request ids: random for the server, counted for the request.
 #[derive(Debug)]
@@ -81,13 +79,7 @@ pub(crate) async fn respond<B: MessageBody + 'static>(
 fn request_id(headers: &HeaderMap) -> Option<HeaderValue> {
     headers
         .get(REQUEST_ID)
-        .filter(|value| (1..=MAX_REQUEST_ID).contains(&value.len()))
-        .filter(|value| {
-            value
-                .as_bytes()
-                .iter()
-                .all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(byte))
-        })
+        .filter(|value| is_request_id(value.as_bytes()))
         .cloned()
 }
 

@@ -15,7 +15,7 @@ pub use key::{
 };
 pub use me::{KeyIdentity, PrincipalType};
 pub use page::Page;
-pub use problem::{Code, FieldProblem, Problem};
+pub use problem::{Code, FieldProblem, Problem, challenge, is_request_id};
 pub use timestamp::{format_rfc3339, parse_rfc3339};
 pub use verify::{KeyVerdict, VerifiedKey, VerifyKey};
 pub use workspace::Workspace;

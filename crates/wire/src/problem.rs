@@ -231,6 +231,33 @@ impl From<&FlowError> for Problem {
     }
 }
 
+/// What `WWW-Authenticate` says to a caller who does not get in (RFC 6750 §3); none where another credential would not
+/// help.
+#[must_use]
+pub const fn challenge(error: &AuthError) -> Option<&'static str> {
+    match error {
+        // No error code for a request that lacks any authentication.
+        AuthError::Unauthorized(Unauthorized::NotPresented) => Some(r#"Bearer realm="tigertrust""#),
+        AuthError::Unauthorized(_) | AuthError::KeyRevoked | AuthError::TokenExpired => {
+            Some(r#"Bearer realm="tigertrust", error="invalid_token""#)
+        }
+        AuthError::MissingScope(_) => Some(r#"Bearer realm="tigertrust", error="insufficient_scope""#),
+        _ => None,
+    }
+}
+
+/// The longest request id that is taken over from a client, in bytes.
+const MAX_REQUEST_ID: usize = 64;
+
+/// Whether an id that a client, or a proxy before us, gave a request can stand in logs and answers as it is.
+#[must_use]
+pub fn is_request_id(id: &[u8]) -> bool {
+    (1..=MAX_REQUEST_ID).contains(&id.len())
+        && id
+            .iter()
+            .all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(byte))
+}
+
 /// An error's text as a sentence.
 fn sentence(text: &str) -> String {
     let mut letters = text.chars();

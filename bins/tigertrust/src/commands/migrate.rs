@@ -7,7 +7,7 @@ use super::settings;
 use crate::{
     cli::{Common, Migrate},
     failure::Failure,
-    output,
+    instance, output,
 };
 
 #[derive(Serialize)]
@@ -21,8 +21,7 @@ pub async fn run(common: &Common, verb: &Migrate) -> Result<(), Failure> {
     let url = &settings.database.url;
     match verb {
         Migrate::Run => {
-            migrations::create_database_if_missing(url).await?;
-            let ran = migrations::run(url).await?;
+            let ran = instance::migrate(&settings).await?;
             output::print(common.output, &ran, |ran| match ran.as_slice() {
                 [] => "The schema is up to date.".to_owned(),
                 ran => format!("Ran {}. The schema is up to date.", ran.join(", ")),

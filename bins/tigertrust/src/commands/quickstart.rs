@@ -10,9 +10,10 @@ use std::{
 };
 
 use serde::Serialize;
+use tempfile::TempDir;
 use tigertrust_accounts::Bootstrapped;
 use tigertrust_credentials::{OsRandom, Password};
-use tigertrust_storage::{DatabaseUrl, migrations};
+use tigertrust_storage::DatabaseUrl;
 
 use super::{secrets::write_private, serve, settings};
 use crate::{
@@ -47,17 +48,11 @@ pub async fn run(common: &Common, args: Quickstart) -> Result<(), Failure> {
     } else {
         None
     };
-    let common = &match &ephemeral {
-        Some(folder) => Common {
-            config: common.config.clone(),
-            data: folder.path().to_owned(),
-            output: common.output,
-        },
-        None => Common {
-            config: common.config.clone(),
-            data: common.data.clone(),
-            output: common.output,
-        },
+    let data = ephemeral.as_ref().map_or(common.data.as_path(), TempDir::path);
+    let common = &Common {
+        config: common.config.clone(),
+        data: data.to_owned(),
+        output: common.output,
     };
     let database = args.database.as_deref().map(DatabaseUrl::from_str).transpose();
     let database = database.map_err(|error| Failure::new(format!("--database: {error}")))?;
@@ -79,9 +74,7 @@ pub async fn run(common: &Common, args: Quickstart) -> Result<(), Failure> {
         .transpose()?;
     let made_ring = prepare_folder(&common.data, before.keyring.is_none())?;
     let settings = settings(common, flags)?;
-    let url = &settings.database.url;
-    migrations::create_database_if_missing(url).await?;
-    migrations::run(url).await?;
+    instance::migrate(&settings).await?;
     let instance = instance::open(&settings)?;
 
     let password = Password::generate(&OsRandom)?;
@@ -168,10 +161,10 @@ fn prepare_folder(data: &Path, needs_ring: bool) -> Result<Option<PathBuf>, Fail
         .mode(0o700)
         .create(data)
         .map_err(|error| failed(data, &error))?;
-    let ring: PathBuf = data.join("keyring.toml");
     if !needs_ring {
         return Ok(None);
     }
+    let ring = data.join("keyring.toml");
     if data.join("tigertrust.db").exists() {
         return Err(Failure::new(format!(
             "{} is missing, but the database that needs it is there: put it back, or choose another folder with --data",

@@ -8,7 +8,7 @@ use std::{
 
 use tigertrust::TigerTrust;
 use tigertrust_http::serve;
-use tigertrust_storage::{SchemaState, migrations};
+use tigertrust_storage::SchemaState;
 use tokio::{
     signal::unix::{Signal, SignalKind, signal},
     time::{MissedTickBehavior, interval},
@@ -29,8 +29,7 @@ pub async fn run(common: &Common, args: Serve) -> Result<(), Failure> {
     let signals = StopSignals::catch()?;
     let listener = bind(settings.listen)?;
     if args.migrate || settings.database.migrate_on_start {
-        migrations::create_database_if_missing(&settings.database.url).await?;
-        migrations::run(&settings.database.url).await?;
+        instance::migrate(&settings).await?;
     }
     let instance = instance::open(&settings)?;
     match instance.storage().schema_state().await {

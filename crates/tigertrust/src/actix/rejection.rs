@@ -10,12 +10,10 @@ use actix_web::{
     },
 };
 use tigertrust_accounts::FlowError;
-use tigertrust_credentials::{AuthError, Unauthorized};
-use tigertrust_wire::{Code, Problem};
+use tigertrust_credentials::AuthError;
+use tigertrust_wire::{Code, Problem, challenge, is_request_id};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
-/// The longest request id that is repeated.
-const MAX_REQUEST_ID: usize = 64;
 
 /// A problem document (RFC 9457) on its way to the caller: the error of [`Permitted`](super::Permitted), and of handlers
 /// that want theirs to look the same. Statuses, codes and bodies are those of the server.
@@ -81,17 +79,8 @@ impl From<Problem> for Rejection {
 
 impl From<AuthError> for Rejection {
     fn from(error: AuthError) -> Self {
-        // RFC 6750 §3: no error code for a request that lacks any authentication.
-        let challenge = match &error {
-            AuthError::Unauthorized(Unauthorized::NotPresented) => Some(r#"Bearer realm="tigertrust""#),
-            AuthError::Unauthorized(_) | AuthError::KeyRevoked | AuthError::TokenExpired => {
-                Some(r#"Bearer realm="tigertrust", error="invalid_token""#)
-            }
-            AuthError::MissingScope(_) => Some(r#"Bearer realm="tigertrust", error="insufficient_scope""#),
-            _ => None,
-        };
         Self {
-            challenge,
+            challenge: challenge(&error),
             ..Problem::from(&error).into()
         }
     }
@@ -143,8 +132,5 @@ impl ResponseError for Rejection {
 /// The id that the client, or a proxy before us, gave the request, if it can stand in a log as it is.
 fn request_id(request: &HttpRequest) -> Option<&str> {
     let id = request.headers().get(REQUEST_ID)?.to_str().ok()?;
-    let plain = id
-        .bytes()
-        .all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte));
-    (plain && (1..=MAX_REQUEST_ID).contains(&id.len())).then_some(id)
+    is_request_id(id.as_bytes()).then_some(id)
 }
