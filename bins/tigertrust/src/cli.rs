@@ -249,6 +249,9 @@ pub struct CreateKey {
     /// An instance key: it acts in the workspace that each request names
     #[arg(long)]
     pub instance: bool,
+    /// A personal key of a member: an e-mail address or a user's id [default: a key of the workspace]
+    #[arg(long, conflicts_with = "instance")]
+    pub owner: Option<String>,
     /// When it expires, such as 2027-01-31T12:00:00Z [default: never]
     #[arg(long, value_name = "TIME", value_parser = time, conflicts_with = "expires_in")]
     pub expires_at: Option<Timestamp>,

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use tigertrust_credentials::Permit;
-use tigertrust_model::{Creator, Scope, ScopeSet, WorkspaceId};
+use tigertrust_model::{Creator, Scope, ScopeSet, UserId, WorkspaceId, management};
 
 use crate::{FlowError, ports::KeyView};
 
@@ -24,10 +24,34 @@ impl Actor {
     pub fn view(&self) -> Result<KeyView, FlowError> {
         match self {
             Self::Operator => Ok(KeyView::Everything),
-            Self::Caller(permit) => permit
-                .workspace()
-                .map(|workspace| KeyView::Workspace(workspace.id))
-                .ok_or_else(|| FlowError::WorkspaceDenied(Vec::new())),
+            Self::Caller(permit) => {
+                let workspace = permit.workspace().map(|workspace| workspace.id);
+                let workspace = workspace.ok_or_else(|| FlowError::WorkspaceDenied(Vec::new()))?;
+                Ok(match self.person() {
+                    Some(owner) if !self.manages_keys_in(workspace) => KeyView::Own { workspace, owner },
+                    _ => KeyView::Workspace(workspace),
+                })
+            }
+        }
+    }
+
+    /// The person that acts; none for the operator and for a key that belongs to no person.
+    #[must_use]
+    pub fn person(&self) -> Option<UserId> {
+        match self {
+            Self::Operator => None,
+            Self::Caller(permit) => permit.key().key.owner,
+        }
+    }
+
+    /// Whether the actor reaches the keys of a workspace, and not only its own.
+    pub(crate) fn manages_keys_in(&self, workspace: WorkspaceId) -> bool {
+        match self {
+            Self::Operator => true,
+            Self::Caller(permit) => permit.key().owner.as_ref().is_none_or(|owner| {
+                let role = owner.role_in(workspace);
+                role.is_some_and(|role| role.manages_keys())
+            }),
         }
     }
 
@@ -46,12 +70,13 @@ impl Actor {
     pub(crate) fn may_grant(&self, scope: &Scope) -> bool {
         match self {
             Self::Operator => true,
-            Self::Caller(permit) => permit.key().key.scopes.grants(scope),
+            Self::Caller(permit) => permit.grants(scope),
         }
     }
 
-    /// The workspaces that the actor may let a key into; `None` for every one there is.
-    pub(crate) fn workspaces(&self) -> Option<Vec<WorkspaceId>> {
+    /// The workspaces that the actor may let a key into, one of its own or one of the workspace; `None` for every one there
+    /// is.
+    pub(crate) fn workspaces(&self, personal: bool) -> Option<Vec<WorkspaceId>> {
         match self {
             Self::Operator => None,
             Self::Caller(permit) if permit.key().home().is_none() => None,
@@ -62,6 +87,8 @@ impl Actor {
                     .iter()
                     .filter(|workspace| workspace.deleted_at.is_none())
                     .map(|workspace| workspace.id)
+                    .filter(|id| personal || self.manages_keys_in(*id))
+                    .filter(|id| permit.key().grants_in(Some(*id), &management::KEYS_WRITE))
                     .collect(),
             ),
         }

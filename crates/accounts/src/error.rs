@@ -28,6 +28,12 @@ pub enum Conflict {
     /// Revocation is final.
     #[error("the key is revoked, which is final")]
     KeyRevoked,
+    /// A workspace always has an owner.
+    #[error("the workspace would be left without an owner")]
+    LastOwner,
+    /// An idempotency key names one request.
+    #[error("the idempotency key was used for another request")]
+    IdempotencyKeyReused,
     /// E-mail addresses are unique.
     #[error("an account with this e-mail address exists")]
     EmailTaken,

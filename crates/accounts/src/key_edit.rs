@@ -84,9 +84,17 @@ pub(crate) fn ensure_grantable(actor: &Actor, scopes: &ScopeSet) -> Result<(), F
 
 /// Whoever gets a secret gets all that the key may do, and must hold it already.
 pub(crate) fn ensure_holds(actor: &Actor, key: &ApiKey) -> Result<(), FlowError> {
+    // Who holds a personal key acts as its owner.
+    let anothers = key.owner.is_some() && key.owner != actor.person() && !matches!(actor, Actor::Operator);
+    if anothers {
+        return Err(FlowError::Forbidden(vec![Violation::new(
+            "",
+            "a personal key is its owner's: others may only rename, switch off or revoke it",
+        )]));
+    }
     ensure_grantable(actor, &key.scopes)?;
     let beyond = actor
-        .workspaces()
+        .workspaces(key.owner.is_some())
         .is_some_and(|own| !key.reach.named().all(|id| own.contains(&id)));
     if beyond {
         Err(FlowError::WorkspaceDenied(Vec::new()))

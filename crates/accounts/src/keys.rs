@@ -5,14 +5,16 @@ use std::{collections::HashSet, sync::Arc, time::Duration};
 use ipnet::IpNet;
 use tigertrust_credentials::{KeySecret, PepperRing, ports::CredentialStore};
 use tigertrust_model::{
-    ApiKey, Clock, KeyFilter, KeyId, KeyReach, KeyType, Lifecycle, Metadata, RandomSource, ScopeCatalog,
-    ScopeSet, SecretInfo, Timestamp, WorkspaceId,
+    ApiKey, Clock, KeyFilter, KeyId, KeyReach, KeyType, Lifecycle, RandomSource, ScopeCatalog, ScopeSet,
+    SecretInfo, UserId, WorkspaceId,
 };
 
 use crate::{
-    Actor, FlowError, Violation,
+    Actor, Conflict, Earlier, FlowError, IdempotencyKey, KeyChanges, NewKey, OnceOnly, OwnerRequest,
+    ReachRequest, Violation,
     key_edit::{apply, ensure_grantable, ensure_holds},
-    ports::{KeyDetails, KeyStore, KeyView, Page, StoredSecret},
+    new_key::Checked,
+    ports::{KeyDetails, KeyStore, KeyView, MemberStore, Page, StoredSecret},
     validation::Validation,
 };
 
@@ -22,67 +24,6 @@ pub(crate) const MAX_EXTERNAL_ID: usize = 255;
 const MAX_REASON: usize = 500;
 /// The longest that an old secret may go on beside a new one.
 const MAX_OVERLAP: Duration = Duration::from_secs(30 * 24 * 60 * 60);
-
-/// Where a new key is to act.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum ReachRequest {
-    /// In the workspace that the caller acts in, and in these others, as the caller wrote their ids.
-    Caller {
-        /// Ids of workspaces, not checked yet.
-        others: Vec<String>,
-    },
-    /// In a workspace that the operator names, and in these others.
-    Workspace {
-        /// The home.
-        home: WorkspaceId,
-        /// Ids of workspaces, not checked yet.
-        others: Vec<String>,
-    },
-    /// In whichever workspace a request names. Only the operator may ask for it.
-    Instance,
-}
-
-/// What a new key is to be.
-#[derive(Clone, Debug)]
-pub struct NewKey {
-    /// What people call it: 1 to 100 characters.
-    pub name: String,
-    /// Agent or public.
-    pub kind: KeyType,
-    /// Scopes as the caller wrote them.
-    pub scopes: Vec<String>,
-    /// From when on it is refused; must be in the future.
-    pub expires_at: Option<Timestamp>,
-    /// Where it may act.
-    pub reach: ReachRequest,
-    /// Networks that it may be used from, as the caller wrote them; everywhere if there is none.
-    pub allowed_cidrs: Vec<String>,
-    /// The name that the owning application knows it by: 1 to 255 characters.
-    pub external_id: Option<String>,
-    /// What the owning application keeps with it.
-    pub metadata: Metadata,
-}
-
-/// What is to change of a key; what is `None` stays.
-#[derive(Clone, Debug, Default)]
-pub struct KeyChanges {
-    /// Another name.
-    pub name: Option<String>,
-    /// On or off.
-    pub active: Option<bool>,
-    /// Other scopes, as the caller wrote them.
-    pub scopes: Option<Vec<String>>,
-    /// Another expiry, or none any more.
-    pub expires_at: Option<Option<Timestamp>>,
-    /// Other workspaces beside the home, as the caller wrote their ids.
-    pub workspace_ids: Option<Vec<String>>,
-    /// Other networks, as the caller wrote them.
-    pub allowed_cidrs: Option<Vec<String>>,
-    /// Another external id, or none any more.
-    pub external_id: Option<Option<String>>,
-    /// Other metadata.
-    pub metadata: Option<Metadata>,
-}
 
 /// A new key and its secret, which is shown once.
 #[derive(Debug)]
@@ -110,6 +51,15 @@ impl IssuedKey {
     }
 }
 
+/// What came of a request that names itself.
+#[derive(Debug)]
+pub enum CreatedOnce {
+    /// A new key.
+    Issued(IssuedKey),
+    /// The key that the same request made before. Its secret is not shown again.
+    Before(KeyDetails),
+}
+
 /// A key with another secret, which is shown once.
 #[derive(Debug)]
 pub struct RotatedKey {
@@ -122,19 +72,21 @@ pub struct RotatedKey {
 /// Creates, lists, edits and revokes keys.
 #[derive(Clone)]
 pub struct KeyFlows {
-    keys: Arc<dyn KeyStore>,
-    workspaces: Arc<dyn CredentialStore>,
-    catalog: Arc<ScopeCatalog>,
-    peppers: PepperRing,
-    clock: Arc<dyn Clock>,
-    random: Arc<dyn RandomSource>,
+    pub(crate) keys: Arc<dyn KeyStore>,
+    pub(crate) credentials: Arc<dyn CredentialStore>,
+    pub(crate) members: Arc<dyn MemberStore>,
+    pub(crate) catalog: Arc<ScopeCatalog>,
+    pub(crate) peppers: PepperRing,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) random: Arc<dyn RandomSource>,
 }
 
 impl KeyFlows {
     /// Flows over the given stores.
     pub fn new(
         keys: Arc<dyn KeyStore>,
-        workspaces: Arc<dyn CredentialStore>,
+        credentials: Arc<dyn CredentialStore>,
+        members: Arc<dyn MemberStore>,
         catalog: Arc<ScopeCatalog>,
         peppers: PepperRing,
         clock: Arc<dyn Clock>,
@@ -142,7 +94,8 @@ impl KeyFlows {
     ) -> Self {
         Self {
             keys,
-            workspaces,
+            credentials,
+            members,
             catalog,
             peppers,
             clock,
@@ -156,14 +109,61 @@ impl KeyFlows {
     /// [`FlowError::Invalid`], [`FlowError::Forbidden`] for scopes beyond the actor's,
     /// [`FlowError::WorkspaceDenied`], [`FlowError::Store`] and [`FlowError::Random`].
     pub async fn create(&self, actor: &Actor, new: NewKey) -> Result<IssuedKey, FlowError> {
-        let (scopes, allowed_cidrs) = self.validate(&new)?;
-        ensure_grantable(actor, &scopes)?;
-        let reach = self.reach(actor, &new.reach).await?;
-        let issued = self.issue(actor, new, scopes, allowed_cidrs, reach)?;
+        let issued = self.prepare(actor, new).await?;
         self.keys
-            .insert_key(issued.key.clone(), self.stored(&issued.secret))
+            .insert_key(issued.key.clone(), self.stored(&issued.secret), None)
             .await?;
         Ok(issued)
+    }
+
+    /// Makes a key, unless the same request of the same caller has made it within the last 24 hours.
+    ///
+    /// # Errors
+    /// As [`create`](Self::create), and [`Conflict::IdempotencyKeyReused`] if the name was another request's.
+    pub async fn create_once(
+        &self,
+        actor: &Actor,
+        new: NewKey,
+        request: &IdempotencyKey,
+    ) -> Result<CreatedOnce, FlowError> {
+        let once = request.of(actor, self.clock.now())?;
+        // Looked for before anything is checked: what was right then may not be so now.
+        if let Some(earlier) = self.keys.find_request(once.clone()).await? {
+            return self.repeat(actor, &once, earlier).await;
+        }
+        let issued = self.prepare(actor, new).await?;
+        let (key, secret) = (issued.key.clone(), self.stored(&issued.secret));
+        match self.keys.insert_key(key, secret, Some(once.clone())).await? {
+            None => Ok(CreatedOnce::Issued(issued)),
+            Some(earlier) => self.repeat(actor, &once, earlier).await,
+        }
+    }
+
+    async fn repeat(
+        &self,
+        actor: &Actor,
+        once: &OnceOnly,
+        earlier: Earlier,
+    ) -> Result<CreatedOnce, FlowError> {
+        if earlier.request == once.request {
+            self.get(actor, earlier.key).await.map(CreatedOnce::Before)
+        } else {
+            Err(Conflict::IdempotencyKeyReused.into())
+        }
+    }
+
+    async fn prepare(&self, actor: &Actor, new: NewKey) -> Result<IssuedKey, FlowError> {
+        let (scopes, allowed_cidrs) = self.validate(&new)?;
+        ensure_grantable(actor, &scopes)?;
+        let reach = self.reach(actor, &new).await?;
+        let owner = self.owner(actor, &new, &reach).await?;
+        let checked = Checked {
+            scopes,
+            allowed_cidrs,
+            reach,
+            owner,
+        };
+        self.issue(actor, new, checked)
     }
 
     /// The key with the id, if the actor can see it.
@@ -203,7 +203,10 @@ impl KeyFlows {
         let now = self.clock.now();
         let others = match &changes.workspace_ids {
             None => None,
-            Some(ids) => Some(self.others(actor, ids).await?),
+            Some(ids) => {
+                let personal = self.get(actor, id).await?.key.owner.is_some();
+                Some(self.others(actor, ids, personal).await?)
+            }
         };
         let catalog = Arc::clone(&self.catalog);
         let editor = actor.clone();
@@ -287,32 +290,74 @@ impl KeyFlows {
         if new.reach == ReachRequest::Instance && new.kind != KeyType::Agent {
             validation.refuse("/type", "an instance key is an agent key");
         }
+        if new.reach == ReachRequest::Instance && new.owner != OwnerRequest::Workspace {
+            validation.refuse("/personal", "an instance key belongs to no person");
+        }
         validation.finish()?;
         Ok((scopes, allowed_cidrs))
     }
 
-    async fn reach(&self, actor: &Actor, request: &ReachRequest) -> Result<KeyReach, FlowError> {
-        match request {
+    async fn reach(&self, actor: &Actor, new: &NewKey) -> Result<KeyReach, FlowError> {
+        let personal = new.owner != OwnerRequest::Workspace;
+        match &new.reach {
             ReachRequest::Instance if matches!(actor, Actor::Operator) => Ok(KeyReach::Instance),
             ReachRequest::Instance => Err(FlowError::Forbidden(Vec::new())),
-            ReachRequest::Caller { others } => match actor.view()? {
-                KeyView::Workspace(home) => Ok(KeyReach::workspaces(home, self.others(actor, others).await?)),
-                KeyView::Everything => Err(FlowError::WorkspaceDenied(Vec::new())),
-            },
+            ReachRequest::Caller { others } => {
+                let home = actor.view()?.workspace();
+                let home = home.ok_or_else(|| FlowError::WorkspaceDenied(Vec::new()))?;
+                let others = self.others(actor, others, personal).await?;
+                Ok(KeyReach::workspaces(home, others))
+            }
             ReachRequest::Workspace { home, others } => {
                 self.ensure_exists(*home, "/workspaceId").await?;
-                Ok(KeyReach::workspaces(*home, self.others(actor, others).await?))
+                let others = self.others(actor, others, personal).await?;
+                Ok(KeyReach::workspaces(*home, others))
             }
         }
     }
 
+    /// The person that a new key is to belong to.
+    async fn owner(
+        &self,
+        actor: &Actor,
+        new: &NewKey,
+        reach: &KeyReach,
+    ) -> Result<Option<UserId>, FlowError> {
+        let refuse = |detail: &str| FlowError::Invalid(vec![Violation::new("/personal", detail)]);
+        match new.owner {
+            OwnerRequest::Workspace if matches!(actor.view()?, KeyView::Own { .. }) => {
+                let detail = "a member makes personal keys alone: set personal to true";
+                Err(FlowError::Forbidden(vec![Violation::new("/personal", detail)]))
+            }
+            OwnerRequest::Workspace => Ok(None),
+            OwnerRequest::Caller => match actor.person() {
+                Some(person) => Ok(Some(person)),
+                None => Err(refuse("the caller is no person, so the key cannot be personal")),
+            },
+            OwnerRequest::Person(person) if matches!(actor, Actor::Operator) => {
+                for workspace in reach.named() {
+                    if self.members.role_in(workspace, person).await?.is_none() {
+                        return Err(refuse("the person is no member of the workspace"));
+                    }
+                }
+                Ok(Some(person))
+            }
+            OwnerRequest::Person(_) => Err(FlowError::Forbidden(Vec::new())),
+        }
+    }
+
     /// Reads ids of workspaces that the actor may let a key into. Malformed, unknown and foreign ids get one answer.
-    async fn others(&self, actor: &Actor, ids: &[String]) -> Result<Vec<WorkspaceId>, FlowError> {
+    async fn others(
+        &self,
+        actor: &Actor,
+        ids: &[String],
+        personal: bool,
+    ) -> Result<Vec<WorkspaceId>, FlowError> {
         if ids.len() > MAX_WORKSPACES {
             let detail = format!("must have {MAX_WORKSPACES} entries or fewer");
             return Err(FlowError::Invalid(vec![Violation::new("/workspaceIds", detail)]));
         }
-        let allowed = actor.workspaces();
+        let allowed = actor.workspaces(personal);
         let mut seen = HashSet::with_capacity(ids.len());
         for (index, text) in ids.iter().enumerate() {
             let pointer = format!("/workspaceIds/{index}");
@@ -329,38 +374,33 @@ impl KeyFlows {
     }
 
     async fn ensure_exists(&self, id: WorkspaceId, pointer: &str) -> Result<(), FlowError> {
-        let found = self.workspaces.find_workspace(id).await?;
+        let found = self.credentials.find_workspace(id).await?;
         found
             .filter(|workspace| workspace.deleted_at.is_none())
             .map(|_| ())
             .ok_or_else(|| no_such_workspace(pointer))
     }
 
-    pub(crate) fn issue(
-        &self,
-        actor: &Actor,
-        new: NewKey,
-        scopes: ScopeSet,
-        allowed_cidrs: Vec<IpNet>,
-        reach: KeyReach,
-    ) -> Result<IssuedKey, FlowError> {
+    pub(crate) fn issue(&self, actor: &Actor, new: NewKey, checked: Checked) -> Result<IssuedKey, FlowError> {
         let now = self.clock.now();
         let secret = KeySecret::generate(new.kind, &*self.random)?;
         let key = ApiKey {
             id: KeyId::new(now, &*self.random)?,
             kind: new.kind,
             name: new.name,
-            reach,
-            scopes,
+            reach: checked.reach,
+            owner: checked.owner,
+            scopes: checked.scopes,
             lifecycle: Lifecycle::Active,
             expires_at: new.expires_at,
-            allowed_cidrs,
+            allowed_cidrs: checked.allowed_cidrs,
             external_id: new.external_id,
             metadata: new.metadata,
             display: secret.parsed().display(),
             created_by: actor.creator(),
             created_at: now,
             updated_at: now,
+            leak_reported_at: None,
         };
         Ok(IssuedKey { key, secret })
     }

@@ -6,8 +6,11 @@
 
 mod actor;
 mod error;
+mod idempotency;
 mod key_edit;
 mod keys;
+mod leaks;
+mod new_key;
 pub mod ports;
 mod users;
 mod validation;
@@ -15,6 +18,9 @@ mod workspaces;
 
 pub use actor::Actor;
 pub use error::{Conflict, FlowError, Violation};
-pub use keys::{IssuedKey, KeyChanges, KeyFlows, NewKey, ReachRequest, RotatedKey};
+pub use idempotency::{Earlier, IdempotencyKey, KEPT, MalformedIdempotencyKey, OnceOnly};
+pub use keys::{CreatedOnce, IssuedKey, KeyFlows, RotatedKey};
+pub use leaks::{LeakPolicy, LeakResponse};
+pub use new_key::{KeyChanges, NewKey, OwnerRequest, ReachRequest};
 pub use users::{NewUser, UserFlows};
 pub use workspaces::{Bootstrapped, WorkspaceFlows};

@@ -3,10 +3,11 @@
 use async_trait::async_trait;
 use tigertrust_credentials::{KeyDigest, PasswordHash, ports::StoreError};
 use tigertrust_model::{
-    ApiKey, KeyDisplay, KeyFilter, KeyId, Plan, SecretInfo, Timestamp, User, UserId, Workspace, WorkspaceId,
+    ApiKey, KeyDisplay, KeyFilter, KeyId, Plan, Role, SecretInfo, Timestamp, User, UserId, Workspace,
+    WorkspaceId,
 };
 
-use crate::FlowError;
+use crate::{Earlier, FlowError, OnceOnly};
 
 /// The part of a key's secret that is stored.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,8 +36,26 @@ pub struct KeyDetails {
 pub enum KeyView {
     /// Those whose home is the workspace.
     Workspace(WorkspaceId),
+    /// Those of them that belong to the person.
+    Own {
+        /// The home.
+        workspace: WorkspaceId,
+        /// The person.
+        owner: UserId,
+    },
     /// All, instance keys included: the operator.
     Everything,
+}
+
+impl KeyView {
+    /// The home of the keys; none for all.
+    #[must_use]
+    pub const fn workspace(self) -> Option<WorkspaceId> {
+        match self {
+            Self::Workspace(workspace) | Self::Own { workspace, .. } => Some(workspace),
+            Self::Everything => None,
+        }
+    }
 }
 
 /// One page of a list that is ordered by id, newest first.
@@ -54,11 +73,23 @@ pub type KeyEdit = Box<dyn FnOnce(&mut ApiKey) -> Result<(), FlowError> + Send>;
 /// Keys.
 #[async_trait]
 pub trait KeyStore: Send + Sync {
-    /// Stores a new key with its secret.
+    /// Stores a new key with its secret; with `once`, unless its caller has made a request of that name since
+    /// [`KEPT`](crate::KEPT) before it, also at the same moment. Returns that request: nothing was stored then.
     ///
     /// # Errors
     /// [`FlowError::Store`].
-    async fn insert_key(&self, key: ApiKey, secret: StoredSecret) -> Result<(), FlowError>;
+    async fn insert_key(
+        &self,
+        key: ApiKey,
+        secret: StoredSecret,
+        once: Option<OnceOnly>,
+    ) -> Result<Option<Earlier>, FlowError>;
+
+    /// The request of that caller and name that came in within [`KEPT`](crate::KEPT) before this one.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    async fn find_request(&self, once: OnceOnly) -> Result<Option<Earlier>, StoreError>;
 
     /// The key with the id, if the view holds it.
     ///
@@ -134,6 +165,12 @@ pub trait AccountStore: Send + Sync {
     /// [`StoreError`].
     async fn get_user(&self, id: UserId) -> Result<Option<User>, StoreError>;
 
+    /// Disables the account, or enables it again, under a change number for each workspace that has the person as a member.
+    ///
+    /// # Errors
+    /// [`FlowError::NotFound`] and [`FlowError::Store`].
+    async fn set_disabled(&self, user: UserId, at: Option<Timestamp>) -> Result<User, FlowError>;
+
     /// Stores a new workspace with its first member, who owns it.
     ///
     /// # Errors
@@ -158,4 +195,50 @@ pub trait AccountStore: Send + Sync {
     /// # Errors
     /// [`FlowError::Store`].
     async fn bootstrap(&self, first: Bootstrap, at: Timestamp) -> Result<bool, FlowError>;
+}
+
+/// A person in a workspace.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Member {
+    /// The person.
+    pub user: User,
+    /// What the person is there.
+    pub role: Role,
+    /// Since when.
+    pub since: Timestamp,
+}
+
+/// Who is a member of which workspace.
+#[async_trait]
+pub trait MemberStore: Send + Sync {
+    /// What the person is in the workspace; none for somebody who is no member.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    async fn role_in(&self, workspace: WorkspaceId, user: UserId) -> Result<Option<Role>, StoreError>;
+
+    /// Makes the person a member with the role, or no member any more: then the personal keys that have their home in the
+    /// workspace are revoked as well. Under a change number, if that changes anything.
+    ///
+    /// # Errors
+    /// [`FlowError::NotFound`] if the workspace does not exist or is deleted, or there is no such person, or nobody to be
+    /// removed; [`Conflict::LastOwner`](crate::Conflict::LastOwner) if the workspace would be left without an owner, and
+    /// [`FlowError::Store`].
+    async fn set_role(
+        &self,
+        workspace: WorkspaceId,
+        user: UserId,
+        role: Option<Role>,
+        at: Timestamp,
+    ) -> Result<(), FlowError>;
+
+    /// A page of the members of a workspace, the newest accounts first.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    async fn list_members(
+        &self,
+        workspace: WorkspaceId,
+        page: Page<UserId>,
+    ) -> Result<Vec<Member>, StoreError>;
 }

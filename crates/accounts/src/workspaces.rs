@@ -4,12 +4,13 @@ use std::sync::Arc;
 
 use tigertrust_credentials::Password;
 use tigertrust_model::{
-    Clock, Email, KeyReach, KeyType, Metadata, Plan, RandomSource, ScopeCatalog, ScopeSet, User, UserId,
-    Workspace, WorkspaceId,
+    Clock, Email, KeyReach, KeyType, Plan, RandomSource, ScopeCatalog, ScopeSet, User, UserId, Workspace,
+    WorkspaceId,
 };
 
 use crate::{
     Actor, FlowError, IssuedKey, KeyFlows, NewKey, NewUser, ReachRequest, UserFlows, Violation,
+    new_key::Checked,
     ports::{AccountStore, Bootstrap, Page},
     validation::Validation,
 };
@@ -120,23 +121,13 @@ impl WorkspaceFlows {
                 home: workspace.id,
                 others: Vec::new(),
             };
-            let new = NewKey {
-                name: name.to_owned(),
-                kind,
-                scopes: Vec::new(),
-                expires_at: None,
-                reach,
-                allowed_cidrs: Vec::new(),
-                external_id: None,
-                metadata: Metadata::default(),
-            };
-            keys.issue(
-                &Actor::Operator,
-                new,
+            let checked = Checked {
                 scopes,
-                Vec::new(),
-                KeyReach::workspaces(workspace.id, []),
-            )
+                allowed_cidrs: Vec::new(),
+                reach: KeyReach::workspaces(workspace.id, []),
+                owner: None,
+            };
+            keys.issue(&Actor::Operator, NewKey::new(name, kind, reach), checked)
         };
         let holdable = catalog.all_for(KeyType::Public);
         let certificates = holdable

@@ -1,13 +1,14 @@
 //! The one way in: from what a request presents to a [`Permit`].
 
 use std::{
+    borrow::Cow,
     fmt,
     hash::{BuildHasherDefault, Hasher},
     net::IpAddr,
     sync::Arc,
 };
 
-use tigertrust_model::{Clock, KeyState, LastUse, Timestamp, Workspace, WorkspaceId};
+use tigertrust_model::{Clock, KeyState, LastUse, Scope, ScopeSet, Timestamp, Workspace, WorkspaceId};
 
 use crate::{
     AuthError, ChangeTracker, HeaderValues, KeyDigest, Need, ParsedKey, PepperRing, Presented, Unauthorized,
@@ -157,7 +158,7 @@ impl Admission {
         named: HeaderValues<'_>,
         need: &Need,
     ) -> Result<PermitWorkspace, AuthError> {
-        // 4–6. It is not revoked, not expired, active, and its workspace is there.
+        // 4–6. It is not revoked, not expired, active, and its workspace and owner are there.
         check_state(record, self.clock.now())?;
         // 7. The rate limit of the key will be asked here.
         // 8. It may be used from where the client is.
@@ -170,11 +171,12 @@ impl Admission {
         }
         // 10. It may act in the workspace that was named, or in its own.
         let workspace = self.workspace(record, named, need.workspace).await?;
-        // 11. It holds the scope.
+        // 11. It holds the scope, and so does its owner if it is personal.
+        let acts_in = workspace.of(record).map(|workspace| workspace.id);
         match need
             .scope
             .as_ref()
-            .filter(|scope| !record.key.scopes.grants(scope))
+            .filter(|scope| !record.grants_in(acts_in, scope))
         {
             Some(scope) => Err(AuthError::MissingScope(scope.clone())),
             None => Ok(workspace),
@@ -214,7 +216,7 @@ impl Admission {
             return record
                 .workspaces
                 .iter()
-                .position(|workspace| workspace.id == id && workspace.deleted_at.is_none())
+                .position(|workspace| workspace.id == id && is_open(record, workspace))
                 .map(PermitWorkspace::Of)
                 .ok_or(AuthError::WorkspaceAccessDenied);
         }
@@ -236,12 +238,26 @@ fn check_state(record: &KeyRecord, now: Timestamp) -> Result<(), AuthError> {
         KeyState::Deactivated => return Err(AuthError::Unauthorized(Unauthorized::Deactivated)),
         KeyState::Active => {}
     }
-    match record.home() {
-        Some(home) if home.deleted_at.is_some() => {
-            Err(AuthError::Unauthorized(Unauthorized::WorkspaceDeleted))
-        }
-        _ => Ok(()),
+    if record.home().is_some_and(|home| home.deleted_at.is_some()) {
+        return Err(AuthError::Unauthorized(Unauthorized::WorkspaceDeleted));
     }
+    let gone = record.owner.as_ref().is_some_and(|owner| {
+        owner.disabled_at.is_some() || record.home().and_then(|home| owner.role_in(home.id)).is_none()
+    });
+    if gone {
+        Err(AuthError::Unauthorized(Unauthorized::OwnerGone))
+    } else {
+        Ok(())
+    }
+}
+
+/// Whether one of its workspaces still lets the key in: a personal key goes only where its owner is a member.
+fn is_open(record: &KeyRecord, workspace: &Workspace) -> bool {
+    workspace.deleted_at.is_none()
+        && record
+            .owner
+            .as_ref()
+            .is_none_or(|owner| owner.role_in(workspace.id).is_some())
 }
 
 /// The proof that a request was admitted. Only [`Admission::admit`] makes one.
@@ -282,6 +298,20 @@ impl Permit {
     #[must_use]
     pub fn workspace(&self) -> Option<&Workspace> {
         self.workspace.of(&self.record)
+    }
+
+    /// What the caller may do there: for a personal key no more than its owner's role permits.
+    #[must_use]
+    pub fn scopes(&self) -> Cow<'_, ScopeSet> {
+        self.record
+            .scopes_in(self.workspace().map(|workspace| workspace.id))
+    }
+
+    /// Whether the caller may do there what the scope says.
+    #[must_use]
+    pub fn grants(&self, scope: &Scope) -> bool {
+        self.record
+            .grants_in(self.workspace().map(|workspace| workspace.id), scope)
     }
 }
 
@@ -325,6 +355,16 @@ impl Verdict {
     #[must_use]
     pub fn workspace(&self) -> Option<&Workspace> {
         self.record.as_ref().and_then(|record| self.workspace.of(record))
+    }
+
+    /// What the key may do there, or in its home where it is refused; nothing for a key that the asker may not know of.
+    #[must_use]
+    pub fn scopes(&self) -> Cow<'_, ScopeSet> {
+        let Some(record) = &self.record else {
+            return Cow::Owned(ScopeSet::default());
+        };
+        let workspace = self.workspace().or_else(|| record.home());
+        record.scopes_in(workspace.map(|workspace| workspace.id))
     }
 }
 

@@ -22,6 +22,9 @@ pub enum Unauthorized {
     /// The key's home workspace is deleted.
     #[error("the key's workspace is deleted")]
     WorkspaceDeleted,
+    /// The owner of a personal key is disabled, or no member of its home any more.
+    #[error("the key's owner is disabled or no member any more")]
+    OwnerGone,
 }
 
 /// Why a caller does not get in, in the order of the checks.

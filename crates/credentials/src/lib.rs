@@ -7,6 +7,7 @@
 mod admit;
 mod cache;
 mod error;
+mod feed;
 mod key;
 mod key_format;
 mod need;
@@ -20,6 +21,7 @@ mod uses;
 
 pub use admit::{Admission, CacheSettings, Permit, Verdict, Verification};
 pub use error::{AuthError, Unauthorized};
+pub use feed::{After, RecentChanges};
 pub use key::{KeySecret, ParsedKey};
 pub use key_format::{KEY_LENGTH, KeyFormat, MalformedKey};
 pub use need::{Need, WorkspaceNeed};

@@ -1,9 +1,11 @@
 //! What the checks need from storage. Implemented by `tigertrust-storage`; bring your own if you like.
 
-use std::{error::Error, fmt, sync::Arc, time::Duration};
+use std::{borrow::Cow, error::Error, fmt, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
-use tigertrust_model::{ApiKey, Change, Entity, LastUse, Timestamp, Workspace, WorkspaceId};
+use tigertrust_model::{
+    ApiKey, Change, Entity, LastUse, Role, Scope, ScopeSet, Timestamp, UserId, Workspace, WorkspaceId,
+};
 
 use crate::{KeyDigest, UseMark};
 
@@ -62,6 +64,28 @@ pub struct KeyRecord {
     pub secret_ends_at: Option<Timestamp>,
     /// The workspaces that the key names, its home first, deleted ones included; none for an instance key.
     pub workspaces: Vec<Workspace>,
+    /// Whose key it is, if it is personal.
+    pub owner: Option<KeyOwner>,
+}
+
+/// The owner of a personal key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeyOwner {
+    /// The person.
+    pub id: UserId,
+    /// When the account was disabled, if it was.
+    pub disabled_at: Option<Timestamp>,
+    /// What the person is in those of the key's workspaces that have the person as a member.
+    pub roles: Vec<(WorkspaceId, Role)>,
+}
+
+impl KeyOwner {
+    /// What the owner is in a workspace; none where the owner is no member.
+    #[must_use]
+    pub fn role_in(&self, workspace: WorkspaceId) -> Option<Role> {
+        let found = self.roles.iter().find(|(id, _)| *id == workspace);
+        found.map(|(_, role)| *role)
+    }
 }
 
 impl KeyRecord {
@@ -69,6 +93,31 @@ impl KeyRecord {
     #[must_use]
     pub fn home(&self) -> Option<&Workspace> {
         self.workspaces.first()
+    }
+
+    /// What the key may do in a workspace: its scopes, and for a personal key no more than its owner's role there permits.
+    #[must_use]
+    pub fn scopes_in(&self, workspace: Option<WorkspaceId>) -> Cow<'_, ScopeSet> {
+        match &self.owner {
+            None => Cow::Borrowed(&self.key.scopes),
+            Some(owner) => Cow::Owned(
+                workspace
+                    .and_then(|workspace| owner.role_in(workspace))
+                    .map(|role| self.key.scopes.permitted_to(role))
+                    .unwrap_or_default(),
+            ),
+        }
+    }
+
+    /// Whether the key may do in a workspace what the scope says: see [`scopes_in`](Self::scopes_in).
+    #[must_use]
+    pub fn grants_in(&self, workspace: Option<WorkspaceId>, scope: &Scope) -> bool {
+        let permitted = self.owner.as_ref().is_none_or(|owner| {
+            workspace
+                .and_then(|workspace| owner.role_in(workspace))
+                .is_some_and(|role| role.permits(scope))
+        });
+        permitted && self.key.scopes.grants(scope)
     }
 }
 
@@ -82,6 +131,7 @@ impl DependsOn for KeyRecord {
     fn entities(&self) -> Vec<Entity> {
         let workspaces = self.key.reach.named().map(Entity::Workspace);
         std::iter::once(Entity::Key(self.key.id))
+            .chain(self.key.owner.map(Entity::User))
             .chain(workspaces)
             .collect()
     }
@@ -120,14 +170,26 @@ pub trait UseStore: Send + Sync {
     async fn record_uses(&self, uses: Vec<(KeyDigest, LastUse)>) -> Result<(), StoreError>;
 }
 
+/// The log of changes, for those who follow it from elsewhere.
+#[async_trait]
+pub trait ChangeLog: Send + Sync {
+    /// The first `limit` changes after the one numbered `last`, oldest first; `None` if one of them was taken away or
+    /// cannot be read.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    async fn changes_after(&self, last: u64, limit: u16) -> Result<Option<Vec<Change>>, StoreError>;
+}
+
 /// Who wants to hear of changes: the caches of this node.
 pub trait ChangeListener: Send + Sync {
     /// These changes are committed. Told by the node's own writes before they are answered, and by the feed; the
     /// same change may be told twice, and numbers may be missing between two calls.
     fn apply(&self, changes: &[Change]);
 
-    /// Changes may have been missed that cannot be read any more: nothing known so far may be used again.
-    fn reset(&self);
+    /// Changes may have been missed that cannot be read any more: nothing known so far may be used again. `head` is the
+    /// number of a change that was committed before.
+    fn reset(&self, head: u64);
 
     /// Every change that was committed before `as_of` (on [`Clock::monotonic`](tigertrust_model::Clock::monotonic))
     /// has been applied.

@@ -81,13 +81,19 @@ impl ChangeTracker {
     /// Whether the feed was caught up within the staleness bound.
     #[must_use]
     pub fn is_fresh(&self) -> bool {
+        self.was_heard_within(self.max_staleness)
+    }
+
+    /// Whether the feed was caught up so long ago or later.
+    #[must_use]
+    pub fn was_heard_within(&self, duration: Duration) -> bool {
         match self.heard_at.load(Ordering::Acquire) {
             0 => false,
             heard => {
                 self.clock
                     .monotonic()
                     .saturating_sub(Duration::from_micros(heard - 1))
-                    <= self.max_staleness
+                    <= duration
             }
         }
     }
@@ -171,7 +177,7 @@ impl ChangeListener for ChangeTracker {
         known.sweep();
     }
 
-    fn reset(&self) {
+    fn reset(&self, _: u64) {
         let mut known = self.known();
         let epoch = self.epoch.load(Ordering::Acquire) + 1;
         self.reset_at.store(epoch, Ordering::Release);
@@ -227,6 +233,14 @@ mod tests {
         Entity::Key(KeyId::from_uuid(Uuid::from_u128(number)))
     }
 
+    const fn change(seq: u64, entity: Entity) -> Change {
+        Change {
+            seq,
+            entity,
+            workspace: None,
+        }
+    }
+
     fn workspace(number: u128) -> Entity {
         Entity::Workspace(WorkspaceId::from_uuid(Uuid::from_u128(number)))
     }
@@ -235,15 +249,9 @@ mod tests {
     fn a_value_is_current_until_something_it_depends_on_changes() {
         let (_, tracker) = tracker();
         let watch = tracker.watch([key(1), workspace(1)], tracker.epoch());
-        tracker.apply(&[Change {
-            seq: 1,
-            entity: key(2),
-        }]);
+        tracker.apply(&[change(1, key(2))]);
         assert!(tracker.is_current(&watch));
-        tracker.apply(&[Change {
-            seq: 2,
-            entity: workspace(1),
-        }]);
+        tracker.apply(&[change(2, workspace(1))]);
         assert!(!tracker.is_current(&watch));
     }
 
@@ -251,10 +259,7 @@ mod tests {
     fn a_change_that_comes_in_during_a_look_up_is_noticed() {
         let (_, tracker) = tracker();
         let before = tracker.epoch();
-        tracker.apply(&[Change {
-            seq: 1,
-            entity: key(1),
-        }]);
+        tracker.apply(&[change(1, key(1))]);
         assert!(!tracker.is_current(&tracker.watch([key(1)], before)));
         assert!(tracker.is_current(&tracker.watch([key(1)], tracker.epoch())));
     }
@@ -262,39 +267,24 @@ mod tests {
     #[test]
     fn hearing_of_a_change_twice_changes_nothing() {
         let (_, tracker) = tracker();
-        tracker.apply(&[Change {
-            seq: 7,
-            entity: key(1),
-        }]);
+        tracker.apply(&[change(7, key(1))]);
         let watch = tracker.watch([key(1)], tracker.epoch());
-        tracker.apply(&[Change {
-            seq: 7,
-            entity: key(1),
-        }]);
+        tracker.apply(&[change(7, key(1))]);
         assert!(tracker.is_current(&watch));
-        tracker.apply(&[Change {
-            seq: 8,
-            entity: key(1),
-        }]);
+        tracker.apply(&[change(8, key(1))]);
         assert!(!tracker.is_current(&watch));
     }
 
     #[test]
     fn after_a_reset_nothing_older_is_trusted_and_numbers_may_come_again() {
         let (_, tracker) = tracker();
-        tracker.apply(&[Change {
-            seq: 7,
-            entity: key(1),
-        }]);
+        tracker.apply(&[change(7, key(1))]);
         let old = tracker.watch([key(2)], tracker.epoch());
-        tracker.reset();
+        tracker.reset(7);
         assert!(!tracker.is_current(&old));
         let new = tracker.watch([key(1)], tracker.epoch());
         assert!(tracker.is_current(&new));
-        tracker.apply(&[Change {
-            seq: 1,
-            entity: key(1),
-        }]);
+        tracker.apply(&[change(1, key(1))]);
         assert!(!tracker.is_current(&new));
     }
 
@@ -304,10 +294,7 @@ mod tests {
         let before = tracker.epoch();
         let kept = tracker.watch([key(0)], before);
         for number in 1..=u64::try_from(FIRST_SWEEP).unwrap() {
-            tracker.apply(&[Change {
-                seq: number,
-                entity: key(u128::from(number)),
-            }]);
+            tracker.apply(&[change(number, key(u128::from(number)))]);
         }
         assert!(tracker.known().things.len() < FIRST_SWEEP);
         assert!(tracker.is_current(&kept));

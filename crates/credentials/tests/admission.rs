@@ -20,11 +20,11 @@ use async_trait::async_trait;
 use tigertrust_credentials::{
     Admission, AuthError, CacheSettings, ChangeTracker, HeaderValues, KeyDigest, KeySecret, Need, OsRandom,
     Pepper, PepperRing, Permit, Presented, UseMark, WorkspaceNeed,
-    ports::{ChangeListener, CredentialStore, KeyRecord, StoreError},
+    ports::{ChangeListener, CredentialStore, KeyOwner, KeyRecord, StoreError},
 };
 use tigertrust_model::{
     ApiKey, Change, Clock, Creator, Entity, KeyId, KeyReach, KeyType, KeyTypes, Lifecycle, Metadata, Plan,
-    Scope, Timestamp, Workspace, WorkspaceId,
+    Role, Scope, Timestamp, UserId, Workspace, WorkspaceId,
 };
 use tokio::sync::Semaphore;
 use uuid::Uuid;
@@ -142,6 +142,7 @@ fn record(secret: &KeySecret, workspaces: Vec<Workspace>) -> KeyRecord {
             kind: secret.parsed().kind(),
             name: "ci".to_owned(),
             reach,
+            owner: None,
             scopes: ["certificates:read"]
                 .iter()
                 .map(|text| text.parse::<Scope>().unwrap())
@@ -155,11 +156,13 @@ fn record(secret: &KeySecret, workspaces: Vec<Workspace>) -> KeyRecord {
             created_by: Creator::Operator,
             created_at: START,
             updated_at: START,
+            leak_reported_at: None,
         },
         secret_digest: KeyDigest::from_bytes([0; 32]),
         mark: UseMark::default(),
         secret_ends_at: None,
         workspaces,
+        owner: None,
     }
 }
 
@@ -207,7 +210,11 @@ impl World {
     }
 
     fn tell(&self, seq: u64, entity: Entity) {
-        self.tracker.apply(&[Change { seq, entity }]);
+        self.tracker.apply(&[Change {
+            seq,
+            entity,
+            workspace: None,
+        }]);
     }
 
     fn key_entity(&self) -> Entity {
@@ -311,6 +318,66 @@ async fn the_first_check_that_fails_gives_the_answer() {
         &need(KeyTypes::AGENT, Some("certificates:read")),
     )
     .await;
+}
+
+#[tokio::test]
+async fn a_personal_key_is_worth_what_its_owner_is_in_each_workspace() {
+    let world = World::new();
+    let (home, other) = (workspace(1).id, workspace(2).id);
+    let owner = UserId::from_uuid(Uuid::from_u128(5));
+    let mut seq = 0;
+    let mut owned = |disabled_at, roles: &[(WorkspaceId, Role)]| {
+        world.edit(|record| {
+            record.key.scopes = ["certificates:*", "keys:*"]
+                .map(|text| text.parse().unwrap())
+                .into_iter()
+                .collect();
+            record.key.owner = Some(owner);
+            record.owner = Some(KeyOwner {
+                id: owner,
+                disabled_at,
+                roles: roles.to_vec(),
+            });
+        });
+        // Before the first look-up depends on the person, the key itself has to be told of.
+        seq += 2;
+        world.tell(seq - 1, world.key_entity());
+        world.tell(seq, Entity::User(owner));
+    };
+    let writes = need(KeyTypes::ANY, Some("certificates:write"));
+    let verifies = need(KeyTypes::ANY, Some("keys:verify"));
+    let in_other = Some(other.to_string());
+
+    owned(None, &[(home, Role::Owner), (other, Role::Viewer)]);
+    assert_eq!(name(world.admit_with(None, &verifies).await), "admitted");
+    assert_eq!(
+        name(world.admit_with(in_other.as_deref(), &writes).await),
+        "MissingScope"
+    );
+    let permit = world
+        .admit_with(in_other.as_deref(), &need(KeyTypes::ANY, None))
+        .await
+        .unwrap();
+    assert_eq!(
+        permit.scopes().iter().map(Scope::as_str).collect::<Vec<_>>(),
+        ["certificates:read"]
+    );
+
+    owned(None, &[(home, Role::Member)]);
+    assert_eq!(name(world.admit_with(None, &writes).await), "admitted");
+    assert_eq!(name(world.admit_with(None, &verifies).await), "MissingScope");
+    assert_eq!(
+        name(world.admit_with(in_other.as_deref(), &writes).await),
+        "WorkspaceAccessDenied"
+    );
+
+    owned(None, &[(other, Role::Owner)]);
+    assert_eq!(
+        name(world.admit_with(in_other.as_deref(), &writes).await),
+        "OwnerGone"
+    );
+    owned(Some(START), &[(home, Role::Owner)]);
+    assert_eq!(name(world.admit().await), "OwnerGone");
 }
 
 #[tokio::test]

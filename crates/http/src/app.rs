@@ -2,11 +2,13 @@
 
 use std::sync::Arc;
 
-use tigertrust_accounts::{KeyFlows, WorkspaceFlows};
-use tigertrust_credentials::{Admission, ChangeTracker};
+use tigertrust_accounts::{KeyFlows, LeakPolicy, WorkspaceFlows};
+use tigertrust_credentials::{Admission, ChangeTracker, RecentChanges, ports::ChangeLog};
 use tigertrust_model::{Clock, ScopeCatalog};
 
-use crate::{client_address::TrustedProxies, outage::OutageLog};
+use tokio::sync::Semaphore;
+
+use crate::{changes::MAX_FOLLOWERS, client_address::TrustedProxies, outage::OutageLog};
 
 /// What every handler works with. One for all workers of a server; two servers in one process share nothing.
 pub struct App {
@@ -15,10 +17,23 @@ pub struct App {
     pub(crate) workspaces: WorkspaceFlows,
     pub(crate) catalog: Arc<ScopeCatalog>,
     pub(crate) tracker: Arc<ChangeTracker>,
+    pub(crate) recent: Arc<RecentChanges>,
+    pub(crate) log: Arc<dyn ChangeLog>,
+    pub(crate) followers: Arc<Semaphore>,
+    pub(crate) leaks: LeakPolicy,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) proxies: TrustedProxies,
     pub(crate) outages: OutageLog,
     pub(crate) request_ids: crate::respond::RequestIds,
+}
+
+/// What is the operator's to say about an [`App`].
+#[derive(Clone, Debug, Default)]
+pub struct AppSettings {
+    /// Whose word on a client's address counts.
+    pub proxies: TrustedProxies,
+    /// What happens to keys that are reported as leaked.
+    pub leaks: LeakPolicy,
 }
 
 /// What an [`App`] is put together from.
@@ -33,10 +48,14 @@ pub struct Parts {
     pub catalog: Arc<ScopeCatalog>,
     /// What vouches for the caches of `admission`.
     pub tracker: Arc<ChangeTracker>,
+    /// The latest changes.
+    pub recent: Arc<RecentChanges>,
+    /// The earlier changes.
+    pub log: Arc<dyn ChangeLog>,
     /// Time.
     pub clock: Arc<dyn Clock>,
-    /// Whose word on a client's address counts.
-    pub proxies: TrustedProxies,
+    /// What is the operator's to say.
+    pub settings: AppSettings,
     /// Random: tells the request ids of servers apart.
     pub instance: [u8; 8],
 }
@@ -51,9 +70,13 @@ impl App {
             workspaces: parts.workspaces,
             catalog: parts.catalog,
             tracker: parts.tracker,
+            recent: parts.recent,
+            log: parts.log,
+            followers: Arc::new(Semaphore::new(MAX_FOLLOWERS)),
+            leaks: parts.settings.leaks,
             outages: OutageLog::new(Arc::clone(&parts.clock)),
             clock: parts.clock,
-            proxies: parts.proxies,
+            proxies: parts.settings.proxies,
             request_ids: crate::respond::RequestIds::new(parts.instance),
         }
     }

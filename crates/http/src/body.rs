@@ -69,6 +69,29 @@ impl Body {
         }
     }
 
+    /// As [`json`](Self::json), and the same content in a form in which two bodies that say the same are equal.
+    pub(crate) async fn json_and_content<T: DeserializeOwned>(
+        self,
+        caller: &mut Admitted,
+    ) -> Result<(T, Vec<u8>), ApiError> {
+        let (content_type, bytes) = self.read().await?;
+        caller.renew().await?;
+        check_type(content_type.as_deref())?;
+        let value = parse(&bytes)?;
+        let content: serde_json::Value = parse(&bytes)?;
+        Ok((
+            value,
+            serde_json::to_vec(&content).unwrap_or_else(|_| bytes.to_vec()),
+        ))
+    }
+
+    /// Reads a body from whoever sends it.
+    pub(crate) async fn json_of_anybody<T: DeserializeOwned>(self) -> Result<T, ApiError> {
+        let (content_type, bytes) = self.read().await?;
+        check_type(content_type.as_deref())?;
+        parse(&bytes)
+    }
+
     async fn read(self) -> Result<(Option<String>, Bytes), ApiError> {
         let Self {
             payload,

@@ -4,33 +4,63 @@ use std::time::Duration;
 
 use actix_web::{HttpRequest, HttpResponse, http::header, web};
 use serde::Deserialize;
-use tigertrust_accounts::{FlowError, Violation};
+use tigertrust_accounts::{CreatedOnce, FlowError, IdempotencyKey, LeakResponse, Violation};
 use tigertrust_credentials::{AuthError, Need, Verification};
 use tigertrust_model::{KeyFilter, KeyId, KeyState, KeyType, KeyTypes, Lifecycle, Scope, Timestamp};
 use tigertrust_wire::{
-    CreateKey, IssuedKey, Key, KeyVerdict, Page, Problem, RevokeKey, RotateKey, UpdateKey, VerifyKey,
-    parse_rfc3339,
+    CreateKey, IssuedKey, Key, KeyVerdict, Page, Problem, ReportLeak, RevokeKey, RotateKey, UpdateKey,
+    VerifyKey, parse_rfc3339,
 };
 use utoipa::IntoParams;
 
 use crate::{App, body::Body, error::ApiError, permit::Admitted, query};
 
-/// Creates a key and shows its secret, once.
+/// Creates a key and shows its secret, once. With `Idempotency-Key` a request may be sent again for 24 hours: it answers
+/// with the key that it made the first time, without the secret.
 #[utoipa::path(
     post, path = "/api/keys", tag = "keys", operation_id = "createKey", request_body = CreateKey,
-    responses((status = 201, description = "The key with its secret", body = IssuedKey)),
+    params(("Idempotency-Key" = Option<String>, Header, description = "What the caller names this request by: 1 to 255 visible characters of ASCII")),
+    responses(
+        (status = 201, description = "The key with its secret", body = IssuedKey),
+        (status = 200, description = "The key that this request made before, without its secret", body = Key),
+        (status = 409, description = "The idempotency key was used for another request", body = Problem, content_type = "application/problem+json"),
+    ),
 )]
 pub(crate) async fn create(
     mut caller: Admitted,
     app: web::Data<App>,
+    request: HttpRequest,
     body: Body,
 ) -> Result<HttpResponse, ApiError> {
-    let new = body.json::<CreateKey>(&mut caller).await?.into();
-    let issued = app.keys.create(&caller.actor(), new).await?;
+    let (new, content) = body.json_and_content::<CreateKey>(&mut caller).await?;
+    let actor = caller.actor();
+    let issued = match idempotency_key(&request, content)? {
+        None => app.keys.create(&actor, new.into()).await?,
+        Some(request) => match app.keys.create_once(&actor, new.into(), &request).await? {
+            CreatedOnce::Issued(issued) => issued,
+            CreatedOnce::Before(key) => {
+                return Ok(HttpResponse::Ok().json(Key::new(&key, app.clock.now())));
+            }
+        },
+    };
     tracing::info!(key = %issued.key.id, by = %issued.key.created_by, "key created");
     Ok(HttpResponse::Created()
         .insert_header((header::LOCATION, format!("/api/keys/{}", issued.key.id)))
         .json(IssuedKey::new(&issued.details(), &issued.secret, app.clock.now())))
+}
+
+fn idempotency_key(request: &HttpRequest, content: Vec<u8>) -> Result<Option<IdempotencyKey>, ApiError> {
+    const NAME: &str = "Idempotency-Key";
+    let mut values = request.headers().get_all("idempotency-key");
+    let Some(name) = values.next() else {
+        return Ok(None);
+    };
+    if values.next().is_some() {
+        return Err(query::invalid_header(NAME, "must be there once"));
+    }
+    IdempotencyKey::new(name.as_bytes(), content)
+        .map(Some)
+        .map_err(|error| query::invalid_header(NAME, error.to_string()))
 }
 
 /// Lists the workspace's keys, newest first.
@@ -245,6 +275,21 @@ pub(crate) async fn verify(
         .await
         .map_err(AuthError::Unavailable)?;
     Ok(HttpResponse::Ok().json(KeyVerdict::from(&verdict)))
+}
+
+/// Takes a report that a key has leaked; whoever holds the key may make it. By the server's policy the key is revoked or
+/// marked. The answer is the same whether the key is known or not.
+#[utoipa::path(
+    post, path = "/api/keys/report-leak", tag = "keys", operation_id = "reportLeak", request_body = ReportLeak,
+    responses((status = 202, description = "The report is taken")),
+)]
+pub(crate) async fn report_leak(app: web::Data<App>, body: Body) -> Result<HttpResponse, ApiError> {
+    let report = body.json_of_anybody::<ReportLeak>().await?;
+    if let Some((key, response)) = app.keys.report_leak(&report.key, app.leaks).await? {
+        let revoked = response == LeakResponse::Revoke;
+        tracing::warn!(%key, revoked, "key reported as leaked");
+    }
+    Ok(HttpResponse::Accepted().finish())
 }
 
 /// A scope that exists: a mistyped one must be noticed, and not refuse every key.

@@ -7,6 +7,7 @@
 mod app;
 mod auth;
 mod body;
+mod changes;
 mod client_address;
 mod error;
 mod health;
@@ -20,7 +21,7 @@ mod routes;
 mod server;
 mod workspaces;
 
-pub use app::{App, Parts};
+pub use app::{App, AppSettings, Parts};
 pub use client_address::TrustedProxies;
 pub use openapi::document as openapi_document;
 pub use routes::{Access, Operation, configure, operations};

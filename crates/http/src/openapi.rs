@@ -12,7 +12,7 @@ use utoipa::{
 use utoipa_swagger_ui::SwaggerUi;
 
 use crate::{
-    App, auth, health, keys,
+    App, auth, changes, health, keys,
     routes::{Access, operations},
     workspaces,
 };
@@ -37,12 +37,15 @@ use crate::{
         keys::rotate,
         keys::revoke,
         keys::verify,
+        keys::report_leak,
+        changes::follow,
         workspaces::list,
     ),
     components(schemas(tigertrust_wire::Problem)),
     tags(
         (name = "auth", description = "Who calls, and whether it may pass"),
         (name = "keys", description = "API keys"),
+        (name = "changes", description = "For caches elsewhere: what is no longer true"),
         (name = "workspaces", description = "Workspaces"),
         (name = "operations", description = "For whoever runs the server"),
     ),

@@ -26,15 +26,25 @@ pub(crate) fn parse<T: DeserializeOwned>(request: &HttpRequest) -> Result<T, Api
 }
 
 pub(crate) fn invalid(parameter: &str, detail: impl Into<String>) -> ApiError {
-    Problem::new(
-        Code::ValidationError,
+    refused(
         "The query string is not valid; errors says where.",
+        parameter,
+        detail,
     )
-    .with_errors(vec![FieldProblem {
-        pointer: format!("/{parameter}"),
-        detail: detail.into(),
-    }])
-    .into()
+}
+
+/// As [`invalid`], for a header.
+pub(crate) fn invalid_header(name: &str, detail: impl Into<String>) -> ApiError {
+    refused("A header is not valid; errors says which.", name, detail)
+}
+
+fn refused(what: &str, name: &str, detail: impl Into<String>) -> ApiError {
+    Problem::new(Code::ValidationError, what)
+        .with_errors(vec![FieldProblem {
+            pointer: format!("/{name}"),
+            detail: detail.into(),
+        }])
+        .into()
 }
 
 /// Which page of a list.

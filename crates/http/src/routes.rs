@@ -10,7 +10,7 @@ use tigertrust_credentials::{Need, WorkspaceNeed};
 use tigertrust_model::management;
 use tigertrust_wire::{Code, Problem};
 
-use crate::{auth, error::ApiError, health, keys, openapi, respond::respond, workspaces};
+use crate::{auth, changes, error::ApiError, health, keys, openapi, respond::respond, workspaces};
 
 /// Who may call an operation.
 #[derive(Clone, Debug)]
@@ -141,6 +141,12 @@ pub fn operations() -> Vec<Operation> {
             keys::verify,
         ),
         Operation::new(
+            Method::POST,
+            "/api/keys/report-leak",
+            Access::Anonymous,
+            keys::report_leak,
+        ),
+        Operation::new(
             Method::GET,
             "/api/keys/{id}",
             management(management::KEYS_READ),
@@ -163,6 +169,15 @@ pub fn operations() -> Vec<Operation> {
             "/api/keys/{id}/revoke",
             Access::NeedsUnlessItself(Need::management(management::KEYS_WRITE)),
             keys::revoke,
+        ),
+        Operation::new(
+            Method::GET,
+            "/api/changes",
+            Access::Needs(Need {
+                workspace: WorkspaceNeed::Optional,
+                ..Need::management(management::KEYS_VERIFY)
+            }),
+            changes::follow,
         ),
         Operation::new(
             Method::GET,

@@ -226,6 +226,9 @@ pub struct ApiKey {
     pub name: String,
     /// Where it may act.
     pub reach: KeyReach,
+    /// The person that it belongs to: it may never do more than its owner, and ends with the owner's account or membership.
+    /// None for a key of the workspace.
+    pub owner: Option<UserId>,
     /// What it may do.
     pub scopes: ScopeSet,
     /// What was decided about it.
@@ -246,6 +249,8 @@ pub struct ApiKey {
     pub created_at: Timestamp,
     /// When it was last edited.
     pub updated_at: Timestamp,
+    /// When somebody first reported that it had leaked.
+    pub leak_reported_at: Option<Timestamp>,
 }
 
 impl ApiKey {
@@ -329,6 +334,7 @@ mod tests {
             kind: KeyType::Agent,
             name: "ci".to_owned(),
             reach: KeyReach::Instance,
+            owner: None,
             scopes: ScopeSet::default(),
             lifecycle: Lifecycle::Active,
             expires_at: None,
@@ -342,6 +348,7 @@ mod tests {
             created_by: Creator::Operator,
             created_at: NOW,
             updated_at: NOW,
+            leak_reported_at: None,
         }
     }
 

@@ -20,4 +20,7 @@ pub struct Change {
     pub seq: u64,
     /// What changed.
     pub entity: Entity,
+    /// Whose business it is: the home of a key, the workspace itself, or the one in which a person's membership changed.
+    /// None for what concerns every workspace.
+    pub workspace: Option<WorkspaceId>,
 }

@@ -9,6 +9,7 @@ mod clock;
 mod id;
 mod key_filter;
 mod key_type;
+mod permission;
 mod random;
 mod scope;
 mod timestamp;

@@ -45,6 +45,16 @@ pub mod management {
         (USAGE_READ, "Read usage counts"),
         (SSO_WRITE, "Configure single sign-on"),
     ];
+
+    /// Every management scope.
+    pub(crate) fn scopes() -> impl Iterator<Item = Scope> {
+        ALL.into_iter().map(|(scope, _)| scope)
+    }
+
+    /// Whether management scopes have the family.
+    pub(crate) fn has_family(family: &str) -> bool {
+        scopes().any(|scope| scope.family() == family)
+    }
 }
 
 /// One permission, `family:action`, or all of a family, `family:*`. At most 64 bytes.
@@ -71,6 +81,17 @@ impl Scope {
     #[must_use]
     pub fn family(&self) -> &str {
         self.0.split_once(':').map_or("", |(family, _)| family)
+    }
+
+    /// What stands after the colon.
+    #[must_use]
+    pub fn action(&self) -> &str {
+        self.0.split_once(':').map_or("", |(_, action)| action)
+    }
+
+    /// The scope of the same family with another action, which must be a word.
+    pub(crate) fn sibling(&self, action: &str) -> Self {
+        Self(Cow::Owned(format!("{}:{action}", self.family())))
     }
 
     /// Whether this is `family:*`.

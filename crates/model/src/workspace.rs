@@ -69,7 +69,7 @@ pub struct Workspace {
     pub deleted_at: Option<Timestamp>,
 }
 
-/// What a member may do in a workspace. Each role may do all that the ones after it may.
+/// What a member may do in a workspace: see [`Role::permits`]. Each role may do all that the ones after it may.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Role {
     /// Everything, the workspace's deletion included.

@@ -148,6 +148,18 @@ async fn lock_key(connection: &mut Connection, id: StoredId) -> QueryResult<()> 
         .map(|_| ())
 }
 
+/// Makes other changes of the workspace's members wait until the transaction ends.
+async fn lock_workspace(connection: &mut Connection, id: StoredId) -> QueryResult<()> {
+    schema::workspaces::table
+        .find(id)
+        .select(schema::workspaces::id)
+        .for_update()
+        .get_result::<StoredId>(connection)
+        .await
+        .optional()
+        .map(|_| ())
+}
+
 /// Makes other new accounts wait until the transaction ends, so that what it saw of them stays true.
 async fn lock_accounts(connection: &mut Connection) -> QueryResult<()> {
     connection

@@ -184,6 +184,12 @@ async fn lock_key(_: &mut Connection, _: StoredId) -> QueryResult<()> {
     Ok(())
 }
 
+/// There is one writer, so that every row is locked.
+#[allow(clippy::unused_async, reason = "PostgreSQL has to ask")]
+async fn lock_workspace(_: &mut Connection, _: StoredId) -> QueryResult<()> {
+    Ok(())
+}
+
 /// There is one writer, so that every table is locked.
 #[allow(clippy::unused_async, reason = "PostgreSQL has to ask")]
 async fn lock_accounts(_: &mut Connection) -> QueryResult<()> {

@@ -4,8 +4,8 @@ use std::{fmt, sync::Arc};
 
 use async_trait::async_trait;
 use futures_util::future::BoxFuture;
-use tigertrust_accounts::ports::{AccountStore, KeyStore};
-use tigertrust_credentials::ports::{ChangeListener, CredentialStore, StoreError, UseStore};
+use tigertrust_accounts::ports::{AccountStore, KeyStore, MemberStore};
+use tigertrust_credentials::ports::{ChangeListener, ChangeLog, CredentialStore, StoreError, UseStore};
 use tigertrust_model::{Clock, Timestamp};
 use tokio::runtime::Handle;
 use tokio_util::sync::DropGuard;
@@ -23,11 +23,14 @@ use crate::{
 
 /// What an engine does beside the ports.
 #[async_trait]
-pub(crate) trait Engine: CredentialStore + KeyStore + AccountStore + UseStore {
+pub(crate) trait Engine:
+    CredentialStore + KeyStore + AccountStore + MemberStore + UseStore + ChangeLog
+{
     async fn ping(&self) -> Result<(), StoreError>;
     async fn applied_migrations(&self) -> Result<Vec<String>, StoreError>;
     fn known_migrations(&self) -> Vec<Known>;
     async fn prune_changes(&self, older_than: Timestamp, batch: u32) -> Result<u64, StoreError>;
+    async fn forget_requests(&self, older_than: Timestamp) -> Result<(), StoreError>;
     /// Tells the listener of every change, until it is dropped.
     fn feed(self: Arc<Self>) -> BoxFuture<'static, ()>;
 }
@@ -117,10 +120,22 @@ impl Storage {
         Arc::clone(&self.engine) as Arc<dyn UseStore>
     }
 
+    /// The log of changes.
+    #[must_use]
+    pub fn changes(&self) -> Arc<dyn ChangeLog> {
+        Arc::clone(&self.engine) as Arc<dyn ChangeLog>
+    }
+
     /// People and workspaces.
     #[must_use]
     pub fn accounts(&self) -> Arc<dyn AccountStore> {
         Arc::clone(&self.engine) as Arc<dyn AccountStore>
+    }
+
+    /// Who is a member of which workspace.
+    #[must_use]
+    pub fn members(&self) -> Arc<dyn MemberStore> {
+        Arc::clone(&self.engine) as Arc<dyn MemberStore>
     }
 
     /// Asks the database for a sign of life.
@@ -156,6 +171,14 @@ impl Storage {
     /// [`StoreError`].
     pub async fn prune_changes(&self, older_than: Timestamp, batch: u32) -> Result<u64, StoreError> {
         self.engine.prune_changes(older_than, batch).await
+    }
+
+    /// Forgets the requests that named themselves and are older: they may be made again from now on.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn forget_requests(&self, older_than: Timestamp) -> Result<(), StoreError> {
+        self.engine.forget_requests(older_than).await
     }
 
     /// Stops the feed, takes no more work and waits for what is under way.

@@ -9,10 +9,11 @@ use tigertrust_accounts::{
     Actor, IssuedKey, KeyFlows, NewKey, NewUser, ReachRequest, UserFlows, WorkspaceFlows,
 };
 use tigertrust_credentials::{
-    Admission, CacheSettings, ChangeTracker, OsRandom, Password, Pepper, PepperRing, ports::ChangeListener,
+    Admission, CacheSettings, ChangeTracker, OsRandom, Password, Pepper, PepperRing, RecentChanges,
+    ports::ChangeListener,
 };
-use tigertrust_http::{App, Parts, ServerSettings, TrustedProxies, serve};
-use tigertrust_model::{Clock, KeyType, Metadata, Plan, RandomSource, ScopeCatalog, UserId, Workspace};
+use tigertrust_http::{App, AppSettings, Parts, ServerSettings, TrustedProxies, serve};
+use tigertrust_model::{Clock, KeyType, Plan, RandomSource, ScopeCatalog, UserId, Workspace};
 use tigertrust_storage::{FeedHandle, Options, Storage};
 use tokio::runtime::Handle;
 
@@ -37,6 +38,8 @@ pub struct TestServer {
     pub workspaces: WorkspaceFlows,
     /// Somebody who owns the test's workspaces.
     pub owner: UserId,
+    /// The latest changes, as those who follow them hear of them.
+    pub recent: Arc<RecentChanges>,
     admission: Arc<Admission>,
     database: Arc<ThrowawayDatabase>,
     base_url: String,
@@ -110,11 +113,12 @@ impl TestServer {
         let random: Arc<dyn RandomSource> = Arc::new(OsRandom);
         let time = Arc::clone(&clock) as Arc<dyn Clock>;
         let tracker = Arc::new(ChangeTracker::new(Arc::clone(&time), MAX_STALENESS));
+        let recent = Arc::new(RecentChanges::new());
         let storage = Storage::open(
             database.url(),
             options,
             Arc::clone(&time),
-            Arc::clone(&tracker) as Arc<dyn ChangeListener>,
+            Arc::new((Arc::clone(&tracker), Arc::clone(&recent))) as Arc<dyn ChangeListener>,
             Handle::current(),
         )
         .expect("the test database opens");
@@ -123,6 +127,7 @@ impl TestServer {
         let keys = KeyFlows::new(
             storage.keys(),
             storage.credentials(),
+            storage.members(),
             Arc::clone(&catalog),
             peppers.clone(),
             Arc::clone(&time),
@@ -142,10 +147,15 @@ impl TestServer {
             keys: keys.clone(),
             workspaces: workspaces.clone(),
             catalog,
-            tracker,
+            tracker: Arc::clone(&tracker),
             clock: time,
-            // The tests play a proxy now and then: they come from the loopback address.
-            proxies: TrustedProxies::new(vec!["127.0.0.0/8".parse().expect("a network")]),
+            recent: Arc::clone(&recent),
+            log: storage.changes(),
+            settings: AppSettings {
+                // The tests play a proxy now and then: they come from the loopback address.
+                proxies: TrustedProxies::new(vec!["127.0.0.0/8".parse().expect("a network")]),
+                ..AppSettings::default()
+            },
             instance: [7; 8],
         });
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
@@ -166,6 +176,7 @@ impl TestServer {
             keys,
             workspaces,
             owner,
+            recent,
             admission,
             database,
             base_url,
@@ -220,14 +231,8 @@ impl TestServer {
     /// A key with any reach, made by the operator.
     pub async fn issue(&self, kind: KeyType, scopes: &[&str], reach: ReachRequest) -> IssuedKey {
         let new = NewKey {
-            name: "a key".to_owned(),
-            kind,
             scopes: scopes.iter().map(|scope| (*scope).to_owned()).collect(),
-            expires_at: None,
-            allowed_cidrs: Vec::new(),
-            reach,
-            external_id: None,
-            metadata: Metadata::default(),
+            ..NewKey::new("a key", kind, reach)
         };
         self.keys.create(&Actor::Operator, new).await.expect("a key")
     }

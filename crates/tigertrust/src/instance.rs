@@ -11,12 +11,10 @@ use tigertrust_accounts::{
 };
 use tigertrust_credentials::{
     Admission, AuthError, CacheSettings, ChangeTracker, HeaderValues, Need, OsRandom, Password, Pepper,
-    PepperRing, Permit, Presented, Verdict, Verification,
+    PepperRing, Permit, Presented, RecentChanges, Verdict, Verification,
     ports::{ChangeListener, StoreError},
 };
-use tigertrust_model::{
-    Clock, Email, KeyType, Metadata, RandomError, RandomSource, ScopeCatalog, WorkspaceId,
-};
+use tigertrust_model::{Clock, Email, KeyType, RandomError, RandomSource, ScopeCatalog, WorkspaceId};
 use tigertrust_storage::{DatabaseUrl, FeedHandle, Options, Storage};
 use tokio::runtime::Handle;
 use zeroize::Zeroizing;
@@ -52,6 +50,7 @@ struct Inner {
     storage: Arc<Storage>,
     foundation: Foundation,
     tracker: Arc<ChangeTracker>,
+    recent: Arc<RecentChanges>,
     feed: OnceLock<FeedHandle>,
     background: OnceLock<Background>,
     #[cfg(feature = "actix")]
@@ -86,7 +85,8 @@ impl TigerTrust {
             runtime,
         } = &foundation;
         let tracker = Arc::new(ChangeTracker::new(Arc::clone(clock), *max_staleness));
-        let listener = Arc::clone(&tracker) as Arc<dyn ChangeListener>;
+        let recent = Arc::new(RecentChanges::new());
+        let listener = Arc::new((Arc::clone(&tracker), Arc::clone(&recent))) as Arc<dyn ChangeListener>;
         let storage = Storage::open(url, *options, Arc::clone(clock), listener, runtime.clone())?;
         let admission = Arc::new(Admission::new(
             peppers.clone(),
@@ -98,6 +98,7 @@ impl TigerTrust {
         let keys = KeyFlows::new(
             storage.keys(),
             storage.credentials(),
+            storage.members(),
             Arc::clone(catalog),
             peppers.clone(),
             Arc::clone(clock),
@@ -115,6 +116,7 @@ impl TigerTrust {
             outages: crate::actix::OutageLog::new(Arc::clone(clock)),
             foundation,
             tracker,
+            recent,
             feed: OnceLock::new(),
             background: OnceLock::new(),
         })))
@@ -195,18 +197,13 @@ impl TigerTrust {
         name: &str,
         scopes: &[&str],
     ) -> Result<IssuedKey, FlowError> {
+        let reach = ReachRequest::Workspace {
+            home: workspace,
+            others: Vec::new(),
+        };
         let new = NewKey {
-            name: name.to_owned(),
-            kind,
             scopes: scopes.iter().map(|scope| (*scope).to_owned()).collect(),
-            expires_at: None,
-            reach: ReachRequest::Workspace {
-                home: workspace,
-                others: Vec::new(),
-            },
-            allowed_cidrs: Vec::new(),
-            external_id: None,
-            metadata: Metadata::default(),
+            ..NewKey::new(name, kind, reach)
         };
         self.0.keys.create(&Actor::Operator, new).await
     }
@@ -258,6 +255,13 @@ impl TigerTrust {
         });
     }
 
+    /// Ends the streams of those who follow the changes: to be called before a server is told to stop, which waits for its
+    /// answers to end.
+    #[cfg(feature = "server")]
+    pub fn end_streams(&self) {
+        self.0.recent.close();
+    }
+
     /// Stops, for every handle: waits for what is being written, and takes no more work. Keys that are remembered are
     /// admitted until [`Builder::max_staleness`] is over.
     pub async fn close(&self) {
@@ -280,7 +284,7 @@ impl TigerTrust {
     /// # Errors
     /// [`RandomError`] when there are no random bytes for the ids of requests.
     #[cfg(feature = "server")]
-    pub fn app(&self, proxies: crate::server::TrustedProxies) -> Result<crate::server::App, RandomError> {
+    pub fn app(&self, settings: crate::server::AppSettings) -> Result<crate::server::App, RandomError> {
         let foundation = &self.0.foundation;
         let mut instance = [0; 8];
         foundation.random.fill(&mut instance)?;
@@ -291,7 +295,9 @@ impl TigerTrust {
             catalog: Arc::clone(&foundation.catalog),
             tracker: Arc::clone(&self.0.tracker),
             clock: Arc::clone(&foundation.clock),
-            proxies,
+            recent: Arc::clone(&self.0.recent),
+            log: self.0.storage.changes(),
+            settings,
             instance,
         }))
     }

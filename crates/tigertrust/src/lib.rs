@@ -14,21 +14,22 @@ pub use error::BuildError;
 pub use instance::TigerTrust;
 
 pub use tigertrust_accounts::{
-    Actor, Bootstrapped, Conflict, FlowError, IssuedKey, KeyChanges, KeyFlows, NewKey, NewUser, ReachRequest,
-    RotatedKey, UserFlows, Violation, WorkspaceFlows,
+    Actor, Bootstrapped, Conflict, CreatedOnce, FlowError, IdempotencyKey, IssuedKey, KeyChanges, KeyFlows,
+    LeakPolicy, LeakResponse, NewKey, NewUser, OwnerRequest, ReachRequest, RotatedKey, UserFlows, Violation,
+    WorkspaceFlows,
     ports::{KeyDetails, Page},
 };
 pub use tigertrust_credentials::{
     AuthError, CacheSettings, HeaderValues, KeySecret, Need, OsRandom, Password, PasswordPolicyError, Pepper,
     PepperError, PepperRing, Permit, Presented, SystemClock, Unauthorized, Verdict, Verification,
     WorkspaceNeed,
-    ports::{KeyRecord, StoreError},
+    ports::{KeyOwner, KeyRecord, StoreError},
 };
 /// Keys, scopes, workspaces and people, as values: those that the interface of this crate is made of, and the others.
 pub use tigertrust_model as model;
 pub use tigertrust_model::{
     ApiKey, Clock, Email, KeyFilter, KeyId, KeyReach, KeyState, KeyType, KeyTypes, LastUse, Metadata, Plan,
-    RandomError, RandomSource, Scope, ScopeCatalog, ScopeDefinition, ScopeSet, SecretInfo, Timestamp, User,
-    UserId, Workspace, WorkspaceId,
+    RandomError, RandomSource, Role, Scope, ScopeCatalog, ScopeDefinition, ScopeSet, SecretInfo, Timestamp,
+    User, UserId, Workspace, WorkspaceId,
 };
 pub use tigertrust_storage::{DatabaseUrl, DatabaseUrlError, Options, SchemaState, Storage, migrations};

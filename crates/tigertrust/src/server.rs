@@ -7,11 +7,11 @@
 //! use actix_web::{App, HttpServer, web};
 //! use tigertrust::{
 //!     TigerTrust,
-//!     server::{TrustedProxies, configure},
+//!     server::{AppSettings, configure},
 //! };
 //!
 //! # async fn run(auth: TigerTrust) -> Result<(), Box<dyn std::error::Error>> {
-//! let api = web::Data::new(auth.app(TrustedProxies::default())?);
+//! let api = web::Data::new(auth.app(AppSettings::default())?);
 //! HttpServer::new(move || {
 //!     App::new()
 //!         .route("/", web::get().to(async || "hello"))
@@ -26,6 +26,6 @@
 //! ```
 
 pub use tigertrust_http::{
-    Access, App, Operation, Parts, ServerSettings, TrustedProxies, configure, openapi_document, operations,
-    serve,
+    Access, App, AppSettings, Operation, Parts, ServerSettings, TrustedProxies, configure, openapi_document,
+    operations, serve,
 };

@@ -228,13 +228,11 @@ fn what_a_flow_says_becomes_the_same_problem() {
 
 fn new_key(name: &str, scopes: &[&str]) -> NewKey {
     NewKey {
-        name: name.to_owned(),
-        kind: tigertrust::KeyType::Agent,
         scopes: scopes.iter().map(|scope| (*scope).to_owned()).collect(),
-        expires_at: None,
-        reach: ReachRequest::Caller { others: Vec::new() },
-        allowed_cidrs: Vec::new(),
-        external_id: None,
-        metadata: tigertrust::Metadata::default(),
+        ..NewKey::new(
+            name,
+            tigertrust::KeyType::Agent,
+            ReachRequest::Caller { others: Vec::new() },
+        )
     }
 }

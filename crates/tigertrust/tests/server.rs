@@ -12,7 +12,7 @@ use support::Embedded;
 use tigertrust::{
     actix::Permitted,
     needs,
-    server::{TrustedProxies, configure},
+    server::{AppSettings, configure},
 };
 use tigertrust_testkit::{Engine, send};
 
@@ -23,7 +23,7 @@ async fn the_api_and_routes_of_one_s_own_live_side_by_side() {
     let Embedded { auth, first, .. } = &Embedded::start(Engine::Sqlite).await;
     let (shared, api) = (
         web::Data::new(auth.clone()),
-        web::Data::new(auth.app(TrustedProxies::default()).unwrap()),
+        web::Data::new(auth.app(AppSettings::default()).unwrap()),
     );
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let base = format!("http://{}", listener.local_addr().unwrap());

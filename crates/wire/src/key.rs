@@ -4,10 +4,11 @@ use std::fmt;
 
 use serde::{Deserialize, Deserializer, Serialize, de::Error};
 use serde_json::{Map, Value};
-use tigertrust_accounts::{KeyChanges, NewKey, ReachRequest, ports::KeyDetails};
+use tigertrust_accounts::{KeyChanges, NewKey, OwnerRequest, ReachRequest, ports::KeyDetails};
 use tigertrust_credentials::KeySecret;
 use tigertrust_model::{KeyState, KeyType, Lifecycle, Metadata, SecretInfo, Timestamp};
 use utoipa::ToSchema;
+use zeroize::Zeroizing;
 
 use crate::timestamp;
 
@@ -135,6 +136,8 @@ pub struct Key {
     #[serde(serialize_with = "timestamp::serialize_option")]
     #[schema(value_type = Option<String>, format = DateTime)]
     pub last_used_at: Option<Timestamp>,
+    /// The person that it belongs to, beyond whose role it never goes; null for a key of the workspace.
+    pub owner_id: Option<String>,
     /// What it may do.
     #[schema(examples(json!(["certificates:read"])))]
     pub scopes: Vec<String>,
@@ -171,6 +174,10 @@ pub struct Key {
     pub revoked_at: Option<Timestamp>,
     /// Why it was revoked.
     pub revocation_reason: Option<String>,
+    /// When somebody first reported that it had leaked; null if nobody has.
+    #[serde(serialize_with = "timestamp::serialize_option")]
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub leak_reported_at: Option<Timestamp>,
 }
 
 impl Key {
@@ -195,6 +202,7 @@ impl Key {
                 .filter_map(|secret| secret.last_use.as_ref())
                 .map(|last| last.at)
                 .max(),
+            owner_id: key.owner.map(|id| id.to_string()),
             scopes: key.scopes.iter().map(ToString::to_string).collect(),
             home_workspace_id: key.reach.home().map(|id| id.to_string()),
             workspace_ids: key.reach.named().map(|id| id.to_string()).collect(),
@@ -208,6 +216,7 @@ impl Key {
             updated_at: key.updated_at,
             revoked_at,
             revocation_reason,
+            leak_reported_at: key.leak_reported_at,
         }
     }
 }
@@ -281,6 +290,10 @@ pub struct CreateKey {
     #[serde(default, deserialize_with = "deserialize_metadata")]
     #[schema(value_type = Option<Object>)]
     pub metadata: Option<Metadata>,
+    /// Whether it is to belong to the caller, who must be a person. A personal key never does more than its owner's role
+    /// permits, and ends with the owner's account or membership.
+    #[serde(default)]
+    pub personal: bool,
 }
 
 impl From<CreateKey> for NewKey {
@@ -292,6 +305,11 @@ impl From<CreateKey> for NewKey {
             expires_at: body.expires_at,
             reach: ReachRequest::Caller {
                 others: body.workspace_ids,
+            },
+            owner: if body.personal {
+                OwnerRequest::Caller
+            } else {
+                OwnerRequest::Workspace
             },
             allowed_cidrs: body.allowed_cidrs,
             external_id: body.external_id,
@@ -350,6 +368,21 @@ impl From<UpdateKey> for KeyChanges {
             external_id: body.external_id,
             metadata: body.metadata,
         }
+    }
+}
+
+/// A key that was found where it should not be.
+#[derive(Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct ReportLeak {
+    /// The key as it was found.
+    #[schema(value_type = String, examples("ak_00000000000000000000000000000000000000000002PL60u"))]
+    pub key: Zeroizing<String>,
+}
+
+impl fmt::Debug for ReportLeak {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("ReportLeak")
     }
 }
 

@@ -11,7 +11,7 @@ mod verify;
 mod workspace;
 
 pub use key::{
-    CreateKey, IssuedKey, Key, KeyStateName, KeyTypeName, RevokeKey, RotateKey, Secret, UpdateKey,
+    CreateKey, IssuedKey, Key, KeyStateName, KeyTypeName, ReportLeak, RevokeKey, RotateKey, Secret, UpdateKey,
 };
 pub use me::{KeyIdentity, PrincipalType};
 pub use page::Page;

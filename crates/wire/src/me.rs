@@ -28,7 +28,9 @@ pub struct KeyIdentity {
     pub key_type: KeyTypeName,
     /// What people call it.
     pub name: String,
-    /// What it may do.
+    /// The person that it belongs to; null for a key of the workspace.
+    pub owner_id: Option<String>,
+    /// What it may do: for a personal key no more than its owner's role permits.
     pub scopes: Vec<String>,
     /// The workspace that the request acts in; null for an instance key that named none.
     pub workspace: Option<Workspace>,
@@ -55,7 +57,8 @@ impl From<&Permit> for KeyIdentity {
             key_id: key.id.to_string(),
             key_type: key.kind.into(),
             name: key.name.clone(),
-            scopes: key.scopes.iter().map(ToString::to_string).collect(),
+            owner_id: key.owner.map(|id| id.to_string()),
+            scopes: permit.scopes().iter().map(ToString::to_string).collect(),
             workspace: permit.workspace().map(Into::into),
             home_workspace_id: key.reach.home().map(|id| id.to_string()),
             workspace_ids: key.reach.named().map(|id| id.to_string()).collect(),

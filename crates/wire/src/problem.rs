@@ -91,7 +91,7 @@ impl Code {
 /// One thing that is wrong with a request.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 pub struct FieldProblem {
-    /// Where, as a JSON pointer into the body (RFC 6901), or `/` and the name of a query parameter.
+    /// Where, as a JSON pointer into the body (RFC 6901), or `/` and the name of a query parameter or header.
     #[schema(examples("/scopes/0"))]
     pub pointer: String,
     /// What is wrong and what is allowed.
@@ -178,7 +178,10 @@ impl From<&AuthError> for Problem {
             ),
             // Whether a key exists is told to nobody who does not hold a usable one.
             AuthError::Unauthorized(
-                Unauthorized::Unknown | Unauthorized::Deactivated | Unauthorized::WorkspaceDeleted,
+                Unauthorized::Unknown
+                | Unauthorized::Deactivated
+                | Unauthorized::WorkspaceDeleted
+                | Unauthorized::OwnerGone,
             ) => Self::new(Code::Unauthorized, "The API key is unknown or not active."),
             AuthError::KeyRevoked => Self::new(Code::KeyRevoked, "The API key is revoked."),
             AuthError::TokenExpired => Self::new(Code::TokenExpired, "The API key is past its expiry."),

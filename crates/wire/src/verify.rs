@@ -74,11 +74,13 @@ pub struct VerifiedKey {
     /// What the owning application keeps with it.
     #[schema(value_type = Object)]
     pub metadata: Map<String, Value>,
+    /// The person that it belongs to; null for a key of the workspace.
+    pub owner_id: Option<String>,
     /// The workspace that owns it; null for an instance key.
     pub home_workspace_id: Option<String>,
     /// The workspace that it acts in; null where it is refused, or for an instance key that named none.
     pub workspace_id: Option<String>,
-    /// What it may do.
+    /// What it may do: for a personal key no more than its owner's role permits.
     pub scopes: Vec<String>,
     /// From when on it is refused; null for never.
     #[serde(serialize_with = "timestamp::serialize_option")]
@@ -96,9 +98,10 @@ impl From<&Verdict> for KeyVerdict {
             name: record.key.name.clone(),
             external_id: record.key.external_id.clone(),
             metadata: metadata_object(&record.key.metadata),
+            owner_id: record.key.owner.map(|id| id.to_string()),
             home_workspace_id: record.key.reach.home().map(|id| id.to_string()),
             workspace_id: verdict.workspace().map(|workspace| workspace.id.to_string()),
-            scopes: record.key.scopes.iter().map(ToString::to_string).collect(),
+            scopes: verdict.scopes().iter().map(ToString::to_string).collect(),
             expires_at: record.key.expires_at,
             plan: record.home().map(|home| home.plan.to_string()),
         });

@@ -2,12 +2,12 @@
 
 use serde_json::{Map, Value};
 use tigertrust::TigerTrust;
-use tigertrust_accounts::{Actor, FlowError, NewKey, ReachRequest, ports::Page as PageRequest};
+use tigertrust_accounts::{Actor, FlowError, NewKey, OwnerRequest, ReachRequest, ports::Page as PageRequest};
 use tigertrust_credentials::KeyFormat;
 use tigertrust_model::{IdError, KeyFilter, KeyId, Metadata, WorkspaceId};
 use tigertrust_wire::{IssuedKey, Key as Body, Page, format_rfc3339};
 
-use super::instance;
+use super::{instance, user::find_person};
 use crate::{
     cli::{Common, CreateKey, Key, PageArgs},
     failure::Failure,
@@ -77,9 +77,14 @@ async fn create(common: &Common, instance: &TigerTrust, args: CreateKey) -> Resu
             others: args.also_in,
         }
     };
+    let owner = match &args.owner {
+        Some(owner) => OwnerRequest::Person(find_person(instance, owner).await?),
+        None => OwnerRequest::Workspace,
+    };
     let new = NewKey {
         name: args.name,
         kind: args.kind,
+        owner,
         scopes: args.scopes,
         expires_at: args.expires_at.or_else(|| {
             args.expires_in
@@ -174,6 +179,7 @@ pub fn with_cursor(table: String, cursor: Option<&str>) -> String {
 }
 
 fn describe(key: &Body) -> String {
+    let owner = key.owner_id.clone();
     let workspaces = if key.instance {
         "(instance key)".to_owned()
     } else {
@@ -203,6 +209,9 @@ fn describe(key: &Body) -> String {
             format!("{} by {}", format_rfc3339(key.created_at), key.created_by),
         ),
     ];
+    if let Some(owner) = owner {
+        lines.push(("Owner", owner));
+    }
     if !key.allowed_cidrs.is_empty() {
         lines.push(("From", key.allowed_cidrs.join(", ")));
     }
@@ -222,6 +231,9 @@ fn describe(key: &Body) -> String {
     }
     if let Some(external_id) = &key.external_id {
         lines.push(("External id", external_id.clone()));
+    }
+    if let Some(at) = key.leak_reported_at {
+        lines.push(("Leak report", format_rfc3339(at)));
     }
     if let Some(at) = key.revoked_at {
         let reason = key

@@ -104,7 +104,7 @@ pub async fn serve_until_stopped(
 ) -> Result<(), Failure> {
     let address = listener.local_addr()?;
     instance.start();
-    let server = serve(instance.app(settings.proxies.clone())?, listener, settings.server)?;
+    let server = serve(instance.app(settings.app.clone())?, listener, settings.server)?;
     let handle = server.handle();
     tracing::info!(%address, database = %settings.database.url, "serving");
     let mut server = tokio::spawn(server);
@@ -115,6 +115,7 @@ pub async fn serve_until_stopped(
     };
     if stopped.is_none() {
         tracing::info!("stopping: running requests may end");
+        instance.end_streams();
         handle.stop(true).await;
     }
     instance.close().await;

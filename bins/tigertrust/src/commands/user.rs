@@ -7,8 +7,10 @@ use std::{
 };
 
 use serde::Serialize;
+use tigertrust::TigerTrust;
 use tigertrust_accounts::NewUser;
 use tigertrust_credentials::{OsRandom, Password};
+use tigertrust_model::{Email, UserId};
 use zeroize::Zeroizing;
 
 use super::instance;
@@ -85,4 +87,23 @@ fn read_password(path: &Path) -> Result<Password, Failure> {
     })?;
     let line = Zeroizing::new(text.lines().next().unwrap_or_default().to_owned());
     Password::chosen(line).map_err(|error| Failure::new(format!("the password {error}")))
+}
+
+/// The person that an e-mail address or a user's id names.
+pub async fn find_person(instance: &TigerTrust, text: &str) -> Result<UserId, Failure> {
+    let accounts = instance.storage().accounts();
+    let found = match text.parse::<UserId>() {
+        Ok(id) => accounts.get_user(id).await?,
+        Err(_) => {
+            let email: Email = text
+                .parse()
+                .map_err(|_| Failure::new(format!("{text:?} must be an e-mail address or a user's id")))?;
+            accounts.find_user_by_email(&email.canonical()).await?
+        }
+    };
+    found.map(|user| user.id).ok_or_else(|| {
+        Failure::new(format!(
+            "there is no user {text}: `tigertrust user create` makes one"
+        ))
+    })
 }

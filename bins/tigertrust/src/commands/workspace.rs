@@ -2,10 +2,10 @@
 
 use tigertrust::TigerTrust;
 use tigertrust_accounts::{Actor, FlowError, ports::Page as PageRequest};
-use tigertrust_model::{Email, UserId, WorkspaceId};
+use tigertrust_model::WorkspaceId;
 use tigertrust_wire::{Page, Workspace as Body, format_rfc3339};
 
-use super::instance;
+use super::{instance, user::find_person};
 use crate::{
     cli::{Common, PageArgs, Workspace},
     failure::Failure,
@@ -16,7 +16,7 @@ pub async fn run(common: &Common, verb: Workspace) -> Result<(), Failure> {
     let instance = instance(common).await?;
     let done = match verb {
         Workspace::Create { name, owner, plan } => {
-            let owner = find_owner(&instance, &owner).await?;
+            let owner = find_person(&instance, &owner).await?;
             let workspace = instance.workspaces().create(name, plan, owner).await?;
             output::print(common.output, &Body::from(&workspace), describe)
         }
@@ -70,24 +70,4 @@ fn describe(workspace: &Body) -> String {
         "Workspace  {}\nName       {}\nPlan       {}",
         workspace.id, workspace.name, workspace.plan
     )
-}
-
-async fn find_owner(instance: &TigerTrust, text: &str) -> Result<UserId, Failure> {
-    let accounts = instance.storage().accounts();
-    let found = match text.parse::<UserId>() {
-        Ok(id) => accounts.get_user(id).await?,
-        Err(_) => {
-            let email: Email = text.parse().map_err(|_| {
-                Failure::new(format!(
-                    "--owner {text}: must be an e-mail address or a user's id"
-                ))
-            })?;
-            accounts.find_user_by_email(&email.canonical()).await?
-        }
-    };
-    found.map(|user| user.id).ok_or_else(|| {
-        Failure::new(format!(
-            "there is no user {text}: `tigertrust user create` makes one"
-        ))
-    })
 }

@@ -13,8 +13,9 @@ use std::{
 use config::{Value, ValueKind};
 use ipnet::IpNet;
 use serde::Deserialize;
+use tigertrust_accounts::{LeakPolicy, LeakResponse};
 use tigertrust_credentials::CacheSettings;
-use tigertrust_http::{ServerSettings, TrustedProxies};
+use tigertrust_http::{AppSettings, ServerSettings, TrustedProxies};
 use tigertrust_model::{KeyType, Scope, ScopeCatalog, ScopeDefinition};
 use tigertrust_storage::DatabaseUrl;
 
@@ -61,8 +62,8 @@ pub struct Settings {
     pub listen: SocketAddr,
     /// The limits of the server.
     pub server: ServerSettings,
-    /// Whose word on a client's address counts.
-    pub proxies: TrustedProxies,
+    /// Whose word on a client's address counts, and what happens to leaked keys.
+    pub app: AppSettings,
     /// The database.
     pub database: DatabaseSettings,
     /// The secrets; none if no ring is configured, which only some commands can do without.
@@ -114,7 +115,10 @@ impl Settings {
             keep_alive: time(&mut reader, "server.keep_alive", limits.keep_alive),
             shutdown_timeout: time(&mut reader, "server.shutdown_timeout", limits.shutdown_timeout),
         };
-        let proxies = proxies(&mut reader);
+        let app = AppSettings {
+            proxies: proxies(&mut reader),
+            leaks: leaks(&mut reader),
+        };
         let url = secret(
             &mut reader,
             ["database.url", "database.url_file"],
@@ -182,7 +186,7 @@ impl Settings {
         Ok(Self {
             listen,
             server,
-            proxies,
+            app,
             database,
             keyring,
             cache,
@@ -263,6 +267,23 @@ fn read_default_ring(reader: &mut Reader, path: &PathBuf) -> Option<Keyring> {
 }
 
 /// Networks: an array in TOML, a list with commas in the environment.
+fn leaks(reader: &mut Reader) -> LeakPolicy {
+    let shipped = LeakPolicy::default();
+    let mut response = |key, shipped| {
+        reader
+            .read(key, "notify or revoke", |text| match text {
+                "notify" => Some(LeakResponse::Notify),
+                "revoke" => Some(LeakResponse::Revoke),
+                _ => None,
+            })
+            .unwrap_or(shipped)
+    };
+    LeakPolicy {
+        agent: response("keys.leaked_agent_keys", shipped.agent),
+        public: response("keys.leaked_public_keys", shipped.public),
+    }
+}
+
 fn proxies(reader: &mut Reader) -> TrustedProxies {
     let Some((value, origin)) = reader.take_any("server.trusted_proxies") else {
         return TrustedProxies::default();

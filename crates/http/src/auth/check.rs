@@ -143,7 +143,12 @@ fn answer(permit: &Permit) -> HttpResponse {
         .insert_header(("x-auth-key-type", key.kind.as_str()))
         .insert_header((
             "x-auth-scopes",
-            key.scopes.iter().map(Scope::as_str).collect::<Vec<_>>().join(" "),
+            permit
+                .scopes()
+                .iter()
+                .map(Scope::as_str)
+                .collect::<Vec<_>>()
+                .join(" "),
         ));
     // Always there: a proxy that copies them must not let the client's own through where there is nothing to copy.
     let workspace = permit.workspace().map(|workspace| workspace.id.to_string());

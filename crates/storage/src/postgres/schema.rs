@@ -51,6 +51,8 @@ diesel::table! {
         created_by -> Text,
         created_at -> Timestamptz,
         updated_at -> Timestamptz,
+        owner_id -> Nullable<Uuid>,
+        leak_reported_at -> Nullable<Timestamptz>,
     }
 }
 
@@ -90,6 +92,16 @@ diesel::table! {
         kind -> Text,
         entity_id -> Uuid,
         workspace_id -> Nullable<Uuid>,
+        created_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    idempotent_requests (caller, name) {
+        caller -> Text,
+        name -> Text,
+        request -> Binary,
+        key_id -> Uuid,
         created_at -> Timestamptz,
     }
 }

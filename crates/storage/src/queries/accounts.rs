@@ -74,6 +74,38 @@ impl AccountStore for Store {
         row.map(UserRow::read).transpose()
     }
 
+    async fn set_disabled(&self, user: UserId, at: Option<Timestamp>) -> Result<User, FlowError> {
+        self.write(move |connection| {
+            Box::pin(async move {
+                let id = StoredId::new(user.as_uuid());
+                let row = diesel::update(users::table.find(id))
+                    .set(users::disabled_at.eq(at.map(StoredTime::new)))
+                    .returning(UserRow::as_returning())
+                    .get_result(connection)
+                    .await
+                    .optional()
+                    .or_unavailable()?
+                    .ok_or(FlowError::NotFound)?;
+                let member_of: Vec<StoredId> = memberships::table
+                    .filter(memberships::user_id.eq(id))
+                    .select(memberships::workspace_id)
+                    .load(connection)
+                    .await
+                    .or_unavailable()?;
+                let concerned = member_of
+                    .into_iter()
+                    .filter_map(|id| id.read().map(WorkspaceId::from_uuid))
+                    .map(|workspace| (Entity::User(user), Some(workspace)));
+                Ok(Written {
+                    value: row.read()?,
+                    // Once more for nobody's workspace: whoever belongs to none may be known here all the same.
+                    changed: concerned.chain([(Entity::User(user), None)]).collect(),
+                })
+            })
+        })
+        .await
+    }
+
     async fn insert_workspace(&self, workspace: Workspace, owner: UserId) -> Result<(), FlowError> {
         self.write(move |connection| {
             Box::pin(async move {
@@ -88,7 +120,7 @@ impl AccountStore for Store {
                     .await
                     .or_unavailable()?;
                 // The workspace is new to everybody, but the person is not.
-                Ok(Written::changing(Entity::User(owner), None, ()))
+                Ok(Written::changing(Entity::User(owner), Some(workspace.id), ()))
             })
         })
         .await

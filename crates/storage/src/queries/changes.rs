@@ -1,8 +1,9 @@
 //! The log of changes.
 
+use async_trait::async_trait;
 use diesel::{ExpressionMethods, OptionalExtension, QueryDsl, QueryResult, dsl};
 use diesel_async::RunQueryDsl;
-use tigertrust_credentials::ports::StoreError;
+use tigertrust_credentials::ports::{ChangeLog, StoreError};
 use tigertrust_model::{Change, Entity, KeyId, Timestamp, UserId, WorkspaceId};
 
 use super::{
@@ -20,9 +21,24 @@ use crate::{
 /// The one row of the head.
 const HEAD: i16 = 1;
 
-/// Takes the next number for a change and logs it. The head stays locked until the transaction ends, so this must be the
+/// Takes the next numbers for changes and logs them. The head stays locked until the transaction ends, so this must be the
 /// last thing in it.
 pub(super) async fn number(
+    connection: &mut Connection,
+    changed: &[(Entity, Option<WorkspaceId>)],
+    now: Timestamp,
+) -> Result<Vec<Change>, StoreError> {
+    let mut numbered = Vec::with_capacity(changed.len());
+    for (entity, workspace) in changed {
+        numbered.push(number_one(connection, *entity, *workspace, now).await?);
+    }
+    if !numbered.is_empty() {
+        announce(connection).await.or_unavailable()?;
+    }
+    Ok(numbered)
+}
+
+async fn number_one(
     connection: &mut Connection,
     entity: Entity,
     workspace: Option<WorkspaceId>,
@@ -50,10 +66,10 @@ pub(super) async fn number(
         .execute(connection)
         .await
         .or_unavailable()?;
-    announce(connection).await.or_unavailable()?;
     Ok(Change {
         seq: positive(seq)?,
         entity,
+        workspace,
     })
 }
 
@@ -74,23 +90,31 @@ pub(super) async fn after(
     last: u64,
     limit: i64,
 ) -> Result<Vec<Option<Change>>, StoreError> {
-    let rows: Vec<(i64, String, StoredId)> = changes::table
+    let rows: Vec<ChangeRow> = changes::table
         .filter(changes::seq.gt(i64::try_from(last).unwrap_or(i64::MAX)))
-        .select((changes::seq, changes::kind, changes::entity_id))
+        .select((
+            changes::seq,
+            changes::kind,
+            changes::entity_id,
+            changes::workspace_id,
+        ))
         .order(changes::seq)
         .limit(limit)
         .load(connection)
         .await
         .or_unavailable()?;
-    Ok(rows
-        .into_iter()
-        .map(|(seq, kind, id)| change(seq, &kind, id))
-        .collect())
+    Ok(rows.into_iter().map(change).collect())
 }
 
-fn change(seq: i64, kind: &str, id: StoredId) -> Option<Change> {
+type ChangeRow = (i64, String, StoredId, Option<StoredId>);
+
+fn change((seq, kind, id, workspace): ChangeRow) -> Option<Change> {
     let id = id.read()?;
-    let entity = match kind {
+    let workspace = match workspace {
+        Some(workspace) => Some(WorkspaceId::from_uuid(workspace.read()?)),
+        None => None,
+    };
+    let entity = match kind.as_str() {
         "key" => Entity::Key(KeyId::from_uuid(id)),
         "user" => Entity::User(UserId::from_uuid(id)),
         "workspace" => Entity::Workspace(WorkspaceId::from_uuid(id)),
@@ -99,6 +123,7 @@ fn change(seq: i64, kind: &str, id: StoredId) -> Option<Change> {
     Some(Change {
         seq: u64::try_from(seq).ok()?,
         entity,
+        workspace,
     })
 }
 
@@ -108,6 +133,28 @@ fn positive(seq: i64) -> Result<u64, StoreError> {
         column: "seq",
         row: HEAD.to_string(),
     })
+}
+
+/// The changes, if all are readable and follow `told` without a gap.
+pub(super) fn successors(told: u64, page: Vec<Option<Change>>) -> Option<Vec<Change>> {
+    let page: Vec<Change> = page.into_iter().collect::<Option<_>>()?;
+    let follow = (told + 1..)
+        .zip(&page)
+        .all(|(expected, change)| change.seq == expected);
+    follow.then_some(page)
+}
+
+#[async_trait]
+impl ChangeLog for Store {
+    async fn changes_after(&self, last: u64, limit: u16) -> Result<Option<Vec<Change>>, StoreError> {
+        self.read(move |connection| {
+            Box::pin(async move {
+                let page = after(connection, last, i64::from(limit)).await?;
+                Ok(successors(last, page))
+            })
+        })
+        .await
+    }
 }
 
 impl Store {

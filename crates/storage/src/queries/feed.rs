@@ -3,7 +3,6 @@
 use std::{convert::Infallible, time::Duration};
 
 use tigertrust_credentials::ports::StoreError;
-use tigertrust_model::Change;
 
 use super::{
     super::{Connection, Source, bounded},
@@ -73,7 +72,7 @@ impl Store {
         while told < head {
             let page = bounded(changes::after(connection, told, PAGE)).await?;
             // A gap has been pruned; an unknown kind was written by a newer program.
-            let Some(page) = successors(told, page) else {
+            let Some(page) = changes::successors(told, page).filter(|page| !page.is_empty()) else {
                 self.start_from(head, last);
                 return Ok(());
             };
@@ -86,16 +85,7 @@ impl Store {
 
     /// Gives up on what is in the caches. The head was read before, so that whatever is read from now on is as new.
     fn start_from(&self, head: u64, last: &mut Option<u64>) {
-        self.listener.reset();
+        self.listener.reset(head);
         *last = Some(head);
     }
-}
-
-/// The changes, if they are there, all readable, and follow `told` without a gap.
-fn successors(told: u64, page: Vec<Option<Change>>) -> Option<Vec<Change>> {
-    let page: Vec<Change> = page.into_iter().collect::<Option<_>>()?;
-    let follow = (told + 1..)
-        .zip(&page)
-        .all(|(expected, change)| change.seq == expected);
-    (follow && !page.is_empty()).then_some(page)
 }

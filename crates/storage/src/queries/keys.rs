@@ -9,7 +9,7 @@ use diesel::{
 };
 use diesel_async::RunQueryDsl;
 use tigertrust_accounts::{
-    FlowError,
+    Earlier, FlowError, OnceOnly,
     ports::{KeyDetails, KeyEdit, KeyStore, KeyView, Page, StoredSecret},
 };
 use tigertrust_credentials::ports::StoreError;
@@ -17,7 +17,7 @@ use tigertrust_model::{ApiKey, Entity, KeyFilter, KeyId, KeyReach, SecretInfo, T
 
 use super::{
     super::{Connection, lock_key},
-    Store, Written, key_filter,
+    Store, Written, key_filter, requests,
     rows::{EditedColumns, KeyRow, SecretRow},
     schema::{api_key_secrets as secrets, api_key_workspaces as others, api_keys as keys},
 };
@@ -28,14 +28,30 @@ use crate::{
 
 #[async_trait]
 impl KeyStore for Store {
-    async fn insert_key(&self, key: ApiKey, secret: StoredSecret) -> Result<(), FlowError> {
+    async fn insert_key(
+        &self,
+        key: ApiKey,
+        secret: StoredSecret,
+        once: Option<OnceOnly>,
+    ) -> Result<Option<Earlier>, FlowError> {
         self.write(move |connection| {
             Box::pin(async move {
-                insert(connection, &key, &secret).await.or_unavailable()?;
-                Ok(Written::quietly(()))
+                let earlier = match once {
+                    Some(once) => requests::claim(connection, &once, key.id).await?,
+                    None => None,
+                };
+                if earlier.is_none() {
+                    insert(connection, &key, &secret).await.or_unavailable()?;
+                }
+                Ok(Written::quietly(earlier))
             })
         })
         .await
+    }
+
+    async fn find_request(&self, once: OnceOnly) -> Result<Option<Earlier>, StoreError> {
+        self.read(move |connection| Box::pin(async move { requests::find(connection, &once).await }))
+            .await
     }
 
     async fn get_key(&self, view: KeyView, id: KeyId) -> Result<Option<KeyDetails>, StoreError> {
@@ -61,8 +77,11 @@ impl KeyStore for Store {
                     .order(keys::id.desc())
                     .limit(i64::from(page.limit))
                     .into_boxed();
-                if let KeyView::Workspace(home) = view {
+                if let Some(home) = view.workspace() {
                     on_page = on_page.filter(keys::home_workspace_id.eq(StoredId::new(home.as_uuid())));
+                }
+                if let KeyView::Own { owner, .. } = view {
+                    on_page = on_page.filter(keys::owner_id.eq(StoredId::new(owner.as_uuid())));
                 }
                 on_page = key_filter::apply(on_page, filter);
                 if let Some(after) = page.after {
@@ -237,8 +256,11 @@ async fn get(connection: &mut Connection, view: KeyView, id: KeyId) -> Result<Op
         .filter(keys::id.eq(StoredId::new(id.as_uuid())))
         .select((KeyRow::as_select(), others::workspace_id.nullable()))
         .into_boxed();
-    if let KeyView::Workspace(home) = view {
+    if let Some(home) = view.workspace() {
         query = query.filter(keys::home_workspace_id.eq(StoredId::new(home.as_uuid())));
+    }
+    if let KeyView::Own { owner, .. } = view {
+        query = query.filter(keys::owner_id.eq(StoredId::new(owner.as_uuid())));
     }
     let rows = query.load(connection).await.or_unavailable()?;
     Ok(read(rows)?.pop())
@@ -269,6 +291,7 @@ fn keep_fixed(before: ApiKey, edited: ApiKey) -> ApiKey {
         id: before.id,
         kind: before.kind,
         reach,
+        owner: before.owner,
         display: before.display,
         created_by: before.created_by,
         created_at: before.created_at,

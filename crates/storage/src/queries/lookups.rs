@@ -2,26 +2,34 @@
 
 use async_trait::async_trait;
 use diesel::{
-    ExpressionMethods, JoinOnDsl, NullableExpressionMethods, OptionalExtension, QueryDsl, SelectableHelper,
+    BoolExpressionMethods, ExpressionMethods, JoinOnDsl, NullableExpressionMethods, OptionalExtension,
+    QueryDsl, SelectableHelper,
 };
 use diesel_async::RunQueryDsl;
 use tigertrust_credentials::{
     KeyDigest, UseMark,
-    ports::{CredentialStore, KeyRecord, StoreError},
+    ports::{CredentialStore, KeyOwner, KeyRecord, StoreError},
 };
-use tigertrust_model::{Workspace, WorkspaceId};
+use tigertrust_model::{KeyReach, UserId, Workspace, WorkspaceId};
 
 use super::{
     Store,
     rows::{Corrupt, KeyRow, WorkspaceRow},
-    schema::{api_key_secrets as secrets, api_key_workspaces, api_keys as keys, workspaces},
+    schema::{
+        api_key_secrets as secrets, api_key_workspaces, api_keys as keys, memberships, users, workspaces,
+    },
 };
 use crate::{
     error::OrUnavailable,
     types::{StoredId, StoredTime},
 };
 
-diesel::alias!(workspaces as home: Home, workspaces as other: Other);
+diesel::alias!(
+    workspaces as home: Home,
+    workspaces as other: Other,
+    memberships as at_home: AtHome,
+    memberships as elsewhere: Elsewhere
+);
 
 /// One row for each other workspace of the key, or a single one if it has none.
 type FoundKey = (
@@ -31,7 +39,11 @@ type FoundKey = (
     Option<WorkspaceRow>,
     Option<StoredId>,
     Option<WorkspaceRow>,
+    OwnerRow,
 );
+
+/// The owner of a personal key: when the account was disabled, and the roles in the home and in the other workspace.
+type OwnerRow = (Option<StoredTime>, Option<String>, Option<String>);
 
 #[async_trait]
 impl CredentialStore for Store {
@@ -46,6 +58,31 @@ impl CredentialStore for Store {
                         .left_join(home.on(home.field(workspaces::id).nullable().eq(keys::home_workspace_id)))
                         .left_join(api_key_workspaces::table.on(api_key_workspaces::key_id.eq(keys::id)))
                         .left_join(other.on(other.field(workspaces::id).eq(api_key_workspaces::workspace_id)))
+                        .left_join(users::table.on(users::id.nullable().eq(keys::owner_id)))
+                        .left_join(
+                            at_home.on(at_home
+                                .field(memberships::user_id)
+                                .nullable()
+                                .eq(keys::owner_id)
+                                .and(
+                                    at_home
+                                        .field(memberships::workspace_id)
+                                        .nullable()
+                                        .eq(keys::home_workspace_id),
+                                )),
+                        )
+                        .left_join(
+                            elsewhere.on(elsewhere
+                                .field(memberships::user_id)
+                                .nullable()
+                                .eq(keys::owner_id)
+                                .and(
+                                    elsewhere
+                                        .field(memberships::workspace_id)
+                                        .nullable()
+                                        .eq(api_key_workspaces::workspace_id.nullable()),
+                                )),
+                        )
                         .filter(secrets::digest.eq_any(wanted))
                         .select((
                             KeyRow::as_select(),
@@ -54,6 +91,11 @@ impl CredentialStore for Store {
                             home.fields(workspaces::all_columns).nullable(),
                             api_key_workspaces::workspace_id.nullable(),
                             other.fields(workspaces::all_columns).nullable(),
+                            (
+                                users::disabled_at.nullable(),
+                                at_home.field(memberships::role).nullable(),
+                                elsewhere.field(memberships::role).nullable(),
+                            ),
                         ))
                         .load(connection)
                         .await
@@ -92,12 +134,16 @@ fn record(digests: &[Vec<u8>], mut rows: Vec<FoundKey>) -> Result<Option<KeyReco
         return Ok(None);
     };
     rows.retain(|row| row.1 == *digest);
-    let [(key, _, ends_at, home_row, _, _), ..] = rows.as_slice() else {
+    let [(key, _, ends_at, home_row, _, _, _), ..] = rows.as_slice() else {
         return Ok(None);
     };
     let (key, ends_at, home_row) = (key.clone(), *ends_at, home_row.clone());
     let others: Vec<StoredId> = rows.iter().filter_map(|row| row.4).collect();
     let key = key.read(&others)?;
+    let owner = key
+        .owner
+        .map(|owner| read_owner(owner, &key.reach, &rows))
+        .transpose()?;
     let corrupt = Corrupt::new("api_keys", Some(key.id));
     let mut named: Vec<Workspace> = rows
         .into_iter()
@@ -118,7 +164,30 @@ fn record(digests: &[Vec<u8>], mut rows: Vec<FoundKey>) -> Result<Option<KeyReco
         secret_ends_at: Corrupt::new("api_key_secrets", Some(key.id)).optional_time(ends_at, "ends_at")?,
         key,
         workspaces: named,
+        owner,
     }))
+}
+
+fn read_owner(id: UserId, reach: &KeyReach, rows: &[FoundKey]) -> Result<KeyOwner, StoreError> {
+    let (disabled_at, in_home, _) = rows.first().map(|row| row.6.clone()).unwrap_or_default();
+    let in_others = rows.iter().map(|row| {
+        let workspace = row.4.and_then(StoredId::read).map(WorkspaceId::from_uuid);
+        (workspace, row.6.2.clone())
+    });
+    let mut roles = Vec::new();
+    for (workspace, role) in [(reach.home(), in_home)].into_iter().chain(in_others) {
+        let Some((workspace, role)) = workspace.zip(role) else {
+            continue;
+        };
+        let corrupt = Corrupt::new("memberships", Some(format!("{workspace}, {id}")));
+        roles.push((workspace, role.parse().map_err(|_| corrupt.at("role"))?));
+    }
+    Ok(KeyOwner {
+        id,
+        // The foreign key sees to it that there is such a person.
+        disabled_at: Corrupt::new("users", Some(id)).optional_time(disabled_at, "disabled_at")?,
+        roles,
+    })
 }
 
 fn stored_digest(bytes: &[u8]) -> Option<KeyDigest> {

@@ -7,7 +7,9 @@ mod feed;
 mod key_filter;
 mod keys;
 mod lookups;
+mod members;
 mod pool;
+mod requests;
 mod rows;
 mod schema_state;
 mod uses;
@@ -40,20 +42,23 @@ pub(crate) struct Store {
 /// What came out of a unit of work that writes.
 struct Written<T> {
     value: T,
-    /// What caches have to hear of, if anything, and whose workspace it is the business of.
-    changed: Option<(Entity, Option<WorkspaceId>)>,
+    /// What caches have to hear of, and whose workspace it is the business of.
+    changed: Vec<(Entity, Option<WorkspaceId>)>,
 }
 
 impl<T> Written<T> {
     /// Nobody can have cached what was written.
     const fn quietly(value: T) -> Self {
-        Self { value, changed: None }
-    }
-
-    const fn changing(entity: Entity, workspace: Option<WorkspaceId>, value: T) -> Self {
         Self {
             value,
-            changed: Some((entity, workspace)),
+            changed: Vec::new(),
+        }
+    }
+
+    fn changing(entity: Entity, workspace: Option<WorkspaceId>, value: T) -> Self {
+        Self {
+            value,
+            changed: vec![(entity, workspace)],
         }
     }
 }
@@ -144,14 +149,10 @@ where
     begin_write(connection).await.or_unavailable()?;
     let done = match work(connection).await {
         Err(error) => Err(error),
-        Ok(Written { value, changed: None }) => Ok((value, None)),
         // Last, since from here to the commit every other change waits.
-        Ok(Written {
-            value,
-            changed: Some((entity, workspace)),
-        }) => changes::number(connection, entity, workspace, now)
+        Ok(Written { value, changed }) => changes::number(connection, &changed, now)
             .await
-            .map(|change| (value, Some(change)))
+            .map(|changes| (value, changes))
             .map_err(FlowError::from),
     };
     match done {
@@ -160,10 +161,10 @@ where
             let _ = Manager::rollback_transaction(connection).await;
             Err(error)
         }
-        Ok((value, change)) => {
+        Ok((value, changes)) => {
             Manager::commit_transaction(connection).await.or_unavailable()?;
-            if let Some(change) = change {
-                listener.apply(&[change]);
+            if !changes.is_empty() {
+                listener.apply(&changes);
             }
             Ok(value)
         }
@@ -196,6 +197,10 @@ impl Engine for Store {
 
     async fn prune_changes(&self, older_than: Timestamp, batch: u32) -> Result<u64, StoreError> {
         self.prune(older_than, batch).await
+    }
+
+    async fn forget_requests(&self, older_than: Timestamp) -> Result<(), StoreError> {
+        Self::forget_requests(self, older_than).await
     }
 
     fn feed(self: Arc<Self>) -> BoxFuture<'static, ()> {

@@ -21,6 +21,7 @@ pub(super) struct KeyRow {
     pub(super) id: StoredId,
     kind: String,
     home_workspace_id: Option<StoredId>,
+    owner_id: Option<StoredId>,
     #[diesel(embed)]
     edited: EditedColumns,
     created_by: String,
@@ -43,6 +44,7 @@ pub(super) struct EditedColumns {
     display_start: String,
     display_last_four: String,
     updated_at: StoredTime,
+    leak_reported_at: Option<StoredTime>,
 }
 
 impl From<&ApiKey> for EditedColumns {
@@ -67,6 +69,7 @@ impl From<&ApiKey> for EditedColumns {
             display_start: key.display.start.clone(),
             display_last_four: key.display.last_four.clone(),
             updated_at: StoredTime::new(key.updated_at),
+            leak_reported_at: key.leak_reported_at.map(StoredTime::new),
         }
     }
 }
@@ -77,6 +80,7 @@ impl From<&ApiKey> for KeyRow {
             id: StoredId::new(key.id.as_uuid()),
             kind: key.kind.as_str().to_owned(),
             home_workspace_id: key.reach.home().map(|home| StoredId::new(home.as_uuid())),
+            owner_id: key.owner.map(|owner| StoredId::new(owner.as_uuid())),
             edited: EditedColumns::from(key),
             created_by: key.created_by.to_string(),
             created_at: StoredTime::new(key.created_at),
@@ -101,6 +105,7 @@ impl KeyRow {
             kind: self.kind.parse().map_err(|_| corrupt.at("type"))?,
             name: edited.name,
             reach: read_reach(id, self.home_workspace_id, others)?,
+            owner: read_owner(self.owner_id).ok_or_else(|| corrupt.at("owner_id"))?,
             scopes,
             lifecycle,
             expires_at: corrupt.optional_time(edited.expires_at, "expires_at")?,
@@ -114,8 +119,16 @@ impl KeyRow {
             created_by: self.created_by.parse().map_err(|_| corrupt.at("created_by"))?,
             created_at: corrupt.time(self.created_at, "created_at")?,
             updated_at: corrupt.time(edited.updated_at, "updated_at")?,
+            leak_reported_at: corrupt.optional_time(edited.leak_reported_at, "leak_reported_at")?,
         })
     }
+}
+
+/// The owner, if there is one; `None` for an id that cannot be read.
+fn read_owner(stored: Option<StoredId>) -> Option<Option<UserId>> {
+    stored
+        .map(|stored| stored.read().map(UserId::from_uuid))
+        .map_or(Some(None), |owner| owner.map(Some))
 }
 
 fn read_scopes(stored: &StoredJson) -> Option<ScopeSet> {

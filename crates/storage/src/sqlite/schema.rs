@@ -51,6 +51,8 @@ diesel::table! {
         created_by -> Text,
         created_at -> TimestamptzSqlite,
         updated_at -> TimestamptzSqlite,
+        owner_id -> Nullable<Binary>,
+        leak_reported_at -> Nullable<TimestamptzSqlite>,
     }
 }
 
@@ -90,6 +92,16 @@ diesel::table! {
         kind -> Text,
         entity_id -> Binary,
         workspace_id -> Nullable<Binary>,
+        created_at -> TimestamptzSqlite,
+    }
+}
+
+diesel::table! {
+    idempotent_requests (caller, name) {
+        caller -> Text,
+        name -> Text,
+        request -> Binary,
+        key_id -> Binary,
         created_at -> TimestamptzSqlite,
     }
 }

@@ -98,6 +98,7 @@ async fn a_new_workspace_is_a_change_of_its_owner(engine: Engine) {
     let change = Change {
         seq: 1,
         entity: Entity::User(owner.id),
+        workspace: Some(new.id),
     };
     assert_eq!(world.node.has_heard(), [Heard::Applied(vec![change])]);
     let found = world
@@ -147,6 +148,7 @@ async fn a_plan_can_be_set_and_is_told_before_the_answer(engine: Engine) {
     let change = Change {
         seq: 3,
         entity: Entity::Workspace(home.id),
+        workspace: Some(home.id),
     };
     assert_eq!(world.node.has_heard(), [Heard::Applied(vec![change])]);
     let expected = Workspace {

@@ -87,7 +87,8 @@ async fn another_node_hears_of_every_kind_of_change(engine: Engine) {
             changes[..],
             [Change {
                 seq: 1,
-                entity: Entity::User(_)
+                entity: Entity::User(_),
+                ..
             }]
         ),
         "{changes:?}"
@@ -105,6 +106,7 @@ async fn another_node_hears_of_every_kind_of_change(engine: Engine) {
     let change = Change {
         seq: 3,
         entity: Entity::Workspace(home.id),
+        workspace: Some(home.id),
     };
     assert_eq!(other.hears().await, Heard::Applied(vec![change]));
 }

@@ -1,13 +1,15 @@
 //! Keys: stored, listed, edited.
 
+use std::time::Duration;
+
 use tigertrust_accounts::{
-    Conflict, FlowError, Violation,
+    Conflict, FlowError, KEPT, OnceOnly, Violation,
     ports::{KeyView, StoredSecret},
 };
 use tigertrust_credentials::OsRandom;
 use tigertrust_model::{
-    ApiKey, Creator, KeyDisplay, KeyFilter, KeyId, KeyReach, KeyType, LastUse, Lifecycle, Metadata,
-    Timestamp, UserId, WorkspaceId,
+    ApiKey, Creator, KeyDisplay, KeyFilter, KeyId, KeyReach, KeyType, LastUse, Lifecycle, Metadata, Role,
+    Timestamp, User, UserId, Workspace, WorkspaceId,
 };
 use tigertrust_testkit::Engine;
 
@@ -26,6 +28,9 @@ on_both_engines!(
     a_rotation_gives_another_secret_and_lets_the_old_one_end,
     the_latest_use_of_a_secret_stays,
     a_name_is_found_by_a_part_of_it_in_either_case,
+    a_personal_key_is_found_with_what_its_owner_is,
+    a_person_s_view_holds_that_person_s_keys_only,
+    a_request_that_names_itself_is_acted_upon_once,
 );
 
 async fn every_field_of_every_kind_of_key_comes_back(engine: Engine) {
@@ -51,8 +56,10 @@ async fn every_field_of_every_kind_of_key_comes_back(engine: Engine) {
                 last_four: "9999".to_owned(),
             },
             created_by: Creator::User(UserId::new(NOW, &OsRandom).unwrap()),
+            owner: Some(world.user("jo@example.com").await.id),
             created_at: Timestamp::MIN,
             updated_at: Timestamp::from_unix_micros(-1),
+            leak_reported_at: Some(NOW),
             ..key(KeyReach::workspaces(home.id, others))
         },
         ApiKey {
@@ -94,9 +101,11 @@ async fn a_digest_belongs_to_one_key_and_a_failed_insert_leaves_nothing(engine: 
     let home = world.workspace("home").await;
     let keys = world.node.storage.keys();
     let secret = secret();
-    keys.insert_key(key_at(&home), secret.clone()).await.unwrap();
+    keys.insert_key(key_at(&home), secret.clone(), None)
+        .await
+        .unwrap();
     let other = key_at(&home);
-    let refused = keys.insert_key(other.clone(), secret).await;
+    let refused = keys.insert_key(other.clone(), secret, None).await;
     assert!(matches!(refused, Err(FlowError::Store(_))), "{refused:?}");
     assert_eq!(world.get(other.id).await, None);
 }
@@ -420,4 +429,164 @@ async fn a_name_is_found_by_a_part_of_it_in_either_case(engine: Engine) {
             .unwrap();
         assert_eq!(list.iter().any(|details| details.key == stored), found, "{text}");
     }
+}
+
+async fn a_personal_key_is_found_with_what_its_owner_is(engine: Engine) {
+    let world = World::new(engine).await;
+    let (home, other, foreign) = (
+        world.workspace("home").await,
+        world.workspace("other").await,
+        world.workspace("foreign").await,
+    );
+    let jo = world.user("jo@example.com").await;
+    world.join(&home, &jo, Role::Member).await;
+    world.join(&other, &jo, Role::Viewer).await;
+    let mut expected = vec![(home.id, Role::Member), (other.id, Role::Viewer)];
+    let personal = ApiKey {
+        owner: Some(jo.id),
+        ..key(KeyReach::workspaces(home.id, [other.id, foreign.id]))
+    };
+    let (personal, digest) = world.store(personal).await;
+    let find = async || {
+        let found = world
+            .node
+            .storage
+            .credentials()
+            .find_key(&[digest])
+            .await
+            .unwrap()
+            .unwrap();
+        assert_eq!(found.key, personal);
+        assert_eq!(found.workspaces.len(), 3);
+        let mut owner = found.owner.unwrap();
+        owner.roles.sort_unstable_by_key(|(id, _)| *id);
+        owner
+    };
+    expected.sort_unstable_by_key(|(id, _)| *id);
+    let owner = find().await;
+    assert_eq!(
+        (owner.id, owner.disabled_at, &owner.roles),
+        (jo.id, None, &expected)
+    );
+
+    let accounts = world.node.storage.members();
+    assert_eq!(
+        accounts.role_in(home.id, jo.id).await.unwrap(),
+        Some(Role::Member)
+    );
+    assert_eq!(accounts.role_in(foreign.id, jo.id).await.unwrap(), None);
+    world
+        .sql("DELETE FROM memberships WHERE role IN ('member', 'viewer')")
+        .await;
+    assert_eq!(find().await.roles, []);
+    world
+        .sql_by_engine(
+            "UPDATE users SET disabled_at = '2027-01-15 08:00:00+00'",
+            "UPDATE users SET disabled_at = '2027-01-15 08:00:00.000000+00:00'",
+        )
+        .await;
+    assert!(find().await.disabled_at.is_some());
+}
+
+async fn a_person_s_view_holds_that_person_s_keys_only(engine: Engine) {
+    let world = World::new(engine).await;
+    let (home, other) = (world.workspace("home").await, world.workspace("other").await);
+    let (jo, kim) = (
+        world.user("jo@example.com").await,
+        world.user("kim@example.com").await,
+    );
+    let own = |home: &Workspace, owner: &User| ApiKey {
+        owner: Some(owner.id),
+        ..key_at(home)
+    };
+    let (ours, _) = world.store(own(&home, &jo)).await;
+    let (not_hers, _) = world.store(own(&home, &kim)).await;
+    let (elsewhere, _) = world.store(own(&other, &jo)).await;
+    let (nobodys, _) = world.store(key_at(&home)).await;
+    let view = KeyView::Own {
+        workspace: home.id,
+        owner: jo.id,
+    };
+    assert_eq!(world.list(view, page(None, 200)).await, [ours.clone()]);
+    let keys = world.node.storage.keys();
+    for (key, seen) in [
+        (&ours, true),
+        (&not_hers, false),
+        (&elsewhere, false),
+        (&nobodys, false),
+    ] {
+        assert_eq!(keys.get_key(view, key.id).await.unwrap().is_some(), seen);
+        assert_eq!(
+            keys.edit_key(view, key.id, Box::new(|_| Ok(()))).await.is_ok(),
+            seen
+        );
+    }
+    let stolen = keys.edit_key(
+        view,
+        ours.id,
+        Box::new(move |key| {
+            key.owner = Some(kim.id);
+            Ok(())
+        }),
+    );
+    assert_eq!(stolen.await.unwrap().key.owner, Some(jo.id));
+}
+
+async fn a_request_that_names_itself_is_acted_upon_once(engine: Engine) {
+    let world = World::new(engine).await;
+    let home = world.workspace("home").await;
+    let keys = world.node.storage.keys();
+    let request = |content: u8, at| OnceOnly {
+        caller: Creator::Operator,
+        name: "n-1".to_owned(),
+        request: [content; 32],
+        at,
+    };
+    let made = key_at(&home);
+    let racing = (0..8).map(|_| {
+        let (keys, home) = (&keys, &home);
+        async move {
+            let key = key_at(home);
+            let earlier = keys
+                .insert_key(key.clone(), secret(), Some(request(1, NOW)))
+                .await
+                .unwrap();
+            (key.id, earlier)
+        }
+    });
+    let outcomes = futures_util::future::join_all(racing).await;
+    let won: Vec<KeyId> = outcomes
+        .iter()
+        .filter(|(_, earlier)| earlier.is_none())
+        .map(|(id, _)| *id)
+        .collect();
+    let [winner] = won[..] else { panic!("{won:?}") };
+    for earlier in outcomes.into_iter().filter_map(|(_, earlier)| earlier) {
+        assert_eq!((earlier.key, earlier.request), (winner, [1; 32]));
+    }
+    assert_eq!(world.list(KeyView::Everything, page(None, 200)).await.len(), 1);
+
+    let almost = NOW.saturating_add(KEPT - Duration::from_secs(1));
+    let found = keys.find_request(request(2, almost)).await.unwrap().unwrap();
+    assert_eq!((found.key, found.request), (winner, [1; 32]));
+    let others = OnceOnly {
+        caller: Creator::Key(winner),
+        ..request(1, NOW)
+    };
+    assert_eq!(keys.find_request(others).await.unwrap(), None);
+
+    // A day later the name is free again.
+    let later = NOW.saturating_add(KEPT);
+    assert_eq!(keys.find_request(request(1, later)).await.unwrap(), None);
+    let again = keys.insert_key(made.clone(), secret(), Some(request(3, later)));
+    assert_eq!(again.await.unwrap(), None);
+    world.node.storage.forget_requests(later).await.unwrap();
+    assert!(keys.find_request(request(3, later)).await.unwrap().is_some());
+    world
+        .node
+        .storage
+        .forget_requests(later.saturating_add(KEPT))
+        .await
+        .unwrap();
+    assert_eq!(keys.find_request(request(3, later)).await.unwrap(), None);
 }

@@ -8,7 +8,7 @@ use tigertrust_accounts::ports::{KeyView, Page, StoredSecret};
 use tigertrust_credentials::{KeyDigest, OsRandom, PasswordHash, ports::ChangeListener};
 use tigertrust_model::{
     ApiKey, Change, Clock, Creator, Entity, KeyDisplay, KeyFilter, KeyId, KeyReach, KeyType, Lifecycle,
-    Metadata, RandomSource, Timestamp, User, UserId, Workspace, WorkspaceId,
+    Metadata, RandomSource, Role, Timestamp, User, UserId, Workspace, WorkspaceId,
 };
 use tigertrust_storage::{DatabaseUrl, Options, Storage};
 use tigertrust_testkit::{Engine, TestClock, ThrowawayDatabase};
@@ -37,7 +37,7 @@ impl ChangeListener for Ear {
         let _ = self.0.send(Heard::Applied(changes.to_vec()));
     }
 
-    fn reset(&self) {
+    fn reset(&self, _: u64) {
         let _ = self.0.send(Heard::Reset);
     }
 
@@ -153,6 +153,14 @@ impl World {
         user
     }
 
+    pub(crate) async fn join(&self, workspace: &Workspace, user: &User, role: Role) {
+        let members = self.node.storage.members();
+        members
+            .set_role(workspace.id, user.id, Some(role), NOW)
+            .await
+            .unwrap();
+    }
+
     pub(crate) async fn workspace(&self, name: &str) -> Workspace {
         let owner = self.user(&format!("{name}@example.com")).await;
         let workspace = workspace(name);
@@ -171,7 +179,7 @@ impl World {
         self.node
             .storage
             .keys()
-            .insert_key(key.clone(), secret)
+            .insert_key(key.clone(), secret, None)
             .await
             .unwrap();
         (key, digest)
@@ -225,6 +233,7 @@ pub(crate) fn key(reach: KeyReach) -> ApiKey {
         kind: KeyType::Agent,
         name: "ci".to_owned(),
         reach,
+        owner: None,
         scopes: ["keys:read", "certificates:*"]
             .iter()
             .map(|scope| scope.parse().unwrap())
@@ -238,6 +247,7 @@ pub(crate) fn key(reach: KeyReach) -> ApiKey {
         created_by: Creator::Operator,
         created_at: NOW,
         updated_at: NOW,
+        leak_reported_at: None,
     }
 }
 
@@ -271,6 +281,7 @@ pub(crate) fn key_change(seq: u64, key: &ApiKey) -> Heard {
     Heard::Applied(vec![Change {
         seq,
         entity: Entity::Key(key.id),
+        workspace: key.reach.home(),
     }])
 }
 

@@ -108,14 +108,20 @@ async fn where_all_connections_are_in_use_the_wait_is_bounded(engine: Engine) {
     let node = Node::open(world.database.url(), options);
     let keys = node.storage.keys();
     // The connection is there before it is held, however long this machine takes to make one.
-    let connecting = async { while keys.insert_key(key(KeyReach::Instance), secret()).await.is_err() {} };
+    let connecting = async {
+        while keys
+            .insert_key(key(KeyReach::Instance), secret(), None)
+            .await
+            .is_err()
+        {}
+    };
     timeout(PATIENCE, connecting).await.unwrap();
     let (edit, held) = held_edit();
     let keys = node.storage.keys();
     let holder = tokio::spawn(async move { keys.edit_key(KeyView::Everything, stored.id, edit).await });
     held.entered.await.unwrap();
     let keys = node.storage.keys();
-    let waiting = keys.insert_key(key(KeyReach::Instance), secret());
+    let waiting = keys.insert_key(key(KeyReach::Instance), secret(), None);
     let refused = timeout(PATIENCE / 2, waiting).await.unwrap().unwrap_err();
     assert!(refused.to_string().contains("all are in use"), "{refused}");
     held.release.send(()).unwrap();

@@ -1,0 +1,216 @@
+//! Who is a member of which workspace.
+
+use async_trait::async_trait;
+use diesel::{ExpressionMethods, JoinOnDsl, OptionalExtension, QueryDsl, SelectableHelper};
+use diesel_async::RunQueryDsl;
+use tigertrust_accounts::{
+    Conflict, FlowError,
+    ports::{Member, MemberStore, Page},
+};
+use tigertrust_credentials::ports::StoreError;
+use tigertrust_model::{Entity, Role, Timestamp, UserId, WorkspaceId};
+
+use super::{
+    super::{Connection, lock_workspace},
+    Store, Written,
+    rows::{Corrupt, UserRow},
+    schema::{api_keys as keys, memberships, users, workspaces},
+};
+use crate::{
+    error::OrUnavailable,
+    types::{StoredId, StoredTime},
+};
+
+/// Why the personal keys of a member who is removed are revoked.
+const REASON: &str = "the owner left the workspace";
+
+#[async_trait]
+impl MemberStore for Store {
+    async fn role_in(&self, workspace: WorkspaceId, user: UserId) -> Result<Option<Role>, StoreError> {
+        self.read(move |connection| Box::pin(role_in(connection, workspace, user)))
+            .await
+    }
+
+    async fn list_members(
+        &self,
+        workspace: WorkspaceId,
+        page: Page<UserId>,
+    ) -> Result<Vec<Member>, StoreError> {
+        let rows: Vec<(UserRow, String, StoredTime)> = self
+            .read(move |connection| {
+                Box::pin(async move {
+                    let mut query = memberships::table
+                        .inner_join(users::table.on(users::id.eq(memberships::user_id)))
+                        .filter(memberships::workspace_id.eq(StoredId::new(workspace.as_uuid())))
+                        .select((UserRow::as_select(), memberships::role, memberships::created_at))
+                        .order(memberships::user_id.desc())
+                        .limit(i64::from(page.limit))
+                        .into_boxed();
+                    if let Some(after) = page.after {
+                        query = query.filter(memberships::user_id.lt(StoredId::new(after.as_uuid())));
+                    }
+                    query.load(connection).await.or_unavailable()
+                })
+            })
+            .await?;
+        rows.into_iter()
+            .map(|(user, role, since)| {
+                let user = user.read()?;
+                let corrupt = corrupt(workspace, user.id);
+                Ok(Member {
+                    role: role.parse().map_err(|_| corrupt.at("role"))?,
+                    since: since.read().ok_or_else(|| corrupt.at("created_at"))?,
+                    user,
+                })
+            })
+            .collect()
+    }
+
+    async fn set_role(
+        &self,
+        workspace: WorkspaceId,
+        user: UserId,
+        role: Option<Role>,
+        at: Timestamp,
+    ) -> Result<(), FlowError> {
+        self.write(move |connection| {
+            Box::pin(async move {
+                lock_workspace(connection, StoredId::new(workspace.as_uuid()))
+                    .await
+                    .or_unavailable()?;
+                let before = role_in(connection, workspace, user).await?;
+                if before == role && role.is_some() {
+                    return Ok(Written::quietly(()));
+                }
+                if before == Some(Role::Owner) {
+                    ensure_another_owner(connection, workspace, user).await?;
+                }
+                match role {
+                    Some(role) => put(connection, workspace, user, role, at).await?,
+                    None if before.is_none() => return Err(FlowError::NotFound),
+                    None => remove(connection, workspace, user, at).await?,
+                }
+                Ok(Written::changing(Entity::User(user), Some(workspace), ()))
+            })
+        })
+        .await
+    }
+}
+
+fn corrupt(workspace: WorkspaceId, user: UserId) -> Corrupt {
+    Corrupt::new("memberships", Some(format!("{workspace}, {user}")))
+}
+
+const fn key_of(workspace: WorkspaceId, user: UserId) -> (StoredId, StoredId) {
+    (StoredId::new(workspace.as_uuid()), StoredId::new(user.as_uuid()))
+}
+
+async fn role_in(
+    connection: &mut Connection,
+    workspace: WorkspaceId,
+    user: UserId,
+) -> Result<Option<Role>, StoreError> {
+    let role: Option<String> = memberships::table
+        .find(key_of(workspace, user))
+        .select(memberships::role)
+        .first(connection)
+        .await
+        .optional()
+        .or_unavailable()?;
+    let role = role.map(|role| role.parse());
+    role.transpose().map_err(|_| corrupt(workspace, user).at("role"))
+}
+
+async fn ensure_another_owner(
+    connection: &mut Connection,
+    workspace: WorkspaceId,
+    user: UserId,
+) -> Result<(), FlowError> {
+    let others: i64 = memberships::table
+        .filter(memberships::workspace_id.eq(StoredId::new(workspace.as_uuid())))
+        .filter(memberships::role.eq(Role::Owner.as_str()))
+        .filter(memberships::user_id.ne(StoredId::new(user.as_uuid())))
+        .count()
+        .get_result(connection)
+        .await
+        .or_unavailable()?;
+    if others == 0 {
+        return Err(Conflict::LastOwner.into());
+    }
+    Ok(())
+}
+
+async fn put(
+    connection: &mut Connection,
+    workspace: WorkspaceId,
+    user: UserId,
+    role: Role,
+    at: Timestamp,
+) -> Result<(), FlowError> {
+    let (workspace_id, user_id) = key_of(workspace, user);
+    let open: Option<StoredId> = workspaces::table
+        .find(workspace_id)
+        .filter(workspaces::deleted_at.is_null())
+        .select(workspaces::id)
+        .first(connection)
+        .await
+        .optional()
+        .or_unavailable()?;
+    let known: Option<StoredId> = users::table
+        .find(user_id)
+        .select(users::id)
+        .first(connection)
+        .await
+        .optional()
+        .or_unavailable()?;
+    if open.is_none() || known.is_none() {
+        return Err(FlowError::NotFound);
+    }
+    let updated = diesel::update(memberships::table.find((workspace_id, user_id)))
+        .set(memberships::role.eq(role.as_str()))
+        .execute(connection)
+        .await
+        .or_unavailable()?;
+    if updated == 0 {
+        diesel::insert_into(memberships::table)
+            .values((
+                memberships::workspace_id.eq(workspace_id),
+                memberships::user_id.eq(user_id),
+                memberships::role.eq(role.as_str()),
+                memberships::created_at.eq(StoredTime::new(at)),
+            ))
+            .execute(connection)
+            .await
+            .or_unavailable()?;
+    }
+    Ok(())
+}
+
+/// Removes a member. The personal keys go for good: who is invited again must not find old ones alive.
+async fn remove(
+    connection: &mut Connection,
+    workspace: WorkspaceId,
+    user: UserId,
+    at: Timestamp,
+) -> Result<(), FlowError> {
+    let (workspace_id, user_id) = key_of(workspace, user);
+    diesel::delete(memberships::table.find((workspace_id, user_id)))
+        .execute(connection)
+        .await
+        .or_unavailable()?;
+    let personal = keys::table
+        .filter(keys::owner_id.eq(user_id))
+        .filter(keys::home_workspace_id.eq(workspace_id))
+        .filter(keys::state.ne("revoked"));
+    diesel::update(personal)
+        .set((
+            keys::state.eq("revoked"),
+            keys::revoked_at.eq(Some(StoredTime::new(at))),
+            keys::revocation_reason.eq(Some(REASON)),
+            keys::updated_at.eq(StoredTime::new(at)),
+        ))
+        .execute(connection)
+        .await
+        .or_unavailable()?;
+    Ok(())
+}
