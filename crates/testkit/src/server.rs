@@ -6,14 +6,14 @@ use actix_web::dev::ServerHandle;
 use reqwest::{Client, Method, RequestBuilder, StatusCode, header::HeaderMap};
 use serde_json::Value;
 use tigertrust_accounts::{
-    Actor, IssuedKey, KeyFlows, NewKey, NewUser, ReachRequest, UserFlows, WorkspaceFlows,
+    Actor, IssuedKey, KeyFlows, NewKey, NewUser, OwnerRequest, ReachRequest, UserFlows, WorkspaceFlows,
 };
 use tigertrust_credentials::{
     Admission, CacheSettings, ChangeTracker, OsRandom, Password, Pepper, PepperRing, RecentChanges,
     ports::ChangeListener,
 };
 use tigertrust_http::{App, AppSettings, Parts, ServerSettings, TrustedProxies, serve};
-use tigertrust_model::{Clock, KeyType, Plan, RandomSource, ScopeCatalog, UserId, Workspace};
+use tigertrust_model::{Clock, KeyType, Plan, RandomSource, Role, ScopeCatalog, UserId, Workspace};
 use tigertrust_storage::{FeedHandle, Options, Storage};
 use tokio::runtime::Handle;
 
@@ -36,6 +36,8 @@ pub struct TestServer {
     pub keys: KeyFlows,
     /// Workspaces, as the operator's command line reaches them.
     pub workspaces: WorkspaceFlows,
+    /// People, as the operator's command line reaches them.
+    pub users: UserFlows,
     /// Somebody who owns the test's workspaces.
     pub owner: UserId,
     /// The latest changes, as those who follow them hear of them.
@@ -175,6 +177,7 @@ impl TestServer {
             storage,
             keys,
             workspaces,
+            users,
             owner,
             recent,
             admission,
@@ -237,6 +240,42 @@ impl TestServer {
         self.keys.create(&Actor::Operator, new).await.expect("a key")
     }
 
+    /// A new person, who is a member of a workspace.
+    pub async fn member(&self, home: &Workspace, role: Role) -> UserId {
+        let mut bytes = [0; 4];
+        OsRandom.fill(&mut bytes).expect("random bytes");
+        let email = format!("{role}-{:08x}@example.com", u32::from_be_bytes(bytes));
+        let new = NewUser {
+            email: email.parse().expect("an address"),
+            name: None,
+            password: Password::generate(&OsRandom).expect("a password"),
+        };
+        let id = self.users.create(new).await.expect("a user").id;
+        self.set_role(home, id, Some(role)).await;
+        id
+    }
+
+    /// Gives a person another role, or takes the membership away.
+    pub async fn set_role(&self, home: &Workspace, user: UserId, role: Option<Role>) {
+        let members = self.storage.members();
+        let set = members.set_role(home.id, user, role, self.clock.now());
+        set.await.expect("a role");
+    }
+
+    /// A personal agent key, made by the operator.
+    pub async fn personal(&self, home: &Workspace, owner: UserId, scopes: &[&str]) -> IssuedKey {
+        let reach = ReachRequest::Workspace {
+            home: home.id,
+            others: Vec::new(),
+        };
+        let new = NewKey {
+            scopes: scopes.iter().map(|scope| (*scope).to_owned()).collect(),
+            owner: OwnerRequest::Person(owner),
+            ..NewKey::new("a personal key", KeyType::Agent, reach)
+        };
+        self.keys.create(&Actor::Operator, new).await.expect("a key")
+    }
+
     /// A request, to be completed and sent.
     pub fn request(&self, method: Method, path: &str) -> RequestBuilder {
         self.client.request(method, format!("{}{path}", self.base_url))
@@ -283,7 +322,15 @@ impl Drop for TestServer {
 pub async fn send(request: RequestBuilder) -> Answer {
     let response = request.send().await.expect("the server answers");
     let (status, headers) = (response.status(), response.headers().clone());
-    let text = response.text().await.expect("a body");
+    // A stream has no end to wait for.
+    let is_stream = headers
+        .get("content-type")
+        .is_some_and(|value| value == "text/event-stream");
+    let text = if is_stream {
+        String::new()
+    } else {
+        response.text().await.expect("a body")
+    };
     let body = if text.is_empty() {
         Value::Null
     } else {

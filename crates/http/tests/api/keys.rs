@@ -121,6 +121,8 @@ async fn creation_shows_the_secret_once_and_keeps_every_field(server: TestServer
             "updatedAt": "2027-01-15T08:00:00Z",
             "revokedAt": null,
             "revocationReason": null,
+            "leakReportedAt": null,
+            "ownerId": null,
         })
     );
     let listed = server.get("/api/keys", &admin).await;

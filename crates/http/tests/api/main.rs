@@ -9,17 +9,21 @@
 )]
 
 mod abuse;
+mod changes;
 mod check;
 mod credentials;
 mod errors;
 mod filters;
 mod headers;
+mod idempotency;
 mod instance_keys;
 mod keys;
 mod last_use;
+mod leaks;
 mod me;
 mod networks;
 mod openapi;
+mod personal;
 mod raw;
 mod refusals;
 mod revocation;

@@ -25,6 +25,7 @@ async fn a_key_of_any_type_learns_who_it_is(server: TestServer) {
                 "keyId": key.key.id.to_string(),
                 "keyType": kind.as_str(),
                 "name": "a key",
+                "ownerId": null,
                 "scopes": scopes,
                 "workspace": {
                     "id": home.id.to_string(),

@@ -35,6 +35,7 @@ async fn a_good_key_is_valid_with_all_that_is_known_of_it(server: TestServer) {
             "name": "ci",
             "externalId": "42",
             "metadata": {"a": 1},
+            "ownerId": null,
             "homeWorkspaceId": home.id.to_string(),
             "workspaceId": home.id.to_string(),
             "scopes": ["certificates:read"],

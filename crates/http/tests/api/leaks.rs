@@ -1,0 +1,99 @@
+//! `POST /api/keys/report-leak`.
+
+use reqwest::Method;
+use serde_json::{Value, json};
+use tigertrust_model::KeyType;
+use tigertrust_testkit::{Answer, TestServer, on_both_engines, send};
+
+on_both_engines!(
+    a_leaked_agent_key_is_revoked_and_a_public_key_is_marked,
+    the_answer_tells_nothing_of_the_key,
+    what_is_no_report_is_refused,
+    a_report_on_an_old_secret_counts_while_it_is_accepted,
+);
+
+async fn report(server: &TestServer, key: &str) -> Answer {
+    let request = server.request(Method::POST, "/api/keys/report-leak");
+    send(request.json(&json!({"key": key}))).await
+}
+
+async fn a_leaked_agent_key_is_revoked_and_a_public_key_is_marked(server: TestServer) {
+    let home = server.workspace("Home").await;
+    let admin = server.admin(&home).await;
+    let agent = server.key(&home, KeyType::Agent, &[]).await;
+    let public = server.key(&home, KeyType::Public, &[]).await;
+    for key in [&agent, &public] {
+        assert_eq!(server.get("/api/auth/me", key).await.status, 200);
+        for _ in 0..2 {
+            assert_eq!(report(&server, key.secret.reveal()).await.status, 202);
+        }
+    }
+    assert_eq!(
+        server.get("/api/auth/me", &agent).await.problem(),
+        (401, "KEY_REVOKED")
+    );
+    assert_eq!(server.get("/api/auth/me", &public).await.status, 200);
+    let show = async |id: String| server.get(&format!("/api/keys/{id}"), &admin).await.body;
+    let agent = show(agent.key.id.to_string()).await;
+    assert_eq!(
+        (&agent["state"], &agent["revocationReason"]),
+        (&json!("revoked"), &json!("reported as leaked"))
+    );
+    assert_eq!(agent["leakReportedAt"], "2027-01-15T08:00:00Z");
+    let public = show(public.key.id.to_string()).await;
+    assert_eq!(
+        (&public["state"], &public["leakReportedAt"]),
+        (&json!("active"), &json!("2027-01-15T08:00:00Z"))
+    );
+}
+
+async fn the_answer_tells_nothing_of_the_key(server: TestServer) {
+    let home = server.workspace("Home").await;
+    let known = server.key(&home, KeyType::Agent, &[]).await;
+    let mut answers = Vec::new();
+    for key in [
+        known.secret.reveal(),
+        "ak_00000000000000000000000000000000000000000002PL60u",
+        "nonsense",
+        "",
+    ] {
+        let mut answer = report(&server, key).await;
+        answer.headers.remove("x-request-id");
+        answer.headers.remove("date");
+        answers.push((answer.status, answer.headers, answer.body));
+    }
+    assert_eq!((answers[0].0.as_u16(), &answers[0].2), (202, &Value::Null));
+    assert!(answers.iter().all(|answer| *answer == answers[0]));
+}
+
+async fn what_is_no_report_is_refused(server: TestServer) {
+    let request = || server.request(Method::POST, "/api/keys/report-leak");
+    let refused = send(request().json(&json!({"keys": []}))).await;
+    assert_eq!(refused.problem(), (400, "VALIDATION_ERROR"));
+    let refused = send(request().body("key=x")).await;
+    assert_eq!(refused.problem(), (415, "UNSUPPORTED_MEDIA_TYPE"));
+    let refused = send(request().json(&json!({"key": "x".repeat(70_000)}))).await;
+    assert_eq!(refused.problem(), (413, "PAYLOAD_TOO_LARGE"));
+}
+
+async fn a_report_on_an_old_secret_counts_while_it_is_accepted(server: TestServer) {
+    let home = server.workspace("Home").await;
+    let admin = server.admin(&home).await;
+    let key = server.key(&home, KeyType::Agent, &[]).await;
+    let path = format!("/api/keys/{}", key.key.id);
+    let rotated = server
+        .post(&format!("{path}/rotate"), &admin, &json!({"overlapSeconds": 60}))
+        .await;
+    assert_eq!(rotated.status, 200);
+    let state = async || {
+        server.get(&path, &admin).await.body["state"]
+            .as_str()
+            .unwrap()
+            .to_owned()
+    };
+    server.clock.advance(std::time::Duration::from_secs(60));
+    report(&server, key.secret.reveal()).await;
+    assert_eq!(state().await, "active", "a secret that has ended harms nobody");
+    report(&server, rotated.body["key"].as_str().unwrap()).await;
+    assert_eq!(state().await, "revoked");
+}
