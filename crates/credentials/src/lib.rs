@@ -7,6 +7,8 @@
 mod admit;
 mod cache;
 mod error;
+mod hashing_pool;
+mod hashing_queue;
 mod key;
 mod key_format;
 mod need;
@@ -21,6 +23,7 @@ mod uses;
 
 pub use admit::{Admission, CacheSettings, Permit, Verdict, Verification};
 pub use error::{AuthError, Unauthorized};
+pub use hashing_pool::{HashingError, HashingPool, HashingSettings, Verified};
 pub use key::{KeySecret, ParsedKey};
 pub use key_format::{KEY_LENGTH, KeyFormat, MalformedKey};
 pub use need::{Need, WorkspaceNeed};

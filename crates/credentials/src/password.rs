@@ -128,7 +128,7 @@ impl PasswordCost {
 pub struct PasswordCostError;
 
 /// Hashes passwords with Argon2id (RFC 9106). It takes 19 MiB or more and tens of milliseconds: keep it off async
-/// threads.
+/// threads, as [`HashingPool`](crate::HashingPool) does.
 #[derive(Debug, Clone)]
 pub struct PasswordHasher(Argon2<'static>);
 
