@@ -12,12 +12,18 @@ mod hashing_queue;
 mod key;
 mod key_format;
 mod need;
+mod one_time_code;
 mod password;
 mod password_policy;
 mod pepper;
 pub mod ports;
+mod qr;
+mod recovery_code;
 mod schemes;
+mod sealed;
 mod system;
+mod token;
+mod totp;
 mod tracker;
 mod uses;
 
@@ -27,10 +33,17 @@ pub use hashing_pool::{HashingError, HashingPool, HashingSettings, Verified};
 pub use key::{KeySecret, ParsedKey};
 pub use key_format::{KEY_LENGTH, KeyFormat, MalformedKey};
 pub use need::{Need, WorkspaceNeed};
+pub use one_time_code::OneTimeCode;
 pub use password::{Password, PasswordCost, PasswordCostError, PasswordHash, PasswordHasher};
 pub use password_policy::{PasswordPolicy, PasswordPolicyError};
 pub use pepper::{KeyDigest, Pepper, PepperError, PepperRing};
+pub use recovery_code::{RecoveryCode, RecoveryCodeDigest};
 pub use schemes::{HeaderValues, Presented};
+pub use sealed::{
+    EncryptionKey, EncryptionKeyError, EncryptionRing, MalformedSealed, Sealed, SealedPlace, UnsealError,
+};
 pub use system::{OsRandom, SystemClock};
+pub use token::{MalformedToken, Token, TokenDigest, TokenKind};
+pub use totp::{TotpCode, TotpSecret, TotpStep};
 pub use tracker::ChangeTracker;
 pub use uses::UseMark;
