@@ -6,6 +6,7 @@
 
 mod admit;
 mod cache;
+mod encryption_key;
 mod error;
 mod hashing_pool;
 mod hashing_queue;
@@ -28,6 +29,7 @@ mod tracker;
 mod uses;
 
 pub use admit::{Admission, CacheSettings, Permit, Verdict, Verification};
+pub use encryption_key::{EncryptionKey, EncryptionKeyError};
 pub use error::{AuthError, Unauthorized};
 pub use hashing_pool::{HashingError, HashingPool, HashingSettings, Verified};
 pub use key::{KeySecret, ParsedKey};
@@ -39,9 +41,7 @@ pub use password_policy::{PasswordPolicy, PasswordPolicyError};
 pub use pepper::{KeyDigest, Pepper, PepperError, PepperRing};
 pub use recovery_code::{RecoveryCode, RecoveryCodeDigest};
 pub use schemes::{HeaderValues, Presented};
-pub use sealed::{
-    EncryptionKey, EncryptionKeyError, EncryptionRing, MalformedSealed, Sealed, SealedPlace, UnsealError,
-};
+pub use sealed::{EncryptionRing, MalformedSealed, Sealed, SealedPlace, UnsealError};
 pub use system::{OsRandom, SystemClock};
 pub use token::{MalformedToken, Token, TokenDigest, TokenKind};
 pub use totp::{TotpCode, TotpSecret, TotpStep};

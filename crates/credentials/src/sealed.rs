@@ -8,91 +8,18 @@ use std::{fmt, str::FromStr};
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use chacha20poly1305::{
-    KeyInit, XChaCha20Poly1305, XNonce,
+    XNonce,
     aead::{Aead, Payload},
 };
 use tigertrust_model::{RandomError, RandomSource};
 use zeroize::Zeroizing;
 
+use crate::{EncryptionKey, EncryptionKeyError, encryption_key::is_key_id};
+
 const NONCE_LENGTH: usize = 24;
 const TAG_LENGTH: usize = 16;
 /// What a stored text begins with, so that another scheme can come after this one.
 const SCHEME: &str = "x1";
-
-/// Why keys cannot be used for encryption.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum EncryptionKeyError {
-    /// The id is empty, too long or has other characters.
-    #[error("an encryption key's id must be 1 to 32 characters out of a-z, A-Z, 0-9, - and _")]
-    Id,
-    /// The secret is not base64url, or has another length.
-    #[error("an encryption key's secret must be base64url (no padding) of 32 bytes")]
-    Secret,
-    /// The ring is empty.
-    #[error("there must be an encryption key")]
-    Empty,
-    /// Two keys have one id.
-    #[error("each encryption key must have an id of its own")]
-    Twice,
-}
-
-/// A key that values are sealed under, with the id that they name it by. `Debug` shows the id only.
-#[derive(Clone)]
-pub struct EncryptionKey {
-    id: String,
-    cipher: XChaCha20Poly1305,
-}
-
-impl EncryptionKey {
-    /// The bytes of a key's secret.
-    pub const SECRET_LENGTH: usize = 32;
-
-    /// A key out of its id and secret, the latter in base64url without padding.
-    ///
-    /// # Errors
-    /// [`EncryptionKeyError::Id`] and [`EncryptionKeyError::Secret`].
-    pub fn new(id: &str, secret: &str) -> Result<Self, EncryptionKeyError> {
-        if !is_key_id(id) {
-            return Err(EncryptionKeyError::Id);
-        }
-        let secret = URL_SAFE_NO_PAD.decode(secret).map(Zeroizing::new);
-        let secret = secret.map_err(|_| EncryptionKeyError::Secret)?;
-        let cipher = XChaCha20Poly1305::new_from_slice(&secret).map_err(|_| EncryptionKeyError::Secret)?;
-        Ok(Self {
-            id: id.to_owned(),
-            cipher,
-        })
-    }
-
-    /// A new secret for a key, in base64url without padding.
-    ///
-    /// # Errors
-    /// [`RandomError`] when the random source gives nothing.
-    pub fn generate_secret(random: &dyn RandomSource) -> Result<Zeroizing<String>, RandomError> {
-        let mut bytes = Zeroizing::new([0; Self::SECRET_LENGTH]);
-        random.fill(&mut *bytes)?;
-        Ok(Zeroizing::new(URL_SAFE_NO_PAD.encode(*bytes)))
-    }
-
-    /// The id that sealed values name it by.
-    #[must_use]
-    pub fn id(&self) -> &str {
-        &self.id
-    }
-}
-
-impl fmt::Debug for EncryptionKey {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "EncryptionKey({})", self.id)
-    }
-}
-
-fn is_key_id(id: &str) -> bool {
-    (1..=32).contains(&id.len())
-        && id
-            .bytes()
-            .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_')
-}
 
 /// Where a sealed value is stored. It can be opened there only.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -231,12 +158,12 @@ impl EncryptionRing {
         random.fill(&mut nonce)?;
         let payload = Payload {
             msg: secret,
-            aad: &place.associated_data(&key.id),
+            aad: &place.associated_data(key.id()),
         };
         // It fails for texts of 256 GiB or more alone.
-        let ciphertext = key.cipher.encrypt(&XNonce::from(nonce), payload);
+        let ciphertext = key.cipher().encrypt(&XNonce::from(nonce), payload);
         Ok(Sealed {
-            key_id: key.id.clone(),
+            key_id: key.id().to_owned(),
             nonce,
             ciphertext: ciphertext.map_err(|_| RandomError)?,
         })
@@ -249,15 +176,15 @@ impl EncryptionRing {
     pub fn open(&self, sealed: &Sealed, place: SealedPlace<'_>) -> Result<Zeroizing<Vec<u8>>, UnsealError> {
         let key = std::iter::once(&self.current)
             .chain(&self.previous)
-            .find(|key| key.id == sealed.key_id)
+            .find(|key| key.id() == sealed.key_id)
             .ok_or_else(|| UnsealError::UnknownKey {
                 id: sealed.key_id.clone(),
             })?;
         let payload = Payload {
             msg: &sealed.ciphertext,
-            aad: &place.associated_data(&key.id),
+            aad: &place.associated_data(key.id()),
         };
-        key.cipher
+        key.cipher()
             .decrypt(&XNonce::from(sealed.nonce), payload)
             .map(Zeroizing::new)
             .map_err(|_| UnsealError::Damaged)
@@ -353,15 +280,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_a_key_is_refused() {
-        assert_eq!(
-            EncryptionKey::new("a.b", SECRET).err(),
-            Some(EncryptionKeyError::Id)
-        );
-        assert_eq!(
-            EncryptionKey::new("e1", "AAEC").err(),
-            Some(EncryptionKeyError::Secret)
-        );
+    fn what_cannot_be_a_ring_is_refused() {
         assert_eq!(
             EncryptionRing::new(Vec::new()).err(),
             Some(EncryptionKeyError::Empty)
