@@ -1,43 +1,38 @@
-//! Passwords: what is accepted, and how they are kept.
+//! Passwords: in plain, hashed, and how the one becomes and proves the other.
 
 use std::fmt;
 
-use argon2::{Algorithm, Argon2, Params, PasswordHasher as _, Version};
+use argon2::{Algorithm, Argon2, Params, PasswordHasher as _, PasswordVerifier as _, Version};
 use tigertrust_model::{RandomError, RandomSource};
+use unicode_normalization::UnicodeNormalization;
 use zeroize::{Zeroize, Zeroizing};
 
-use crate::key_format::BASE62;
-
-/// Why a password is not accepted (NIST SP 800-63B-4 §3.1.1: length counts, composition does not).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum PasswordPolicyError {
-    /// Fewer than 15 characters.
-    #[error("must have 15 characters or more")]
-    TooShort,
-    /// More than 256 characters.
-    #[error("must have 256 characters or fewer")]
-    TooLong,
-}
+use crate::{PasswordPolicy, PasswordPolicyError, key_format::BASE62};
 
 /// A password in plain. Zeroised on drop; `Debug` shows nothing.
+///
+/// It is held in Unicode's normalization form KC, as NIST SP 800-63B-4 §3.1.1.2 advises: the same password typed on
+/// another keyboard or system may arrive as other code points, and would be refused.
 pub struct Password(Zeroizing<String>);
 
 impl Password {
-    /// The fewest characters accepted.
-    pub const MIN_LENGTH: usize = 15;
-    /// The most characters accepted; every one of them counts.
-    pub const MAX_LENGTH: usize = 256;
-
-    /// A password that somebody chose.
+    /// A password that somebody chooses.
     ///
     /// # Errors
     /// [`PasswordPolicyError`].
-    pub fn chosen(text: Zeroizing<String>) -> Result<Self, PasswordPolicyError> {
-        match text.chars().count() {
-            length if length < Self::MIN_LENGTH => Err(PasswordPolicyError::TooShort),
-            length if length > Self::MAX_LENGTH => Err(PasswordPolicyError::TooLong),
-            _ => Ok(Self(text)),
-        }
+    pub fn chosen(text: &str, policy: &PasswordPolicy<'_>) -> Result<Self, PasswordPolicyError> {
+        policy.check(text)?;
+        Ok(Self::presented(text))
+    }
+
+    /// A password that somebody claims to be theirs. No policy is applied: it may be older than the policy.
+    #[must_use]
+    pub fn presented(text: &str) -> Self {
+        // Room for what one character may become at the most would be 18 times as much. What almost every text
+        // needs is enough: `String` copies the rest without zeroising, and of such texts only.
+        let mut normal = Zeroizing::new(String::with_capacity(text.len().saturating_mul(2)));
+        normal.extend(text.nfkc());
+        Self(normal)
     }
 
     /// A random password of 24 letters and digits: more than 128 bits.
@@ -85,6 +80,10 @@ impl PasswordHash {
     pub fn as_phc(&self) -> &str {
         &self.0
     }
+
+    fn parsed(&self) -> Option<argon2::PasswordHash> {
+        argon2::PasswordHash::new(&self.0).ok()
+    }
 }
 
 impl fmt::Debug for PasswordHash {
@@ -93,15 +92,63 @@ impl fmt::Debug for PasswordHash {
     }
 }
 
-/// Hashes passwords with Argon2id (RFC 9106). It takes 19 MiB and tens of milliseconds: keep it off async threads.
+/// How much work an Argon2id hash is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PasswordCost {
+    /// Memory, in KiB (`m`).
+    pub memory_kib: u32,
+    /// Passes over it (`t`).
+    pub passes: u32,
+    /// Lanes (`p`). They are computed one after the other.
+    pub lanes: u32,
+}
+
+impl PasswordCost {
+    /// The least that is accepted, and the default: 19 MiB, 2 passes, 1 lane (OWASP Password Storage Cheat Sheet).
+    pub const MIN: Self = Self {
+        memory_kib: 19 * 1024,
+        passes: 2,
+        lanes: 1,
+    };
+    /// The most memory that is accepted: 4 GiB.
+    pub const MAX_MEMORY_KIB: u32 = 4 * 1024 * 1024;
+
+    fn params(self) -> Result<Params, PasswordCostError> {
+        let enough = self.memory_kib >= Self::MIN.memory_kib && self.passes >= Self::MIN.passes;
+        if !enough || self.memory_kib > Self::MAX_MEMORY_KIB {
+            return Err(PasswordCostError);
+        }
+        Params::new(self.memory_kib, self.passes, self.lanes, None).map_err(|_| PasswordCostError)
+    }
+}
+
+/// The cost is less than what keeps passwords safe, or more than Argon2 can do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("must be 19 MiB (19456 KiB) to 4 GiB of memory, 2 passes or more, and 1 lane or more")]
+pub struct PasswordCostError;
+
+/// Hashes passwords with Argon2id (RFC 9106). It takes 19 MiB or more and tens of milliseconds: keep it off async
+/// threads, as [`HashingPool`](crate::HashingPool) does.
 #[derive(Debug, Clone)]
 pub struct PasswordHasher(Argon2<'static>);
 
 impl PasswordHasher {
-    /// A hasher with the product's parameters: m = 19 MiB, t = 2, p = 1.
+    /// A hasher with the least cost that is accepted: m = 19 MiB, t = 2, p = 1.
     #[must_use]
     pub fn new() -> Self {
-        Self(Argon2::new(Algorithm::Argon2id, Version::V0x13, Params::DEFAULT))
+        Self::of(Params::DEFAULT)
+    }
+
+    /// A hasher with a cost of the operator's choice.
+    ///
+    /// # Errors
+    /// [`PasswordCostError`].
+    pub fn with_cost(cost: PasswordCost) -> Result<Self, PasswordCostError> {
+        cost.params().map(Self::of)
+    }
+
+    fn of(params: Params) -> Self {
+        Self(Argon2::new(Algorithm::Argon2id, Version::V0x13, params))
     }
 
     /// Hashes a password under a fresh salt.
@@ -119,6 +166,47 @@ impl PasswordHasher {
         salt.zeroize();
         Ok(PasswordHash(hash.to_string()))
     }
+
+    /// Whether the hash is that of the password. The work is that of the hash's own parameters, whatever the answer;
+    /// where no hash can be read it is that of [`refuse`](Self::refuse), and the answer no.
+    #[must_use]
+    pub fn verify(&self, password: &Password, hash: &PasswordHash) -> bool {
+        let Some(stored) = hash.parsed() else {
+            return self.refuse(password);
+        };
+        self.0.verify_password(password.0.as_bytes(), &stored).is_ok()
+    }
+
+    /// Does the work of [`verify`](Self::verify) for an account that does not exist or has no password, so that the
+    /// time of an answer does not tell. Always no.
+    #[must_use]
+    pub fn refuse(&self, password: &Password) -> bool {
+        let mut output = Zeroizing::new([0; Params::DEFAULT_OUTPUT_LEN]);
+        let _ = self
+            .0
+            .hash_password_into(password.0.as_bytes(), &[0; 16], &mut *output);
+        // The optimiser must not see that nobody reads the result.
+        std::hint::black_box(&output);
+        false
+    }
+
+    /// Whether a hash is of another kind than this hasher makes, or of less cost. Only who holds the password can mend
+    /// it, so this is asked when it has just been verified.
+    #[must_use]
+    pub fn needs_rehash(&self, hash: &PasswordHash) -> bool {
+        let Some(stored) = hash.parsed() else {
+            return true;
+        };
+        let Ok(params) = Params::try_from(&stored) else {
+            return true;
+        };
+        let wanted = self.0.params();
+        stored.algorithm != Algorithm::Argon2id.ident()
+            || stored.version != Some(Version::V0x13.into())
+            || params.m_cost() < wanted.m_cost()
+            || params.t_cost() < wanted.t_cost()
+            || params.p_cost() < wanted.p_cost()
+    }
 }
 
 impl Default for PasswordHasher {
@@ -129,44 +217,104 @@ impl Default for PasswordHasher {
 
 #[cfg(test)]
 mod tests {
-    use argon2::PasswordVerifier;
-
     use super::*;
     use crate::OsRandom;
 
-    fn chosen(text: &str) -> Result<Password, PasswordPolicyError> {
-        Password::chosen(Zeroizing::new(text.to_owned()))
-    }
+    const REFERENCE: &str =
+        "$argon2id$v=19$m=20480,t=3,p=2$MDEyMzQ1Njc4OWFiY2RlZg$vY9Zhg1gqssQBPGZrNEknTyc+NTAi4ZX4mEllZpWXh0";
 
-    #[test]
-    fn length_is_counted_in_characters() {
-        assert_eq!(chosen(&"é".repeat(14)).err(), Some(PasswordPolicyError::TooShort));
-        assert!(chosen(&"é".repeat(15)).is_ok());
-        assert!(chosen(&"é".repeat(256)).is_ok());
-        assert_eq!(chosen(&"é".repeat(257)).err(), Some(PasswordPolicyError::TooLong));
-    }
+    const DEARER: PasswordCost = PasswordCost {
+        memory_kib: 20 * 1024,
+        ..PasswordCost::MIN
+    };
 
     #[test]
     fn a_hash_names_its_parameters_and_fits_only_its_password() {
         let password = Password::generate(&OsRandom).unwrap();
         assert_eq!(password.reveal().len(), 24);
-        let hash = PasswordHasher::new().hash(&password, &OsRandom).unwrap();
+        let hasher = PasswordHasher::new();
+        let hash = hasher.hash(&password, &OsRandom).unwrap();
         assert!(
             hash.as_phc().starts_with("$argon2id$v=19$m=19456,t=2,p=1$"),
             "{}",
             hash.as_phc()
         );
-        let parsed = argon2::PasswordHash::new(hash.as_phc()).unwrap();
-        assert!(
-            Argon2::default()
-                .verify_password(password.reveal().as_bytes(), &parsed)
-                .is_ok()
-        );
-        assert!(
-            Argon2::default()
-                .verify_password(b"another password", &parsed)
-                .is_err()
-        );
+        assert!(hasher.verify(&password, &hash));
+        assert!(!hasher.verify(&Password::presented("another password"), &hash));
+    }
+
+    /// Computed with the reference implementation (`argon2-cffi`).
+    #[test]
+    fn a_hash_of_another_implementation_is_verified_by_its_own_parameters() {
+        let hash = PasswordHash::from_phc(REFERENCE.to_owned());
+        assert!(PasswordHasher::new().verify(&Password::presented("correct horse battery staple"), &hash));
+        assert!(!PasswordHasher::new().verify(&Password::presented("correct horse battery stapl"), &hash));
+    }
+
+    #[test]
+    fn all_256_characters_count() {
+        let long = "k".repeat(256);
+        let hasher = PasswordHasher::new();
+        let hash = hasher.hash(&Password::presented(&long), &OsRandom).unwrap();
+        assert!(!hasher.verify(&Password::presented(&format!("{}x", "k".repeat(255))), &hash));
+    }
+
+    #[test]
+    fn a_password_fits_however_its_characters_are_composed() {
+        let hasher = PasswordHasher::new();
+        let hash = hasher
+            .hash(&Password::presented("caf\u{e9} \u{fb01}ve"), &OsRandom)
+            .unwrap();
+        assert!(hasher.verify(&Password::presented("cafe\u{301} five"), &hash));
+        assert!(!hasher.verify(&Password::presented("cafe five"), &hash));
+    }
+
+    #[test]
+    fn a_hash_is_renewed_once_the_cost_has_risen() {
+        let cheap = PasswordHasher::new();
+        let dear = PasswordHasher::with_cost(DEARER).unwrap();
+        let password = Password::generate(&OsRandom).unwrap();
+        let hash = cheap.hash(&password, &OsRandom).unwrap();
+        assert!(!cheap.needs_rehash(&hash));
+        assert!(dear.needs_rehash(&hash));
+        assert!(dear.verify(&password, &hash));
+        let renewed = dear.hash(&password, &OsRandom).unwrap();
+        assert!(!dear.needs_rehash(&renewed));
+        assert!(!cheap.needs_rehash(&renewed));
+        let other_kind = PasswordHash::from_phc(hash.as_phc().replace("argon2id", "argon2i"));
+        assert!(cheap.needs_rehash(&other_kind));
+    }
+
+    #[test]
+    fn what_is_no_hash_fits_nothing() {
+        let hasher = PasswordHasher::new();
+        for text in [
+            "",
+            "plain",
+            "$argon2id$v=19$m=19456,t=2,p=1$",
+            "$2b$12$abcdefghijklmnopqrstuv",
+        ] {
+            let hash = PasswordHash::from_phc(text.to_owned());
+            assert!(!hasher.verify(&Password::presented(text), &hash));
+            assert!(hasher.needs_rehash(&hash));
+        }
+    }
+
+    #[test]
+    fn a_cost_below_the_least_is_refused() {
+        let refused = |cost| PasswordHasher::with_cost(cost).is_err();
+        let min = PasswordCost::MIN;
+        assert!(!refused(min));
+        assert!(refused(PasswordCost {
+            memory_kib: 19_455,
+            ..min
+        }));
+        assert!(refused(PasswordCost { passes: 1, ..min }));
+        assert!(refused(PasswordCost { lanes: 0, ..min }));
+        assert!(refused(PasswordCost {
+            memory_kib: u32::MAX,
+            ..min
+        }));
     }
 
     #[test]

@@ -20,9 +20,9 @@ pub use tigertrust_accounts::{
     ports::{KeyDetails, Page},
 };
 pub use tigertrust_credentials::{
-    AuthError, CacheSettings, HeaderValues, KeySecret, Need, OsRandom, Password, PasswordPolicyError, Pepper,
-    PepperError, PepperRing, Permit, Presented, SystemClock, Unauthorized, Verdict, Verification,
-    WorkspaceNeed,
+    AuthError, CacheSettings, HeaderValues, KeySecret, Need, OsRandom, Password, PasswordPolicy,
+    PasswordPolicyError, Pepper, PepperError, PepperRing, Permit, Presented, SystemClock, Unauthorized,
+    Verdict, Verification, WorkspaceNeed,
     ports::{KeyOwner, KeyRecord, StoreError},
 };
 /// Keys, scopes, workspaces and people, as values: those that the interface of this crate is made of, and the others.

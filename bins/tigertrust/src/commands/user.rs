@@ -9,7 +9,7 @@ use std::{
 use serde::Serialize;
 use tigertrust::TigerTrust;
 use tigertrust_accounts::NewUser;
-use tigertrust_credentials::{OsRandom, Password};
+use tigertrust_credentials::{OsRandom, Password, PasswordPolicy};
 use tigertrust_model::{Email, UserId};
 use zeroize::Zeroizing;
 
@@ -38,7 +38,7 @@ pub async fn run(common: &Common, verb: User) -> Result<(), Failure> {
             password_file,
         } => {
             let (password, shown) = match password_file {
-                Some(path) => (read_password(&path)?, None),
+                Some(path) => (read_password(&path, &email)?, None),
                 None => {
                     let password = Password::generate(&OsRandom)?;
                     let shown = password.reveal().to_owned();
@@ -72,7 +72,7 @@ pub async fn run(common: &Common, verb: User) -> Result<(), Failure> {
 }
 
 /// The first line of the file, or of standard input for `-`.
-fn read_password(path: &Path) -> Result<Password, Failure> {
+fn read_password(path: &Path, owner: &Email) -> Result<Password, Failure> {
     let mut text = Zeroizing::new(String::new());
     let read = if path == Path::new("-") {
         io::stdin().read_to_string(&mut text)
@@ -85,8 +85,12 @@ fn read_password(path: &Path) -> Result<Password, Failure> {
             path.display()
         ))
     })?;
-    let line = Zeroizing::new(text.lines().next().unwrap_or_default().to_owned());
-    Password::chosen(line).map_err(|error| Failure::new(format!("the password {error}")))
+    let policy = PasswordPolicy {
+        owner,
+        second_factor: false,
+    };
+    Password::chosen(text.lines().next().unwrap_or_default(), &policy)
+        .map_err(|error| Failure::new(format!("the password {error}")))
 }
 
 /// The person that an e-mail address or a user's id names.

@@ -507,7 +507,10 @@ async fn a_person_s_view_holds_that_person_s_keys_only(engine: Engine) {
         workspace: home.id,
         owner: jo.id,
     };
-    assert_eq!(world.list(view, page(None, 200)).await, std::slice::from_ref(&ours));
+    assert_eq!(
+        world.list(view, page(None, 200)).await,
+        std::slice::from_ref(&ours)
+    );
     let keys = world.node.storage.keys();
     for (key, seen) in [
         (&ours, true),

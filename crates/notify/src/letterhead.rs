@@ -1,0 +1,373 @@
+//! What mails say.
+//!
+//! Plain text alone: it is read by every program, hides no address behind a link, and nothing of it is fetched.
+
+use std::{fmt::Write as _, time::Duration};
+
+use tigertrust_model::Email;
+use zeroize::Zeroizing;
+
+use crate::{
+    Circumstances, Mail, Notice, PublicUrl, harmless,
+    wording::{in_words, masked, written},
+};
+
+const MAX_NAME: usize = 60;
+const MAX_DEVICE: usize = 120;
+/// When so few recovery codes are left, their owner is asked to make new ones.
+const FEW_CODES: usize = 3;
+
+/// What every mail has in common: the name of the service and where it is found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Letterhead {
+    service: String,
+    url: PublicUrl,
+}
+
+impl Letterhead {
+    /// The pages that links lead to, below the public address, each with the token in its query: a new password, a
+    /// verified address, an accepted invitation.
+    pub const PASSWORD_RESET_PAGE: [&str; 2] = ["password", "reset"];
+    /// See [`PASSWORD_RESET_PAGE`](Self::PASSWORD_RESET_PAGE).
+    pub const EMAIL_VERIFICATION_PAGE: [&str; 2] = ["email", "verify"];
+    /// See [`PASSWORD_RESET_PAGE`](Self::PASSWORD_RESET_PAGE).
+    pub const INVITATION_PAGE: [&str; 2] = ["invitations", "accept"];
+
+    /// The letterhead of a service that people know by this name and find at this address.
+    #[must_use]
+    pub fn new(service: &str, url: PublicUrl) -> Self {
+        Self {
+            service: harmless::one_line(service, MAX_NAME),
+            url,
+        }
+    }
+
+    /// Writes a notice to a person.
+    #[must_use]
+    pub fn write(&self, to: &Email, notice: &Notice<'_>) -> Mail {
+        let (subject, body) = self.content(to, notice);
+        let text = format!(
+            "Hello,\n\n{}\n\nThis mail was written by {} at\n{}\n",
+            body.trim_end(),
+            self.service,
+            self.url
+        );
+        Mail::new(to.clone(), &subject, Zeroizing::new(text))
+    }
+
+    fn content(&self, to: &Email, notice: &Notice<'_>) -> (String, Zeroizing<String>) {
+        let service = &self.service;
+        match *notice {
+            Notice::PasswordReset { token, valid_for } => (
+                format!("Set a new password for {service}"),
+                self.with_link(
+                    &format!(
+                        "Somebody, probably you, asked for a new password for the {service} account\n{to}."
+                    ),
+                    "To set one, follow this link",
+                    &Self::PASSWORD_RESET_PAGE,
+                    token,
+                    valid_for,
+                    "If it was not you, there is nothing to do: your password stays as it is.",
+                ),
+            ),
+            Notice::EmailVerification { token, valid_for } => (
+                format!("Confirm your e-mail address for {service}"),
+                self.with_link(
+                    &format!("Somebody, probably you, gave this address to {service}:\n{to}."),
+                    "To confirm that it is yours, follow this link",
+                    &Self::EMAIL_VERIFICATION_PAGE,
+                    token,
+                    valid_for,
+                    "If it was not you, there is nothing to do: without the link the address is not used.",
+                ),
+            ),
+            Notice::Invitation {
+                workspace,
+                inviter,
+                token,
+                valid_for,
+            } => {
+                let workspace = harmless::name(workspace, MAX_NAME);
+                let inviter = inviter
+                    .map(|name| harmless::name(name, MAX_NAME))
+                    .unwrap_or_default();
+                let inviter = if inviter.is_empty() {
+                    "You are invited".to_owned()
+                } else {
+                    format!("{inviter} invites you")
+                };
+                (
+                    format!("Invitation to {workspace} on {service}"),
+                    self.with_link(
+                        &format!("{inviter} to the workspace \"{workspace}\"\non {service}."),
+                        "To join it, follow this link",
+                        &Self::INVITATION_PAGE,
+                        token,
+                        valid_for,
+                        "If you do not know who invites you, there is nothing to do.",
+                    ),
+                )
+            }
+            Notice::EmailChanged { new, by } => (
+                format!("Your {service} account has another e-mail address"),
+                warning(
+                    &format!(
+                        "Your {service} account now has the address {}\nand no longer this one, {to}.",
+                        masked(new)
+                    ),
+                    by,
+                    "If it was not you, somebody else has your account: ask whoever runs this service\n\
+                     to give it back to you, and to end all of its sessions.",
+                ),
+            ),
+            Notice::NewDevice { by } => (
+                format!("New sign-in to {service}"),
+                warning(
+                    &format!(
+                        "Somebody signed in to your {service} account {to}\non a device that was not seen before."
+                    ),
+                    by,
+                    "If it was not you, set a new password and end all other sessions: somebody else\n\
+                     knows your password.",
+                ),
+            ),
+            Notice::PasswordChanged { by } => (
+                format!("Your {service} password was changed"),
+                warning(
+                    &format!(
+                        "The password of your {service} account {to}\nis another one now. All other sessions have ended."
+                    ),
+                    by,
+                    "If it was not you, set a new password at once with \"forgot password\" on the\n\
+                     sign-in page.",
+                ),
+            ),
+            Notice::FactorAdded { factor, by } => {
+                let factor = harmless::name(factor, MAX_NAME);
+                (
+                    format!("A second factor was added to your {service} account"),
+                    warning(
+                        &format!("Your {service} account {to}\ncan now be signed in to with {factor}, too."),
+                        by,
+                        "If it was not you, remove it, set a new password, and end all other sessions.",
+                    ),
+                )
+            }
+            Notice::FactorRemoved { factor, by } => {
+                let factor = harmless::name(factor, MAX_NAME);
+                (
+                    format!("A second factor was removed from your {service} account"),
+                    warning(
+                        &format!("Your {service} account {to}\ncan no longer be signed in to with {factor}."),
+                        by,
+                        "If it was not you, set a new password, end all other sessions, and add a second\n\
+                         factor again.",
+                    ),
+                )
+            }
+            Notice::RecoveryCodeUsed { remaining, by } => {
+                let left = match remaining {
+                    0 => "None is left: make new ones now, or you cannot sign in without your second factor.",
+                    1..=FEW_CODES => "Few are left: make new ones soon.",
+                    _ => "Each can be used once.",
+                };
+                (
+                    format!("A recovery code for {service} was used"),
+                    warning(
+                        &format!(
+                            "A recovery code of your {service} account {to}\nwas used in place of a second factor. \
+                             Codes left: {remaining}.\n{left}"
+                        ),
+                        by,
+                        "If it was not you, set a new password, make new recovery codes, and end all other\n\
+                         sessions.",
+                    ),
+                )
+            }
+        }
+    }
+
+    fn with_link(
+        &self,
+        what: &str,
+        invitation: &str,
+        page: &[&str],
+        token: &str,
+        valid_for: Duration,
+        otherwise: &str,
+    ) -> Zeroizing<String> {
+        Zeroizing::new(format!(
+            "{what}\n\n{invitation} within {}:\n\n{}\n\n{otherwise}",
+            in_words(valid_for),
+            *Zeroizing::new(self.url.link(page, token))
+        ))
+    }
+}
+
+fn warning(what: &str, by: Circumstances<'_>, otherwise: &str) -> Zeroizing<String> {
+    let mut text = Zeroizing::new(format!("{what}\n\n    Time     {}\n", written(by.at)));
+    // Writing to a string cannot fail.
+    if let Some(address) = by.address {
+        let _ = writeln!(text, "    Address  {}", address.to_canonical());
+    }
+    let device = by
+        .device
+        .map(|device| harmless::name(device, MAX_DEVICE))
+        .unwrap_or_default();
+    if !device.is_empty() {
+        let _ = writeln!(text, "    Device   {device}");
+    }
+    let _ = write!(text, "\nIf that was you, there is nothing to do.\n{otherwise}");
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use insta::assert_snapshot;
+    use proptest::prelude::*;
+    use tigertrust_model::Timestamp;
+
+    use super::*;
+
+    const TOKEN: &str = "tt_pwr_00000000000000000000000000000000000000000000abcdef";
+    const HOUR: Duration = Duration::from_secs(3600);
+
+    fn letterhead() -> Letterhead {
+        Letterhead::new("TigerTrust", "https://auth.example.com".parse().unwrap())
+    }
+
+    fn by() -> Circumstances<'static> {
+        Circumstances {
+            at: Timestamp::from_unix_micros(1_800_000_000_000_000),
+            address: Some("::ffff:192.0.2.7".parse().unwrap()),
+            device: Some("Mozilla/5.0 (X11; Linux x86_64; rv:140.0)\r\nGecko/20100101 Firefox/140.0"),
+        }
+    }
+
+    fn written_out(notice: &Notice<'_>) -> String {
+        let mail = letterhead().write(&"jo@example.com".parse().unwrap(), notice);
+        format!(
+            "To: {}\nSubject: {}\n\n{}",
+            mail.to(),
+            mail.subject(),
+            mail.reveal_text()
+        )
+    }
+
+    #[test]
+    fn password_reset() {
+        assert_snapshot!(written_out(&Notice::PasswordReset {
+            token: TOKEN,
+            valid_for: HOUR / 2,
+        }));
+    }
+
+    #[test]
+    fn email_verification() {
+        assert_snapshot!(written_out(&Notice::EmailVerification {
+            token: TOKEN,
+            valid_for: HOUR * 24,
+        }));
+    }
+
+    #[test]
+    fn email_changed() {
+        assert_snapshot!(written_out(&Notice::EmailChanged {
+            new: &"joan.of.arc@example.org".parse().unwrap(),
+            by: by(),
+        }));
+    }
+
+    #[test]
+    fn invitation() {
+        assert_snapshot!(written_out(&Notice::Invitation {
+            workspace: "Acme Inc.",
+            inviter: Some("Al"),
+            token: TOKEN,
+            valid_for: HOUR * 24 * 7,
+        }));
+    }
+
+    #[test]
+    fn an_invitation_with_hostile_names() {
+        assert_snapshot!(written_out(&Notice::Invitation {
+            workspace: "x\r\nBcc: all@example.com\r\n\r\nPay at https://evil.example \u{202e}now",
+            inviter: Some("\u{200b}\n"),
+            token: "t\r\nX: y",
+            valid_for: HOUR,
+        }));
+    }
+
+    #[test]
+    fn new_device() {
+        assert_snapshot!(written_out(&Notice::NewDevice { by: by() }));
+    }
+
+    #[test]
+    fn password_changed() {
+        let by = Circumstances {
+            address: None,
+            device: None,
+            ..by()
+        };
+        assert_snapshot!(written_out(&Notice::PasswordChanged { by }));
+    }
+
+    #[test]
+    fn factor_added() {
+        let factor = "an authenticator app";
+        assert_snapshot!(written_out(&Notice::FactorAdded { factor, by: by() }));
+    }
+
+    #[test]
+    fn factor_removed() {
+        let factor = "an authenticator app";
+        assert_snapshot!(written_out(&Notice::FactorRemoved { factor, by: by() }));
+    }
+
+    #[test]
+    fn recovery_codes_many_few_none() {
+        let texts = [9, 3, 0].map(|remaining| written_out(&Notice::RecoveryCodeUsed { remaining, by: by() }));
+        assert_snapshot!(texts.join("\n=====\n"));
+    }
+
+    #[test]
+    fn a_mail_s_debug_text_shows_no_link() {
+        let notice = Notice::PasswordReset {
+            token: TOKEN,
+            valid_for: HOUR,
+        };
+        let mail = letterhead().write(&"jo@example.com".parse().unwrap(), &notice);
+        assert_eq!(format!("{mail:?}"), "Mail(\"Set a new password for TigerTrust\")");
+    }
+
+    proptest! {
+        /// CVE-2025-64101: whoever writes a name or sends a header chooses no link.
+        #[test]
+        fn no_name_makes_a_header_or_a_link(workspace: String, inviter: String, device: String, factor: String) {
+            let to = "jo@example.com".parse().unwrap();
+            let by = Circumstances { device: Some(&device), ..by() };
+            let new = format!("x@{}", device.replace(|letter: char| letter.is_whitespace() || letter.is_control(), ""));
+            let new = new.parse().unwrap_or_else(|_| "a@https://evil.example/x".parse().unwrap());
+            let notices = [
+                Notice::EmailChanged { new: &new, by },
+                Notice::Invitation { workspace: &workspace, inviter: Some(&inviter), token: TOKEN, valid_for: HOUR },
+                Notice::NewDevice { by },
+                Notice::FactorAdded { factor: &factor, by },
+            ];
+            for notice in &notices {
+                let mail = letterhead().write(&to, notice);
+                prop_assert!(!mail.subject().chars().any(char::is_control));
+                prop_assert!(!mail.reveal_text().chars().any(|letter| letter.is_control() && letter != '\n'));
+                let (mut rest, mut before) = (mail.reveal_text(), "");
+                while let Some((head, tail)) = rest.split_once("://") {
+                    before = head;
+                    prop_assert!(before.ends_with("\nhttps") && tail.starts_with("auth.example.com/"), "{head}");
+                    rest = tail;
+                }
+                prop_assert!(!before.is_empty());
+            }
+        }
+    }
+}
