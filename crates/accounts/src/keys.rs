@@ -265,6 +265,8 @@ impl KeyFlows {
         let edit = move |key: &mut ApiKey| {
             key.ensure_editable()?;
             ensure_holds(&editor, key)?;
+            // What was reported is the secret that goes; the next one may be reported again.
+            key.leak_reported_at = None;
             key.updated_at = now;
             Ok(())
         };

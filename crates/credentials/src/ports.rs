@@ -95,6 +95,14 @@ impl KeyRecord {
         self.workspaces.first()
     }
 
+    /// From when on the secret that was presented is refused: when the key expires, or when another secret has taken its
+    /// place for good.
+    #[must_use]
+    pub fn expires_at(&self) -> Option<Timestamp> {
+        let ends = [self.key.expires_at, self.secret_ends_at];
+        ends.into_iter().flatten().min()
+    }
+
     /// What the key may do in a workspace: its scopes, and for a personal key no more than its owner's role there permits.
     #[must_use]
     pub fn scopes_in(&self, workspace: Option<WorkspaceId>) -> Cow<'_, ScopeSet> {

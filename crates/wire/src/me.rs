@@ -43,7 +43,7 @@ pub struct KeyIdentity {
     /// What the owning application keeps with it.
     #[schema(value_type = Object)]
     pub metadata: Map<String, Value>,
-    /// From when on it is refused; null for never.
+    /// From when on what was presented is refused: the key's expiry, or the end of an old secret; null for never.
     #[serde(serialize_with = "timestamp::serialize_option")]
     #[schema(value_type = Option<String>, format = DateTime)]
     pub expires_at: Option<Timestamp>,
@@ -64,7 +64,7 @@ impl From<&Permit> for KeyIdentity {
             workspace_ids: key.reach.named().map(|id| id.to_string()).collect(),
             external_id: key.external_id.clone(),
             metadata: metadata_object(&key.metadata),
-            expires_at: key.expires_at,
+            expires_at: permit.key().expires_at(),
         }
     }
 }

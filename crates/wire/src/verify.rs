@@ -82,7 +82,7 @@ pub struct VerifiedKey {
     pub workspace_id: Option<String>,
     /// What it may do: for a personal key no more than its owner's role permits.
     pub scopes: Vec<String>,
-    /// From when on it is refused; null for never.
+    /// From when on what was presented is refused: the key's expiry, or the end of an old secret; null for never.
     #[serde(serialize_with = "timestamp::serialize_option")]
     #[schema(value_type = Option<String>, format = DateTime)]
     pub expires_at: Option<Timestamp>,
@@ -102,7 +102,7 @@ impl From<&Verdict> for KeyVerdict {
             home_workspace_id: record.key.reach.home().map(|id| id.to_string()),
             workspace_id: verdict.workspace().map(|workspace| workspace.id.to_string()),
             scopes: verdict.scopes().iter().map(ToString::to_string).collect(),
-            expires_at: record.key.expires_at,
+            expires_at: record.expires_at(),
             plan: record.home().map(|home| home.plan.to_string()),
         });
         match verdict.refusal() {

@@ -10,6 +10,7 @@ on_both_engines!(
     the_answer_tells_nothing_of_the_key,
     what_is_no_report_is_refused,
     a_report_on_an_old_secret_counts_while_it_is_accepted,
+    a_rotation_ends_the_mark_and_the_next_secret_may_be_reported_again,
 );
 
 async fn report(server: &TestServer, key: &str) -> Answer {
@@ -96,4 +97,20 @@ async fn a_report_on_an_old_secret_counts_while_it_is_accepted(server: TestServe
     assert_eq!(state().await, "active", "a secret that has ended harms nobody");
     report(&server, rotated.body["key"].as_str().unwrap()).await;
     assert_eq!(state().await, "revoked");
+}
+
+async fn a_rotation_ends_the_mark_and_the_next_secret_may_be_reported_again(server: TestServer) {
+    let home = server.workspace("Home").await;
+    let admin = server.admin(&home).await;
+    let key = server.key(&home, KeyType::Public, &[]).await;
+    let path = format!("/api/keys/{}", key.key.id);
+    let reported = async || server.get(&path, &admin).await.body["leakReportedAt"] != Value::Null;
+    report(&server, key.secret.reveal()).await;
+    assert!(reported().await);
+    let rotated = server.post(&format!("{path}/rotate"), &admin, &json!({})).await;
+    assert!(!reported().await);
+    report(&server, key.secret.reveal()).await;
+    assert!(!reported().await, "the old secret is worth nothing any more");
+    report(&server, rotated.body["key"].as_str().unwrap()).await;
+    assert!(reported().await);
 }

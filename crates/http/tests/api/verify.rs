@@ -11,6 +11,7 @@ on_both_engines!(
     a_workspace_s_key_learns_only_of_its_own_keys,
     an_instance_key_verifies_every_key,
     what_makes_no_sense_is_400,
+    an_old_secret_is_valid_until_its_overlap_ends,
 );
 
 async fn a_good_key_is_valid_with_all_that_is_known_of_it(server: TestServer) {
@@ -155,4 +156,21 @@ async fn what_makes_no_sense_is_400(server: TestServer) {
             "{asked}"
         );
     }
+}
+
+async fn an_old_secret_is_valid_until_its_overlap_ends(server: TestServer) {
+    let home = server.workspace("Home").await;
+    let admin = server.admin(&home).await;
+    let key = server.key(&home, KeyType::Agent, &[]).await;
+    let path = format!("/api/keys/{}/rotate", key.key.id);
+    let rotated = server.post(&path, &admin, &json!({"overlapSeconds": 60})).await;
+    let expiry = async |secret: &Value| {
+        let verdict = server
+            .post("/api/keys/verify", &admin, &json!({"key": secret}))
+            .await;
+        assert_eq!(verdict.body["code"], "VALID");
+        verdict.body["expiresAt"].clone()
+    };
+    assert_eq!(expiry(&json!(key.secret.reveal())).await, "2027-01-15T08:01:00Z");
+    assert_eq!(expiry(&rotated.body["key"]).await, Value::Null);
 }
