@@ -57,6 +57,9 @@ pub enum AuthError {
     /// The caller lacks the scope.
     #[error("the scope {0} is missing")]
     MissingScope(Scope),
+    /// The role of whoever is signed in does not permit it.
+    #[error("the role does not permit {0}")]
+    RoleForbids(Scope),
     /// Storage did not answer, so that nobody gets in.
     #[error(transparent)]
     Unavailable(#[from] StoreError),

@@ -4,10 +4,11 @@ use std::{borrow::Cow, error::Error, fmt, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use tigertrust_model::{
-    ApiKey, Change, Entity, LastUse, Role, Scope, ScopeSet, Timestamp, UserId, Workspace, WorkspaceId,
+    ApiKey, Change, Entity, LastUse, Role, Scope, ScopeSet, Session, SessionId, Timestamp, User, UserId,
+    Workspace, WorkspaceId,
 };
 
-use crate::{KeyDigest, UseMark};
+use crate::{KeyDigest, TokenDigest, UseMark};
 
 /// Storage did not answer as it should. The text is for the operator; a client learns only that a part is down.
 #[derive(Clone)]
@@ -165,6 +166,36 @@ pub trait CredentialStore: Send + Sync {
     /// # Errors
     /// [`StoreError`].
     async fn find_workspace(&self, id: WorkspaceId) -> Result<Option<Workspace>, StoreError>;
+}
+
+/// Somebody who is signed in, read in one query.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SessionRecord {
+    /// The session.
+    pub session: Session,
+    /// The person.
+    pub user: User,
+    /// The workspaces that have the person as a member, and as what; those joined first come first. Deleted ones are left
+    /// out.
+    pub memberships: Vec<(Workspace, Role)>,
+    /// The workspace that the person chose to act in by default.
+    pub chosen_workspace: Option<WorkspaceId>,
+}
+
+/// Sessions, as they are looked up.
+#[async_trait]
+pub trait SessionStore: Send + Sync {
+    /// The session whose token has the digest, be it over or not.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    async fn find_session(&self, token: TokenDigest) -> Result<Option<SessionRecord>, StoreError>;
+
+    /// Notes that a session was used. One that has been ended stays so.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    async fn note_seen(&self, session: SessionId, at: Timestamp) -> Result<(), StoreError>;
 }
 
 /// Where uses of secrets are kept.

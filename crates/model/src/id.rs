@@ -112,6 +112,10 @@ typed_id!(
     UserId, "usr"
 );
 typed_id!(
+    /// A session: `ses_…`. It opens nothing; its token does.
+    SessionId, "ses"
+);
+typed_id!(
     /// An API key (the record, never the secret): `key_…`.
     KeyId, "key"
 );

@@ -206,6 +206,10 @@ impl From<&AuthError> for Problem {
             AuthError::MissingScope(scope) => {
                 Self::new(Code::Forbidden, format!("This needs the scope {scope}."))
             }
+            AuthError::RoleForbids(scope) => Self::new(
+                Code::Forbidden,
+                format!("This needs {scope}, which your role in the workspace does not permit."),
+            ),
             AuthError::Unavailable(_) => Self::unavailable(),
         }
     }
