@@ -10,9 +10,11 @@
 mod clock;
 pub mod database;
 mod gate;
+mod mail;
 mod server;
 
 pub use clock::TestClock;
 pub use database::{Engine, ThrowawayDatabase};
 pub use gate::Gate;
+pub use mail::{ReceivedMail, TestMailServer};
 pub use server::{Answer, MAX_STALENESS, TestServer, eventually, send};
