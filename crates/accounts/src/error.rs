@@ -28,6 +28,12 @@ pub enum Conflict {
     /// Revocation is final.
     #[error("the key is revoked, which is final")]
     KeyRevoked,
+    /// An account has one authenticator app.
+    #[error("there is an authenticator app already: remove it first")]
+    FactorEnrolled,
+    /// Recovery codes are of use beside a second factor alone.
+    #[error("there is no second factor")]
+    NoFactor,
     /// A workspace always has an owner.
     #[error("the workspace would be left without an owner")]
     LastOwner,

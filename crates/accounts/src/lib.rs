@@ -12,6 +12,7 @@ mod keys;
 mod leaks;
 mod new_key;
 pub mod ports;
+mod sign_in;
 mod users;
 mod validation;
 mod workspaces;
@@ -22,5 +23,9 @@ pub use idempotency::{Earlier, IdempotencyKey, KEPT, MalformedIdempotencyKey, On
 pub use keys::{CreatedOnce, IssuedKey, KeyFlows, RotatedKey};
 pub use leaks::{LeakPolicy, LeakResponse};
 pub use new_key::{KeyChanges, NewKey, OwnerRequest, ReachRequest};
+pub use sign_in::{
+    BegunSession, FAILURES_COUNT_FOR, LoggedIn, Login, NewTotp, RecoveryCodes, RenewedSession,
+    SessionSettings, SignInError, SignInFlows, SignInParts,
+};
 pub use users::{NewUser, UserFlows};
 pub use workspaces::{Bootstrapped, WorkspaceFlows};

@@ -7,6 +7,10 @@ use tigertrust_model::{
     WorkspaceId,
 };
 
+pub use crate::sign_in::{
+    AcceptedCode, Account, Budget, Challenge, CodeCheck, EndSessions, Factors, NewSession, SignInStore,
+    TotpFactor,
+};
 use crate::{Earlier, FlowError, OnceOnly};
 
 /// The part of a key's secret that is stored.

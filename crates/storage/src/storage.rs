@@ -4,8 +4,10 @@ use std::{fmt, sync::Arc};
 
 use async_trait::async_trait;
 use futures_util::future::BoxFuture;
-use tigertrust_accounts::ports::{AccountStore, KeyStore, MemberStore};
-use tigertrust_credentials::ports::{ChangeListener, ChangeLog, CredentialStore, StoreError, UseStore};
+use tigertrust_accounts::ports::{AccountStore, KeyStore, MemberStore, SignInStore};
+use tigertrust_credentials::ports::{
+    ChangeListener, ChangeLog, CredentialStore, SessionStore, StoreError, UseStore,
+};
 use tigertrust_model::{Clock, Timestamp};
 use tokio::runtime::Handle;
 use tokio_util::sync::DropGuard;
@@ -24,13 +26,14 @@ use crate::{
 /// What an engine does beside the ports.
 #[async_trait]
 pub(crate) trait Engine:
-    CredentialStore + KeyStore + AccountStore + MemberStore + UseStore + ChangeLog
+    CredentialStore + KeyStore + AccountStore + MemberStore + SignInStore + SessionStore + UseStore + ChangeLog
 {
     async fn ping(&self) -> Result<(), StoreError>;
     async fn applied_migrations(&self) -> Result<Vec<String>, StoreError>;
     fn known_migrations(&self) -> Vec<Known>;
     async fn prune_changes(&self, older_than: Timestamp, batch: u32) -> Result<u64, StoreError>;
     async fn forget_requests(&self, older_than: Timestamp) -> Result<(), StoreError>;
+    async fn prune_sign_ins(&self, at: Timestamp, batch: u32) -> Result<(), StoreError>;
     /// Tells the listener of every change, until it is dropped.
     fn feed(self: Arc<Self>) -> BoxFuture<'static, ()>;
 }
@@ -136,6 +139,26 @@ impl Storage {
     #[must_use]
     pub fn members(&self) -> Arc<dyn MemberStore> {
         Arc::clone(&self.engine) as Arc<dyn MemberStore>
+    }
+
+    /// Signing in.
+    #[must_use]
+    pub fn sign_ins(&self) -> Arc<dyn SignInStore> {
+        Arc::clone(&self.engine) as Arc<dyn SignInStore>
+    }
+
+    /// Sessions, as requests look them up.
+    #[must_use]
+    pub fn sessions(&self) -> Arc<dyn SessionStore> {
+        Arc::clone(&self.engine) as Arc<dyn SessionStore>
+    }
+
+    /// Removes sessions, waiting logins and failed proofs that are over: at most `batch` of each.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn prune_sign_ins(&self, at: Timestamp, batch: u32) -> Result<(), StoreError> {
+        self.engine.prune_sign_ins(at, batch).await
     }
 
     /// Asks the database for a sign of life.

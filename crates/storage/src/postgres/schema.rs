@@ -9,6 +9,7 @@ diesel::table! {
         password_hash -> Nullable<Text>,
         disabled_at -> Nullable<Timestamptz>,
         created_at -> Timestamptz,
+        default_workspace_id -> Nullable<Uuid>,
     }
 }
 
@@ -106,6 +107,63 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    sessions (id) {
+        id -> Uuid,
+        token -> Binary,
+        user_id -> Uuid,
+        created_at -> Timestamptz,
+        expires_at -> Timestamptz,
+        last_seen_at -> Timestamptz,
+        proved_at -> Timestamptz,
+        second_factor -> Bool,
+        address -> Nullable<Text>,
+        user_agent -> Nullable<Text>,
+    }
+}
+
+diesel::table! {
+    devices (token) {
+        token -> Binary,
+        user_id -> Uuid,
+        created_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    sign_in_challenges (token) {
+        token -> Binary,
+        user_id -> Uuid,
+        device -> Nullable<Binary>,
+        tries -> SmallInt,
+        expires_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    totp_factors (user_id) {
+        user_id -> Uuid,
+        secret -> Text,
+        confirmed_at -> Nullable<Timestamptz>,
+        last_step -> Nullable<BigInt>,
+    }
+}
+
+diesel::table! {
+    recovery_codes (user_id, digest) {
+        user_id -> Uuid,
+        digest -> Binary,
+    }
+}
+
+diesel::table! {
+    proof_budgets (subject) {
+        subject -> Text,
+        failures -> Jsonb,
+        updated_at -> Timestamptz,
+    }
+}
+
 // Diesel's own, by which it knows what was applied.
 diesel::table! {
     __diesel_schema_migrations (version) {
@@ -119,5 +177,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     memberships,
     api_keys,
     api_key_workspaces,
-    api_key_secrets
+    api_key_secrets,
+    sessions,
+    totp_factors
 );

@@ -8,7 +8,7 @@ use diesel::{
 use diesel_async::RunQueryDsl;
 use tigertrust_accounts::{
     Conflict, FlowError,
-    ports::{AccountStore, Bootstrap, Page},
+    ports::{AccountStore, Bootstrap, EndSessions, Page},
 };
 use tigertrust_credentials::{PasswordHash, ports::StoreError};
 use tigertrust_model::{Entity, Plan, Role, Timestamp, User, UserId, Workspace, WorkspaceId};
@@ -18,6 +18,7 @@ use super::{
     Store, Written, keys,
     rows::{UserRow, WorkspaceRow},
     schema::{memberships, users, workspaces},
+    sessions,
 };
 use crate::{
     error::OrUnavailable,
@@ -86,6 +87,12 @@ impl AccountStore for Store {
                     .optional()
                     .or_unavailable()?
                     .ok_or(FlowError::NotFound)?;
+                // Who is enabled again has to sign in again.
+                if at.is_some() {
+                    sessions::end(connection, user, EndSessions::All)
+                        .await
+                        .or_unavailable()?;
+                }
                 let member_of: Vec<StoredId> = memberships::table
                     .filter(memberships::user_id.eq(id))
                     .select(memberships::workspace_id)

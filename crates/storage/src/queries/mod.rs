@@ -2,7 +2,9 @@
 //! connection and what it does in a way of its own.
 
 mod accounts;
+mod budgets;
 mod changes;
+mod factors;
 mod feed;
 mod key_filter;
 mod keys;
@@ -12,6 +14,8 @@ mod pool;
 mod requests;
 mod rows;
 mod schema_state;
+mod sessions;
+mod sign_in;
 mod uses;
 
 use std::sync::Arc;
@@ -118,6 +122,21 @@ impl Store {
         .await
     }
 
+    /// Writes in one transaction what no cache has to hear of: all of `work`, or nothing.
+    async fn write_unheard<T, W>(&self, work: W) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        W: for<'c> FnOnce(&'c mut Connection) -> BoxFuture<'c, Result<T, StoreError>> + Send + 'static,
+    {
+        let written = self
+            .write(move |connection| Box::pin(async move { Ok(Written::quietly(work(connection).await?)) }))
+            .await;
+        written.map_err(|error| match error {
+            FlowError::Store(error) => error,
+            other => StoreError::unavailable(other),
+        })
+    }
+
     async fn run<T, E, W>(&self, pool: &Pool, work: W) -> Result<T, E>
     where
         T: Send + 'static,
@@ -197,6 +216,10 @@ impl Engine for Store {
 
     async fn prune_changes(&self, older_than: Timestamp, batch: u32) -> Result<u64, StoreError> {
         self.prune(older_than, batch).await
+    }
+
+    async fn prune_sign_ins(&self, at: Timestamp, batch: u32) -> Result<(), StoreError> {
+        Self::prune_sign_ins(self, at, batch).await
     }
 
     async fn forget_requests(&self, older_than: Timestamp) -> Result<(), StoreError> {

@@ -4,11 +4,11 @@ use diesel::{AsChangeset, Insertable, Queryable, Selectable};
 use ipnet::IpNet;
 use tigertrust_credentials::ports::StoreError;
 use tigertrust_model::{
-    ApiKey, KeyDisplay, KeyId, KeyReach, LastUse, Lifecycle, Metadata, Scope, ScopeSet, SecretInfo,
-    Timestamp, User, UserId, Workspace, WorkspaceId,
+    ApiKey, KeyDisplay, KeyId, KeyReach, LastUse, Lifecycle, Metadata, Origin, Scope, ScopeSet, SecretInfo,
+    Session, SessionId, Timestamp, User, UserId, Workspace, WorkspaceId,
 };
 
-use super::schema::{api_key_secrets, api_keys, users, workspaces};
+use super::schema::{api_key_secrets, api_keys, sessions, users, workspaces};
 use crate::types::{StoredId, StoredJson, StoredTime};
 
 /// What the row is called in an error if not even its id can be read.
@@ -278,6 +278,59 @@ impl UserRow {
             name: self.name,
             disabled_at: corrupt.optional_time(self.disabled_at, "disabled_at")?,
             created_at: corrupt.time(self.created_at, "created_at")?,
+        })
+    }
+}
+
+/// A session, without its token.
+#[derive(Clone, Queryable, Selectable, Insertable)]
+#[diesel(table_name = sessions)]
+pub(super) struct SessionRow {
+    id: StoredId,
+    user_id: StoredId,
+    created_at: StoredTime,
+    expires_at: StoredTime,
+    last_seen_at: StoredTime,
+    proved_at: StoredTime,
+    second_factor: bool,
+    address: Option<String>,
+    user_agent: Option<String>,
+}
+
+impl From<&Session> for SessionRow {
+    fn from(session: &Session) -> Self {
+        Self {
+            id: StoredId::new(session.id.as_uuid()),
+            user_id: StoredId::new(session.user.as_uuid()),
+            created_at: StoredTime::new(session.created_at),
+            expires_at: StoredTime::new(session.expires_at),
+            last_seen_at: StoredTime::new(session.last_seen_at),
+            proved_at: StoredTime::new(session.proved_at),
+            second_factor: session.second_factor,
+            address: session.origin.address.map(|address| address.to_string()),
+            user_agent: session.origin.user_agent.clone(),
+        }
+    }
+}
+
+impl SessionRow {
+    pub(super) fn read(self) -> Result<Session, StoreError> {
+        let id = self.id.read().map(SessionId::from_uuid);
+        let corrupt = Corrupt::new("sessions", id);
+        let user = self.user_id.read().map(UserId::from_uuid);
+        let address = self.address.map(|text| text.parse()).transpose();
+        Ok(Session {
+            id: id.ok_or_else(|| corrupt.at("id"))?,
+            user: user.ok_or_else(|| corrupt.at("user_id"))?,
+            created_at: corrupt.time(self.created_at, "created_at")?,
+            expires_at: corrupt.time(self.expires_at, "expires_at")?,
+            last_seen_at: corrupt.time(self.last_seen_at, "last_seen_at")?,
+            proved_at: corrupt.time(self.proved_at, "proved_at")?,
+            second_factor: self.second_factor,
+            origin: Origin {
+                address: address.map_err(|_| corrupt.at("address"))?,
+                user_agent: self.user_agent,
+            },
         })
     }
 }

@@ -9,6 +9,7 @@ diesel::table! {
         password_hash -> Nullable<Text>,
         disabled_at -> Nullable<TimestamptzSqlite>,
         created_at -> TimestamptzSqlite,
+        default_workspace_id -> Nullable<Binary>,
     }
 }
 
@@ -106,6 +107,63 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    sessions (id) {
+        id -> Binary,
+        token -> Binary,
+        user_id -> Binary,
+        created_at -> TimestamptzSqlite,
+        expires_at -> TimestamptzSqlite,
+        last_seen_at -> TimestamptzSqlite,
+        proved_at -> TimestamptzSqlite,
+        second_factor -> Bool,
+        address -> Nullable<Text>,
+        user_agent -> Nullable<Text>,
+    }
+}
+
+diesel::table! {
+    devices (token) {
+        token -> Binary,
+        user_id -> Binary,
+        created_at -> TimestamptzSqlite,
+    }
+}
+
+diesel::table! {
+    sign_in_challenges (token) {
+        token -> Binary,
+        user_id -> Binary,
+        device -> Nullable<Binary>,
+        tries -> SmallInt,
+        expires_at -> TimestamptzSqlite,
+    }
+}
+
+diesel::table! {
+    totp_factors (user_id) {
+        user_id -> Binary,
+        secret -> Text,
+        confirmed_at -> Nullable<TimestamptzSqlite>,
+        last_step -> Nullable<BigInt>,
+    }
+}
+
+diesel::table! {
+    recovery_codes (user_id, digest) {
+        user_id -> Binary,
+        digest -> Binary,
+    }
+}
+
+diesel::table! {
+    proof_budgets (subject) {
+        subject -> Text,
+        failures -> Text,
+        updated_at -> TimestamptzSqlite,
+    }
+}
+
 // Diesel's own, by which it knows what was applied.
 diesel::table! {
     __diesel_schema_migrations (version) {
@@ -119,5 +177,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     memberships,
     api_keys,
     api_key_workspaces,
-    api_key_secrets
+    api_key_secrets,
+    sessions,
+    totp_factors
 );

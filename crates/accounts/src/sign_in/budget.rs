@@ -1,0 +1,112 @@
+//! How many proofs may fail: for an account, for a device that is known, and for a client's network, over every way of
+//! guessing together.
+
+use std::{
+    fmt::Write as _,
+    net::{IpAddr, Ipv6Addr},
+    time::Duration,
+};
+
+use sha2::{Digest, Sha256};
+use tigertrust_credentials::TokenDigest;
+use tigertrust_model::UserId;
+
+/// Over how long failures are counted.
+pub const FAILURES_COUNT_FOR: Duration = Duration::from_secs(15 * 60);
+const MAX_OF_ACCOUNT: u16 = 10;
+const MAX_OF_NETWORK: u16 = 60;
+
+/// So many failures are allowed within [`FAILURES_COUNT_FOR`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Budget {
+    /// Whose budget it is.
+    pub subject: String,
+    /// How many failures it allows.
+    pub limit: u16,
+}
+
+/// The budgets that one attempt draws upon.
+#[derive(Clone, Debug)]
+pub(crate) struct Budgets(Vec<Budget>);
+
+impl Budgets {
+    /// Those of an account and of the network that the client is in.
+    pub(crate) fn of_account(user: UserId, client: Option<IpAddr>) -> Self {
+        Self::new(format!("account:{user}"), client)
+    }
+
+    /// Those of an address that no account has, so that it is throttled as if one had.
+    pub(crate) fn of_unknown(canonical_email: &str, client: Option<IpAddr>) -> Self {
+        let digest = Sha256::digest(canonical_email.as_bytes());
+        Self::new(format!("unknown:{}", hex(&digest)), client)
+    }
+
+    /// That of a device that its owner signed in on before: nobody else can use it up, so that nobody can lock the owner out.
+    pub(crate) fn of_device(device: TokenDigest) -> Self {
+        Self(vec![Budget {
+            subject: format!("device:{}", hex(device.as_bytes())),
+            limit: MAX_OF_ACCOUNT,
+        }])
+    }
+
+    fn new(account: String, client: Option<IpAddr>) -> Self {
+        Self(vec![
+            Budget {
+                subject: account,
+                limit: MAX_OF_ACCOUNT,
+            },
+            Budget {
+                subject: format!("network:{}", network(client)),
+                limit: MAX_OF_NETWORK,
+            },
+        ])
+    }
+
+    pub(crate) fn all(&self) -> Vec<Budget> {
+        self.0.clone()
+    }
+
+    pub(crate) fn subjects(&self) -> Vec<String> {
+        self.0.iter().map(|budget| budget.subject.clone()).collect()
+    }
+
+    /// What a completed sign-in clears: all but the network's, of which an attacker would otherwise get a new one by signing
+    /// in now and then.
+    pub(crate) fn cleared(&self) -> Vec<String> {
+        self.subjects().into_iter().take(1).collect()
+    }
+}
+
+/// The network that a client cannot easily leave: an IPv4 address, or the 64 bits of an IPv6 address that a site is given.
+fn network(client: Option<IpAddr>) -> String {
+    match client.map(|address| address.to_canonical()) {
+        None => "unknown".to_owned(),
+        Some(IpAddr::V4(address)) => format!("{address}/32"),
+        Some(IpAddr::V6(address)) => {
+            let prefix = Ipv6Addr::from_bits(address.to_bits() & (u128::MAX << 64));
+            format!("{prefix}/64")
+        }
+    }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_network_is_an_ipv4_address_or_a_site_of_ipv6() {
+        let of = |text: &str| network(Some(text.parse().unwrap()));
+        assert_eq!(of("192.0.2.7"), "192.0.2.7/32");
+        assert_eq!(of("::ffff:192.0.2.7"), "192.0.2.7/32");
+        assert_eq!(of("2001:db8:1:2:3:4:5:6"), "2001:db8:1:2::/64");
+        assert_eq!(of("2001:db8:1:2:ffff::"), of("2001:db8:1:2::1"));
+        assert_eq!(network(None), "unknown");
+    }
+}

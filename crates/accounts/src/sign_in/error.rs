@@ -1,0 +1,58 @@
+//! Why somebody is not signed in, or does not get what a signed-in person asked for.
+
+use std::time::Duration;
+
+use tigertrust_credentials::{HashingError, ports::StoreError};
+use tigertrust_model::RandomError;
+
+use crate::FlowError;
+
+/// Why a proof was not accepted, or an act did not happen.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum SignInError {
+    /// Unknown, wrong, disabled, spent: the same to whoever asks.
+    #[error("the proof was not accepted")]
+    Refused,
+    /// The started login is past its time.
+    #[error("the token is past its expiry")]
+    Expired,
+    /// Too many proofs have failed.
+    #[error("too many proofs have failed")]
+    Throttled {
+        /// When to try again.
+        retry_after: Duration,
+    },
+    /// Too many passwords are being checked.
+    #[error("too many passwords are being checked")]
+    Overloaded,
+    /// The act needs a proof that is fresh.
+    #[error("a fresh proof is needed")]
+    StepUpRequired,
+    /// No key to seal secrets under is configured.
+    #[error("the key ring holds no encryption key, so that no second factor can be kept")]
+    NoEncryptionKey,
+    /// What stood against it otherwise.
+    #[error(transparent)]
+    Flow(#[from] FlowError),
+}
+
+impl From<StoreError> for SignInError {
+    fn from(error: StoreError) -> Self {
+        Self::Flow(error.into())
+    }
+}
+
+impl From<RandomError> for SignInError {
+    fn from(error: RandomError) -> Self {
+        Self::Flow(error.into())
+    }
+}
+
+impl From<HashingError> for SignInError {
+    fn from(error: HashingError) -> Self {
+        match error {
+            HashingError::Overloaded | HashingError::Stopped => Self::Overloaded,
+            HashingError::Random(error) => error.into(),
+        }
+    }
+}

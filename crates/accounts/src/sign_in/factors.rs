@@ -1,0 +1,135 @@
+//! Second factors: added, proved, removed.
+
+use tigertrust_credentials::{PersonPermit, RecoveryCode, SealedPlace, Token, TokenKind, TotpSecret};
+use zeroize::Zeroizing;
+
+use super::{RenewedSession, SignInError, SignInFlows, SignInParts, TotpFactor, budget::Budgets};
+use crate::{Conflict, FlowError};
+
+/// Where an app's secret is kept.
+pub(super) const fn totp_place(user: &str) -> SealedPlace<'_> {
+    SealedPlace {
+        column: "totp_factors.secret",
+        row: user,
+    }
+}
+
+/// An app that is about to be added: shown once.
+pub struct NewTotp {
+    /// The secret in base 32, for who types it.
+    pub secret: Zeroizing<String>,
+    /// The URI that apps take it from.
+    pub uri: Zeroizing<String>,
+    /// The URI as a QR code in SVG.
+    pub qr_svg: Zeroizing<String>,
+}
+
+/// Recovery codes: shown once.
+pub struct RecoveryCodes(pub Vec<Zeroizing<String>>);
+
+impl SignInFlows {
+    /// Makes the secret for an authenticator app. It counts once [`confirm_totp`](Self::confirm_totp) has seen a code.
+    ///
+    /// # Errors
+    /// [`SignInError::StepUpRequired`], [`Conflict::FactorEnrolled`] where there is an app already,
+    /// [`SignInError::NoEncryptionKey`], and others.
+    pub async fn add_totp(&self, person: &PersonPermit) -> Result<NewTotp, SignInError> {
+        self.ensure_fresh(person)?;
+        let SignInParts {
+            store,
+            random,
+            encryption,
+            issuer,
+            ..
+        } = &self.0;
+        let encryption = encryption.as_ref().ok_or(SignInError::NoEncryptionKey)?;
+        let user = person.user();
+        let secret = TotpSecret::generate(&**random)?;
+        let row = user.id.to_string();
+        let sealed = encryption.seal(secret.as_bytes(), totp_place(&row), &**random)?;
+        let factor = TotpFactor {
+            secret: sealed,
+            confirmed_at: None,
+            last_step: None,
+        };
+        store.put_totp(user.id, factor).await?;
+        let account = user.email.as_str();
+        Ok(NewTotp {
+            secret: secret.reveal(),
+            uri: secret.otpauth_uri(issuer, account),
+            qr_svg: secret.otpauth_qr(issuer, account).unwrap_or_default(),
+        })
+    }
+
+    /// Adds the app, given one of its codes. The session goes on under another token.
+    ///
+    /// # Errors
+    /// [`SignInError::Refused`] for a wrong code, [`SignInError::StepUpRequired`], and others.
+    pub async fn confirm_totp(
+        &self,
+        person: &PersonPermit,
+        code: &str,
+    ) -> Result<(RecoveryCodes, RenewedSession), SignInError> {
+        self.ensure_fresh(person)?;
+        let SignInParts {
+            store, clock, random, ..
+        } = &self.0;
+        let now = clock.now();
+        let budgets = Budgets::of_account(person.user().id, person.session().origin.address);
+        self.spend(&budgets, now).await?;
+        let codes = RecoveryCode::generate_set(&**random)?;
+        let digests = codes.iter().map(RecoveryCode::digest).collect();
+        let token = Token::generate(TokenKind::Session, &**random)?;
+        let check = self.code_check(person.user().id, code);
+        let confirmed = store
+            .confirm_totp(person.session(), token.digest(), check, digests, now)
+            .await?;
+        if !confirmed {
+            return Err(SignInError::Refused);
+        }
+        store.refund(budgets.subjects(), now).await?;
+        let codes = RecoveryCodes(codes.iter().map(RecoveryCode::reveal).collect());
+        Ok((codes, RenewedSession(token)))
+    }
+
+    /// Takes the app away, and the recovery codes with it.
+    ///
+    /// # Errors
+    /// [`SignInError::StepUpRequired`], [`FlowError::NotFound`] where there is none, and others.
+    pub async fn remove_totp(&self, person: &PersonPermit) -> Result<(), SignInError> {
+        self.ensure_fresh(person)?;
+        if self.0.store.remove_totp(person.user().id).await? {
+            Ok(())
+        } else {
+            Err(FlowError::NotFound.into())
+        }
+    }
+
+    /// Makes other recovery codes; the old ones count no longer.
+    ///
+    /// # Errors
+    /// [`SignInError::StepUpRequired`], [`Conflict::NoFactor`] where there is no second factor, and others.
+    pub async fn renew_recovery_codes(&self, person: &PersonPermit) -> Result<RecoveryCodes, SignInError> {
+        self.ensure_fresh(person)?;
+        let SignInParts { store, random, .. } = &self.0;
+        let account = store
+            .account(person.user().id)
+            .await?
+            .ok_or(FlowError::NotFound)?;
+        if !account.factors.is_enrolled() {
+            return Err(FlowError::from(Conflict::NoFactor).into());
+        }
+        let codes = RecoveryCode::generate_set(&**random)?;
+        let digests = codes.iter().map(RecoveryCode::digest).collect();
+        store.replace_recovery_codes(person.user().id, digests).await?;
+        Ok(RecoveryCodes(codes.iter().map(RecoveryCode::reveal).collect()))
+    }
+
+    pub(crate) fn ensure_fresh(&self, person: &PersonPermit) -> Result<(), SignInError> {
+        if person.session().is_fresh(self.0.clock.now()) {
+            Ok(())
+        } else {
+            Err(SignInError::StepUpRequired)
+        }
+    }
+}

@@ -1,0 +1,303 @@
+//! Signing in: password, second factor, sessions.
+
+mod budget;
+mod error;
+mod factors;
+mod ports;
+mod sessions;
+
+use std::{fmt, sync::Arc, time::Duration};
+
+use tigertrust_credentials::{
+    EncryptionRing, HashingPool, OneTimeCode, Password, PasswordHash, Token, TokenDigest, TokenKind,
+    TotpSecret,
+};
+use tigertrust_model::{Clock, Email, Origin, RandomSource, Session, SessionId, UserId};
+
+use self::{budget::Budgets, factors::totp_place};
+pub use self::{
+    budget::{Budget, FAILURES_COUNT_FOR},
+    error::SignInError,
+    factors::{NewTotp, RecoveryCodes},
+    ports::{
+        AcceptedCode, Account, Challenge, CodeCheck, EndSessions, Factors, NewSession, SignInStore,
+        TotpFactor,
+    },
+    sessions::RenewedSession,
+};
+
+/// How long a login may wait for its second factor.
+const CHALLENGE_LIVES: Duration = Duration::from_secs(5 * 60);
+/// How many codes may be tried for one login.
+const MAX_TRIES: u16 = 5;
+
+/// How sessions are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SessionSettings {
+    /// How long a session lives, whatever happens.
+    pub lifetime: Duration,
+    /// After how long without a request it ends; none for never.
+    pub idle_timeout: Option<Duration>,
+}
+
+impl Default for SessionSettings {
+    fn default() -> Self {
+        Self {
+            lifetime: Duration::from_secs(7 * 24 * 60 * 60),
+            idle_timeout: None,
+        }
+    }
+}
+
+/// Who signs in, with what and from where.
+pub struct Login<'a> {
+    /// The address as it was typed.
+    pub email: &'a str,
+    /// The password as it was typed.
+    pub password: &'a str,
+    /// The device's token, where it presented one.
+    pub device: Option<TokenDigest>,
+    /// Where the request comes from.
+    pub origin: Origin,
+}
+
+/// What came of a login.
+#[derive(Debug)]
+pub enum LoggedIn {
+    /// The person is signed in.
+    Session(Box<BegunSession>),
+    /// A second factor is asked for, under this token.
+    SecondFactor(Token),
+}
+
+/// A session that has begun, with the tokens that are handed out once.
+#[derive(Debug)]
+pub struct BegunSession {
+    /// The session.
+    pub session: Session,
+    /// What opens it.
+    pub token: Token,
+    /// What tells the device from others at the next login; none for one that is known already.
+    pub device: Option<Token>,
+}
+
+/// What [`SignInFlows`] stand on.
+#[derive(Clone)]
+pub struct SignInParts {
+    /// Accounts and sessions.
+    pub store: Arc<dyn SignInStore>,
+    /// Where passwords are hashed.
+    pub hashing: HashingPool,
+    /// What secrets are sealed under; without it no second factor can be added.
+    pub encryption: Option<EncryptionRing>,
+    /// Time.
+    pub clock: Arc<dyn Clock>,
+    /// Randomness.
+    pub random: Arc<dyn RandomSource>,
+    /// How sessions are.
+    pub sessions: SessionSettings,
+    /// What authenticator apps call this server.
+    pub issuer: String,
+}
+
+/// Signs people in and out, and keeps their factors.
+#[derive(Clone)]
+pub struct SignInFlows(SignInParts);
+
+impl SignInFlows {
+    /// Flows over the parts.
+    #[must_use]
+    pub const fn new(parts: SignInParts) -> Self {
+        Self(parts)
+    }
+
+    /// Checks an address and a password. Whether the account does not exist, is disabled or has no password, or the password
+    /// is wrong, the answer and the work are the same.
+    ///
+    /// # Errors
+    /// [`SignInError`].
+    pub async fn login(&self, login: Login<'_>) -> Result<LoggedIn, SignInError> {
+        let SignInParts { store, clock, .. } = &self.0;
+        // What is no address is no account's either.
+        let canonical = login
+            .email
+            .parse()
+            .map_or_else(|_| login.email.to_lowercase(), |email: Email| email.canonical());
+        let account = store.account_by_email(&canonical, login.device).await?;
+        let device = login
+            .device
+            .filter(|_| account.as_ref().is_some_and(|account| account.is_known_device));
+        let budgets = match (&account, device) {
+            (_, Some(device)) => Budgets::of_device(device),
+            (Some(account), None) => Budgets::of_account(account.user.id, login.origin.address),
+            (None, None) => Budgets::of_unknown(&canonical, login.origin.address),
+        };
+        let now = clock.now();
+        self.spend(&budgets, now).await?;
+        let account = account.filter(|account| account.user.disabled_at.is_none());
+        let hash = account.as_ref().and_then(|account| account.password.clone());
+        let verified = self
+            .0
+            .hashing
+            .verify(Password::presented(login.password), hash)
+            .await;
+        let verified = match verified {
+            Ok(verified) => verified,
+            Err(error) => {
+                // Nothing was tried.
+                store.refund(budgets.subjects(), now).await?;
+                return Err(error.into());
+            }
+        };
+        let account = account.filter(|_| verified.matches).ok_or(SignInError::Refused)?;
+        store.refund(budgets.subjects(), now).await?;
+        if account.factors.is_enrolled() {
+            let token = Token::generate(TokenKind::SecondFactor, &*self.0.random)?;
+            let challenge = Challenge {
+                user: account.user.id,
+                expires_at: now.saturating_add(CHALLENGE_LIVES),
+                device,
+            };
+            store.begin_challenge(token.digest(), challenge).await?;
+            return Ok(LoggedIn::SecondFactor(token));
+        }
+        let (begun, new) = self.prepare(
+            account.user.id,
+            false,
+            device.is_some(),
+            login.origin,
+            &budgets,
+            verified.rehash,
+        )?;
+        store.begin_session(new).await?;
+        Ok(LoggedIn::Session(Box::new(begun)))
+    }
+
+    /// Completes a login with a code of the app, or a recovery code.
+    ///
+    /// # Errors
+    /// [`SignInError`]; after five wrong codes the token is spent.
+    pub async fn verify_second_factor(
+        &self,
+        token: &str,
+        code: &str,
+        origin: Origin,
+    ) -> Result<BegunSession, SignInError> {
+        let SignInParts { store, clock, .. } = &self.0;
+        let Some(Ok(token)) = TokenDigest::read(TokenKind::SecondFactor, token.as_bytes()) else {
+            return Err(SignInError::Refused);
+        };
+        let challenge = store.find_challenge(token).await?.ok_or(SignInError::Refused)?;
+        let now = clock.now();
+        if challenge.expires_at <= now {
+            return Err(SignInError::Expired);
+        }
+        let budgets = match challenge.device {
+            Some(device) => Budgets::of_device(device),
+            None => Budgets::of_account(challenge.user, origin.address),
+        };
+        self.spend(&budgets, now).await?;
+        let check = self.code_check(challenge.user, code);
+        let (begun, new) = self.prepare(
+            challenge.user,
+            true,
+            challenge.device.is_some(),
+            origin,
+            &budgets,
+            None,
+        )?;
+        if store.answer_challenge(token, MAX_TRIES, check, new).await? {
+            store.refund(budgets.subjects(), now).await?;
+            Ok(begun)
+        } else {
+            Err(SignInError::Refused)
+        }
+    }
+
+    async fn spend(&self, budgets: &Budgets, now: tigertrust_model::Timestamp) -> Result<(), SignInError> {
+        match self.0.store.spend(budgets.all(), now).await? {
+            None => Ok(()),
+            Some(until) => Err(SignInError::Throttled {
+                retry_after: Duration::from_micros(
+                    u64::try_from(until.unix_micros() - now.unix_micros()).unwrap_or(0),
+                ),
+            }),
+        }
+    }
+
+    /// A check of a code against an account's factors.
+    fn code_check(&self, user: UserId, code: &str) -> CodeCheck {
+        let code = OneTimeCode::read(code);
+        let (encryption, now) = (self.0.encryption.clone(), self.0.clock.now());
+        Box::new(move |factors| match code? {
+            OneTimeCode::Recovery(code) => {
+                let digest = code.digest();
+                let known = factors.recovery_codes.contains(&digest);
+                known.then_some(AcceptedCode::Recovery(digest))
+            }
+            OneTimeCode::Totp(code) => {
+                let factor = factors.totp.as_ref()?;
+                let row = user.to_string();
+                let secret = encryption?.open(&factor.secret, totp_place(&row)).ok()?;
+                let step = TotpSecret::from_bytes(&secret)?.check(&code, now, factor.last_step)?;
+                Some(AcceptedCode::Totp(step))
+            }
+        })
+    }
+
+    fn prepare(
+        &self,
+        user: UserId,
+        second_factor: bool,
+        is_known_device: bool,
+        origin: Origin,
+        budgets: &Budgets,
+        rehash: Option<PasswordHash>,
+    ) -> Result<(BegunSession, NewSession), SignInError> {
+        let SignInParts { clock, random, .. } = &self.0;
+        let now = clock.now();
+        let begun = BegunSession {
+            session: Session {
+                id: SessionId::new(now, &**random)?,
+                user,
+                created_at: now,
+                expires_at: now.saturating_add(self.0.sessions.lifetime),
+                last_seen_at: now,
+                proved_at: now,
+                second_factor,
+                origin,
+            },
+            token: Token::generate(TokenKind::Session, &**random)?,
+            device: if is_known_device {
+                None
+            } else {
+                Some(Token::generate(TokenKind::Device, &**random)?)
+            },
+        };
+        let new = NewSession {
+            session: begun.session.clone(),
+            token: begun.token.digest(),
+            device: begun.device.as_ref().map(Token::digest),
+            cleared: budgets.cleared(),
+            rehash,
+        };
+        Ok((begun, new))
+    }
+}
+
+impl fmt::Debug for SignInFlows {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SignInFlows")
+            .field("hashing", &self.0.hashing)
+            .field("sessions", &self.0.sessions)
+            .finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for Login<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Login")
+            .field("origin", &self.origin)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,238 @@
+//! What signing in needs of storage.
+
+use async_trait::async_trait;
+use tigertrust_credentials::{
+    PasswordHash, RecoveryCodeDigest, Sealed, TokenDigest, TotpStep, ports::StoreError,
+};
+use tigertrust_model::{Session, SessionId, Timestamp, User, UserId};
+
+use super::budget::Budget;
+use crate::FlowError;
+
+/// An authenticator app, added or about to be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TotpFactor {
+    /// The secret that the app shares with the account.
+    pub secret: Sealed,
+    /// When the app was proved to have it; a factor that is not confirmed counts for nothing.
+    pub confirmed_at: Option<Timestamp>,
+    /// The last step whose code was accepted: none at or before it ever is again.
+    pub last_step: Option<TotpStep>,
+}
+
+/// The second factors of an account.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Factors {
+    /// The app.
+    pub totp: Option<TotpFactor>,
+    /// The recovery codes that are left.
+    pub recovery_codes: Vec<RecoveryCodeDigest>,
+}
+
+impl Factors {
+    /// Whether signing in asks for a second factor.
+    #[must_use]
+    pub fn is_enrolled(&self) -> bool {
+        self.totp.as_ref().is_some_and(|totp| totp.confirmed_at.is_some())
+    }
+}
+
+/// An account with what proves that it is somebody's.
+#[derive(Clone, Debug)]
+pub struct Account {
+    /// The person.
+    pub user: User,
+    /// The password; none for somebody who has none.
+    pub password: Option<PasswordHash>,
+    /// The second factors.
+    pub factors: Factors,
+    /// Whether the device that was asked about is one on which the person signed in before.
+    pub is_known_device: bool,
+}
+
+/// A code that was accepted, and is spent by that.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AcceptedCode {
+    /// An app's.
+    Totp(TotpStep),
+    /// A recovery code.
+    Recovery(RecoveryCodeDigest),
+}
+
+/// Decides on a code inside the transaction that spends it; `None` refuses it.
+pub type CodeCheck = Box<dyn FnOnce(&Factors) -> Option<AcceptedCode> + Send>;
+
+/// A session to begin.
+#[derive(Clone, Debug)]
+pub struct NewSession {
+    /// The session.
+    pub session: Session,
+    /// What its token digests to.
+    pub token: TokenDigest,
+    /// The device that the person signed in on, to be known from now on; none for one that is known.
+    pub device: Option<TokenDigest>,
+    /// The budgets that the completed sign-in clears.
+    pub cleared: Vec<String>,
+    /// A hash of the same password at a higher cost.
+    pub rehash: Option<PasswordHash>,
+}
+
+/// A login whose password was right, and that waits for a second factor.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Challenge {
+    /// Whose it is.
+    pub user: UserId,
+    /// From when on it is refused.
+    pub expires_at: Timestamp,
+    /// Whether it came from a device that is known: the digest of that device.
+    pub device: Option<TokenDigest>,
+}
+
+/// Which sessions of a person to end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EndSessions {
+    /// This one.
+    One(SessionId),
+    /// All but this one.
+    AllBut(SessionId),
+    /// Every one.
+    All,
+}
+
+/// Signing in.
+#[async_trait]
+pub trait SignInStore: Send + Sync {
+    /// The account with the canonical address, and whether `device` is one of its own.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    async fn account_by_email(
+        &self,
+        canonical: &str,
+        device: Option<TokenDigest>,
+    ) -> Result<Option<Account>, StoreError>;
+
+    /// The account of the person.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    async fn account(&self, user: UserId) -> Result<Option<Account>, StoreError>;
+
+    /// Takes one failure in advance out of every budget, or out of none if one of them is used up: then it returns from
+    /// when on it is not. Attempts at the same time wait for each other.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    async fn spend(&self, budgets: Vec<Budget>, at: Timestamp) -> Result<Option<Timestamp>, StoreError>;
+
+    /// Gives back what was taken out at that time for an attempt that did not fail.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    async fn refund(&self, subjects: Vec<String>, at: Timestamp) -> Result<(), StoreError>;
+
+    /// Begins a session.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    async fn begin_session(&self, new: NewSession) -> Result<(), StoreError>;
+
+    /// Stores a login that waits for its second factor.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    async fn begin_challenge(&self, token: TokenDigest, challenge: Challenge) -> Result<(), StoreError>;
+
+    /// The login that waits under the token, if there is one.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    async fn find_challenge(&self, token: TokenDigest) -> Result<Option<Challenge>, StoreError>;
+
+    /// Lets `check` decide on a code for a login that waits. A code that is right is spent, the login is over, and the
+    /// session begins; one that is wrong counts as a try, and after `max_tries` the login is over. Returns whether the
+    /// session has begun. Answers at the same time wait for each other.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    async fn answer_challenge(
+        &self,
+        token: TokenDigest,
+        max_tries: u16,
+        check: CodeCheck,
+        new: NewSession,
+    ) -> Result<bool, StoreError>;
+
+    /// Notes a fresh proof of a session, which goes on under another token. With `check`, a code must be accepted for it
+    /// first, and is spent. Returns whether it was noted.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    async fn note_proof(
+        &self,
+        session: &Session,
+        token: TokenDigest,
+        check: Option<CodeCheck>,
+        at: Timestamp,
+    ) -> Result<bool, StoreError>;
+
+    /// Gives the account another password. Every session ends but the one, which goes on under another token; so do logins
+    /// that wait.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    async fn set_password(
+        &self,
+        user: UserId,
+        password: PasswordHash,
+        keep: Option<(SessionId, TokenDigest)>,
+    ) -> Result<(), StoreError>;
+
+    /// Stores an app that is about to be added, in place of an earlier one that was not confirmed.
+    ///
+    /// # Errors
+    /// [`Conflict::FactorEnrolled`](crate::Conflict::FactorEnrolled) if one is confirmed, and [`FlowError::Store`].
+    async fn put_totp(&self, user: UserId, factor: TotpFactor) -> Result<(), FlowError>;
+
+    /// Confirms the app with a code that `check` accepts, and gives the account these recovery codes. Returns whether it
+    /// was accepted; the session goes on under another token then.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    async fn confirm_totp(
+        &self,
+        session: &Session,
+        token: TokenDigest,
+        check: CodeCheck,
+        recovery_codes: Vec<RecoveryCodeDigest>,
+        at: Timestamp,
+    ) -> Result<bool, StoreError>;
+
+    /// Takes the app and the recovery codes away. Returns whether there was one.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    async fn remove_totp(&self, user: UserId) -> Result<bool, StoreError>;
+
+    /// Gives the account other recovery codes.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    async fn replace_recovery_codes(
+        &self,
+        user: UserId,
+        codes: Vec<RecoveryCodeDigest>,
+    ) -> Result<(), StoreError>;
+
+    /// The sessions of a person, newest first; those that are over are left out.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    async fn list_sessions(&self, user: UserId, at: Timestamp) -> Result<Vec<Session>, StoreError>;
+
+    /// Ends sessions of a person, and returns how many.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    async fn end_sessions(&self, user: UserId, which: EndSessions) -> Result<u64, StoreError>;
+}

@@ -1,0 +1,184 @@
+//! What people do with their sessions and their password.
+
+use tigertrust_credentials::{Password, PasswordPolicy, PersonPermit, Token, TokenKind};
+use tigertrust_model::{Origin, Session, SessionId};
+
+use super::{EndSessions, SignInError, SignInFlows, SignInParts, budget::Budgets, ports::Account};
+use crate::{FlowError, Violation};
+
+/// The token under which a session goes on: privileges changed, so the old one counts no longer.
+#[derive(Debug)]
+pub struct RenewedSession(pub Token);
+
+impl SignInFlows {
+    /// Takes a fresh proof of everything that the account has: the password, and a code where a second factor is enrolled.
+    ///
+    /// # Errors
+    /// [`SignInError::Refused`] for a wrong proof, [`FlowError::Invalid`] for one that is missing, and others.
+    pub async fn step_up(
+        &self,
+        person: &PersonPermit,
+        password: Option<&str>,
+        code: Option<&str>,
+        origin: &Origin,
+    ) -> Result<RenewedSession, SignInError> {
+        let SignInParts {
+            store, clock, random, ..
+        } = &self.0;
+        let account = store
+            .account(person.user().id)
+            .await?
+            .ok_or(SignInError::Refused)?;
+        ensure_complete(&account, password, code)?;
+        let now = clock.now();
+        let budgets = Budgets::of_account(account.user.id, origin.address);
+        self.spend(&budgets, now).await?;
+        if let (Some(password), Some(_)) = (password, &account.password) {
+            self.check_password(&account, password, &budgets, now).await?;
+        }
+        let check = account
+            .factors
+            .is_enrolled()
+            .then(|| self.code_check(account.user.id, code.unwrap_or_default()));
+        let token = Token::generate(TokenKind::Session, &**random)?;
+        if !store
+            .note_proof(person.session(), token.digest(), check, now)
+            .await?
+        {
+            return Err(SignInError::Refused);
+        }
+        store.refund(budgets.subjects(), now).await?;
+        Ok(RenewedSession(token))
+    }
+
+    /// Changes the password. Every other session ends, and this one goes on under another token.
+    ///
+    /// # Errors
+    /// [`SignInError::Refused`] for a wrong password, [`FlowError::Invalid`] for a new one that is not accepted, and others.
+    pub async fn change_password(
+        &self,
+        person: &PersonPermit,
+        current: &str,
+        new: &str,
+        origin: &Origin,
+    ) -> Result<RenewedSession, SignInError> {
+        let SignInParts {
+            store,
+            clock,
+            random,
+            hashing,
+            ..
+        } = &self.0;
+        let account = store
+            .account(person.user().id)
+            .await?
+            .ok_or(SignInError::Refused)?;
+        let policy = PasswordPolicy {
+            owner: &account.user.email,
+            second_factor: account.factors.is_enrolled(),
+        };
+        let new = Password::chosen(new, &policy)
+            .map_err(|error| FlowError::Invalid(vec![Violation::new("/newPassword", error.to_string())]))?;
+        let now = clock.now();
+        let budgets = Budgets::of_account(account.user.id, origin.address);
+        self.spend(&budgets, now).await?;
+        self.check_password(&account, current, &budgets, now).await?;
+        store.refund(budgets.subjects(), now).await?;
+        let hash = hashing.hash(new).await?;
+        let token = Token::generate(TokenKind::Session, &**random)?;
+        let keep = Some((person.session().id, token.digest()));
+        store.set_password(account.user.id, hash, keep).await?;
+        Ok(RenewedSession(token))
+    }
+
+    async fn check_password(
+        &self,
+        account: &Account,
+        password: &str,
+        budgets: &Budgets,
+        now: tigertrust_model::Timestamp,
+    ) -> Result<(), SignInError> {
+        let verified = self
+            .0
+            .hashing
+            .verify(Password::presented(password), account.password.clone())
+            .await;
+        match verified {
+            Ok(verified) if verified.matches => Ok(()),
+            Ok(_) => Err(SignInError::Refused),
+            Err(error) => {
+                // Nothing was tried.
+                self.0.store.refund(budgets.subjects(), now).await?;
+                Err(error.into())
+            }
+        }
+    }
+
+    /// The sessions of a person, newest first.
+    ///
+    /// # Errors
+    /// [`FlowError::Store`].
+    pub async fn sessions(&self, person: &PersonPermit) -> Result<Vec<Session>, FlowError> {
+        let now = self.0.clock.now();
+        let idle = self.0.sessions.idle_timeout;
+        let mut sessions = self.0.store.list_sessions(person.user().id, now).await?;
+        sessions.retain(|session| !session.is_over(now, idle));
+        Ok(sessions)
+    }
+
+    /// Ends one of the person's sessions.
+    ///
+    /// # Errors
+    /// [`FlowError::NotFound`] for one that is not the person's, and [`FlowError::Store`].
+    pub async fn end_session(&self, person: &PersonPermit, id: SessionId) -> Result<(), FlowError> {
+        let ended = self
+            .0
+            .store
+            .end_sessions(person.user().id, EndSessions::One(id))
+            .await?;
+        if ended == 0 {
+            Err(FlowError::NotFound)
+        } else {
+            Ok(())
+        }
+    }
+
+    /// Ends all of the person's sessions but this one.
+    ///
+    /// # Errors
+    /// [`FlowError::Store`].
+    pub async fn end_other_sessions(&self, person: &PersonPermit) -> Result<(), FlowError> {
+        let which = EndSessions::AllBut(person.session().id);
+        self.0.store.end_sessions(person.user().id, which).await?;
+        Ok(())
+    }
+
+    /// Signs the person out of this session. Doing it again is no error.
+    ///
+    /// # Errors
+    /// [`FlowError::Store`].
+    pub async fn logout(&self, person: &PersonPermit) -> Result<(), FlowError> {
+        let which = EndSessions::One(person.session().id);
+        self.0.store.end_sessions(person.user().id, which).await?;
+        Ok(())
+    }
+}
+
+/// Says which proof is missing, to somebody who is signed in already.
+fn ensure_complete(account: &Account, password: Option<&str>, code: Option<&str>) -> Result<(), FlowError> {
+    let mut missing = Vec::new();
+    if account.password.is_some() && password.is_none() {
+        missing.push(Violation::new("/password", "is asked for"));
+    }
+    if account.factors.is_enrolled() && code.is_none() {
+        missing.push(Violation::new(
+            "/code",
+            "is asked for, since a second factor is enrolled",
+        ));
+    }
+    if missing.is_empty() {
+        Ok(())
+    } else {
+        Err(FlowError::Invalid(missing))
+    }
+}

@@ -1,0 +1,386 @@
+//! Signing in: one unit of work each.
+
+use async_trait::async_trait;
+use diesel::{ExpressionMethods, OptionalExtension, QueryDsl, SelectableHelper};
+use diesel_async::RunQueryDsl;
+use tigertrust_accounts::{
+    Conflict, FAILURES_COUNT_FOR, FlowError,
+    ports::{Account, Budget, Challenge, CodeCheck, EndSessions, NewSession, SignInStore, TotpFactor},
+};
+use tigertrust_credentials::{PasswordHash, RecoveryCodeDigest, TokenDigest, ports::StoreError};
+use tigertrust_model::{Session, SessionId, Timestamp, UserId};
+
+use super::{
+    super::Connection,
+    Store, Written, budgets, factors,
+    rows::{Corrupt, UserRow},
+    schema::{proof_budgets, sessions as sessions_table, sign_in_challenges as challenges, users},
+    sessions,
+};
+use crate::{
+    error::OrUnavailable,
+    types::{StoredId, StoredTime},
+};
+
+#[async_trait]
+impl SignInStore for Store {
+    async fn account_by_email(
+        &self,
+        canonical: &str,
+        device: Option<TokenDigest>,
+    ) -> Result<Option<Account>, StoreError> {
+        let canonical = canonical.to_owned();
+        self.read(move |connection| {
+            Box::pin(async move {
+                let row = users::table
+                    .filter(users::email_canonical.eq(canonical))
+                    .select((UserRow::as_select(), users::password_hash))
+                    .first(connection)
+                    .await
+                    .optional()
+                    .or_unavailable()?;
+                complete(connection, row, device).await
+            })
+        })
+        .await
+    }
+
+    async fn account(&self, user: UserId) -> Result<Option<Account>, StoreError> {
+        self.read(move |connection| {
+            Box::pin(async move {
+                let row = users::table
+                    .find(StoredId::new(user.as_uuid()))
+                    .select((UserRow::as_select(), users::password_hash))
+                    .first(connection)
+                    .await
+                    .optional()
+                    .or_unavailable()?;
+                complete(connection, row, None).await
+            })
+        })
+        .await
+    }
+
+    async fn spend(&self, wanted: Vec<Budget>, at: Timestamp) -> Result<Option<Timestamp>, StoreError> {
+        self.write_unheard(move |connection| Box::pin(budgets::spend(connection, wanted, at)))
+            .await
+    }
+
+    async fn refund(&self, subjects: Vec<String>, at: Timestamp) -> Result<(), StoreError> {
+        self.write_unheard(move |connection| Box::pin(budgets::refund(connection, subjects, at)))
+            .await
+    }
+
+    async fn begin_session(&self, new: NewSession) -> Result<(), StoreError> {
+        self.write_unheard(move |connection| {
+            Box::pin(async move { sessions::begin(connection, &new).await.or_unavailable() })
+        })
+        .await
+    }
+
+    async fn begin_challenge(&self, token: TokenDigest, challenge: Challenge) -> Result<(), StoreError> {
+        self.write_unheard(move |connection| {
+            Box::pin(async move {
+                diesel::insert_into(challenges::table)
+                    .values((
+                        challenges::token.eq(token.as_bytes().to_vec()),
+                        challenges::user_id.eq(StoredId::new(challenge.user.as_uuid())),
+                        challenges::device.eq(challenge.device.map(|device| device.as_bytes().to_vec())),
+                        challenges::tries.eq(0),
+                        challenges::expires_at.eq(StoredTime::new(challenge.expires_at)),
+                    ))
+                    .execute(connection)
+                    .await
+                    .or_unavailable()
+                    .map(|_| ())
+            })
+        })
+        .await
+    }
+
+    async fn find_challenge(&self, token: TokenDigest) -> Result<Option<Challenge>, StoreError> {
+        let row: Option<(StoredId, Option<Vec<u8>>, StoredTime)> = self
+            .read(move |connection| {
+                Box::pin(async move {
+                    challenges::table
+                        .find(token.as_bytes().to_vec())
+                        .select((challenges::user_id, challenges::device, challenges::expires_at))
+                        .first(connection)
+                        .await
+                        .optional()
+                        .or_unavailable()
+                })
+            })
+            .await?;
+        let Some((user, device, expires_at)) = row else {
+            return Ok(None);
+        };
+        let corrupt = Corrupt::new("sign_in_challenges", None::<String>);
+        let device = device.map(|device| device.try_into().map(TokenDigest::from_bytes));
+        Ok(Some(Challenge {
+            user: user
+                .read()
+                .map(UserId::from_uuid)
+                .ok_or_else(|| corrupt.at("user_id"))?,
+            expires_at: expires_at.read().ok_or_else(|| corrupt.at("expires_at"))?,
+            device: device.transpose().map_err(|_| corrupt.at("device"))?,
+        }))
+    }
+
+    async fn answer_challenge(
+        &self,
+        token: TokenDigest,
+        max_tries: u16,
+        check: CodeCheck,
+        new: NewSession,
+    ) -> Result<bool, StoreError> {
+        self.write_unheard(move |connection| {
+            Box::pin(async move {
+                let waiting = challenges::table.find(token.as_bytes().to_vec());
+                // Counted before anything is looked at, so that answers at the same time wait for each other here.
+                let tries: Option<i16> = diesel::update(waiting.clone())
+                    .set(challenges::tries.eq(challenges::tries + 1))
+                    .returning(challenges::tries)
+                    .get_result(connection)
+                    .await
+                    .optional()
+                    .or_unavailable()?;
+                let within = |tries| u16::try_from(tries).is_ok_and(|tries| tries <= max_tries);
+                if !tries.is_some_and(within) || is_disabled(connection, new.session.user).await? {
+                    return Ok(false);
+                }
+                if !factors::spend_code(connection, new.session.user, check).await? {
+                    return Ok(false);
+                }
+                diesel::delete(waiting)
+                    .execute(connection)
+                    .await
+                    .or_unavailable()?;
+                sessions::begin(connection, &new).await.or_unavailable()?;
+                Ok(true)
+            })
+        })
+        .await
+    }
+
+    async fn note_proof(
+        &self,
+        session: &Session,
+        token: TokenDigest,
+        check: Option<CodeCheck>,
+        at: Timestamp,
+    ) -> Result<bool, StoreError> {
+        let (id, user) = (session.id, session.user);
+        self.write_unheard(move |connection| {
+            Box::pin(async move {
+                if let Some(check) = check
+                    && !factors::spend_code(connection, user, check).await?
+                {
+                    return Ok(false);
+                }
+                prove(connection, id, token, at).await
+            })
+        })
+        .await
+    }
+
+    async fn set_password(
+        &self,
+        user: UserId,
+        password: PasswordHash,
+        keep: Option<(SessionId, TokenDigest)>,
+    ) -> Result<(), StoreError> {
+        self.write_unheard(move |connection| {
+            Box::pin(async move {
+                let id = StoredId::new(user.as_uuid());
+                diesel::update(users::table.find(id))
+                    .set(users::password_hash.eq(password.as_phc().to_owned()))
+                    .execute(connection)
+                    .await
+                    .or_unavailable()?;
+                diesel::delete(challenges::table.filter(challenges::user_id.eq(id)))
+                    .execute(connection)
+                    .await
+                    .or_unavailable()?;
+                let which = keep.map_or(EndSessions::All, |(id, _)| EndSessions::AllBut(id));
+                sessions::end(connection, user, which).await.or_unavailable()?;
+                if let Some((session, token)) = keep {
+                    sessions::renew(connection, session, token)
+                        .await
+                        .or_unavailable()?;
+                }
+                Ok(())
+            })
+        })
+        .await
+    }
+
+    async fn put_totp(&self, user: UserId, factor: TotpFactor) -> Result<(), FlowError> {
+        self.write(move |connection| {
+            Box::pin(async move {
+                if factors::put(connection, user, &factor).await.or_unavailable()? {
+                    Ok(Written::quietly(()))
+                } else {
+                    Err(Conflict::FactorEnrolled.into())
+                }
+            })
+        })
+        .await
+    }
+
+    async fn confirm_totp(
+        &self,
+        session: &Session,
+        token: TokenDigest,
+        check: CodeCheck,
+        recovery_codes: Vec<RecoveryCodeDigest>,
+        at: Timestamp,
+    ) -> Result<bool, StoreError> {
+        let (id, user) = (session.id, session.user);
+        self.write_unheard(move |connection| {
+            Box::pin(async move {
+                if factors::of(connection, user).await?.is_enrolled()
+                    || !factors::spend_code(connection, user, check).await?
+                    || !factors::confirm(connection, user, at).await.or_unavailable()?
+                {
+                    return Ok(false);
+                }
+                factors::replace_codes(connection, user, &recovery_codes)
+                    .await
+                    .or_unavailable()?;
+                prove(connection, id, token, at).await
+            })
+        })
+        .await
+    }
+
+    async fn remove_totp(&self, user: UserId) -> Result<bool, StoreError> {
+        self.write_unheard(move |connection| {
+            Box::pin(async move { factors::remove(connection, user).await.or_unavailable() })
+        })
+        .await
+    }
+
+    async fn replace_recovery_codes(
+        &self,
+        user: UserId,
+        codes: Vec<RecoveryCodeDigest>,
+    ) -> Result<(), StoreError> {
+        self.write_unheard(move |connection| {
+            Box::pin(async move {
+                factors::replace_codes(connection, user, &codes)
+                    .await
+                    .or_unavailable()
+            })
+        })
+        .await
+    }
+
+    async fn list_sessions(&self, user: UserId, at: Timestamp) -> Result<Vec<Session>, StoreError> {
+        self.read(move |connection| Box::pin(sessions::list(connection, user, at)))
+            .await
+    }
+
+    async fn end_sessions(&self, user: UserId, which: EndSessions) -> Result<u64, StoreError> {
+        let ended = self
+            .write_unheard(move |connection| {
+                Box::pin(async move { sessions::end(connection, user, which).await.or_unavailable() })
+            })
+            .await?;
+        Ok(u64::try_from(ended).unwrap_or(u64::MAX))
+    }
+}
+
+/// Adds what proves that an account is somebody's.
+async fn complete(
+    connection: &mut Connection,
+    row: Option<(UserRow, Option<String>)>,
+    device: Option<TokenDigest>,
+) -> Result<Option<Account>, StoreError> {
+    let Some((user, password)) = row else {
+        return Ok(None);
+    };
+    let user = user.read()?;
+    let id = StoredId::new(user.id.as_uuid());
+    Ok(Some(Account {
+        password: password.map(PasswordHash::from_phc),
+        factors: factors::of(connection, user.id).await?,
+        is_known_device: sessions::is_known_device(connection, id, device)
+            .await
+            .or_unavailable()?,
+        user,
+    }))
+}
+
+async fn is_disabled(connection: &mut Connection, user: UserId) -> Result<bool, StoreError> {
+    let disabled_at: Option<Option<StoredTime>> = users::table
+        .find(StoredId::new(user.as_uuid()))
+        .select(users::disabled_at)
+        .first(connection)
+        .await
+        .optional()
+        .or_unavailable()?;
+    Ok(disabled_at.is_none_or(|at| at.is_some()))
+}
+
+/// Notes a proof of a session, which goes on under another token. Returns whether it does.
+async fn prove(
+    connection: &mut Connection,
+    session: SessionId,
+    token: TokenDigest,
+    at: Timestamp,
+) -> Result<bool, StoreError> {
+    diesel::update(sessions_table::table.find(StoredId::new(session.as_uuid())))
+        .set(sessions_table::proved_at.eq(StoredTime::new(at)))
+        .execute(connection)
+        .await
+        .or_unavailable()?;
+    sessions::renew(connection, session, token).await.or_unavailable()
+}
+
+impl Store {
+    /// Removes what is over of sessions, waiting logins and failed proofs: at most so many of each.
+    pub(super) async fn prune_sign_ins(&self, at: Timestamp, batch: u32) -> Result<(), StoreError> {
+        let limit = i64::from(batch);
+        self.write_unheard(move |connection| {
+            Box::pin(async move {
+                let over: Vec<StoredId> = sessions_table::table
+                    .filter(sessions_table::expires_at.le(StoredTime::new(at)))
+                    .select(sessions_table::id)
+                    .limit(limit)
+                    .load(connection)
+                    .await
+                    .or_unavailable()?;
+                diesel::delete(sessions_table::table.filter(sessions_table::id.eq_any(over)))
+                    .execute(connection)
+                    .await
+                    .or_unavailable()?;
+                let over: Vec<Vec<u8>> = challenges::table
+                    .filter(challenges::expires_at.le(StoredTime::new(at)))
+                    .select(challenges::token)
+                    .limit(limit)
+                    .load(connection)
+                    .await
+                    .or_unavailable()?;
+                diesel::delete(challenges::table.filter(challenges::token.eq_any(over)))
+                    .execute(connection)
+                    .await
+                    .or_unavailable()?;
+                let begin = StoredTime::new(at.saturating_sub(FAILURES_COUNT_FOR));
+                let over: Vec<String> = proof_budgets::table
+                    .filter(proof_budgets::updated_at.le(begin))
+                    .select(proof_budgets::subject)
+                    .limit(limit)
+                    .load(connection)
+                    .await
+                    .or_unavailable()?;
+                diesel::delete(proof_budgets::table.filter(proof_budgets::subject.eq_any(over)))
+                    .execute(connection)
+                    .await
+                    .or_unavailable()
+                    .map(|_| ())
+            })
+        })
+        .await
+    }
+}
