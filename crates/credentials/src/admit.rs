@@ -1,9 +1,11 @@
 //! The one way in: from what a request presents to a [`Permit`].
 
 use std::{
+    any::Any,
     fmt,
     hash::{BuildHasherDefault, Hasher},
     net::IpAddr,
+    ops::Deref,
     sync::Arc,
 };
 
@@ -12,7 +14,7 @@ use tigertrust_model::{Clock, KeyState, LastUse, Timestamp, Workspace, Workspace
 use crate::{
     AuthError, ChangeTracker, HeaderValues, KeyDigest, Need, ParsedKey, PepperRing, Presented, Unauthorized,
     WorkspaceNeed,
-    cache::TrackedCache,
+    cache::{Remembered, TrackedCache},
     ports::{CredentialStore, KeyRecord, StoreError, UseStore},
     uses::{UseLog, user_agent},
 };
@@ -79,6 +81,33 @@ impl Admission {
         // 2. The failure budget of the client's network will be asked here.
         // 3. It exists.
         let record = self.look_up(&secret).await?;
+        self.permit(record, presented, need).await
+    }
+
+    /// Checks a request again that was admitted some time ago: as [`admit`](Self::admit), which it spares the look-up if
+    /// nothing has changed since.
+    ///
+    /// # Errors
+    /// [`AuthError`].
+    pub async fn admit_again(
+        &self,
+        earlier: &Permit,
+        presented: &Presented<'_>,
+        need: &Need,
+    ) -> Result<Permit, AuthError> {
+        if self.keys.vouches_for(&earlier.record) {
+            self.permit(Arc::clone(&earlier.record), presented, need).await
+        } else {
+            self.admit(presented, need).await
+        }
+    }
+
+    async fn permit(
+        &self,
+        record: Arc<Remembered<KeyRecord>>,
+        presented: &Presented<'_>,
+        need: &Need,
+    ) -> Result<Permit, AuthError> {
         let workspace = self
             .examine(&record, presented.client, presented.workspace, need)
             .await?;
@@ -152,7 +181,7 @@ impl Admission {
     /// The checks of a known key, from its state on.
     async fn examine(
         &self,
-        record: &Arc<KeyRecord>,
+        record: &KeyRecord,
         client: Option<IpAddr>,
         named: HeaderValues<'_>,
         need: &Need,
@@ -181,7 +210,7 @@ impl Admission {
         }
     }
 
-    async fn look_up(&self, secret: &ParsedKey<'_>) -> Result<Arc<KeyRecord>, AuthError> {
+    async fn look_up(&self, secret: &ParsedKey<'_>) -> Result<Arc<Remembered<KeyRecord>>, AuthError> {
         let digest = self.peppers.current().digest(secret);
         let found = self
             .keys
@@ -195,7 +224,7 @@ impl Admission {
 
     async fn workspace(
         &self,
-        record: &Arc<KeyRecord>,
+        record: &KeyRecord,
         named: HeaderValues<'_>,
         need: WorkspaceNeed,
     ) -> Result<PermitWorkspace, AuthError> {
@@ -247,7 +276,7 @@ fn check_state(record: &KeyRecord, now: Timestamp) -> Result<(), AuthError> {
 /// The proof that a request was admitted. Only [`Admission::admit`] makes one.
 #[derive(Clone, Debug)]
 pub struct Permit {
-    record: Arc<KeyRecord>,
+    record: Arc<Remembered<KeyRecord>>,
     workspace: PermitWorkspace,
 }
 
@@ -256,7 +285,7 @@ enum PermitWorkspace {
     /// One of the key's own, by its place in the record.
     Of(usize),
     /// The one that an instance key named.
-    Named(Arc<Workspace>),
+    Named(Arc<Remembered<Workspace>>),
     /// None: an instance key that named none where none is needed.
     Open,
 }
@@ -283,6 +312,16 @@ impl Permit {
     pub fn workspace(&self) -> Option<&Workspace> {
         self.workspace.of(&self.record)
     }
+
+    /// What `make` makes of the permit, kept beside the key for as long as that is remembered, so that it is not made for
+    /// each request. `None`, and nothing is made, for another workspace than the key's own; `None` too if something of
+    /// another type is kept there.
+    pub fn derived<T: Any + Send + Sync>(&self, make: impl FnOnce(&Self) -> T) -> Option<&T> {
+        match self.workspace {
+            PermitWorkspace::Of(0) | PermitWorkspace::Open => self.record.derived(|| make(self)),
+            PermitWorkspace::Of(_) | PermitWorkspace::Named(_) => None,
+        }
+    }
 }
 
 /// What is asked about a key that was presented to somebody else.
@@ -303,7 +342,7 @@ pub struct Verification<'a> {
 /// What a key that was presented to somebody else is worth. It is no [`Permit`]: it lets nobody in here.
 #[derive(Clone, Debug)]
 pub struct Verdict {
-    record: Option<Arc<KeyRecord>>,
+    record: Option<Arc<Remembered<KeyRecord>>>,
     workspace: PermitWorkspace,
     refusal: Option<AuthError>,
 }
@@ -318,7 +357,7 @@ impl Verdict {
     /// The key, if it is one that the asker may know of.
     #[must_use]
     pub fn key(&self) -> Option<&KeyRecord> {
-        self.record.as_deref()
+        self.record.as_deref().map(Deref::deref)
     }
 
     /// The workspace that the key would act in.

@@ -13,7 +13,7 @@ use tigertrust_wire::{
 };
 use utoipa::IntoParams;
 
-use crate::{App, body::Body, error::ApiError, permit::Admitted, query};
+use crate::{App, body::Body, error::ApiError, permit::Admitted, query, respond::json};
 
 /// Creates a key and shows its secret, once.
 #[utoipa::path(
@@ -244,7 +244,7 @@ pub(crate) async fn verify(
         .verify(&verification)
         .await
         .map_err(AuthError::Unavailable)?;
-    Ok(HttpResponse::Ok().json(KeyVerdict::from(&verdict)))
+    Ok(json(&KeyVerdict::from(&verdict)))
 }
 
 /// A scope that exists: a mistyped one must be noticed, and not refuse every key.
