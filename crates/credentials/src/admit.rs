@@ -115,7 +115,16 @@ impl Admission {
         Ok(Permit { record, workspace })
     }
 
-    /// Stores when secrets were last used: to be called every few seconds, and at the end.
+    /// Stores when secrets were last used, for `limit` of them at the most, those first that have waited longest: to be
+    /// called every few seconds.
+    ///
+    /// # Errors
+    /// [`StoreError`]; what could not be stored is tried again the next time.
+    pub async fn flush_some_uses(&self, store: &dyn UseStore, limit: usize) -> Result<(), StoreError> {
+        self.uses.flush_some(store, limit).await
+    }
+
+    /// Stores when secrets were last used, for all of them: to be called at the end.
     ///
     /// # Errors
     /// [`StoreError`]; what could not be stored is tried again the next time.
