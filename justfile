@@ -13,6 +13,10 @@ test *filter:
 test-full:
     ./scripts/test --full
 
+# How fast the server is, beside a bare actix handler: just bench --quick
+bench *arguments:
+    ./scripts/bench "$@"
+
 # A server to try things on
 quickstart:
     ./scripts/quickstart

@@ -1,10 +1,12 @@
 //! The one way in: from what a request presents to a [`Permit`].
 
 use std::{
+    any::Any,
     borrow::Cow,
     fmt,
     hash::{BuildHasherDefault, Hasher},
     net::IpAddr,
+    ops::Deref,
     sync::Arc,
 };
 
@@ -13,7 +15,7 @@ use tigertrust_model::{Clock, KeyState, LastUse, Scope, ScopeSet, Timestamp, Wor
 use crate::{
     AuthError, ChangeTracker, HeaderValues, KeyDigest, Need, ParsedKey, PepperRing, Presented, Unauthorized,
     WorkspaceNeed,
-    cache::TrackedCache,
+    cache::{Remembered, TrackedCache},
     ports::{CredentialStore, KeyRecord, StoreError, UseStore},
     uses::{UseLog, user_agent},
 };
@@ -80,6 +82,33 @@ impl Admission {
         // 2. The failure budget of the client's network will be asked here.
         // 3. It exists.
         let record = self.look_up(&secret).await?;
+        self.permit(record, presented, need).await
+    }
+
+    /// Checks a request again that was admitted some time ago: as [`admit`](Self::admit), which it spares the look-up if
+    /// nothing has changed since.
+    ///
+    /// # Errors
+    /// [`AuthError`].
+    pub async fn admit_again(
+        &self,
+        earlier: &Permit,
+        presented: &Presented<'_>,
+        need: &Need,
+    ) -> Result<Permit, AuthError> {
+        if self.keys.vouches_for(&earlier.record) {
+            self.permit(Arc::clone(&earlier.record), presented, need).await
+        } else {
+            self.admit(presented, need).await
+        }
+    }
+
+    async fn permit(
+        &self,
+        record: Arc<Remembered<KeyRecord>>,
+        presented: &Presented<'_>,
+        need: &Need,
+    ) -> Result<Permit, AuthError> {
         let workspace = self
             .examine(&record, presented.client, presented.workspace, need)
             .await?;
@@ -87,7 +116,16 @@ impl Admission {
         Ok(Permit { record, workspace })
     }
 
-    /// Stores when secrets were last used: to be called every few seconds, and at the end.
+    /// Stores when secrets were last used, for `limit` of them at the most, those first that have waited longest: to be
+    /// called every few seconds.
+    ///
+    /// # Errors
+    /// [`StoreError`]; what could not be stored is tried again the next time.
+    pub async fn flush_some_uses(&self, store: &dyn UseStore, limit: usize) -> Result<(), StoreError> {
+        self.uses.flush_some(store, limit).await
+    }
+
+    /// Stores when secrets were last used, for all of them: to be called at the end.
     ///
     /// # Errors
     /// [`StoreError`]; what could not be stored is tried again the next time.
@@ -153,7 +191,7 @@ impl Admission {
     /// The checks of a known key, from its state on.
     async fn examine(
         &self,
-        record: &Arc<KeyRecord>,
+        record: &KeyRecord,
         client: Option<IpAddr>,
         named: HeaderValues<'_>,
         need: &Need,
@@ -183,7 +221,7 @@ impl Admission {
         }
     }
 
-    async fn look_up(&self, secret: &ParsedKey<'_>) -> Result<Arc<KeyRecord>, AuthError> {
+    async fn look_up(&self, secret: &ParsedKey<'_>) -> Result<Arc<Remembered<KeyRecord>>, AuthError> {
         let digest = self.peppers.current().digest(secret);
         let found = self
             .keys
@@ -197,7 +235,7 @@ impl Admission {
 
     async fn workspace(
         &self,
-        record: &Arc<KeyRecord>,
+        record: &KeyRecord,
         named: HeaderValues<'_>,
         need: WorkspaceNeed,
     ) -> Result<PermitWorkspace, AuthError> {
@@ -263,7 +301,7 @@ fn is_open(record: &KeyRecord, workspace: &Workspace) -> bool {
 /// The proof that a request was admitted. Only [`Admission::admit`] makes one.
 #[derive(Clone, Debug)]
 pub struct Permit {
-    record: Arc<KeyRecord>,
+    record: Arc<Remembered<KeyRecord>>,
     workspace: PermitWorkspace,
 }
 
@@ -272,7 +310,7 @@ enum PermitWorkspace {
     /// One of the key's own, by its place in the record.
     Of(usize),
     /// The one that an instance key named.
-    Named(Arc<Workspace>),
+    Named(Arc<Remembered<Workspace>>),
     /// None: an instance key that named none where none is needed.
     Open,
 }
@@ -313,6 +351,16 @@ impl Permit {
         self.record
             .grants_in(self.workspace().map(|workspace| workspace.id), scope)
     }
+
+    /// What `make` makes of the permit, kept beside the key for as long as that is remembered, so that it is not made for
+    /// each request. `None`, and nothing is made, for another workspace than the key's own; `None` too if something of
+    /// another type is kept there.
+    pub fn derived<T: Any + Send + Sync>(&self, make: impl FnOnce(&Self) -> T) -> Option<&T> {
+        match self.workspace {
+            PermitWorkspace::Of(0) | PermitWorkspace::Open => self.record.derived(|| make(self)),
+            PermitWorkspace::Of(_) | PermitWorkspace::Named(_) => None,
+        }
+    }
 }
 
 /// What is asked about a key that was presented to somebody else.
@@ -333,7 +381,7 @@ pub struct Verification<'a> {
 /// What a key that was presented to somebody else is worth. It is no [`Permit`]: it lets nobody in here.
 #[derive(Clone, Debug)]
 pub struct Verdict {
-    record: Option<Arc<KeyRecord>>,
+    record: Option<Arc<Remembered<KeyRecord>>>,
     workspace: PermitWorkspace,
     refusal: Option<AuthError>,
 }
@@ -348,7 +396,7 @@ impl Verdict {
     /// The key, if it is one that the asker may know of.
     #[must_use]
     pub fn key(&self) -> Option<&KeyRecord> {
-        self.record.as_deref()
+        self.record.as_deref().map(Deref::deref)
     }
 
     /// The workspace that the key would act in.

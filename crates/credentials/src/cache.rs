@@ -1,9 +1,11 @@
 //! Values read from the database, kept as long as the [`ChangeTracker`] vouches for them.
 
 use std::{
+    any::Any,
     fmt,
     hash::{BuildHasher, Hash},
-    sync::Arc,
+    ops::Deref,
+    sync::{Arc, OnceLock},
     time::Duration,
 };
 
@@ -21,9 +23,42 @@ const ATTEMPTS: u32 = 16;
 const UNKNOWN_CAPACITY: u64 = 10_000;
 const UNKNOWN_FOR: Duration = Duration::from_secs(10);
 
-struct Entry<V> {
-    value: Arc<V>,
-    watch: Watch,
+/// A value that was looked up.
+pub(crate) struct Remembered<V> {
+    value: V,
+    /// None where the value was true once and is not to be used again.
+    watch: Option<Watch>,
+    derived: OnceLock<Box<dyn Any + Send + Sync>>,
+}
+
+impl<V> Remembered<V> {
+    fn new(value: V, watch: Option<Watch>) -> Self {
+        Self {
+            value,
+            watch,
+            derived: OnceLock::new(),
+        }
+    }
+
+    /// What `make` makes of the value, once for as long as the value is remembered. `None` if that is something of another
+    /// type.
+    pub(crate) fn derived<T: Any + Send + Sync>(&self, make: impl FnOnce() -> T) -> Option<&T> {
+        self.derived.get_or_init(|| Box::new(make())).downcast_ref()
+    }
+}
+
+impl<V> Deref for Remembered<V> {
+    type Target = V;
+
+    fn deref(&self) -> &V {
+        &self.value
+    }
+}
+
+impl<V: fmt::Debug> fmt::Debug for Remembered<V> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.value.fmt(f)
+    }
 }
 
 /// Why a look-up put nothing into the cache.
@@ -35,7 +70,7 @@ enum Missing {
 /// A bounded cache in front of look-ups.
 pub(crate) struct TrackedCache<K, V, S> {
     tracker: Arc<ChangeTracker>,
-    found: Cache<K, Arc<Entry<V>>, S>,
+    found: Cache<K, Arc<Remembered<V>>, S>,
     unknown: Cache<K, (), S>,
 }
 
@@ -63,16 +98,21 @@ where
     ///
     /// # Errors
     /// What `look_up` answers.
-    pub(crate) async fn get<F>(&self, key: K, look_up: impl Fn() -> F) -> Result<Option<Arc<V>>, StoreError>
+    pub(crate) async fn get<F>(
+        &self,
+        key: K,
+        look_up: impl Fn() -> F,
+    ) -> Result<Option<Arc<Remembered<V>>>, StoreError>
     where
         F: Future<Output = Result<Option<V>, StoreError>>,
     {
         if !self.tracker.is_fresh() {
-            return Ok(look_up().await?.map(Arc::new));
+            let found = look_up().await?;
+            return Ok(found.map(|value| Arc::new(Remembered::new(value, None))));
         }
-        if let Some(entry) = self.found.get(&key).await {
-            if self.tracker.is_current(&entry.watch) {
-                return Ok(Some(Arc::clone(&entry.value)));
+        if let Some(found) = self.found.get(&key).await {
+            if self.is_current(&found) {
+                return Ok(Some(found));
             }
             self.found.invalidate(&key).await;
         } else if self.unknown.contains_key(&key) {
@@ -81,16 +121,26 @@ where
         self.miss(key, look_up).await
     }
 
-    async fn miss<F>(&self, key: K, look_up: impl Fn() -> F) -> Result<Option<Arc<V>>, StoreError>
+    /// Whether a value that was got earlier is what [`get`](Self::get) would answer now.
+    pub(crate) fn vouches_for(&self, found: &Remembered<V>) -> bool {
+        self.tracker.is_fresh() && self.is_current(found)
+    }
+
+    fn is_current(&self, found: &Remembered<V>) -> bool {
+        found
+            .watch
+            .as_ref()
+            .is_some_and(|watch| self.tracker.is_current(watch))
+    }
+
+    async fn miss<F>(&self, key: K, look_up: impl Fn() -> F) -> Result<Option<Arc<Remembered<V>>>, StoreError>
     where
         F: Future<Output = Result<Option<V>, StoreError>>,
     {
         for _ in 0..ATTEMPTS {
             match self.found.try_get_with(key, self.read(&look_up)).await {
                 // Looked at again here, since the look-up may have been another caller's and older than this call.
-                Ok(entry) if self.tracker.is_current(&entry.watch) => {
-                    return Ok(Some(Arc::clone(&entry.value)));
-                }
+                Ok(found) if self.is_current(&found) => return Ok(Some(found)),
                 Ok(_) => self.found.invalidate(&key).await,
                 Err(missing) => match &*missing {
                     Missing::NotFound => {
@@ -106,7 +156,7 @@ where
         ))
     }
 
-    async fn read<F>(&self, look_up: &impl Fn() -> F) -> Result<Arc<Entry<V>>, Missing>
+    async fn read<F>(&self, look_up: &impl Fn() -> F) -> Result<Arc<Remembered<V>>, Missing>
     where
         F: Future<Output = Result<Option<V>, StoreError>>,
     {
@@ -116,10 +166,7 @@ where
             .map_err(Missing::Failed)?
             .ok_or(Missing::NotFound)?;
         let watch = self.tracker.watch(value.entities(), since);
-        Ok(Arc::new(Entry {
-            value: Arc::new(value),
-            watch,
-        }))
+        Ok(Arc::new(Remembered::new(value, Some(watch))))
     }
 }
 

@@ -1,7 +1,8 @@
 //! When secrets were last used, noted without a write for each request.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, VecDeque, hash_map::Entry},
+    ops::Deref,
     sync::{
         Mutex, MutexGuard, PoisonError,
         atomic::{AtomicI64, Ordering},
@@ -50,9 +51,50 @@ impl PartialEq for UseMark {
 impl Eq for UseMark {}
 
 /// Uses that are not stored yet: at most one for each secret, however often it is used. A crash loses what has been noted
-/// since the last flush.
+/// and not flushed.
 #[derive(Debug, Default)]
-pub(crate) struct UseLog(Mutex<HashMap<KeyDigest, LastUse>>);
+pub(crate) struct UseLog(Mutex<Noted>);
+
+#[derive(Debug, Default)]
+struct Noted {
+    uses: HashMap<KeyDigest, LastUse>,
+    /// What is in `uses`, by when it came in, so that each has its turn.
+    turns: VecDeque<KeyDigest>,
+}
+
+impl Deref for Noted {
+    type Target = HashMap<KeyDigest, LastUse>;
+
+    fn deref(&self) -> &Self::Target {
+        &self.uses
+    }
+}
+
+impl Noted {
+    fn insert(&mut self, digest: KeyDigest, last_use: LastUse) {
+        if self.uses.insert(digest, last_use).is_none() {
+            self.turns.push_back(digest);
+        }
+    }
+
+    /// Takes back what could not be stored, unless there is something later.
+    fn restore(&mut self, batch: Vec<(KeyDigest, LastUse)>) {
+        for (digest, last_use) in batch.into_iter().rev() {
+            if let Entry::Vacant(place) = self.uses.entry(digest) {
+                place.insert(last_use);
+                self.turns.push_front(digest);
+            }
+        }
+    }
+
+    fn take(&mut self, limit: usize) -> Vec<(KeyDigest, LastUse)> {
+        let count = limit.min(self.turns.len());
+        let turns = self.turns.drain(..count);
+        turns
+            .filter_map(|digest| self.uses.remove_entry(&digest))
+            .collect()
+    }
+}
 
 impl UseLog {
     /// Notes a use, at most once a second for each secret.
@@ -68,33 +110,27 @@ impl UseLog {
         }
     }
 
-    /// Stores what has been noted so far, and keeps what could not be stored for the next time. No more is taken out than
-    /// is being stored, so that whoever stops waiting loses nothing.
+    /// Stores what has been noted so far, and keeps what could not be stored for the next time.
     pub(crate) async fn flush(&self, store: &dyn UseStore) -> Result<(), StoreError> {
-        let mut left = self.noted().len();
+        self.flush_some(store, usize::MAX).await
+    }
+
+    /// As [`flush`](Self::flush), for so many secrets at the most, those first that have waited longest. No more is taken
+    /// out than is being stored, so that whoever stops waiting loses nothing.
+    pub(crate) async fn flush_some(&self, store: &dyn UseStore, limit: usize) -> Result<(), StoreError> {
+        let mut left = self.noted().turns.len().min(limit);
         while left > 0 {
-            let batch = self.take(BATCH);
+            let batch = self.noted().take(BATCH.min(left));
             left = left.saturating_sub(BATCH);
             if let Err(error) = store.record_uses(batch.clone()).await {
-                let mut noted = self.noted();
-                for (digest, last_use) in batch {
-                    noted.entry(digest).or_insert(last_use);
-                }
+                self.noted().restore(batch);
                 return Err(error);
             }
         }
         Ok(())
     }
 
-    fn take(&self, limit: usize) -> Vec<(KeyDigest, LastUse)> {
-        let mut noted = self.noted();
-        let some: Vec<KeyDigest> = noted.keys().copied().take(limit).collect();
-        some.into_iter()
-            .filter_map(|digest| noted.remove_entry(&digest))
-            .collect()
-    }
-
-    fn noted(&self) -> MutexGuard<'_, HashMap<KeyDigest, LastUse>> {
+    fn noted(&self) -> MutexGuard<'_, Noted> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -163,6 +199,44 @@ mod tests {
         assert!(log.flush(&Failing(Mutex::new(600))).await.is_err());
         assert_eq!(log.noted().len(), 700);
         assert!(log.flush(&Failing(Mutex::new(700))).await.is_ok());
+        assert_eq!(log.noted().len(), 0);
+    }
+
+    #[derive(Default)]
+    struct Stored(Mutex<Vec<u8>>);
+
+    #[async_trait::async_trait]
+    impl UseStore for Stored {
+        async fn record_uses(&self, uses: Vec<(KeyDigest, LastUse)>) -> Result<(), StoreError> {
+            let numbers = uses.iter().map(|(digest, _)| digest.as_bytes()[0]);
+            self.0.lock().unwrap().extend(numbers);
+            Ok(())
+        }
+    }
+
+    #[tokio::test]
+    async fn each_has_its_turn_where_not_all_are_stored() {
+        let (log, stored) = (UseLog::default(), Stored::default());
+        for second in 1..=3 {
+            let now = Timestamp::from_unix_micros(second * 1_000_000);
+            for number in 0..10 {
+                let last_use = || LastUse {
+                    at: now,
+                    address: None,
+                    user_agent: None,
+                };
+                log.note(
+                    KeyDigest::from_bytes([number; 32]),
+                    &UseMark::default(),
+                    now,
+                    last_use,
+                );
+            }
+            log.flush_some(&stored, 4).await.unwrap();
+        }
+        assert_eq!(*stored.0.lock().unwrap(), [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 0, 1]);
+        assert_eq!(log.noted().len(), 6);
+        log.flush(&stored).await.unwrap();
         assert_eq!(log.noted().len(), 0);
     }
 

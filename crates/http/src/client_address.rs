@@ -2,8 +2,10 @@
 
 use std::net::IpAddr;
 
-use actix_web::HttpRequest;
+use actix_web::{HttpRequest, http::header::HeaderName};
 use ipnet::IpNet;
+
+const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 
 /// The reverse proxies whose `X-Forwarded-For` is believed. What anybody else writes there is ignored.
 #[derive(Clone, Debug, Default)]
@@ -20,9 +22,12 @@ impl TrustedProxies {
     /// end, as long as whoever wrote an entry is trusted.
     pub(crate) fn client(&self, request: &HttpRequest) -> Option<IpAddr> {
         let peer = request.peer_addr()?.ip().to_canonical();
+        if !self.trusts(peer) {
+            return Some(peer);
+        }
         let headers = request
             .headers()
-            .get_all("x-forwarded-for")
+            .get_all(&FORWARDED_FOR)
             .map(|value| value.as_bytes());
         Some(self.resolve(peer, headers.collect()))
     }

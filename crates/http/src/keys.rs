@@ -13,7 +13,7 @@ use tigertrust_wire::{
 };
 use utoipa::IntoParams;
 
-use crate::{App, body::Body, error::ApiError, permit::Admitted, query};
+use crate::{App, body::Body, error::ApiError, permit::Admitted, query, respond::json};
 
 /// Creates a key and shows its secret, once. With `Idempotency-Key` a request may be sent again for 24 hours: it answers
 /// with the key that it made the first time, without the secret.
@@ -274,7 +274,7 @@ pub(crate) async fn verify(
         .verify(&verification)
         .await
         .map_err(AuthError::Unavailable)?;
-    Ok(HttpResponse::Ok().json(KeyVerdict::from(&verdict)))
+    Ok(json(&KeyVerdict::from(&verdict)))
 }
 
 /// Takes a report that a key has leaked; whoever holds the key may make it. By the server's policy the key is revoked or

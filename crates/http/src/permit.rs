@@ -5,15 +5,19 @@ use std::{future::Future, ops::Deref, pin::Pin, sync::Arc};
 use actix_web::{
     FromRequest, HttpRequest,
     dev::Payload,
-    http::header::{AUTHORIZATION, HeaderValue, USER_AGENT},
+    http::header::{AUTHORIZATION, HeaderName, HeaderValue, USER_AGENT},
     web,
 };
 use tigertrust_accounts::Actor;
-use tigertrust_credentials::{AuthError, Need, Permit, Presented};
+use tigertrust_credentials::{AuthError, HeaderValues, Need, Permit, Presented};
 use tigertrust_model::KeyTypes;
 use tigertrust_wire::Problem;
 
 use crate::{App, error::ApiError, routes::Needs};
+
+// A name as text would be parsed for each request.
+const AGENT_API_KEY: HeaderName = HeaderName::from_static("x-agent-api-key");
+const WORKSPACE_ID: HeaderName = HeaderName::from_static("x-workspace-id");
 
 /// A caller that was admitted to the route.
 #[derive(Clone, Debug)]
@@ -30,13 +34,13 @@ impl Admitted {
 
     /// Asks for the caller again, after something that took its time.
     pub(crate) async fn renew(&mut self) -> Result<(), ApiError> {
-        self.permit = admit(&self.request).await?;
+        self.permit = admit(&self.request, Some(&self.permit)).await?;
         Ok(())
     }
 }
 
-/// Admits the caller of a request to its route.
-async fn admit(request: &HttpRequest) -> Result<Arc<Permit>, ApiError> {
+/// Admits the caller of a request to its route, or does so again.
+async fn admit(request: &HttpRequest, earlier: Option<&Permit>) -> Result<Arc<Permit>, ApiError> {
     // A route without an application or a need of its own lets nobody in.
     let app = request
         .app_data::<web::Data<App>>()
@@ -46,7 +50,11 @@ async fn admit(request: &HttpRequest) -> Result<Arc<Permit>, ApiError> {
         .and_then(|needs| needs.of(request.method()));
     let own = needs.ok_or_else(Problem::unavailable)?;
     let presented = presented(app, request);
-    let permit = match app.admission.admit(&presented, &own.need).await {
+    let admitted = match earlier {
+        None => app.admission.admit(&presented, &own.need).await,
+        Some(earlier) => app.admission.admit_again(earlier, &presented, &own.need).await,
+    };
+    let permit = match admitted {
         Err(refusal @ (AuthError::WrongType { .. } | AuthError::MissingScope(_))) if own.unless_itself => {
             let any = Need {
                 types: KeyTypes::ANY,
@@ -75,23 +83,21 @@ impl Deref for Admitted {
 
 /// What the request presents.
 pub(crate) fn presented<'a>(app: &App, request: &'a HttpRequest) -> Presented<'a> {
-    let headers = request.headers();
     Presented {
-        agent_api_key: headers
-            .get_all("x-agent-api-key")
-            .map(|value| value.as_bytes())
-            .collect(),
-        authorization: headers
-            .get_all(AUTHORIZATION)
-            .map(|value| value.as_bytes())
-            .collect(),
+        agent_api_key: values(request, &AGENT_API_KEY),
+        authorization: values(request, &AUTHORIZATION),
         client: app.proxies.client(request),
-        user_agent: headers.get(USER_AGENT).map(HeaderValue::as_bytes),
-        workspace: headers
-            .get_all("x-workspace-id")
-            .map(|value| value.as_bytes())
-            .collect(),
+        user_agent: request.headers().get(&USER_AGENT).map(HeaderValue::as_bytes),
+        workspace: values(request, &WORKSPACE_ID),
     }
+}
+
+fn values<'a>(request: &'a HttpRequest, name: &HeaderName) -> HeaderValues<'a> {
+    request
+        .headers()
+        .get_all(name)
+        .map(HeaderValue::as_bytes)
+        .collect()
 }
 
 impl FromRequest for Admitted {
@@ -102,7 +108,7 @@ impl FromRequest for Admitted {
         let request = request.clone();
         Box::pin(async move {
             Ok(Self {
-                permit: admit(&request).await?,
+                permit: admit(&request, None).await?,
                 request,
             })
         })

@@ -3,14 +3,13 @@
 use actix_web::{
     Handler, HttpResponse, Resource, Responder, Route, guard,
     http::{Method, header},
-    middleware::from_fn,
     web::{self, ServiceConfig},
 };
 use tigertrust_credentials::{Need, WorkspaceNeed};
 use tigertrust_model::management;
 use tigertrust_wire::{Code, Problem};
 
-use crate::{auth, changes, error::ApiError, health, keys, openapi, respond::respond, workspaces};
+use crate::{auth, changes, error::ApiError, health, keys, openapi, respond::Respond, workspaces};
 
 /// Who may call an operation.
 #[derive(Clone, Debug)]
@@ -104,6 +103,22 @@ impl Needs {
 pub fn operations() -> Vec<Operation> {
     let management = |scope| Access::Needs(Need::management(scope));
     vec![
+        // Paths are tried in this order, so that those that are asked for most stand first.
+        Operation {
+            method: None,
+            path: "/api/auth/check",
+            access: Access::Asked,
+            route: web::route().to(auth::check::check),
+        },
+        Operation::new(
+            Method::POST,
+            "/api/keys/verify",
+            Access::Needs(Need {
+                workspace: WorkspaceNeed::Optional,
+                ..Need::management(management::KEYS_VERIFY)
+            }),
+            keys::verify,
+        ),
         Operation::new(Method::GET, "/healthz", Access::Anonymous, health::live),
         Operation::new(Method::GET, "/readyz", Access::Anonymous, health::ready),
         Operation::new(Method::GET, "/openapi.json", Access::Anonymous, openapi::serve),
@@ -113,12 +128,6 @@ pub fn operations() -> Vec<Operation> {
             Access::Needs(Need::any_caller()),
             auth::me::show,
         ),
-        Operation {
-            method: None,
-            path: "/api/auth/check",
-            access: Access::Asked,
-            route: web::route().to(auth::check::check),
-        },
         Operation::new(
             Method::GET,
             "/api/keys",
@@ -130,15 +139,6 @@ pub fn operations() -> Vec<Operation> {
             "/api/keys",
             management(management::KEYS_WRITE),
             keys::create,
-        ),
-        Operation::new(
-            Method::POST,
-            "/api/keys/verify",
-            Access::Needs(Need {
-                workspace: WorkspaceNeed::Optional,
-                ..Need::management(management::KEYS_VERIFY)
-            }),
-            keys::verify,
         ),
         Operation::new(
             Method::POST,
@@ -193,25 +193,22 @@ pub fn operations() -> Vec<Operation> {
 
 /// Mounts every operation. The application must hold a `web::Data<App>`.
 pub fn configure(config: &mut ServiceConfig) {
+    config.service(web::scope("").wrap(Respond).configure(mount));
+}
+
+/// Mounts every operation, to be wrapped in [`Respond`].
+pub(crate) fn mount(config: &mut ServiceConfig) {
     let mut operations = operations().into_iter().peekable();
-    let scope = web::scope("").wrap(from_fn(respond));
-    let mut resources = Vec::new();
     while let Some(first) = operations.next() {
         let mut of_path = vec![first];
         while let Some(next) = operations.next_if(|next| of_path.iter().any(|known| known.path == next.path))
         {
             of_path.push(next);
         }
-        resources.push(of_path);
+        config.service(resource(of_path));
     }
-    let scope = resources
-        .into_iter()
-        .fold(scope, |scope, of_path| scope.service(resource(of_path)));
-    config.service(
-        scope
-            .configure(openapi::mount_ui)
-            .default_service(web::to(not_found)),
-    );
+    openapi::mount_ui(config);
+    config.default_service(web::to(not_found));
 }
 
 fn resource(operations: Vec<Operation>) -> Resource {

@@ -4,7 +4,7 @@ use std::{io, net::TcpListener, time::Duration};
 
 use actix_web::{App as ActixApp, HttpServer, dev::Server, web};
 
-use crate::{App, configure};
+use crate::{App, respond::Respond, routes::mount};
 
 /// The limits of a server.
 #[derive(Clone, Copy, Debug)]
@@ -40,13 +40,19 @@ impl Default for ServerSettings {
 /// What the operating system says of the listener.
 pub fn serve(app: App, listener: TcpListener, settings: ServerSettings) -> io::Result<Server> {
     let app = web::Data::new(app);
-    let server = HttpServer::new(move || ActixApp::new().app_data(app.clone()).configure(configure))
-        .workers(settings.workers)
-        .max_connections(settings.max_connections)
-        .client_request_timeout(settings.request_timeout)
-        .keep_alive(settings.keep_alive)
-        .shutdown_timeout(settings.shutdown_timeout.as_secs())
-        .disable_signals()
-        .listen(listener)?;
+    // As `configure` does, without a scope that every request would be routed through.
+    let server = HttpServer::new(move || {
+        ActixApp::new()
+            .app_data(app.clone())
+            .wrap(Respond)
+            .configure(mount)
+    })
+    .workers(settings.workers)
+    .max_connections(settings.max_connections)
+    .client_request_timeout(settings.request_timeout)
+    .keep_alive(settings.keep_alive)
+    .shutdown_timeout(settings.shutdown_timeout.as_secs())
+    .disable_signals()
+    .listen(listener)?;
     Ok(server.run())
 }

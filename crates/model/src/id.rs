@@ -10,6 +10,8 @@ use crate::{RandomError, RandomSource, Timestamp};
 const ALPHABET: [u8; 32] = *b"0123456789abcdefghjkmnpqrstvwxyz";
 /// 128 bits at 5 bits a character.
 const SUFFIX_LENGTH: usize = 26;
+/// No prefix is longer than five letters.
+const MAX_LENGTH: usize = 6 + SUFFIX_LENGTH;
 
 /// The text is not an id of the expected kind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -24,12 +26,20 @@ fn new_uuid(now: Timestamp, random: &dyn RandomSource) -> Result<Uuid, RandomErr
     Ok(uuid::Builder::from_unix_timestamp_millis(now.unix_millis(), &bytes).into_uuid())
 }
 
-fn write_base32(uuid: Uuid, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-    let value = uuid.as_u128();
-    (0..SUFFIX_LENGTH).rev().try_for_each(|position| {
-        let digit = usize::try_from((value >> (5 * position)) & 31).unwrap_or(0);
-        fmt::Write::write_char(f, ALPHABET.get(digit).map_or('0', |byte| char::from(*byte)))
-    })
+/// Writes an id in one piece: `prefix` with its underscore, and the number.
+fn write_id(prefix: &str, uuid: Uuid, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    let mut text = [b'0'; MAX_LENGTH];
+    let text = text.get_mut(..prefix.len() + SUFFIX_LENGTH).ok_or(fmt::Error)?;
+    for (place, byte) in text.iter_mut().zip(prefix.bytes()) {
+        *place = byte;
+    }
+    let mut value = uuid.as_u128();
+    for place in text.iter_mut().rev().take(SUFFIX_LENGTH) {
+        let digit = usize::try_from(value & 31).map_err(|_| fmt::Error)?;
+        *place = ALPHABET.get(digit).copied().ok_or(fmt::Error)?;
+        value >>= 5;
+    }
+    f.write_str(std::str::from_utf8(text).map_err(|_| fmt::Error)?)
 }
 
 fn parse_base32(text: &str) -> Option<Uuid> {
@@ -79,8 +89,7 @@ macro_rules! typed_id {
 
         impl fmt::Display for $name {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str(concat!($prefix, "_"))?;
-                write_base32(self.0, f)
+                write_id(concat!($prefix, "_"), self.0, f)
             }
         }
 

@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use tigertrust_credentials::Admission;
+use tigertrust_credentials::{Admission, ports::StoreError};
 use tigertrust_model::Clock;
 use tigertrust_storage::Storage;
 use tokio::{
@@ -15,8 +15,10 @@ use tokio::{
 const CHANGES_KEPT: Duration = Duration::from_secs(24 * 60 * 60);
 const PRUNE_EVERY: Duration = Duration::from_secs(10 * 60);
 const PRUNE_BATCH: u32 = 10_000;
-/// How often it is stored when keys were last used: what a crash can lose.
+/// How often it is stored when keys were last used, and for how many secrets. Each is a page of the database's log, so
+/// that a server on which a hundred thousand keys are used would do little else; it falls behind instead.
 const STORE_USES_EVERY: Duration = Duration::from_secs(5);
+const STORE_USES_OF: usize = 5_000;
 
 /// Tasks that run until they are stopped or dropped.
 pub(crate) struct Background([JoinHandle<()>; 2]);
@@ -71,13 +73,18 @@ async fn keep_storing_uses(admission: Arc<Admission>, storage: Arc<Storage>) {
     let mut ticks = every(STORE_USES_EVERY);
     loop {
         ticks.tick().await;
-        store_uses(&admission, &storage).await;
+        tell(admission.flush_some_uses(&*storage.uses(), STORE_USES_OF).await);
     }
 }
 
-/// Stores when keys were last used. What fails is tried again the next time.
+/// Stores when keys were last used, for the last time.
 pub(crate) async fn store_uses(admission: &Admission, storage: &Storage) {
-    if let Err(error) = admission.flush_uses(&*storage.uses()).await {
+    tell(admission.flush_uses(&*storage.uses()).await);
+}
+
+/// What fails is tried again the next time.
+fn tell(stored: Result<(), StoreError>) {
+    if let Err(error) = stored {
         tracing::debug!(%error, "it could not be stored when keys were last used");
     }
 }

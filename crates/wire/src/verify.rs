@@ -1,6 +1,6 @@
 //! Verifying a key for somebody else.
 
-use std::{fmt, net::IpAddr};
+use std::{borrow::Cow, fmt, net::IpAddr};
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -45,7 +45,7 @@ impl fmt::Debug for VerifyKey {
 /// What a key is worth.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-pub struct KeyVerdict {
+pub struct KeyVerdict<'a> {
     /// Whether it is good for what was asked.
     pub valid: bool,
     /// `VALID`, or the code of the error that the key would get as a caller.
@@ -56,21 +56,21 @@ pub struct KeyVerdict {
     pub detail: Option<String>,
     /// The key, where it is one that the caller may know of.
     #[serde(flatten)]
-    pub key: Option<VerifiedKey>,
+    pub key: Option<VerifiedKey<'a>>,
 }
 
 /// The key that was verified.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-pub struct VerifiedKey {
+pub struct VerifiedKey<'a> {
     /// The key's id.
     pub key_id: String,
     /// Agent or public.
     pub r#type: KeyTypeName,
     /// What people call it.
-    pub name: String,
+    pub name: &'a str,
     /// The name that the owning application knows it by.
-    pub external_id: Option<String>,
+    pub external_id: Option<&'a str>,
     /// What the owning application keeps with it.
     #[schema(value_type = Object)]
     pub metadata: Map<String, Value>,
@@ -81,7 +81,7 @@ pub struct VerifiedKey {
     /// The workspace that it acts in; null where it is refused, or for an instance key that named none.
     pub workspace_id: Option<String>,
     /// What it may do: for a personal key no more than its owner's role permits.
-    pub scopes: Vec<String>,
+    pub scopes: Vec<Cow<'a, str>>,
     /// From when on what was presented is refused: the key's expiry, or the end of an old secret; null for never.
     #[serde(serialize_with = "timestamp::serialize_option")]
     #[schema(value_type = Option<String>, format = DateTime)]
@@ -90,18 +90,22 @@ pub struct VerifiedKey {
     pub plan: Option<String>,
 }
 
-impl From<&Verdict> for KeyVerdict {
-    fn from(verdict: &Verdict) -> Self {
+impl<'a> From<&'a Verdict> for KeyVerdict<'a> {
+    fn from(verdict: &'a Verdict) -> Self {
+        let scopes = match verdict.scopes() {
+            Cow::Borrowed(scopes) => scopes.iter().map(|scope| scope.as_str().into()).collect(),
+            Cow::Owned(scopes) => scopes.iter().map(|scope| scope.to_string().into()).collect(),
+        };
         let key = verdict.key().map(|record| VerifiedKey {
             key_id: record.key.id.to_string(),
             r#type: record.key.kind.into(),
-            name: record.key.name.clone(),
-            external_id: record.key.external_id.clone(),
+            name: &record.key.name,
+            external_id: record.key.external_id.as_deref(),
             metadata: metadata_object(&record.key.metadata),
             owner_id: record.key.owner.map(|id| id.to_string()),
             home_workspace_id: record.key.reach.home().map(|id| id.to_string()),
             workspace_id: verdict.workspace().map(|workspace| workspace.id.to_string()),
-            scopes: verdict.scopes().iter().map(ToString::to_string).collect(),
+            scopes,
             expires_at: record.expires_at(),
             plan: record.home().map(|home| home.plan.to_string()),
         });

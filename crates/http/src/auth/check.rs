@@ -17,6 +17,13 @@ use utoipa::IntoParams;
 use crate::{App, error::ApiError, permit::presented, query};
 
 const CODE: HeaderName = HeaderName::from_static("x-auth-code");
+const TYPE: HeaderName = HeaderName::from_static("x-auth-type");
+const KEY_ID: HeaderName = HeaderName::from_static("x-auth-key-id");
+const KEY_TYPE: HeaderName = HeaderName::from_static("x-auth-key-type");
+const SCOPES: HeaderName = HeaderName::from_static("x-auth-scopes");
+const WORKSPACE_ID: HeaderName = HeaderName::from_static("x-auth-workspace-id");
+const EXTERNAL_ID: HeaderName = HeaderName::from_static("x-auth-external-id");
+
 /// What stands in a header as it is: visible ASCII but the per cent sign.
 const ENCODED: AsciiSet = CONTROLS.add(b'%').add(b' ');
 
@@ -134,30 +141,55 @@ fn read(query: &CheckQuery, app: &App) -> Result<(Need, Option<StatusCode>), Api
     Ok((need, deny_as))
 }
 
+/// Who the caller is, as header values.
+struct Identity {
+    key_id: HeaderValue,
+    scopes: HeaderValue,
+    workspace_id: HeaderValue,
+    external_id: HeaderValue,
+}
+
+impl Identity {
+    fn of(permit: &Permit) -> Self {
+        let key = &permit.key().key;
+        let workspace = permit.workspace().map(|workspace| workspace.id.to_string());
+        let external_id = key
+            .external_id
+            .as_deref()
+            .map(|id| utf8_percent_encode(id, &ENCODED).to_string());
+        let scopes = permit.scopes();
+        let scopes: Vec<&str> = scopes.iter().map(Scope::as_str).collect();
+        Self {
+            key_id: value(key.id.to_string()),
+            scopes: value(scopes.join(" ")),
+            workspace_id: value(workspace.unwrap_or_default()),
+            external_id: value(external_id.unwrap_or_default()),
+        }
+    }
+}
+
 fn answer(permit: &Permit) -> HttpResponse {
-    let key = &permit.key().key;
-    let mut response = HttpResponse::Ok();
+    let made;
+    let identity = match permit.derived(Identity::of) {
+        Some(identity) => identity,
+        None => {
+            made = Identity::of(permit);
+            &made
+        }
+    };
+    let mut response = HttpResponse::new(StatusCode::OK);
+    let headers = response.headers_mut();
+    // All of them, always: a proxy that copies them must not let the client's own through where there is nothing to copy.
+    headers.insert(TYPE, HeaderValue::from_static("apiKey"));
+    headers.insert(KEY_ID, identity.key_id.clone());
+    headers.insert(KEY_TYPE, HeaderValue::from_static(permit.key().key.kind.as_str()));
+    headers.insert(SCOPES, identity.scopes.clone());
+    headers.insert(WORKSPACE_ID, identity.workspace_id.clone());
+    headers.insert(EXTERNAL_ID, identity.external_id.clone());
     response
-        .insert_header(("x-auth-type", "apiKey"))
-        .insert_header(("x-auth-key-id", key.id.to_string()))
-        .insert_header(("x-auth-key-type", key.kind.as_str()))
-        .insert_header((
-            "x-auth-scopes",
-            permit
-                .scopes()
-                .iter()
-                .map(Scope::as_str)
-                .collect::<Vec<_>>()
-                .join(" "),
-        ));
-    // Always there: a proxy that copies them must not let the client's own through where there is nothing to copy.
-    let workspace = permit.workspace().map(|workspace| workspace.id.to_string());
-    let external_id = key
-        .external_id
-        .as_deref()
-        .map(|id| utf8_percent_encode(id, &ENCODED).to_string());
-    response
-        .insert_header(("x-auth-workspace-id", workspace.unwrap_or_default()))
-        .insert_header(("x-auth-external-id", external_id.unwrap_or_default()));
-    response.finish()
+}
+
+/// Ids, scopes and what is percent-encoded are visible ASCII, so that the fallback is never taken.
+fn value(text: String) -> HeaderValue {
+    HeaderValue::try_from(text).unwrap_or(HeaderValue::from_static(""))
 }

@@ -1,0 +1,117 @@
+//! What a known key costs: reading it, its digest, and the whole way to a permit, over a store that is asked once.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    missing_docs,
+    reason = "a benchmark may stop at once"
+)]
+
+use std::{hint::black_box, sync::Arc, time::Duration};
+
+use async_trait::async_trait;
+use criterion::{Criterion, criterion_group, criterion_main};
+use tigertrust_credentials::{
+    Admission, CacheSettings, ChangeTracker, HeaderValues, KeyDigest, KeySecret, Need, OsRandom, ParsedKey,
+    Pepper, PepperRing, Presented, SystemClock, UseMark,
+    ports::{ChangeListener, CredentialStore, KeyRecord, StoreError},
+};
+use tigertrust_model::{
+    ApiKey, Clock, Creator, KeyId, KeyReach, KeyType, Lifecycle, Metadata, Plan, Scope, Workspace,
+    WorkspaceId,
+};
+use uuid::Uuid;
+
+const PEPPER: &str = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8";
+
+/// Knows one key, whatever it is asked for.
+struct OneKey(KeyRecord);
+
+#[async_trait]
+impl CredentialStore for OneKey {
+    async fn find_key(&self, _: &[KeyDigest]) -> Result<Option<KeyRecord>, StoreError> {
+        Ok(Some(self.0.clone()))
+    }
+
+    async fn find_workspace(&self, _: WorkspaceId) -> Result<Option<Workspace>, StoreError> {
+        Ok(None)
+    }
+}
+
+fn record(secret: &KeySecret, clock: &SystemClock) -> KeyRecord {
+    let now = clock.now();
+    let home = Workspace {
+        id: WorkspaceId::from_uuid(Uuid::from_u128(1)),
+        name: "Home".to_owned(),
+        plan: Plan::free(),
+        created_at: now,
+        deleted_at: None,
+    };
+    let scopes = ["certificates:read", "certificates:write", "agents:report"];
+    KeyRecord {
+        key: ApiKey {
+            id: KeyId::from_uuid(Uuid::from_u128(2)),
+            kind: KeyType::Agent,
+            name: "bench".to_owned(),
+            reach: KeyReach::workspaces(home.id, []),
+            owner: None,
+            scopes: scopes.iter().map(|text| text.parse::<Scope>().unwrap()).collect(),
+            lifecycle: Lifecycle::Active,
+            expires_at: None,
+            allowed_cidrs: Vec::new(),
+            external_id: None,
+            metadata: Metadata::default(),
+            display: secret.parsed().display(),
+            created_by: Creator::Operator,
+            created_at: now,
+            updated_at: now,
+            leak_reported_at: None,
+        },
+        secret_digest: KeyDigest::from_bytes([0; 32]),
+        mark: UseMark::default(),
+        secret_ends_at: None,
+        workspaces: vec![home],
+        owner: None,
+    }
+}
+
+fn admission(criterion: &mut Criterion) {
+    let clock = SystemClock::new();
+    let secret = KeySecret::generate(KeyType::Agent, &OsRandom).unwrap();
+    let pepper = Pepper::new("p1", PEPPER).unwrap();
+    let text = secret.reveal().as_bytes();
+
+    criterion.bench_function("parse", |bencher| {
+        bencher.iter(|| ParsedKey::read(black_box(text)));
+    });
+    criterion.bench_function("digest", |bencher| {
+        let parsed = secret.parsed();
+        bencher.iter(|| pepper.digest(black_box(&parsed)));
+    });
+
+    let time: Arc<dyn Clock> = Arc::new(clock);
+    // The feed is heard of once, so that the bound must not be met while this runs.
+    let tracker = Arc::new(ChangeTracker::new(Arc::clone(&time), Duration::from_secs(86_400)));
+    tracker.caught_up(time.monotonic());
+    let admission = Admission::new(
+        PepperRing::new(vec![pepper]).unwrap(),
+        Arc::clone(&time),
+        Arc::new(OneKey(record(&secret, &clock))),
+        &tracker,
+        CacheSettings::default(),
+    );
+    let presented = Presented {
+        agent_api_key: HeaderValues::One(text),
+        ..Presented::default()
+    };
+    let need = Need::any_caller();
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    criterion.bench_function("admit a cached key", |bencher| {
+        bencher
+            .to_async(&runtime)
+            .iter(|| admission.admit(black_box(&presented), black_box(&need)));
+    });
+}
+
+criterion_group!(benches, admission);
+criterion_main!(benches);
