@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use tigertrust_credentials::Permit;
+use tigertrust_credentials::{Permit, PersonPermit};
 use tigertrust_model::{Creator, Scope, ScopeSet, UserId, WorkspaceId, management};
 
 use crate::{FlowError, ports::KeyView};
@@ -10,8 +10,10 @@ use crate::{FlowError, ports::KeyView};
 /// Who asks for a change, and what that allows.
 #[derive(Clone, Debug)]
 pub enum Actor {
-    /// A caller that was admitted.
+    /// A key that was admitted.
     Caller(Arc<Permit>),
+    /// A person who is signed in.
+    Person(Arc<PersonPermit>),
     /// Whoever has the command line of the server: may do everything.
     Operator,
 }
@@ -24,9 +26,10 @@ impl Actor {
     pub fn view(&self) -> Result<KeyView, FlowError> {
         match self {
             Self::Operator => Ok(KeyView::Everything),
-            Self::Caller(permit) => {
-                let workspace = permit.workspace().map(|workspace| workspace.id);
-                let workspace = workspace.ok_or_else(|| FlowError::WorkspaceDenied(Vec::new()))?;
+            Self::Caller(_) | Self::Person(_) => {
+                let workspace = self
+                    .workspace()
+                    .ok_or_else(|| FlowError::WorkspaceDenied(Vec::new()))?;
                 Ok(match self.person() {
                     Some(owner) if !self.manages_keys_in(workspace) => KeyView::Own { workspace, owner },
                     _ => KeyView::Workspace(workspace),
@@ -35,12 +38,23 @@ impl Actor {
         }
     }
 
+    /// The workspace that a caller acts in.
+    fn workspace(&self) -> Option<WorkspaceId> {
+        let workspace = match self {
+            Self::Operator => None,
+            Self::Caller(permit) => permit.workspace(),
+            Self::Person(permit) => permit.workspace(),
+        };
+        workspace.map(|workspace| workspace.id)
+    }
+
     /// The person that acts; none for the operator and for a key that belongs to no person.
     #[must_use]
     pub fn person(&self) -> Option<UserId> {
         match self {
             Self::Operator => None,
             Self::Caller(permit) => permit.key().key.owner,
+            Self::Person(permit) => Some(permit.user().id),
         }
     }
 
@@ -52,6 +66,7 @@ impl Actor {
                 let role = owner.role_in(workspace);
                 role.is_some_and(|role| role.manages_keys())
             }),
+            Self::Person(permit) => permit.role_in(workspace).is_some_and(|role| role.manages_keys()),
         }
     }
 
@@ -59,6 +74,7 @@ impl Actor {
         match self {
             Self::Operator => Creator::Operator,
             Self::Caller(permit) => Creator::Key(permit.key().key.id),
+            Self::Person(permit) => Creator::User(permit.user().id),
         }
     }
 
@@ -71,6 +87,7 @@ impl Actor {
         match self {
             Self::Operator => true,
             Self::Caller(permit) => permit.grants(scope),
+            Self::Person(permit) => permit.permits(scope),
         }
     }
 
@@ -89,6 +106,18 @@ impl Actor {
                     .map(|workspace| workspace.id)
                     .filter(|id| personal || self.manages_keys_in(*id))
                     .filter(|id| permit.key().grants_in(Some(*id), &management::KEYS_WRITE))
+                    .collect(),
+            ),
+            Self::Person(permit) => Some(
+                permit
+                    .record()
+                    .memberships
+                    .iter()
+                    .filter(|(workspace, role)| {
+                        (personal || self.manages_keys_in(workspace.id))
+                            && role.permits(&management::KEYS_WRITE)
+                    })
+                    .map(|(workspace, _)| workspace.id)
                     .collect(),
             ),
         }

@@ -84,6 +84,16 @@ impl WorkspaceFlows {
                 .take(usize::from(page.limit))
                 .cloned()
                 .collect()),
+            Actor::Person(permit) => Ok(permit
+                .record()
+                .memberships
+                .iter()
+                .map(|(workspace, _)| workspace)
+                .skip_while(|workspace| page.after.is_some_and(|after| after != workspace.id))
+                .skip(usize::from(page.after.is_some()))
+                .take(usize::from(page.limit))
+                .cloned()
+                .collect()),
             Actor::Caller(_) | Actor::Operator => Ok(self.accounts.list_workspaces(page).await?),
         }
     }

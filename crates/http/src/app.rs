@@ -1,9 +1,12 @@
 //! What every handler works with.
 
-use std::sync::Arc;
+use std::{num::NonZeroUsize, sync::Arc, thread};
 
-use tigertrust_accounts::{KeyFlows, LeakPolicy, WorkspaceFlows};
-use tigertrust_credentials::{Admission, ChangeTracker, RecentChanges, ports::ChangeLog};
+use tigertrust_accounts::{KeyFlows, LeakPolicy, SessionSettings, SignInFlows, WorkspaceFlows};
+use tigertrust_credentials::{
+    Admission, ChangeTracker, EncryptionRing, HashingSettings, RecentChanges, SessionAdmission,
+    ports::ChangeLog,
+};
 use tigertrust_model::{Clock, ScopeCatalog};
 
 use tokio::sync::Semaphore;
@@ -21,6 +24,10 @@ pub struct App {
     pub(crate) log: Arc<dyn ChangeLog>,
     pub(crate) followers: Arc<Semaphore>,
     pub(crate) leaks: LeakPolicy,
+    pub(crate) sign_in: SignInFlows,
+    pub(crate) sessions: SessionAdmission,
+    pub(crate) cookie_name: String,
+    pub(crate) origins: Vec<String>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) proxies: TrustedProxies,
     pub(crate) outages: OutageLog,
@@ -28,12 +35,42 @@ pub struct App {
 }
 
 /// What is the operator's to say about an [`App`].
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct AppSettings {
+    /// What the session's cookie is called, such as `__Host-session`.
+    pub cookie_name: String,
+    /// How sessions are.
+    pub sessions: SessionSettings,
+    /// How many passwords are hashed at once, and how many may wait.
+    pub hashing: HashingSettings,
+    /// What secrets are sealed under; without it no second factor can be added.
+    pub encryption: Option<EncryptionRing>,
+    /// What authenticator apps call this server.
+    pub issuer: String,
+    /// The origins beside our own whose pages may use sessions, such as `https://app.example.com`.
+    pub origins: Vec<String>,
     /// Whose word on a client's address counts.
     pub proxies: TrustedProxies,
     /// What happens to keys that are reported as leaked.
     pub leaks: LeakPolicy,
+}
+
+impl Default for AppSettings {
+    fn default() -> Self {
+        Self {
+            cookie_name: "connect.sid".to_owned(),
+            sessions: SessionSettings::default(),
+            hashing: HashingSettings {
+                threads: thread::available_parallelism().unwrap_or(NonZeroUsize::MIN),
+                queue: 32,
+            },
+            encryption: None,
+            issuer: "TigerTrust".to_owned(),
+            origins: Vec::new(),
+            proxies: TrustedProxies::default(),
+            leaks: LeakPolicy::default(),
+        }
+    }
 }
 
 /// What an [`App`] is put together from.
@@ -44,6 +81,10 @@ pub struct Parts {
     pub keys: KeyFlows,
     /// Workspaces.
     pub workspaces: WorkspaceFlows,
+    /// Signing in.
+    pub sign_in: SignInFlows,
+    /// Decides which people get in.
+    pub sessions: SessionAdmission,
     /// Which scopes exist.
     pub catalog: Arc<ScopeCatalog>,
     /// What vouches for the caches of `admission`.
@@ -74,6 +115,10 @@ impl App {
             log: parts.log,
             followers: Arc::new(Semaphore::new(MAX_FOLLOWERS)),
             leaks: parts.settings.leaks,
+            sign_in: parts.sign_in,
+            sessions: parts.sessions,
+            cookie_name: parts.settings.cookie_name,
+            origins: parts.settings.origins,
             outages: OutageLog::new(Arc::clone(&parts.clock)),
             clock: parts.clock,
             proxies: parts.settings.proxies,

@@ -9,9 +9,9 @@ use actix_web::{
         header::{self, HeaderValue},
     },
 };
-use tigertrust_accounts::FlowError;
+use tigertrust_accounts::{FlowError, SignInError};
 use tigertrust_credentials::AuthError;
-use tigertrust_wire::{Code, Problem, challenge};
+use tigertrust_wire::{Code, NOT_SIGNED_IN, Problem, challenge};
 
 /// Why a handler has no other answer. The status is the wire's to know; here it only becomes a response.
 #[derive(Debug)]
@@ -21,6 +21,8 @@ pub(crate) struct ApiError {
     /// For the operator: what failed behind a 503.
     cause: Option<Cause>,
     challenge: Option<&'static str>,
+    /// In seconds.
+    retry_after: Option<u64>,
 }
 
 /// What failed behind a 503, on its way to the log.
@@ -52,6 +54,7 @@ impl From<Problem> for ApiError {
             problem: Box::new(problem),
             cause: None,
             challenge: None,
+            retry_after: None,
         }
     }
 }
@@ -66,6 +69,7 @@ impl From<AuthError> for ApiError {
             problem: Box::new(Problem::from(&error)),
             cause,
             challenge: challenge(&error),
+            retry_after: None,
         }
     }
 }
@@ -81,6 +85,36 @@ impl From<FlowError> for ApiError {
             problem: Box::new(Problem::from(&error)),
             cause,
             challenge: None,
+            retry_after: None,
+        }
+    }
+}
+
+impl From<SignInError> for ApiError {
+    fn from(error: SignInError) -> Self {
+        let problem = Box::new(Problem::from(&error));
+        match error {
+            SignInError::Flow(error) => error.into(),
+            SignInError::Throttled { retry_after } => Self {
+                problem,
+                cause: None,
+                challenge: None,
+                // Rounded up: a second too early is refused again.
+                retry_after: Some(retry_after.as_secs() + 1),
+            },
+            SignInError::NoEncryptionKey | SignInError::Overloaded => Self {
+                problem,
+                cause: Some(Cause(error.to_string())),
+                challenge: None,
+                retry_after: None,
+            },
+            SignInError::Refused | SignInError::Expired => Self {
+                problem,
+                cause: None,
+                challenge: Some(NOT_SIGNED_IN),
+                retry_after: None,
+            },
+            SignInError::StepUpRequired => Self::from(*problem),
         }
     }
 }
@@ -104,10 +138,14 @@ impl ResponseError for ApiError {
                 .headers_mut()
                 .insert(header::WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
         }
-        if self.problem.code == Code::ServiceUnavailable {
+        let retry_after = match self.problem.code {
+            Code::ServiceUnavailable => Some(self.retry_after.unwrap_or(1)),
+            _ => self.retry_after,
+        };
+        if let Some(seconds) = retry_after {
             response
                 .headers_mut()
-                .insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+                .insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }
         let mut extensions = response.extensions_mut();
         extensions.insert(Problem::clone(&self.problem));

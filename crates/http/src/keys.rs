@@ -180,7 +180,7 @@ pub(crate) async fn update(
     let id = parse_id(&id)?;
     let changes = body.json::<UpdateKey>(&mut caller).await?.into();
     let key = app.keys.edit(&caller.actor(), id, changes).await?;
-    tracing::info!(key = %id, by = %caller.key().key.id, "key edited");
+    tracing::info!(key = %id, by = %caller.name(), "key edited");
     Ok(HttpResponse::Ok().json(Key::new(&key, app.clock.now())))
 }
 
@@ -209,7 +209,7 @@ pub(crate) async fn rotate(
             .overlap_seconds,
     );
     let rotated = app.keys.rotate(&caller.actor(), id, overlap).await?;
-    tracing::info!(key = %id, by = %caller.key().key.id, "key rotated");
+    tracing::info!(key = %id, by = %caller.name(), "key rotated");
     Ok(HttpResponse::Ok().json(IssuedKey::new(&rotated.details, &rotated.secret, app.clock.now())))
 }
 
@@ -236,7 +236,7 @@ pub(crate) async fn revoke(
     let key = app.keys.revoke(&caller.actor(), id, reason).await?;
     // Revoking a key again is no event.
     if matches!(&key.key.lifecycle, Lifecycle::Revoked { at, .. } if *at >= before) {
-        tracing::info!(key = %id, by = %caller.key().key.id, "key revoked");
+        tracing::info!(key = %id, by = %caller.name(), "key revoked");
     }
     Ok(HttpResponse::Ok().json(Key::new(&key, app.clock.now())))
 }

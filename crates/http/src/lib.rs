@@ -9,6 +9,7 @@ mod auth;
 mod body;
 mod changes;
 mod client_address;
+mod cookies;
 mod error;
 mod health;
 mod keys;
@@ -18,6 +19,7 @@ mod permit;
 mod query;
 mod respond;
 mod routes;
+mod same_site;
 mod server;
 mod workspaces;
 

@@ -30,6 +30,19 @@ use crate::{
         serve,
         auth::me::show,
         auth::check::check,
+        auth::login::login,
+        auth::login::verify_second_factor,
+        auth::login::logout,
+        auth::login::discover,
+        auth::sessions::list,
+        auth::sessions::end,
+        auth::sessions::end_others,
+        auth::sessions::step_up,
+        auth::sessions::change_password,
+        auth::sessions::add_totp,
+        auth::sessions::confirm_totp,
+        auth::sessions::remove_totp,
+        auth::sessions::renew_recovery_codes,
         keys::list,
         keys::create,
         keys::show,
@@ -41,7 +54,7 @@ use crate::{
         changes::follow,
         workspaces::list,
     ),
-    components(schemas(tigertrust_wire::Problem)),
+    components(schemas(tigertrust_wire::Problem, tigertrust_wire::SecondFactorRequired)),
     tags(
         (name = "auth", description = "Who calls, and whether it may pass"),
         (name = "keys", description = "API keys"),
@@ -98,6 +111,13 @@ impl Modify for Schemes {
             ))),
         );
         components.add_security_scheme(
+            "session",
+            SecurityScheme::ApiKey(ApiKey::Cookie(ApiKeyValue::with_description(
+                "connect.sid",
+                "The session of a person who is signed in; the server may call it otherwise",
+            ))),
+        );
+        components.add_security_scheme(
             "bearer",
             SecurityScheme::Http(
                 HttpBuilder::new()
@@ -133,7 +153,7 @@ impl Modify for Refusals {
             };
             let refusals: &[(&str, &str)] = match &operation.access {
                 Access::Anonymous => &[],
-                Access::Asked | Access::Needs(_) | Access::NeedsUnlessItself(_) => &[
+                Access::Asked | Access::Needs(_) | Access::NeedsUnlessItself(_) | Access::People => &[
                     ("400", "The request is malformed"),
                     ("401", "No valid credential"),
                     ("403", "The caller's type, workspace or scopes do not allow it"),
@@ -148,14 +168,18 @@ impl Modify for Refusals {
                     .or_insert_with(|| problem(description));
             }
             if !refusals.is_empty() {
+                let schemes: &[&str] = match operation.access {
+                    Access::People => &["session"],
+                    _ => &["agentApiKey", "bearer", "session"],
+                };
                 documented.security = Some(
-                    ["agentApiKey", "bearer"]
-                        .into_iter()
-                        .map(|scheme| SecurityRequirement::new(scheme, Vec::<String>::new()))
+                    schemes
+                        .iter()
+                        .map(|scheme| SecurityRequirement::new(*scheme, Vec::<String>::new()))
                         .collect(),
                 );
             }
-            if operation.path.starts_with("/api/keys") && documented.request_body.is_some() {
+            if documented.request_body.is_some() {
                 for (status, description) in
                     [("413", "The body is too large"), ("415", "The body is not JSON")]
                 {
@@ -166,13 +190,16 @@ impl Modify for Refusals {
                         .or_insert_with(|| problem(description));
                 }
             }
-            if let Some(need) = operation.access.need() {
+            if let Access::Needs(need) | Access::NeedsUnlessItself(need) = &operation.access {
                 let types: Vec<&str> = need.types.iter().map(|kind| kind.as_str()).collect();
                 let scope = need
                     .scope
                     .as_ref()
                     .map_or_else(String::new, |scope| format!(" with the scope `{scope}`"));
-                let needs = format!("Needs a key of type {}{scope}.", types.join(" or "));
+                let needs = format!(
+                    "Needs a key of type {}{scope}, or a person whose role permits it.",
+                    types.join(" or ")
+                );
                 let text = documented
                     .description
                     .take()

@@ -5,15 +5,18 @@ use std::{future::Future, ops::Deref, pin::Pin, sync::Arc};
 use actix_web::{
     FromRequest, HttpRequest,
     dev::Payload,
-    http::header::{AUTHORIZATION, HeaderName, HeaderValue, USER_AGENT},
+    http::header::{AUTHORIZATION, COOKIE, HeaderName, HeaderValue, USER_AGENT},
     web,
 };
 use tigertrust_accounts::Actor;
-use tigertrust_credentials::{AuthError, HeaderValues, Need, Permit, Presented};
-use tigertrust_model::KeyTypes;
-use tigertrust_wire::Problem;
+use tigertrust_credentials::{
+    AuthError, HeaderValues, Need, Permit, PersonPermit, Presented, SessionAdmission, TokenDigest,
+    Unauthorized,
+};
+use tigertrust_model::{Creator, KeyTypes, Workspace};
+use tigertrust_wire::{Code, Problem};
 
-use crate::{App, error::ApiError, routes::Needs};
+use crate::{App, cookies, error::ApiError, routes::Needs, same_site};
 
 // A name as text would be parsed for each request.
 const AGENT_API_KEY: HeaderName = HeaderName::from_static("x-agent-api-key");
@@ -22,25 +25,100 @@ const WORKSPACE_ID: HeaderName = HeaderName::from_static("x-workspace-id");
 /// A caller that was admitted to the route.
 #[derive(Clone, Debug)]
 pub(crate) struct Admitted {
-    permit: Arc<Permit>,
+    caller: Caller,
     request: HttpRequest,
+}
+
+/// Who calls.
+#[derive(Clone, Debug)]
+pub(crate) enum Caller {
+    Key(Arc<Permit>),
+    Person(Arc<PersonPermit>),
 }
 
 impl Admitted {
     /// The caller as flows know it.
     pub(crate) fn actor(&self) -> Actor {
-        Actor::Caller(Arc::clone(&self.permit))
+        match &self.caller {
+            Caller::Key(permit) => Actor::Caller(Arc::clone(permit)),
+            Caller::Person(permit) => Actor::Person(Arc::clone(permit)),
+        }
+    }
+
+    pub(crate) const fn caller(&self) -> &Caller {
+        &self.caller
+    }
+
+    /// The caller as logs name it.
+    pub(crate) fn name(&self) -> Creator {
+        match &self.caller {
+            Caller::Key(permit) => Creator::Key(permit.key().key.id),
+            Caller::Person(permit) => Creator::User(permit.user().id),
+        }
+    }
+
+    /// The workspace that the request acts in.
+    pub(crate) fn workspace(&self) -> Option<&Workspace> {
+        match &self.caller {
+            Caller::Key(permit) => permit.workspace(),
+            Caller::Person(permit) => permit.workspace(),
+        }
     }
 
     /// Asks for the caller again, after something that took its time.
     pub(crate) async fn renew(&mut self) -> Result<(), ApiError> {
-        self.permit = admit(&self.request, Some(&self.permit)).await?;
+        self.caller = admit(&self.request, Some(&self.caller)).await?;
         Ok(())
     }
 }
 
+/// A person who is signed in: for what only people do.
+#[derive(Debug)]
+pub(crate) struct Person {
+    admitted: Admitted,
+    permit: Arc<PersonPermit>,
+}
+
+impl Person {
+    /// The caller, to be asked for again once the body is there.
+    pub(crate) const fn admitted(&mut self) -> &mut Admitted {
+        &mut self.admitted
+    }
+}
+
+impl Deref for Person {
+    type Target = PersonPermit;
+
+    fn deref(&self) -> &PersonPermit {
+        &self.permit
+    }
+}
+
+impl FromRequest for Person {
+    type Error = ApiError;
+    type Future = Pin<Box<dyn Future<Output = Result<Self, ApiError>>>>;
+
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let admitted = Admitted::from_request(request, payload);
+        Box::pin(async move {
+            let admitted = admitted.await?;
+            match &admitted.caller {
+                Caller::Person(permit) => Ok(Self {
+                    permit: Arc::clone(permit),
+                    admitted,
+                }),
+                Caller::Key(_) => Err(Problem::new(
+                    Code::Forbidden,
+                    "This is for people who are signed in, not for API keys.",
+                )
+                .into()),
+            }
+        })
+    }
+}
+
 /// Admits the caller of a request to its route, or does so again.
-async fn admit(request: &HttpRequest, earlier: Option<&Permit>) -> Result<Arc<Permit>, ApiError> {
+async fn admit(request: &HttpRequest, earlier: Option<&Caller>) -> Result<Caller, ApiError> {
     // A route without an application or a need of its own lets nobody in.
     let app = request
         .app_data::<web::Data<App>>()
@@ -50,9 +128,14 @@ async fn admit(request: &HttpRequest, earlier: Option<&Permit>) -> Result<Arc<Pe
         .and_then(|needs| needs.of(request.method()));
     let own = needs.ok_or_else(Problem::unavailable)?;
     let presented = presented(app, request);
+    if let Some(token) = session_token(app, request, &presented)? {
+        same_site::ensure(request, request.method(), &app.origins)?;
+        let permit = app.sessions.admit(token, presented.workspace, &own.need).await?;
+        return Ok(Caller::Person(Arc::new(permit)));
+    }
     let admitted = match earlier {
-        None => app.admission.admit(&presented, &own.need).await,
-        Some(earlier) => app.admission.admit_again(earlier, &presented, &own.need).await,
+        Some(Caller::Key(earlier)) => app.admission.admit_again(earlier, &presented, &own.need).await,
+        _ => app.admission.admit(&presented, &own.need).await,
     };
     let permit = match admitted {
         Err(refusal @ (AuthError::WrongType { .. } | AuthError::MissingScope(_))) if own.unless_itself => {
@@ -70,14 +153,25 @@ async fn admit(request: &HttpRequest, earlier: Option<&Permit>) -> Result<Arc<Pe
         }
         admitted => admitted?,
     };
-    Ok(Arc::new(permit))
+    Ok(Caller::Key(Arc::new(permit)))
 }
 
-impl Deref for Admitted {
-    type Target = Permit;
-
-    fn deref(&self) -> &Permit {
-        &self.permit
+/// The session that the request presents, and nothing beside it: of a key and a session neither is chosen.
+///
+/// # Errors
+/// 401 `UNAUTHORIZED`.
+pub(crate) fn session_token(
+    app: &App,
+    request: &HttpRequest,
+    presented: &Presented<'_>,
+) -> Result<Option<TokenDigest>, ApiError> {
+    if !request.headers().contains_key(COOKIE) {
+        return Ok(None);
+    }
+    let token = SessionAdmission::read(cookies::values(request, &app.cookie_name))?;
+    match token {
+        Some(_) if presented.has_key() => Err(AuthError::Unauthorized(Unauthorized::Malformed).into()),
+        token => Ok(token),
     }
 }
 
@@ -108,7 +202,7 @@ impl FromRequest for Admitted {
         let request = request.clone();
         Box::pin(async move {
             Ok(Self {
-                permit: admit(&request, None).await?,
+                caller: admit(&request, None).await?,
                 request,
             })
         })

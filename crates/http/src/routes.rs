@@ -20,16 +20,22 @@ pub enum Access {
     Needs(Need),
     /// A caller that fulfils the need, or the very key that the path names as `{id}`, whatever it may do.
     NeedsUnlessItself(Need),
+    /// A person who is signed in.
+    People,
     /// Forward-auth: a caller that fulfils what the query asks for.
     Asked,
 }
 
+/// What a person must fulfil to do something with the own account.
+static SIGNED_IN: Need = Need::any_caller();
+
 impl Access {
     /// What a caller must fulfil, where that stands fast.
     #[must_use]
-    pub const fn need(&self) -> Option<&Need> {
+    pub fn need(&self) -> Option<&Need> {
         match self {
             Self::Needs(need) | Self::NeedsUnlessItself(need) => Some(need),
+            Self::People => Some(&SIGNED_IN),
             Self::Anonymous | Self::Asked => None,
         }
     }
@@ -98,6 +104,15 @@ impl Needs {
     }
 }
 
+fn people<F, Args>(method: Method, path: &'static str, handler: F) -> Operation
+where
+    F: Handler<Args>,
+    Args: actix_web::FromRequest + 'static,
+    F::Output: Responder + 'static,
+{
+    Operation::new(method, path, Access::People, handler)
+}
+
 /// Every operation, those of one path in a row.
 #[must_use]
 pub fn operations() -> Vec<Operation> {
@@ -127,6 +142,42 @@ pub fn operations() -> Vec<Operation> {
             "/api/auth/me",
             Access::Needs(Need::any_caller()),
             auth::me::show,
+        ),
+        Operation::new(
+            Method::POST,
+            "/api/auth/login",
+            Access::Anonymous,
+            auth::login::login,
+        ),
+        Operation::new(
+            Method::POST,
+            "/api/auth/verify-2fa",
+            Access::Anonymous,
+            auth::login::verify_second_factor,
+        ),
+        Operation::new(
+            Method::POST,
+            "/api/auth/discover",
+            Access::Anonymous,
+            auth::login::discover,
+        ),
+        people(Method::POST, "/api/auth/logout", auth::login::logout),
+        people(Method::GET, "/api/auth/sessions", auth::sessions::list),
+        people(Method::DELETE, "/api/auth/sessions", auth::sessions::end_others),
+        people(Method::DELETE, "/api/auth/sessions/{id}", auth::sessions::end),
+        people(Method::POST, "/api/auth/step-up", auth::sessions::step_up),
+        people(Method::PUT, "/api/auth/password", auth::sessions::change_password),
+        people(Method::POST, "/api/auth/2fa/totp", auth::sessions::add_totp),
+        people(Method::DELETE, "/api/auth/2fa/totp", auth::sessions::remove_totp),
+        people(
+            Method::POST,
+            "/api/auth/2fa/totp/confirm",
+            auth::sessions::confirm_totp,
+        ),
+        people(
+            Method::POST,
+            "/api/auth/2fa/recovery-codes",
+            auth::sessions::renew_recovery_codes,
         ),
         Operation::new(
             Method::GET,

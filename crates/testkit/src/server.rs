@@ -1,15 +1,17 @@
 //! A whole server in the test's process, over a database of its own.
 
-use std::{net::TcpListener, sync::Arc, time::Duration};
+use std::{net::TcpListener, num::NonZeroUsize, sync::Arc, time::Duration};
 
 use actix_web::dev::ServerHandle;
 use reqwest::{Client, Method, RequestBuilder, StatusCode, header::HeaderMap};
 use serde_json::Value;
 use tigertrust_accounts::{
-    Actor, IssuedKey, KeyFlows, NewKey, NewUser, OwnerRequest, ReachRequest, UserFlows, WorkspaceFlows,
+    Actor, IssuedKey, KeyFlows, NewKey, NewUser, OwnerRequest, ReachRequest, SessionSettings, SignInFlows,
+    SignInParts, UserFlows, WorkspaceFlows,
 };
 use tigertrust_credentials::{
-    Admission, CacheSettings, ChangeTracker, OsRandom, Password, Pepper, PepperRing, RecentChanges,
+    Admission, CacheSettings, ChangeTracker, EncryptionKey, EncryptionRing, HashingPool, HashingSettings,
+    OsRandom, Password, PasswordHasher, Pepper, PepperRing, RecentChanges, SessionAdmission,
     ports::ChangeListener,
 };
 use tigertrust_http::{App, AppSettings, Parts, ServerSettings, TrustedProxies, serve};
@@ -24,6 +26,10 @@ use crate::{
 
 /// How long the feed may be silent before the cache is not trusted.
 pub const MAX_STALENESS: Duration = Duration::from_secs(5);
+/// How long a session may go unused.
+pub const IDLE_TIMEOUT: Duration = Duration::from_secs(2 * 24 * 60 * 60);
+/// The password of every person of a test.
+pub const PASSWORD: &str = "correct horse battery staple";
 const PEPPER: &str = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8";
 
 /// A whole server in the test's process.
@@ -144,7 +150,30 @@ impl TestServer {
             &tracker,
             CacheSettings::default(),
         ));
+        let hashing = HashingPool::start(
+            HashingSettings {
+                threads: NonZeroUsize::MIN,
+                queue: 256,
+            },
+            PasswordHasher::new(),
+            Arc::new(OsRandom),
+        );
+        let key = EncryptionKey::new("e1", PEPPER).expect("a key");
+        let sign_in = SignInFlows::new(SignInParts {
+            store: storage.sign_ins(),
+            hashing: hashing.expect("threads"),
+            encryption: Some(EncryptionRing::new(vec![key]).expect("a ring")),
+            clock: Arc::clone(&time),
+            random: Arc::new(OsRandom),
+            sessions: SessionSettings {
+                idle_timeout: Some(IDLE_TIMEOUT),
+                ..SessionSettings::default()
+            },
+            issuer: "TigerTrust".to_owned(),
+        });
         let app = App::new(Parts {
+            sign_in,
+            sessions: SessionAdmission::new(storage.sessions(), Arc::clone(&time), Some(IDLE_TIMEOUT)),
             admission: Arc::clone(&admission),
             keys: keys.clone(),
             workspaces: workspaces.clone(),
@@ -248,7 +277,7 @@ impl TestServer {
         let new = NewUser {
             email: email.parse().expect("an address"),
             name: None,
-            password: Password::generate(&OsRandom).expect("a password"),
+            password: Password::presented(PASSWORD),
         };
         let id = self.users.create(new).await.expect("a user").id;
         self.set_role(home, id, Some(role)).await;
@@ -260,6 +289,12 @@ impl TestServer {
         let members = self.storage.members();
         let set = members.set_role(home.id, user, role, self.clock.now());
         set.await.expect("a role");
+    }
+
+    /// The address of a person.
+    pub async fn email(&self, user: UserId) -> String {
+        let found = self.storage.accounts().get_user(user).await.expect("an answer");
+        found.expect("a user").email.to_string()
     }
 
     /// A personal agent key, made by the operator.

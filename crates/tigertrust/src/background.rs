@@ -62,6 +62,9 @@ async fn prune(storage: Arc<Storage>, clock: Arc<dyn Clock>) {
             // The feed says it when the database is away.
             Err(error) => tracing::debug!(%error, "old changes could not be removed"),
         }
+        if let Err(error) = storage.prune_sign_ins(clock.now(), PRUNE_BATCH).await {
+            tracing::debug!(%error, "old sessions could not be removed");
+        }
         let older_than = clock.now().saturating_sub(tigertrust_accounts::KEPT);
         if let Err(error) = storage.forget_requests(older_than).await {
             tracing::debug!(%error, "old requests could not be forgotten");

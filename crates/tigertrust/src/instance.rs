@@ -282,16 +282,36 @@ impl TigerTrust {
     /// [`serve`](crate::server::serve).
     ///
     /// # Errors
-    /// [`RandomError`] when there are no random bytes for the ids of requests.
+    /// [`AppError`](crate::server::AppError).
     #[cfg(feature = "server")]
-    pub fn app(&self, settings: crate::server::AppSettings) -> Result<crate::server::App, RandomError> {
+    pub fn app(
+        &self,
+        settings: crate::server::AppSettings,
+    ) -> Result<crate::server::App, crate::server::AppError> {
+        use tigertrust_accounts::{SignInFlows, SignInParts};
+        use tigertrust_credentials::{HashingPool, PasswordHasher, SessionAdmission};
+
         let foundation = &self.0.foundation;
+        let (clock, random) = (&foundation.clock, &foundation.random);
         let mut instance = [0; 8];
-        foundation.random.fill(&mut instance)?;
+        random.fill(&mut instance)?;
+        let idle_timeout = settings.sessions.idle_timeout;
+        let sessions = SessionAdmission::new(self.0.storage.sessions(), Arc::clone(clock), idle_timeout);
+        let sign_in = SignInFlows::new(SignInParts {
+            store: self.0.storage.sign_ins(),
+            hashing: HashingPool::start(settings.hashing, PasswordHasher::new(), Arc::clone(random))?,
+            encryption: settings.encryption.clone(),
+            clock: Arc::clone(clock),
+            random: Arc::clone(random),
+            sessions: settings.sessions,
+            issuer: settings.issuer.clone(),
+        });
         Ok(crate::server::App::new(crate::server::Parts {
             admission: Arc::clone(&self.0.admission),
             keys: self.0.keys.clone(),
             workspaces: self.0.workspaces.clone(),
+            sign_in,
+            sessions,
             catalog: Arc::clone(&foundation.catalog),
             tracker: Arc::clone(&self.0.tracker),
             clock: Arc::clone(&foundation.clock),

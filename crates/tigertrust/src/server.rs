@@ -25,6 +25,24 @@
 //! # }
 //! ```
 
+use std::io;
+
+use tigertrust_model::RandomError;
+
+/// Why there is no [`App`].
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum AppError {
+    /// There are no random bytes for the ids of requests.
+    #[error(transparent)]
+    Random(#[from] RandomError),
+    /// The operating system gives no threads to hash passwords on.
+    #[error("there are no threads to hash passwords on: {0}")]
+    Threads(#[from] io::Error),
+}
+
+pub use tigertrust_accounts::{LeakPolicy, LeakResponse, SessionSettings};
+pub use tigertrust_credentials::{EncryptionKey, EncryptionKeyError, EncryptionRing, HashingSettings};
 pub use tigertrust_http::{
     Access, App, AppSettings, Operation, Parts, ServerSettings, TrustedProxies, configure, openapi_document,
     operations, serve,

@@ -6,6 +6,7 @@ mod key;
 mod me;
 mod page;
 mod problem;
+mod sign_in;
 mod timestamp;
 mod verify;
 mod workspace;
@@ -15,7 +16,11 @@ pub use key::{
 };
 pub use me::{KeyIdentity, PrincipalType};
 pub use page::Page;
-pub use problem::{Code, FieldProblem, Problem, challenge, is_request_id};
+pub use problem::{Code, FieldProblem, NOT_SIGNED_IN, Problem, challenge, is_request_id};
+pub use sign_in::{
+    ChangePassword, ConfirmTotp, Discover, Discovered, LogIn, Membership, PersonIdentity, RecoveryCodes,
+    SecondFactorRequired, Session, SignedIn, StepUp, TotpEnrolment, User, VerifySecondFactor,
+};
 pub use timestamp::{format_rfc3339, parse_rfc3339};
 pub use verify::{KeyVerdict, VerifiedKey, VerifyKey};
 pub use workspace::Workspace;

@@ -14,6 +14,8 @@ use crate::{KeyTypeName, Workspace, key::metadata_object, timestamp};
 pub enum PrincipalType {
     /// An API key.
     ApiKey,
+    /// A person who is signed in.
+    User,
 }
 
 /// The key that calls.

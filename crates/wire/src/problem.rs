@@ -1,7 +1,7 @@
 //! Errors as they travel (RFC 9457), and the only table from an error to a status.
 
 use serde::Serialize;
-use tigertrust_accounts::{FlowError, Violation};
+use tigertrust_accounts::{FlowError, SignInError, Violation};
 use tigertrust_credentials::{AuthError, Unauthorized};
 use utoipa::ToSchema;
 
@@ -21,6 +21,8 @@ pub enum Code {
     Forbidden,
     /// The named workspace does not exist, is malformed, or is not the caller's.
     WorkspaceAccessDenied,
+    /// A fresh proof is needed first.
+    StepUpRequired,
     /// There is no such thing, or not for this caller.
     NotFound,
     /// The route knows other methods.
@@ -31,24 +33,28 @@ pub enum Code {
     PayloadTooLarge,
     /// The body is not JSON.
     UnsupportedMediaType,
+    /// Too many attempts.
+    RateLimited,
     /// A part that the answer needs is down.
     ServiceUnavailable,
 }
 
 impl Code {
     /// Every code.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 14] = [
         Self::ValidationError,
         Self::Unauthorized,
         Self::TokenExpired,
         Self::KeyRevoked,
         Self::Forbidden,
         Self::WorkspaceAccessDenied,
+        Self::StepUpRequired,
         Self::NotFound,
         Self::MethodNotAllowed,
         Self::Conflict,
         Self::PayloadTooLarge,
         Self::UnsupportedMediaType,
+        Self::RateLimited,
         Self::ServiceUnavailable,
     ];
 
@@ -62,11 +68,13 @@ impl Code {
             Self::KeyRevoked => "KEY_REVOKED",
             Self::Forbidden => "FORBIDDEN",
             Self::WorkspaceAccessDenied => "WORKSPACE_ACCESS_DENIED",
+            Self::StepUpRequired => "STEP_UP_REQUIRED",
             Self::NotFound => "NOT_FOUND",
             Self::MethodNotAllowed => "METHOD_NOT_ALLOWED",
             Self::Conflict => "CONFLICT",
             Self::PayloadTooLarge => "PAYLOAD_TOO_LARGE",
             Self::UnsupportedMediaType => "UNSUPPORTED_MEDIA_TYPE",
+            Self::RateLimited => "RATE_LIMITED",
             Self::ServiceUnavailable => "SERVICE_UNAVAILABLE",
         }
     }
@@ -77,12 +85,13 @@ impl Code {
         match self {
             Self::ValidationError => (400, "Bad Request"),
             Self::Unauthorized | Self::TokenExpired | Self::KeyRevoked => (401, "Unauthorized"),
-            Self::Forbidden | Self::WorkspaceAccessDenied => (403, "Forbidden"),
+            Self::Forbidden | Self::WorkspaceAccessDenied | Self::StepUpRequired => (403, "Forbidden"),
             Self::NotFound => (404, "Not Found"),
             Self::MethodNotAllowed => (405, "Method Not Allowed"),
             Self::Conflict => (409, "Conflict"),
             Self::PayloadTooLarge => (413, "Content Too Large"),
             Self::UnsupportedMediaType => (415, "Unsupported Media Type"),
+            Self::RateLimited => (429, "Too Many Requests"),
             Self::ServiceUnavailable => (503, "Service Unavailable"),
         }
     }
@@ -170,7 +179,7 @@ impl From<&AuthError> for Problem {
         match error {
             AuthError::Unauthorized(Unauthorized::NotPresented) => Self::new(
                 Code::Unauthorized,
-                "No credential was presented. Send an API key as X-Agent-API-Key, or as Authorization: Bearer.",
+                "No credential was presented. Send an API key as X-Agent-API-Key or as Authorization: Bearer, or sign in.",
             ),
             AuthError::Unauthorized(Unauthorized::Malformed) => Self::new(
                 Code::Unauthorized,
@@ -238,13 +247,43 @@ impl From<&FlowError> for Problem {
     }
 }
 
+impl From<&SignInError> for Problem {
+    fn from(error: &SignInError) -> Self {
+        match error {
+            // One answer to whatever is wrong: who guesses learns nothing from it.
+            SignInError::Refused => Self::new(
+                Code::Unauthorized,
+                "The address, password or code is not right, or the account cannot sign in this way.",
+            ),
+            SignInError::Expired => Self::new(
+                Code::TokenExpired,
+                "The token is past its five minutes: begin again with the password.",
+            ),
+            SignInError::Throttled { .. } => Self::new(
+                Code::RateLimited,
+                "Too many attempts have failed. Try again after the time in Retry-After.",
+            ),
+            SignInError::Overloaded => Self::unavailable(),
+            SignInError::StepUpRequired => Self::new(
+                Code::StepUpRequired,
+                "This needs a fresh proof of who you are: POST /api/auth/step-up.",
+            ),
+            SignInError::NoEncryptionKey => Self::new(
+                Code::ServiceUnavailable,
+                "Second factors cannot be kept: the server's key ring holds no encryption key.",
+            ),
+            SignInError::Flow(error) => error.into(),
+        }
+    }
+}
+
 /// What `WWW-Authenticate` says to a caller who does not get in (RFC 6750 §3); none where another credential would not
 /// help.
 #[must_use]
 pub const fn challenge(error: &AuthError) -> Option<&'static str> {
     match error {
         // No error code for a request that lacks any authentication.
-        AuthError::Unauthorized(Unauthorized::NotPresented) => Some(r#"Bearer realm="tigertrust""#),
+        AuthError::Unauthorized(Unauthorized::NotPresented) => Some(NOT_SIGNED_IN),
         AuthError::Unauthorized(_) | AuthError::KeyRevoked | AuthError::TokenExpired => {
             Some(r#"Bearer realm="tigertrust", error="invalid_token""#)
         }
@@ -252,6 +291,9 @@ pub const fn challenge(error: &AuthError) -> Option<&'static str> {
         _ => None,
     }
 }
+
+/// What `WWW-Authenticate` says to somebody whose proof was not accepted.
+pub const NOT_SIGNED_IN: &str = r#"Bearer realm="tigertrust""#;
 
 /// The longest request id that is taken over from a client, in bytes.
 const MAX_REQUEST_ID: usize = 64;

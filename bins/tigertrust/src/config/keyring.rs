@@ -4,12 +4,16 @@
 //! [[peppers]]        # the first one digests new keys, the others still verify older ones
 //! id = "p1"
 //! secret = "…"       # base64url of 32 bytes or more
+//!
+//! [[encryption_keys]]  # the first one seals new secrets, the others still open older ones
+//! id = "e1"
+//! secret = "…"       # base64url of 32 bytes
 //! ```
 
 use std::fmt;
 
 use serde::Deserialize;
-use tigertrust_credentials::{Pepper, PepperRing};
+use tigertrust_credentials::{EncryptionKey, EncryptionRing, Pepper, PepperRing};
 use tigertrust_model::{RandomError, RandomSource};
 
 /// The secrets of an instance. `Debug` shows their ids only.
@@ -17,17 +21,21 @@ use tigertrust_model::{RandomError, RandomSource};
 pub struct Keyring {
     /// What key digests are computed under.
     pub peppers: PepperRing,
+    /// What secrets are sealed under; none in a ring that was made before there were any.
+    pub encryption: Option<EncryptionRing>,
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct KeyringFile {
-    peppers: Vec<PepperEntry>,
+    peppers: Vec<SecretEntry>,
+    #[serde(default)]
+    encryption_keys: Vec<SecretEntry>,
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct PepperEntry {
+struct SecretEntry {
     id: String,
     secret: String,
 }
@@ -52,7 +60,7 @@ impl Keyring {
                 .and_then(|span| text.get(..span.start))
                 .map_or(1, |before| before.lines().count().max(1));
             KeyringError(format!(
-                "line {line} is not what a key ring holds: [[peppers]] with id and secret"
+                "line {line} is not what a key ring holds: [[peppers]] and [[encryption_keys]], each with id and secret"
             ))
         })?;
         let peppers = file
@@ -64,18 +72,33 @@ impl Keyring {
             })
             .collect::<Result<_, _>>()?;
         let peppers = PepperRing::new(peppers).map_err(|error| KeyringError(error.to_string()))?;
-        Ok(Self { peppers })
+        let keys = file
+            .encryption_keys
+            .iter()
+            .map(|entry| {
+                EncryptionKey::new(&entry.id, &entry.secret)
+                    .map_err(|error| KeyringError(format!("encryption key {:?}: {error}", entry.id)))
+            })
+            .collect::<Result<Vec<_>, _>>()?;
+        let encryption = (!keys.is_empty()).then(|| EncryptionRing::new(keys)).transpose();
+        Ok(Self {
+            peppers,
+            encryption: encryption.map_err(|error| KeyringError(error.to_string()))?,
+        })
     }
 
-    /// The text of a new key ring with one random pepper.
+    /// The text of a new key ring with one random pepper and one random encryption key.
     pub fn generate(random: &dyn RandomSource) -> Result<String, RandomError> {
         let secret = Pepper::generate_secret(random)?;
+        let encryption = EncryptionKey::generate_secret(random)?;
         Ok(format!(
             "# The key ring. Whoever has it and the database can test guesses of keys; without it no key can be verified.\n\
              # Keep it apart from the database, and keep a copy.\n\n\
              # The first pepper digests new keys; the others still verify older ones.\n\
-             [[peppers]]\nid = \"p1\"\nsecret = \"{}\"\n",
-            *secret
+             [[peppers]]\nid = \"p1\"\nsecret = \"{}\"\n\n\
+             # The first encryption key seals new secrets, such as those of authenticator apps; the others still open older ones.\n\
+             [[encryption_keys]]\nid = \"e1\"\nsecret = \"{}\"\n",
+            *secret, *encryption
         ))
     }
 }
@@ -89,7 +112,16 @@ mod tests {
     #[test]
     fn a_generated_ring_is_read_back() {
         let text = Keyring::generate(&OsRandom).unwrap();
-        assert_eq!(Keyring::parse(&text).unwrap().peppers.current().id(), "p1");
+        let ring = Keyring::parse(&text).unwrap();
+        assert_eq!(ring.peppers.current().id(), "p1");
+        assert_eq!(ring.encryption.unwrap().current().id(), "e1");
+    }
+
+    #[test]
+    fn a_ring_from_before_there_were_encryption_keys_is_read() {
+        let text = Keyring::generate(&OsRandom).unwrap();
+        let (old, _) = text.split_once("# The first encryption key").unwrap();
+        assert!(Keyring::parse(old).unwrap().encryption.is_none());
     }
 
     #[test]

@@ -4,6 +4,7 @@ use std::{
     fs,
     io::ErrorKind,
     net::{IpAddr, SocketAddr},
+    num::NonZeroUsize,
     path::{Path, PathBuf},
     str::FromStr,
     thread,
@@ -13,8 +14,8 @@ use std::{
 use config::{Value, ValueKind};
 use ipnet::IpNet;
 use serde::Deserialize;
-use tigertrust_accounts::{LeakPolicy, LeakResponse};
-use tigertrust_credentials::CacheSettings;
+use tigertrust_accounts::{LeakPolicy, LeakResponse, SessionSettings};
+use tigertrust_credentials::{CacheSettings, HashingSettings};
 use tigertrust_http::{AppSettings, ServerSettings, TrustedProxies};
 use tigertrust_model::{KeyType, Scope, ScopeCatalog, ScopeDefinition};
 use tigertrust_storage::DatabaseUrl;
@@ -115,10 +116,7 @@ impl Settings {
             keep_alive: time(&mut reader, "server.keep_alive", limits.keep_alive),
             shutdown_timeout: time(&mut reader, "server.shutdown_timeout", limits.shutdown_timeout),
         };
-        let app = AppSettings {
-            proxies: proxies(&mut reader),
-            leaks: leaks(&mut reader),
-        };
+        let app = app(&mut reader);
         let url = secret(
             &mut reader,
             ["database.url", "database.url_file"],
@@ -182,6 +180,10 @@ impl Settings {
             acquire_timeout,
             statement_timeout,
             migrate_on_start,
+        };
+        let app = AppSettings {
+            encryption: keyring.as_ref().and_then(|ring| ring.encryption.clone()),
+            ..app
         };
         Ok(Self {
             listen,
@@ -266,7 +268,100 @@ fn read_default_ring(reader: &mut Reader, path: &PathBuf) -> Option<Keyring> {
         .ok()
 }
 
-/// Networks: an array in TOML, a list with commas in the environment.
+fn app(reader: &mut Reader) -> AppSettings {
+    let shipped = AppSettings::default();
+    let threads = number(
+        reader,
+        "passwords.hashing_threads",
+        shipped.hashing.threads.get(),
+        1,
+        256,
+    );
+    AppSettings {
+        proxies: proxies(reader),
+        leaks: leaks(reader),
+        cookie_name: reader
+            .read(
+                "sessions.cookie_name",
+                "a name out of letters, digits, . - and _",
+                |text| {
+                    let named = (1..=64).contains(&text.len())
+                        && text
+                            .bytes()
+                            .all(|byte| byte.is_ascii_alphanumeric() || b".-_".contains(&byte));
+                    named.then(|| text.to_owned())
+                },
+            )
+            .unwrap_or(shipped.cookie_name),
+        sessions: SessionSettings {
+            lifetime: long_time(reader, "sessions.lifetime").unwrap_or(shipped.sessions.lifetime),
+            idle_timeout: long_time(reader, "sessions.idle_timeout"),
+        },
+        hashing: HashingSettings {
+            threads: NonZeroUsize::new(threads).unwrap_or(NonZeroUsize::MIN),
+            queue: number(
+                reader,
+                "passwords.hashing_queue",
+                shipped.hashing.queue,
+                0,
+                10_000,
+            ),
+        },
+        // Out of the key ring, once that is read.
+        encryption: None,
+        issuer: reader
+            .read("sessions.issuer", "1 to 50 characters without a colon", |text| {
+                let named = (1..=50).contains(&text.chars().count())
+                    && !text.chars().any(|letter| letter.is_control() || letter == ':');
+                named.then(|| text.to_owned())
+            })
+            .unwrap_or(shipped.issuer),
+        origins: origins(reader),
+    }
+}
+
+/// A time of up to a year; none where nobody says.
+fn long_time(reader: &mut Reader, key: &'static str) -> Option<Duration> {
+    let allowed = "a length of time such as 12h or 7d, of a minute at the least and a year at the most";
+    reader.read(key, allowed, |text| {
+        let within = Duration::from_secs(60)..=Duration::from_secs(365 * 24 * 60 * 60);
+        duration::parse(text)
+            .ok()
+            .filter(|duration| within.contains(duration))
+    })
+}
+
+fn origins(reader: &mut Reader) -> Vec<String> {
+    let Some((value, origin)) = reader.take_any("server.allowed_origins") else {
+        return Vec::new();
+    };
+    let texts = list(value).unwrap_or_default();
+    let is_origin = |text: &String| {
+        let host = text
+            .strip_prefix("https://")
+            .or_else(|| text.strip_prefix("http://"));
+        host.is_some_and(|host| {
+            !host.is_empty()
+                && host.bytes().all(|byte| {
+                    byte.is_ascii_lowercase() || byte.is_ascii_digit() || b".-:[]".contains(&byte)
+                })
+        })
+    };
+    if texts.is_empty() || !texts.iter().all(is_origin) {
+        let detail = "must be origins such as https://app.example.com, in small letters and without a path";
+        reader.refuse("server.allowed_origins", &origin, detail);
+    }
+    texts
+}
+
+/// An array in TOML, a list with commas in the environment.
+fn list(value: Value) -> Option<Vec<String>> {
+    match &value.kind {
+        ValueKind::String(text) => Some(text.split(',').map(|part| part.trim().to_owned()).collect()),
+        _ => value.try_deserialize().ok(),
+    }
+}
+
 fn leaks(reader: &mut Reader) -> LeakPolicy {
     let shipped = LeakPolicy::default();
     let mut response = |key, shipped| {
@@ -288,11 +383,7 @@ fn proxies(reader: &mut Reader) -> TrustedProxies {
     let Some((value, origin)) = reader.take_any("server.trusted_proxies") else {
         return TrustedProxies::default();
     };
-    let texts: Option<Vec<String>> = match &value.kind {
-        ValueKind::String(text) => Some(text.split(',').map(|part| part.trim().to_owned()).collect()),
-        _ => value.try_deserialize().ok(),
-    };
-    let networks = texts.and_then(|texts| texts.iter().map(|text| network(text)).collect());
+    let networks = list(value).and_then(|texts| texts.iter().map(|text| network(text)).collect());
     if networks.is_none() {
         let detail = "must be networks such as 10.0.0.0/8 or ::1/128";
         reader.refuse("server.trusted_proxies", &origin, detail);

@@ -66,8 +66,13 @@ pub struct Login<'a> {
 pub enum LoggedIn {
     /// The person is signed in.
     Session(Box<BegunSession>),
-    /// A second factor is asked for, under this token.
-    SecondFactor(Token),
+    /// A second factor is asked for.
+    SecondFactor {
+        /// What the second step is asked with.
+        token: Token,
+        /// Whether there are recovery codes left, which will do too.
+        has_recovery_codes: bool,
+    },
 }
 
 /// A session that has begun, with the tokens that are handed out once.
@@ -159,7 +164,10 @@ impl SignInFlows {
                 device,
             };
             store.begin_challenge(token.digest(), challenge).await?;
-            return Ok(LoggedIn::SecondFactor(token));
+            return Ok(LoggedIn::SecondFactor {
+                token,
+                has_recovery_codes: !account.factors.recovery_codes.is_empty(),
+            });
         }
         let (begun, new) = self.prepare(
             account.user.id,

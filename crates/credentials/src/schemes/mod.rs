@@ -57,6 +57,14 @@ enum Reading<'a> {
 }
 
 impl<'a> Presented<'a> {
+    /// Whether there is anything of ours in a header for keys, well formed or not.
+    #[must_use]
+    pub fn has_key(&self) -> bool {
+        [agent_header::read(self), bearer::read(self)]
+            .iter()
+            .any(|reading| *reading != Reading::NotPresented)
+    }
+
     /// The one credential of the request. No look-up happens here.
     ///
     /// # Errors

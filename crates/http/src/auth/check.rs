@@ -3,18 +3,23 @@
 use actix_web::{
     HttpRequest, HttpResponse,
     http::{
-        StatusCode,
+        Method, StatusCode,
         header::{HeaderName, HeaderValue},
     },
     web,
 };
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 use serde::Deserialize;
-use tigertrust_credentials::{HeaderValues, Need, Permit};
-use tigertrust_model::{KeyType, KeyTypes, Scope, WorkspaceId};
+use tigertrust_credentials::{AuthError, HeaderValues, Need, Permit, PersonPermit, Presented};
+use tigertrust_model::{KeyType, KeyTypes, Role, Scope, WorkspaceId};
 use utoipa::IntoParams;
 
-use crate::{App, error::ApiError, permit::presented, query};
+use crate::{
+    App,
+    error::ApiError,
+    permit::{presented, session_token},
+    query, same_site,
+};
 
 const CODE: HeaderName = HeaderName::from_static("x-auth-code");
 const TYPE: HeaderName = HeaderName::from_static("x-auth-type");
@@ -22,6 +27,10 @@ const KEY_ID: HeaderName = HeaderName::from_static("x-auth-key-id");
 const KEY_TYPE: HeaderName = HeaderName::from_static("x-auth-key-type");
 const SCOPES: HeaderName = HeaderName::from_static("x-auth-scopes");
 const WORKSPACE_ID: HeaderName = HeaderName::from_static("x-auth-workspace-id");
+const USER_ID: HeaderName = HeaderName::from_static("x-auth-user-id");
+const ROLE: HeaderName = HeaderName::from_static("x-auth-role");
+const FORWARDED_METHOD: HeaderName = HeaderName::from_static("x-forwarded-method");
+const ORIGINAL_METHOD: HeaderName = HeaderName::from_static("x-original-method");
 const EXTERNAL_ID: HeaderName = HeaderName::from_static("x-auth-external-id");
 
 /// What stands in a header as it is: visible ASCII but the per cent sign.
@@ -51,10 +60,12 @@ pub(crate) struct CheckQuery {
 #[utoipa::path(
     get, path = "/api/auth/check", tag = "auth", operation_id = "check", params(CheckQuery),
     responses((status = 200, description = "The caller may pass", headers(
-        ("X-Auth-Type" = String, description = "Always `apiKey` here"),
-        ("X-Auth-Key-Id" = String, description = "The key's id"),
-        ("X-Auth-Key-Type" = String, description = "`agent` or `public`"),
-        ("X-Auth-Scopes" = String, description = "The key's scopes, separated by spaces"),
+        ("X-Auth-Type" = String, description = "`apiKey` or `user`"),
+        ("X-Auth-Key-Id" = String, description = "The key's id; empty for a person"),
+        ("X-Auth-Key-Type" = String, description = "`agent` or `public`; empty for a person"),
+        ("X-Auth-Scopes" = String, description = "What the key may do, separated by spaces; empty for a person"),
+        ("X-Auth-User-Id" = String, description = "The person, or the owner of a personal key; empty otherwise"),
+        ("X-Auth-Role" = String, description = "What the person is in the workspace; empty for a key"),
         ("X-Auth-Workspace-Id" = String, description = "The workspace that the request acts in; empty for an instance key that named none"),
         ("X-Auth-External-Id" = String, description = "The key's external id, percent-encoded; empty if it has none"),
     ))),
@@ -86,8 +97,8 @@ async fn pass(request: &HttpRequest, app: &App) -> Result<HttpResponse, (ApiErro
         Ok(asked) => asked,
         Err(invalid) => {
             // What is wrong with the question is told to nobody who could not ask one.
-            let known = app.admission.admit(&presented, &Need::any_caller()).await;
-            return Err((known.map_or_else(ApiError::from, |_| invalid), None));
+            let known = admit(request, app, &presented, &Need::any_caller()).await;
+            return Err((known.map_or_else(|refusal| refusal, |_| invalid), None));
         }
     };
     if let Some(workspace) = &query.workspace {
@@ -103,12 +114,40 @@ async fn pass(request: &HttpRequest, app: &App) -> Result<HttpResponse, (ApiErro
             HeaderValues::Repeated
         };
     }
-    let permit = app
-        .admission
-        .admit(&presented, &need)
-        .await
-        .map_err(|error| (error.into(), deny_as))?;
-    Ok(answer(&permit))
+    match admit(request, app, &presented, &need).await {
+        Ok(Passed::Key(permit)) => Ok(answer(&permit)),
+        Ok(Passed::Person(permit)) => Ok(answer_person(&permit)),
+        Err(error) => Err((error, deny_as)),
+    }
+}
+
+/// Who may pass.
+enum Passed {
+    Key(Permit),
+    Person(PersonPermit),
+}
+
+async fn admit(
+    request: &HttpRequest,
+    app: &App,
+    presented: &Presented<'_>,
+    need: &Need,
+) -> Result<Passed, ApiError> {
+    let Some(token) = session_token(app, request, presented)? else {
+        return Ok(Passed::Key(app.admission.admit(presented, need).await?));
+    };
+    // What the proxy was asked for; where it does not say, it may have been anything.
+    let original = [&FORWARDED_METHOD, &ORIGINAL_METHOD]
+        .into_iter()
+        .find_map(|name| request.headers().get(name))
+        .and_then(|value| Method::from_bytes(value.as_bytes()).ok());
+    same_site::ensure(request, &original.unwrap_or(Method::POST), &app.origins)?;
+    let permit = app.sessions.admit(token, presented.workspace, need).await?;
+    if need.types == KeyTypes::ANY {
+        Ok(Passed::Person(permit))
+    } else {
+        Err(AuthError::WrongType { allowed: need.types }.into())
+    }
 }
 
 fn read(query: &CheckQuery, app: &App) -> Result<(Need, Option<StatusCode>), ApiError> {
@@ -144,6 +183,7 @@ fn read(query: &CheckQuery, app: &App) -> Result<(Need, Option<StatusCode>), Api
 /// Who the caller is, as header values.
 struct Identity {
     key_id: HeaderValue,
+    owner_id: HeaderValue,
     scopes: HeaderValue,
     workspace_id: HeaderValue,
     external_id: HeaderValue,
@@ -161,6 +201,7 @@ impl Identity {
         let scopes: Vec<&str> = scopes.iter().map(Scope::as_str).collect();
         Self {
             key_id: value(key.id.to_string()),
+            owner_id: value(key.owner.map(|id| id.to_string()).unwrap_or_default()),
             scopes: value(scopes.join(" ")),
             workspace_id: value(workspace.unwrap_or_default()),
             external_id: value(external_id.unwrap_or_default()),
@@ -184,8 +225,27 @@ fn answer(permit: &Permit) -> HttpResponse {
     headers.insert(KEY_ID, identity.key_id.clone());
     headers.insert(KEY_TYPE, HeaderValue::from_static(permit.key().key.kind.as_str()));
     headers.insert(SCOPES, identity.scopes.clone());
+    headers.insert(USER_ID, identity.owner_id.clone());
+    headers.insert(ROLE, HeaderValue::from_static(""));
     headers.insert(WORKSPACE_ID, identity.workspace_id.clone());
     headers.insert(EXTERNAL_ID, identity.external_id.clone());
+    response
+}
+
+fn answer_person(permit: &PersonPermit) -> HttpResponse {
+    let mut response = HttpResponse::new(StatusCode::OK);
+    let headers = response.headers_mut();
+    let workspace = permit.workspace().map(|workspace| workspace.id.to_string());
+    headers.insert(TYPE, HeaderValue::from_static("user"));
+    headers.insert(USER_ID, value(permit.user().id.to_string()));
+    headers.insert(
+        ROLE,
+        HeaderValue::from_static(permit.role().map_or("", Role::as_str)),
+    );
+    headers.insert(WORKSPACE_ID, value(workspace.unwrap_or_default()));
+    for name in [KEY_ID, KEY_TYPE, SCOPES, EXTERNAL_ID] {
+        headers.insert(name, HeaderValue::from_static(""));
+    }
     response
 }
 

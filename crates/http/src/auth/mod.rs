@@ -1,4 +1,6 @@
 //! `/api/auth`.
 
 pub(crate) mod check;
+pub(crate) mod login;
 pub(crate) mod me;
+pub(crate) mod sessions;

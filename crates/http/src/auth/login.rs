@@ -1,0 +1,171 @@
+//! Signing in and out.
+
+use std::time::Duration;
+
+use actix_web::{HttpRequest, HttpResponse, http::header, web};
+use tigertrust_accounts::{BegunSession, LoggedIn, Login, RenewedSession};
+use tigertrust_credentials::{HeaderValues, Need, ports::SessionRecord};
+use tigertrust_model::{Origin, Session, Timestamp};
+use tigertrust_wire::{
+    Discover, Discovered, LogIn, Problem, SecondFactorRequired, SignedIn, VerifySecondFactor,
+};
+
+use crate::{App, body::Body, cookies, error::ApiError, permit::Person, respond::json};
+
+/// The longest `User-Agent` that is kept, in characters.
+const MAX_USER_AGENT: usize = 200;
+
+/// Signs a person in with an e-mail address and a password. Where a second factor is enrolled, the answer is `requires2FA` and
+/// a token for `POST /api/auth/verify-2fa`, and no cookie. Whatever is wrong, the refusal is the same.
+#[utoipa::path(
+    post, path = "/api/auth/login", tag = "auth", operation_id = "login", request_body = LogIn,
+    responses(
+        (status = 200, description = "The person is signed in, and the session is in the cookie; or a second factor is asked for", body = SignedIn),
+        (status = 401, description = "The address or the password is not right", body = Problem, content_type = "application/problem+json"),
+        (status = 429, description = "Too many attempts have failed", body = Problem, content_type = "application/problem+json"),
+        (status = 503, description = "Too many passwords are being checked", body = Problem, content_type = "application/problem+json"),
+    ),
+)]
+pub(crate) async fn login(
+    request: HttpRequest,
+    app: web::Data<App>,
+    body: Body,
+) -> Result<HttpResponse, ApiError> {
+    let body = body.json_of_anybody::<LogIn>().await?;
+    let logged_in = app
+        .sign_in
+        .login(Login {
+            email: &body.email,
+            password: &body.password,
+            device: cookies::device(&request),
+            origin: origin(&app, &request),
+        })
+        .await;
+    match logged_in {
+        Ok(LoggedIn::Session(begun)) => signed_in(&app, *begun).await,
+        Ok(LoggedIn::SecondFactor {
+            token,
+            has_recovery_codes,
+        }) => Ok(json(&SecondFactorRequired::new(&token, has_recovery_codes))),
+        Err(error) => {
+            tracing::info!(%error, "login refused");
+            Err(error.into())
+        }
+    }
+}
+
+/// Completes a login with a code of the authenticator app or a recovery code. The token is good for five minutes and five
+/// codes.
+#[utoipa::path(
+    post, path = "/api/auth/verify-2fa", tag = "auth", operation_id = "verifySecondFactor",
+    request_body = VerifySecondFactor,
+    responses(
+        (status = 200, description = "The person is signed in, and the session is in the cookie", body = SignedIn),
+        (status = 401, description = "The code is not right, or the token is spent or too old", body = Problem, content_type = "application/problem+json"),
+        (status = 429, description = "Too many attempts have failed", body = Problem, content_type = "application/problem+json"),
+    ),
+)]
+pub(crate) async fn verify_second_factor(
+    request: HttpRequest,
+    app: web::Data<App>,
+    body: Body,
+) -> Result<HttpResponse, ApiError> {
+    let body = body.json_of_anybody::<VerifySecondFactor>().await?;
+    let begun = app
+        .sign_in
+        .verify_second_factor(&body.token, &body.code, origin(&app, &request))
+        .await;
+    match begun {
+        Ok(begun) => signed_in(&app, begun).await,
+        Err(error) => {
+            tracing::info!(%error, "second factor refused");
+            Err(error.into())
+        }
+    }
+}
+
+/// Signs the person out: the session ends, and its cookie is taken away.
+#[utoipa::path(
+    post, path = "/api/auth/logout", tag = "auth", operation_id = "logout",
+    responses((status = 204, description = "The session has ended")),
+)]
+pub(crate) async fn logout(person: Person, app: web::Data<App>) -> Result<HttpResponse, ApiError> {
+    app.sign_in.logout(&person).await?;
+    tracing::info!(user = %person.user().id, session = %person.session().id, "signed out");
+    let mut response = HttpResponse::NoContent();
+    if let Some(cookie) = cookies::no_session(&app.cookie_name) {
+        response.append_header((header::SET_COOKIE, cookie));
+    }
+    Ok(response.finish())
+}
+
+/// Says how people of an address's domain sign in. Whether there is such an account has no part in it.
+#[utoipa::path(
+    post, path = "/api/auth/discover", tag = "auth", operation_id = "discover", request_body = Discover,
+    responses((status = 200, description = "The ways there are", body = Discovered)),
+)]
+pub(crate) async fn discover(body: Body) -> Result<HttpResponse, ApiError> {
+    body.json_of_anybody::<Discover>().await?;
+    Ok(json(&Discovered {
+        methods: vec!["password"],
+    }))
+}
+
+/// Where a request comes from.
+pub(crate) fn origin(app: &App, request: &HttpRequest) -> Origin {
+    let user_agent = request.headers().get(header::USER_AGENT);
+    Origin {
+        address: app.proxies.client(request),
+        user_agent: user_agent.map(|value| {
+            let text = String::from_utf8_lossy(value.as_bytes());
+            text.chars()
+                .filter(|letter| !letter.is_control())
+                .take(MAX_USER_AGENT)
+                .collect()
+        }),
+    }
+}
+
+async fn signed_in(app: &App, begun: BegunSession) -> Result<HttpResponse, ApiError> {
+    tracing::info!(user = %begun.session.user, session = %begun.session.id, "signed in");
+    let need = Need::any_caller();
+    let permit = app
+        .sessions
+        .admit(begun.token.digest(), HeaderValues::Absent, &need)
+        .await?;
+    let record: &SessionRecord = permit.record();
+    let mut response = json(&SignedIn::from(record));
+    let headers = response.headers_mut();
+    let lifetime = seconds_left(&begun.session, app.clock.now());
+    let session = cookies::session(&app.cookie_name, begun.token.reveal(), lifetime);
+    let device = begun
+        .device
+        .as_ref()
+        .and_then(|device| cookies::known_device(device.reveal()));
+    for cookie in [session.ok_or_else(Problem::unavailable)?]
+        .into_iter()
+        .chain(device)
+    {
+        headers.append(header::SET_COOKIE, cookie);
+    }
+    Ok(response)
+}
+
+/// An answer that lets the session go on under another token.
+pub(crate) fn renewed(
+    app: &App,
+    session: &Session,
+    renewed: &RenewedSession,
+    mut response: HttpResponse,
+) -> Result<HttpResponse, ApiError> {
+    let lifetime = seconds_left(session, app.clock.now());
+    let cookie = cookies::session(&app.cookie_name, renewed.0.reveal(), lifetime);
+    let cookie = cookie.ok_or_else(Problem::unavailable)?;
+    response.headers_mut().append(header::SET_COOKIE, cookie);
+    Ok(response)
+}
+
+fn seconds_left(session: &Session, now: Timestamp) -> u64 {
+    let micros = session.expires_at.unix_micros() - now.unix_micros();
+    Duration::from_micros(u64::try_from(micros).unwrap_or(0)).as_secs()
+}
