@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use tigertrust_accounts::{KeyFlows, LeakPolicy, WorkspaceFlows};
+use tigertrust_accounts::{KeyFlows, LeakPolicy, MemberFlows, WorkspaceFlows};
 use tigertrust_credentials::{Admission, ChangeTracker, RecentChanges, ports::ChangeLog};
 use tigertrust_model::{Clock, ScopeCatalog};
 
@@ -15,6 +15,7 @@ pub struct App {
     pub(crate) admission: Arc<Admission>,
     pub(crate) keys: KeyFlows,
     pub(crate) workspaces: WorkspaceFlows,
+    pub(crate) members: MemberFlows,
     pub(crate) catalog: Arc<ScopeCatalog>,
     pub(crate) tracker: Arc<ChangeTracker>,
     pub(crate) recent: Arc<RecentChanges>,
@@ -44,6 +45,8 @@ pub struct Parts {
     pub keys: KeyFlows,
     /// Workspaces.
     pub workspaces: WorkspaceFlows,
+    /// Their members.
+    pub members: MemberFlows,
     /// Which scopes exist.
     pub catalog: Arc<ScopeCatalog>,
     /// What vouches for the caches of `admission`.
@@ -68,6 +71,7 @@ impl App {
             admission: parts.admission,
             keys: parts.keys,
             workspaces: parts.workspaces,
+            members: parts.members,
             catalog: parts.catalog,
             tracker: parts.tracker,
             recent: parts.recent,

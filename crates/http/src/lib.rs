@@ -12,6 +12,7 @@ mod client_address;
 mod error;
 mod health;
 mod keys;
+mod members;
 mod openapi;
 mod outage;
 mod permit;

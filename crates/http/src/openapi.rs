@@ -12,7 +12,7 @@ use utoipa::{
 use utoipa_swagger_ui::SwaggerUi;
 
 use crate::{
-    App, auth, changes, health, keys,
+    App, auth, changes, health, keys, members,
     routes::{Access, operations},
     workspaces,
 };
@@ -40,6 +40,15 @@ use crate::{
         keys::report_leak,
         changes::follow,
         workspaces::list,
+        workspaces::create,
+        workspaces::show,
+        workspaces::update,
+        workspaces::delete,
+        members::list,
+        members::add,
+        members::show,
+        members::update,
+        members::remove,
     ),
     components(schemas(tigertrust_wire::Problem)),
     tags(
@@ -47,6 +56,7 @@ use crate::{
         (name = "keys", description = "API keys"),
         (name = "changes", description = "For caches elsewhere: what is no longer true"),
         (name = "workspaces", description = "Workspaces"),
+        (name = "members", description = "Who is what in a workspace"),
         (name = "operations", description = "For whoever runs the server"),
     ),
     modifiers(&Schemes, &Refusals),
@@ -133,7 +143,7 @@ impl Modify for Refusals {
             };
             let refusals: &[(&str, &str)] = match &operation.access {
                 Access::Anonymous => &[],
-                Access::Asked | Access::Needs(_) | Access::NeedsUnlessItself(_) => &[
+                _ => &[
                     ("400", "The request is malformed"),
                     ("401", "No valid credential"),
                     ("403", "The caller's type, workspace or scopes do not allow it"),
@@ -147,6 +157,13 @@ impl Modify for Refusals {
                     .entry((*status).to_owned())
                     .or_insert_with(|| problem(description));
             }
+            if operation.access.is_in_workspace() {
+                documented
+                    .responses
+                    .responses
+                    .entry("404".to_owned())
+                    .or_insert_with(|| problem("No such workspace or member, or not in reach of the caller"));
+            }
             if !refusals.is_empty() {
                 documented.security = Some(
                     ["agentApiKey", "bearer"]
@@ -155,7 +172,7 @@ impl Modify for Refusals {
                         .collect(),
                 );
             }
-            if operation.path.starts_with("/api/keys") && documented.request_body.is_some() {
+            if documented.request_body.is_some() {
                 for (status, description) in
                     [("413", "The body is too large"), ("415", "The body is not JSON")]
                 {

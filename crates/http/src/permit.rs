@@ -8,12 +8,16 @@ use actix_web::{
     http::header::{AUTHORIZATION, HeaderValue, USER_AGENT},
     web,
 };
-use tigertrust_accounts::Actor;
-use tigertrust_credentials::{AuthError, Need, Permit, Presented};
+use tigertrust_accounts::{Actor, FlowError};
+use tigertrust_credentials::{AuthError, HeaderValues, Need, Permit, Presented};
 use tigertrust_model::KeyTypes;
 use tigertrust_wire::Problem;
 
-use crate::{App, error::ApiError, routes::Needs};
+use crate::{
+    App,
+    error::ApiError,
+    routes::{Exception, MethodNeed, Needs},
+};
 
 /// A caller that was admitted to the route.
 #[derive(Clone, Debug)]
@@ -45,24 +49,53 @@ async fn admit(request: &HttpRequest) -> Result<Arc<Permit>, ApiError> {
         .app_data::<Needs>()
         .and_then(|needs| needs.of(request.method()));
     let own = needs.ok_or_else(Problem::unavailable)?;
-    let presented = presented(app, request);
-    let permit = match app.admission.admit(&presented, &own.need).await {
-        Err(refusal @ (AuthError::WrongType { .. } | AuthError::MissingScope(_))) if own.unless_itself => {
-            let any = Need {
-                types: KeyTypes::ANY,
-                scope: None,
-                ..own.need.clone()
-            };
-            let permit = app.admission.admit(&presented, &any).await?;
-            let named = request.match_info().get("id");
-            if named != Some(permit.key().key.id.to_string().as_str()) {
-                return Err(refusal.into());
-            }
-            permit
+    let mut presented = presented(app, request);
+    let path = request.match_info();
+    // The path says where, and needs no header beside it. Should there be one that says otherwise, no flow acts upon it.
+    let is_named = own.is_in_workspace && matches!(presented.workspace, HeaderValues::Absent);
+    if is_named && let Some(id) = path.get("id") {
+        presented.workspace = HeaderValues::One(id.as_bytes());
+    }
+    let admitted = app.admission.admit(&presented, &own.need).await;
+    let permit = match (admitted, own.exception) {
+        (Err(refusal @ (AuthError::WrongType { .. } | AuthError::MissingScope(_))), Exception::Itself) => {
+            let permit = admit_anybody(app, &presented, own).await?;
+            let is_itself = path.get("id") == Some(permit.key().key.id.to_string().as_str());
+            is_itself.then_some(permit).ok_or(refusal)
         }
-        admitted => admitted?,
+        (Err(refusal @ AuthError::MissingScope(_)), Exception::Oneself) => {
+            let permit = admit_anybody(app, &presented, own).await?;
+            let key = &permit.key().key;
+            let person = key.owner.map(|owner| owner.to_string());
+            let may_leave = person
+                .as_deref()
+                .is_some_and(|person| path.get("userId") == Some(person))
+                && own.need.types.contains(key.kind)
+                && own
+                    .need
+                    .scope
+                    .as_ref()
+                    .is_some_and(|scope| key.scopes.grants(scope));
+            may_leave.then_some(permit).ok_or(refusal)
+        }
+        (admitted, _) => admitted,
     };
-    Ok(Arc::new(permit))
+    match permit {
+        Ok(permit) => Ok(Arc::new(permit)),
+        // What the path names and the caller does not act in is not there.
+        Err(AuthError::WorkspaceAccessDenied) if is_named => Err(FlowError::NotFound.into()),
+        Err(refusal) => Err(refusal.into()),
+    }
+}
+
+/// Admits a caller of any type and scope to where the need says.
+async fn admit_anybody(app: &App, presented: &Presented<'_>, own: &MethodNeed) -> Result<Permit, AuthError> {
+    let any = Need {
+        types: KeyTypes::ANY,
+        scope: None,
+        ..own.need.clone()
+    };
+    app.admission.admit(presented, &any).await
 }
 
 impl Deref for Admitted {

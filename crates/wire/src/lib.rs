@@ -4,6 +4,7 @@
 
 mod key;
 mod me;
+mod member;
 mod page;
 mod problem;
 mod timestamp;
@@ -14,8 +15,9 @@ pub use key::{
     CreateKey, IssuedKey, Key, KeyStateName, KeyTypeName, ReportLeak, RevokeKey, RotateKey, Secret, UpdateKey,
 };
 pub use me::{KeyIdentity, PrincipalType};
+pub use member::{AddMember, Member, RoleName, UpdateMember};
 pub use page::Page;
 pub use problem::{Code, FieldProblem, Problem, challenge, is_request_id};
 pub use timestamp::{format_rfc3339, parse_rfc3339};
 pub use verify::{KeyVerdict, VerifiedKey, VerifyKey};
-pub use workspace::Workspace;
+pub use workspace::{CreateWorkspace, UpdateWorkspace, Workspace};

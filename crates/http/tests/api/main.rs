@@ -21,6 +21,7 @@ mod keys;
 mod last_use;
 mod leaks;
 mod me;
+mod members;
 mod networks;
 mod openapi;
 mod personal;
