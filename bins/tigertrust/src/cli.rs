@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use tigertrust_model::{Email, KeyId, KeyState, KeyType, Plan, Timestamp, WorkspaceId};
+use tigertrust_model::{Email, KeyId, KeyState, KeyType, Plan, Role, Timestamp, UserId, WorkspaceId};
 
 use crate::duration;
 
@@ -64,6 +64,9 @@ pub enum Command {
     /// Workspaces
     #[command(subcommand)]
     Workspace(Workspace),
+    /// Who is what in a workspace
+    #[command(subcommand)]
+    Member(Member),
     /// API keys
     #[command(subcommand)]
     Key(Key),
@@ -133,6 +136,18 @@ pub enum User {
         #[arg(long, value_name = "FILE")]
         password_file: Option<PathBuf>,
     },
+    /// List accounts, newest first
+    List(PageArgs<UserId>),
+    /// Disable an account: running servers refuse its personal keys within a second
+    Disable {
+        /// An e-mail address or a user's id
+        user: String,
+    },
+    /// Enable an account that was disabled
+    Enable {
+        /// An e-mail address or a user's id
+        user: String,
+    },
 }
 
 /// Workspaces.
@@ -151,6 +166,23 @@ pub enum Workspace {
     },
     /// List workspaces, newest first
     List(PageArgs<WorkspaceId>),
+    /// Give a workspace another name
+    Rename {
+        /// The workspace
+        #[arg(value_parser = parse::<WorkspaceId>)]
+        id: WorkspaceId,
+        /// What people call it from now on
+        name: String,
+    },
+    /// Delete a workspace for good; running servers refuse its keys within a second
+    Delete {
+        /// The workspace
+        #[arg(value_parser = parse::<WorkspaceId>)]
+        id: WorkspaceId,
+        /// Confirm that its keys and members may lose it for good
+        #[arg(long)]
+        yes: bool,
+    },
     /// Put a workspace on a plan; running servers follow within a second
     SetPlan {
         /// The workspace
@@ -159,6 +191,50 @@ pub enum Workspace {
         /// The plan
         #[arg(value_parser = parse::<Plan>)]
         plan: Plan,
+    },
+}
+
+/// Who is what in a workspace.
+#[derive(Debug, Subcommand)]
+pub enum Member {
+    /// Make somebody who has an account a member
+    Add {
+        /// The workspace
+        #[arg(value_parser = parse::<WorkspaceId>)]
+        workspace: WorkspaceId,
+        /// An e-mail address or a user's id
+        user: String,
+        /// owner, admin, member or viewer
+        #[arg(long, value_parser = parse::<Role>)]
+        role: Role,
+    },
+    /// List the members, the newest accounts first
+    List {
+        /// The workspace
+        #[arg(value_parser = parse::<WorkspaceId>)]
+        workspace: WorkspaceId,
+        /// Which page
+        #[command(flatten)]
+        page: PageArgs<UserId>,
+    },
+    /// Give a member another role; running servers follow within a second
+    SetRole {
+        /// The workspace
+        #[arg(value_parser = parse::<WorkspaceId>)]
+        workspace: WorkspaceId,
+        /// An e-mail address or a user's id
+        user: String,
+        /// owner, admin, member or viewer
+        #[arg(value_parser = parse::<Role>)]
+        role: Role,
+    },
+    /// Take somebody out of a workspace, and revoke the personal keys that have their home there
+    Remove {
+        /// The workspace
+        #[arg(value_parser = parse::<WorkspaceId>)]
+        workspace: WorkspaceId,
+        /// An e-mail address or a user's id
+        user: String,
     },
 }
 
@@ -174,6 +250,19 @@ where
     /// The cursor that the page before ended with
     #[arg(long, value_parser = parse::<Id>)]
     pub cursor: Option<Id>,
+}
+
+impl<Id: Copy + Send + Sync + std::str::FromStr + 'static> PageArgs<Id>
+where
+    Id::Err: std::fmt::Display,
+{
+    /// The page to ask for: one entry more is read, to know of a next page.
+    pub fn request(&self) -> tigertrust_accounts::ports::Page<Id> {
+        tigertrust_accounts::ports::Page {
+            after: self.cursor,
+            limit: self.limit + 1,
+        }
+    }
 }
 
 /// API keys.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use tigertrust_credentials::{Permit, PersonPermit};
-use tigertrust_model::{Creator, Scope, ScopeSet, UserId, WorkspaceId, management};
+use tigertrust_model::{Creator, Role, Scope, ScopeSet, UserId, Workspace, WorkspaceId, management};
 
 use crate::{FlowError, ports::KeyView};
 
@@ -16,6 +16,36 @@ pub enum Actor {
     Person(Arc<PersonPermit>),
     /// Whoever has the command line of the server: may do everything.
     Operator,
+}
+
+/// What an actor's word is worth where members and the workspace itself are concerned.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Standing {
+    /// That of a role, whatever happens to anybody's membership.
+    Fixed(Role),
+    /// That of the person's role in the workspace, which may change at any time.
+    Of(UserId),
+}
+
+impl Standing {
+    /// The person whose role has to be read, if there is one.
+    pub(crate) const fn person(self) -> Option<UserId> {
+        match self {
+            Self::Fixed(_) => None,
+            Self::Of(person) => Some(person),
+        }
+    }
+
+    /// The role, given what the person is at present.
+    ///
+    /// # Errors
+    /// [`FlowError::NotFound`] for somebody who is no member any more.
+    pub(crate) fn role(self, present: Option<Role>) -> Result<Role, FlowError> {
+        match self {
+            Self::Fixed(role) => Ok(role),
+            Self::Of(_) => present.ok_or(FlowError::NotFound),
+        }
+    }
 }
 
 impl Actor {
@@ -55,6 +85,40 @@ impl Actor {
             Self::Operator => None,
             Self::Caller(permit) => permit.key().key.owner,
             Self::Person(permit) => Some(permit.user().id),
+        }
+    }
+
+    /// The workspace that the actor acts in, if it is the one with the id; the operator acts in all, so that there is nothing
+    /// to return.
+    ///
+    /// # Errors
+    /// [`FlowError::NotFound`]: a workspace that is not the actor's answers as one that does not exist.
+    pub(crate) fn acts_in(&self, workspace: WorkspaceId) -> Result<Option<&Workspace>, FlowError> {
+        let own = match self {
+            Self::Operator => return Ok(None),
+            Self::Caller(permit) => permit.workspace(),
+            Self::Person(permit) => permit.workspace(),
+        };
+        own.filter(|own| own.id == workspace)
+            .map(Some)
+            .ok_or(FlowError::NotFound)
+    }
+
+    /// Whether the actor works for the whole instance: the operator and instance keys.
+    pub(crate) fn is_of_instance(&self) -> bool {
+        match self {
+            Self::Operator => true,
+            Self::Caller(permit) => permit.key().home().is_none(),
+            Self::Person(_) => false,
+        }
+    }
+
+    /// A key that belongs to nobody counts as an admin: it was made by one, and owners are made by people.
+    pub(crate) fn standing(&self) -> Standing {
+        match self.person() {
+            Some(person) => Standing::Of(person),
+            None if self.is_of_instance() => Standing::Fixed(Role::Owner),
+            None => Standing::Fixed(Role::Admin),
         }
     }
 

@@ -37,6 +37,9 @@ pub enum Conflict {
     /// A workspace always has an owner.
     #[error("the workspace would be left without an owner")]
     LastOwner,
+    /// Who is a member is given another role, not added.
+    #[error("the person is a member of the workspace already")]
+    AlreadyMember,
     /// An idempotency key names one request.
     #[error("the idempotency key was used for another request")]
     IdempotencyKeyReused,

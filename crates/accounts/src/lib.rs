@@ -10,6 +10,7 @@ mod idempotency;
 mod key_edit;
 mod keys;
 mod leaks;
+mod members;
 mod new_key;
 pub mod ports;
 mod sign_in;
@@ -22,10 +23,11 @@ pub use error::{Conflict, FlowError, Violation};
 pub use idempotency::{Earlier, IdempotencyKey, KEPT, MalformedIdempotencyKey, OnceOnly};
 pub use keys::{CreatedOnce, IssuedKey, KeyFlows, RotatedKey};
 pub use leaks::{LeakPolicy, LeakResponse};
+pub use members::{MemberFlows, NewMember, PersonRef};
 pub use new_key::{KeyChanges, NewKey, OwnerRequest, ReachRequest};
 pub use sign_in::{
     BegunSession, FAILURES_COUNT_FOR, LoggedIn, Login, NewTotp, RecoveryCodes, RenewedSession,
     SessionSettings, SignInError, SignInFlows, SignInParts,
 };
 pub use users::{NewUser, UserFlows};
-pub use workspaces::{Bootstrapped, WorkspaceFlows};
+pub use workspaces::{Bootstrapped, NewWorkspace, WorkspaceChanges, WorkspaceFlows};

@@ -3,8 +3,7 @@
 use async_trait::async_trait;
 use tigertrust_credentials::{KeyDigest, PasswordHash, ports::StoreError};
 use tigertrust_model::{
-    ApiKey, KeyDisplay, KeyFilter, KeyId, Plan, Role, SecretInfo, Timestamp, User, UserId, Workspace,
-    WorkspaceId,
+    ApiKey, KeyDisplay, KeyFilter, KeyId, Role, SecretInfo, Timestamp, User, UserId, Workspace, WorkspaceId,
 };
 
 pub use crate::sign_in::{
@@ -147,6 +146,10 @@ pub struct Bootstrap {
     pub keys: Vec<(ApiKey, StoredSecret)>,
 }
 
+/// Decides on a workspace inside the transaction that stores it, knowing what the person who asks is there at present; an
+/// error stores nothing.
+pub type WorkspaceEdit = Box<dyn FnOnce(&mut Workspace, Option<Role>) -> Result<(), FlowError> + Send>;
+
 /// People and workspaces.
 #[async_trait]
 pub trait AccountStore: Send + Sync {
@@ -169,6 +172,12 @@ pub trait AccountStore: Send + Sync {
     /// [`StoreError`].
     async fn get_user(&self, id: UserId) -> Result<Option<User>, StoreError>;
 
+    /// A page of all people, newest first.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    async fn list_users(&self, page: Page<UserId>) -> Result<Vec<User>, StoreError>;
+
     /// Disables the account, or enables it again, under a change number for each workspace that has the person as a member.
     ///
     /// # Errors
@@ -187,11 +196,24 @@ pub trait AccountStore: Send + Sync {
     /// [`StoreError`].
     async fn list_workspaces(&self, page: Page<WorkspaceId>) -> Result<Vec<Workspace>, StoreError>;
 
-    /// Puts a workspace on a plan, under a change number.
+    /// The workspace with the id, unless it is deleted.
     ///
     /// # Errors
-    /// [`FlowError::NotFound`] if it does not exist or is deleted, and [`FlowError::Store`].
-    async fn set_plan(&self, id: WorkspaceId, plan: Plan) -> Result<Workspace, FlowError>;
+    /// [`StoreError`].
+    async fn get_workspace(&self, id: WorkspaceId) -> Result<Option<Workspace>, StoreError>;
+
+    /// Reads the workspace under a row lock, with what the person `by` is there at present, lets `edit` decide, stores what
+    /// it made of the name, the plan and the deletion under a change number, and returns it.
+    ///
+    /// # Errors
+    /// [`FlowError::NotFound`] if the workspace does not exist or is deleted, what `edit` answers, and
+    /// [`FlowError::Store`].
+    async fn edit_workspace(
+        &self,
+        id: WorkspaceId,
+        by: Option<UserId>,
+        edit: WorkspaceEdit,
+    ) -> Result<Workspace, FlowError>;
 
     /// Stores a first account with all that belongs to it, in one transaction, unless there is an account already.
     /// Returns whether it was stored.
@@ -212,6 +234,27 @@ pub struct Member {
     pub since: Timestamp,
 }
 
+/// A place that a person may have in a workspace.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Membership {
+    /// The workspace.
+    pub workspace: WorkspaceId,
+    /// The person.
+    pub user: UserId,
+}
+
+/// What those who are concerned by a change of a member are at present; none for who is no member.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PresentRoles {
+    /// The member itself.
+    pub member: Option<Role>,
+    /// The person who asks for the change.
+    pub by: Option<Role>,
+}
+
+/// Decides inside the transaction what a member is to be, `None` for no member; an error stores nothing.
+pub type MemberEdit = Box<dyn FnOnce(PresentRoles) -> Result<Option<Role>, FlowError> + Send>;
+
 /// Who is a member of which workspace.
 #[async_trait]
 pub trait MemberStore: Send + Sync {
@@ -221,20 +264,27 @@ pub trait MemberStore: Send + Sync {
     /// [`StoreError`].
     async fn role_in(&self, workspace: WorkspaceId, user: UserId) -> Result<Option<Role>, StoreError>;
 
-    /// Makes the person a member with the role, or no member any more: then the personal keys that have their home in the
-    /// workspace are revoked as well. Under a change number, if that changes anything.
+    /// The person as a member of the workspace; none for somebody who is no member.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    async fn get_member(&self, workspace: WorkspaceId, user: UserId) -> Result<Option<Member>, StoreError>;
+
+    /// Makes the person a member with the role that `edit` decides on, or no member any more: then the personal keys that
+    /// have their home in the workspace are revoked as well. Other changes of the workspace's members wait meanwhile, so
+    /// that what `edit` is told stays true. Under a change number, if that changes anything.
     ///
     /// # Errors
     /// [`FlowError::NotFound`] if the workspace does not exist or is deleted, or there is no such person, or nobody to be
-    /// removed; [`Conflict::LastOwner`](crate::Conflict::LastOwner) if the workspace would be left without an owner, and
-    /// [`FlowError::Store`].
-    async fn set_role(
+    /// removed; what `edit` answers; [`Conflict::LastOwner`](crate::Conflict::LastOwner) if the workspace would be left
+    /// without an owner, and [`FlowError::Store`].
+    async fn edit_member(
         &self,
-        workspace: WorkspaceId,
-        user: UserId,
-        role: Option<Role>,
+        of: Membership,
+        by: Option<UserId>,
         at: Timestamp,
-    ) -> Result<(), FlowError>;
+        edit: MemberEdit,
+    ) -> Result<Option<Member>, FlowError>;
 
     /// A page of the members of a workspace, the newest accounts first.
     ///

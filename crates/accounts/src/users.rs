@@ -5,7 +5,11 @@ use std::sync::Arc;
 use tigertrust_credentials::{Password, PasswordHasher};
 use tigertrust_model::{Clock, Email, RandomSource, User, UserId};
 
-use crate::{FlowError, ports::AccountStore, validation::Validation};
+use crate::{
+    FlowError,
+    ports::{AccountStore, Page},
+    validation::Validation,
+};
 
 const MAX_NAME: usize = 100;
 
@@ -20,7 +24,7 @@ pub struct NewUser {
     pub password: Password,
 }
 
-/// Makes accounts.
+/// Makes, lists and disables accounts.
 #[derive(Clone)]
 pub struct UserFlows {
     accounts: Arc<dyn AccountStore>,
@@ -53,6 +57,28 @@ impl UserFlows {
         let (user, hash) = self.prepare(new)?;
         self.accounts.insert_user(user.clone(), hash).await?;
         Ok(user)
+    }
+
+    /// A page of all people, newest first: for the operator.
+    ///
+    /// # Errors
+    /// [`FlowError::Store`].
+    pub async fn list(&self, page: Page<UserId>) -> Result<Vec<User>, FlowError> {
+        Ok(self.accounts.list_users(page).await?)
+    }
+
+    /// Disables an account, so that it and its personal keys are refused on every node within a second, or enables it
+    /// again: for the operator. Doing it again changes nothing.
+    ///
+    /// # Errors
+    /// [`FlowError::NotFound`] and [`FlowError::Store`].
+    pub async fn set_disabled(&self, id: UserId, disabled: bool) -> Result<User, FlowError> {
+        let user = self.accounts.get_user(id).await?.ok_or(FlowError::NotFound)?;
+        if user.disabled_at.is_some() == disabled {
+            return Ok(user);
+        }
+        let at = disabled.then(|| self.clock.now());
+        self.accounts.set_disabled(id, at).await
     }
 
     pub(crate) fn prepare(

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use tigertrust_credentials::Password;
 use tigertrust_model::{
-    Clock, Email, KeyReach, KeyType, Plan, RandomSource, ScopeCatalog, ScopeSet, User, UserId, Workspace,
-    WorkspaceId,
+    Clock, Email, KeyReach, KeyType, Plan, RandomSource, Role, ScopeCatalog, ScopeSet, User, UserId,
+    Workspace, WorkspaceId, management,
 };
 
 use crate::{
@@ -23,6 +23,26 @@ pub struct WorkspaceFlows {
     accounts: Arc<dyn AccountStore>,
     clock: Arc<dyn Clock>,
     random: Arc<dyn RandomSource>,
+}
+
+/// What a new workspace is to be.
+#[derive(Clone, Debug)]
+pub struct NewWorkspace {
+    /// What people call it.
+    pub name: String,
+    /// The plan that its keys are on, if it is not Free: for the operator and instance keys to say.
+    pub plan: Option<Plan>,
+    /// Who owns it: for the operator and instance keys to say.
+    pub owner: Option<UserId>,
+}
+
+/// What is to change of a workspace; what is `None` stays.
+#[derive(Clone, Debug, Default)]
+pub struct WorkspaceChanges {
+    /// Another name.
+    pub name: Option<String>,
+    /// Another plan: for the operator and instance keys to say.
+    pub plan: Option<Plan>,
 }
 
 /// The first account of an instance, with the secrets that are shown once.
@@ -52,22 +72,62 @@ impl WorkspaceFlows {
         }
     }
 
-    /// Makes a workspace with its first member, who owns it.
+    /// Makes a workspace with its first member, who owns it. A person makes it for itself; the operator and instance keys
+    /// name the owner.
     ///
     /// # Errors
-    /// [`FlowError::Invalid`], [`FlowError::NotFound`] if there is no such person, [`FlowError::Store`] and
-    /// [`FlowError::Random`].
-    pub async fn create(&self, name: String, plan: Plan, owner: UserId) -> Result<Workspace, FlowError> {
+    /// [`FlowError::Invalid`], also if there is no such person, [`FlowError::Forbidden`] for a key that belongs to nobody and
+    /// for what is not the actor's to say, [`FlowError::Store`] and [`FlowError::Random`].
+    pub async fn create_as(&self, actor: &Actor, new: NewWorkspace) -> Result<Workspace, FlowError> {
         let mut validation = Validation::default();
-        validation.line("/name", &name, MAX_NAME);
+        validation.line("/name", &new.name, MAX_NAME);
         validation.finish()?;
-        ensure_known(&plan)?;
-        let workspace = self.prepare(name, plan)?;
-        self.accounts.insert_workspace(workspace.clone(), owner).await?;
+        let plan = match new.plan {
+            None => Plan::free(),
+            Some(plan) => {
+                ensure_sets_plans(actor)?;
+                ensure_known(&plan)?;
+                plan
+            }
+        };
+        let owner = owner(actor, new.owner)?;
+        let workspace = self.prepare(new.name, plan)?;
+        self.accounts
+            .insert_workspace(workspace.clone(), owner)
+            .await
+            .map_err(|error| match error {
+                FlowError::NotFound => invalid("/owner", "no such user"),
+                other => other,
+            })?;
         Ok(workspace)
     }
 
-    /// The workspaces that the actor can see: a workspace's key sees those that it names, in that order; an instance
+    /// Makes a workspace, as the operator: the short way for what [`create_as`](Self::create_as) does.
+    ///
+    /// # Errors
+    /// As [`create_as`](Self::create_as).
+    pub async fn create(&self, name: String, plan: Plan, owner: UserId) -> Result<Workspace, FlowError> {
+        let new = NewWorkspace {
+            name,
+            plan: Some(plan),
+            owner: Some(owner),
+        };
+        self.create_as(&Actor::Operator, new).await
+    }
+
+    /// The workspace with the id, if the actor acts in it.
+    ///
+    /// # Errors
+    /// [`FlowError::NotFound`] and [`FlowError::Store`].
+    pub async fn get(&self, actor: &Actor, id: WorkspaceId) -> Result<Workspace, FlowError> {
+        match actor.acts_in(id)? {
+            // Admission has just vouched for it.
+            Some(workspace) => Ok(workspace.clone()),
+            None => self.accounts.get_workspace(id).await?.ok_or(FlowError::NotFound),
+        }
+    }
+
+    /// The workspaces that the actor can see: a workspace's or a person's key sees those that it may act in, its home first; an instance
     /// key and the operator see a page of all, newest first.
     ///
     /// # Errors
@@ -78,7 +138,7 @@ impl WorkspaceFlows {
                 .key()
                 .workspaces
                 .iter()
-                .filter(|workspace| workspace.deleted_at.is_none())
+                .filter(|workspace| permit.key().may_enter(workspace))
                 .skip_while(|workspace| page.after.is_some_and(|after| after != workspace.id))
                 .skip(usize::from(page.after.is_some()))
                 .take(usize::from(page.limit))
@@ -98,13 +158,77 @@ impl WorkspaceFlows {
         }
     }
 
-    /// Puts a workspace on a plan. It acts on every node within a second.
+    /// Changes a workspace's name or plan. It acts on every node within a second.
     ///
     /// # Errors
-    /// [`FlowError::Invalid`] for a plan that does not exist, [`FlowError::NotFound`] and [`FlowError::Store`].
+    /// [`FlowError::Invalid`], [`FlowError::Forbidden`] for a plan that is not the actor's to set, [`FlowError::NotFound`]
+    /// and [`FlowError::Store`].
+    pub async fn edit(
+        &self,
+        actor: &Actor,
+        id: WorkspaceId,
+        changes: WorkspaceChanges,
+    ) -> Result<Workspace, FlowError> {
+        actor.acts_in(id)?;
+        if let Some(name) = &changes.name {
+            let mut validation = Validation::default();
+            validation.line("/name", name, MAX_NAME);
+            validation.finish()?;
+        }
+        if let Some(plan) = &changes.plan {
+            ensure_sets_plans(actor)?;
+            ensure_known(plan)?;
+        }
+        let standing = actor.standing();
+        let edit = move |workspace: &mut Workspace, present: Option<Role>| {
+            if !standing.role(present)?.permits(&management::WORKSPACE_WRITE) {
+                return Err(forbidden("", "this needs the role admin or owner"));
+            }
+            if let Some(name) = changes.name {
+                workspace.name = name;
+            }
+            if let Some(plan) = changes.plan {
+                workspace.plan = plan;
+            }
+            Ok(())
+        };
+        self.accounts
+            .edit_workspace(id, standing.person(), Box::new(edit))
+            .await
+    }
+
+    /// Puts a workspace on a plan, as the operator: the short way for what [`edit`](Self::edit) does.
+    ///
+    /// # Errors
+    /// As [`edit`](Self::edit).
     pub async fn set_plan(&self, id: WorkspaceId, plan: Plan) -> Result<Workspace, FlowError> {
-        ensure_known(&plan)?;
-        self.accounts.set_plan(id, plan).await
+        let changes = WorkspaceChanges {
+            plan: Some(plan),
+            ..WorkspaceChanges::default()
+        };
+        self.edit(&Actor::Operator, id, changes).await
+    }
+
+    /// Deletes a workspace for good: its keys are refused from now on, on every node within a second, and nobody acts in it
+    /// any more. A key of the workspace that belongs to no person cannot.
+    ///
+    /// # Errors
+    /// [`FlowError::Forbidden`], [`FlowError::NotFound`] and [`FlowError::Store`].
+    pub async fn delete(&self, actor: &Actor, id: WorkspaceId) -> Result<Workspace, FlowError> {
+        actor.acts_in(id)?;
+        let (standing, now) = (actor.standing(), self.clock.now());
+        let edit = move |workspace: &mut Workspace, present: Option<Role>| {
+            if standing.role(present)?.deletes_workspace() {
+                workspace.deleted_at = Some(now);
+                Ok(())
+            } else {
+                let detail = "only an owner, by a personal key, or an instance key deletes a workspace";
+                Err(forbidden("", detail))
+            }
+        };
+        self.accounts
+            .edit_workspace(id, standing.person(), Box::new(edit))
+            .await
     }
 
     /// Makes the first account of an instance: an owner with the password, a workspace on plan Free and two keys, all
@@ -179,12 +303,45 @@ impl WorkspaceFlows {
     }
 }
 
+/// Who is to own a workspace that the actor makes.
+fn owner(actor: &Actor, named: Option<UserId>) -> Result<UserId, FlowError> {
+    match (actor.person(), named) {
+        (Some(person), named) if named.is_none_or(|named| named == person) => Ok(person),
+        (Some(_), _) => Err(forbidden("/owner", "a person makes workspaces of its own alone")),
+        (None, _) if !actor.is_of_instance() => Err(forbidden(
+            "",
+            "the key belongs to no person who could own a workspace: use a personal key, or an instance key",
+        )),
+        (None, Some(named)) => Ok(named),
+        (None, None) => Err(invalid(
+            "/owner",
+            "an instance key is no person: name the user who is to own it",
+        )),
+    }
+}
+
+fn ensure_sets_plans(actor: &Actor) -> Result<(), FlowError> {
+    if actor.is_of_instance() {
+        Ok(())
+    } else {
+        Err(forbidden("/plan", "only an instance key sets plans"))
+    }
+}
+
 fn ensure_known(plan: &Plan) -> Result<(), FlowError> {
     if Plan::SHIPPED.contains(&plan.as_str()) {
         return Ok(());
     }
     let detail = format!("must be one of {}", Plan::SHIPPED.join(", "));
-    Err(FlowError::Invalid(vec![Violation::new("/plan", detail)]))
+    Err(invalid("/plan", detail))
+}
+
+fn invalid(pointer: &str, detail: impl Into<String>) -> FlowError {
+    FlowError::Invalid(vec![Violation::new(pointer, detail)])
+}
+
+fn forbidden(pointer: &str, detail: impl Into<String>) -> FlowError {
+    FlowError::Forbidden(vec![Violation::new(pointer, detail)])
 }
 
 impl std::fmt::Debug for WorkspaceFlows {

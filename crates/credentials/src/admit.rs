@@ -254,7 +254,7 @@ impl Admission {
             return record
                 .workspaces
                 .iter()
-                .position(|workspace| workspace.id == id && is_open(record, workspace))
+                .position(|workspace| workspace.id == id && record.may_enter(workspace))
                 .map(PermitWorkspace::Of)
                 .ok_or(AuthError::WorkspaceAccessDenied);
         }
@@ -287,15 +287,6 @@ fn check_state(record: &KeyRecord, now: Timestamp) -> Result<(), AuthError> {
     } else {
         Ok(())
     }
-}
-
-/// Whether one of its workspaces still lets the key in: a personal key goes only where its owner is a member.
-fn is_open(record: &KeyRecord, workspace: &Workspace) -> bool {
-    workspace.deleted_at.is_none()
-        && record
-            .owner
-            .as_ref()
-            .is_none_or(|owner| owner.role_in(workspace.id).is_some())
 }
 
 /// The proof that a request was admitted. Only [`Admission::admit`] makes one.

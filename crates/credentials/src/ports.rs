@@ -104,6 +104,13 @@ impl KeyRecord {
         ends.into_iter().flatten().min()
     }
 
+    /// Whether one of its workspaces still lets the key in: a personal key goes only where its owner is a member.
+    #[must_use]
+    pub fn may_enter(&self, workspace: &Workspace) -> bool {
+        let is_member = |owner: &KeyOwner| owner.role_in(workspace.id).is_some();
+        workspace.deleted_at.is_none() && self.owner.as_ref().is_none_or(is_member)
+    }
+
     /// What the key may do in a workspace: its scopes, and for a personal key no more than its owner's role there permits.
     #[must_use]
     pub fn scopes_in(&self, workspace: Option<WorkspaceId>) -> Cow<'_, ScopeSet> {

@@ -2,7 +2,7 @@
 
 use std::{num::NonZeroUsize, sync::Arc, thread};
 
-use tigertrust_accounts::{KeyFlows, LeakPolicy, SessionSettings, SignInFlows, WorkspaceFlows};
+use tigertrust_accounts::{KeyFlows, LeakPolicy, MemberFlows, SessionSettings, SignInFlows, WorkspaceFlows};
 use tigertrust_credentials::{
     Admission, ChangeTracker, EncryptionRing, HashingSettings, RecentChanges, SessionAdmission,
     ports::ChangeLog,
@@ -18,6 +18,7 @@ pub struct App {
     pub(crate) admission: Arc<Admission>,
     pub(crate) keys: KeyFlows,
     pub(crate) workspaces: WorkspaceFlows,
+    pub(crate) members: MemberFlows,
     pub(crate) catalog: Arc<ScopeCatalog>,
     pub(crate) tracker: Arc<ChangeTracker>,
     pub(crate) recent: Arc<RecentChanges>,
@@ -85,6 +86,8 @@ pub struct Parts {
     pub sign_in: SignInFlows,
     /// Decides which people get in.
     pub sessions: SessionAdmission,
+    /// Their members.
+    pub members: MemberFlows,
     /// Which scopes exist.
     pub catalog: Arc<ScopeCatalog>,
     /// What vouches for the caches of `admission`.
@@ -109,6 +112,7 @@ impl App {
             admission: parts.admission,
             keys: parts.keys,
             workspaces: parts.workspaces,
+            members: parts.members,
             catalog: parts.catalog,
             tracker: parts.tracker,
             recent: parts.recent,

@@ -13,6 +13,7 @@ mod cookies;
 mod error;
 mod health;
 mod keys;
+mod members;
 mod openapi;
 mod outage;
 mod permit;

@@ -12,7 +12,7 @@ use utoipa::{
 use utoipa_swagger_ui::SwaggerUi;
 
 use crate::{
-    App, auth, changes, health, keys,
+    App, auth, changes, health, keys, members,
     routes::{Access, operations},
     workspaces,
 };
@@ -53,6 +53,15 @@ use crate::{
         keys::report_leak,
         changes::follow,
         workspaces::list,
+        workspaces::create,
+        workspaces::show,
+        workspaces::update,
+        workspaces::delete,
+        members::list,
+        members::add,
+        members::show,
+        members::update,
+        members::remove,
     ),
     components(schemas(tigertrust_wire::Problem, tigertrust_wire::SecondFactorRequired)),
     tags(
@@ -60,6 +69,7 @@ use crate::{
         (name = "keys", description = "API keys"),
         (name = "changes", description = "For caches elsewhere: what is no longer true"),
         (name = "workspaces", description = "Workspaces"),
+        (name = "members", description = "Who is what in a workspace"),
         (name = "operations", description = "For whoever runs the server"),
     ),
     modifiers(&Schemes, &Refusals),
@@ -153,7 +163,7 @@ impl Modify for Refusals {
             };
             let refusals: &[(&str, &str)] = match &operation.access {
                 Access::Anonymous => &[],
-                Access::Asked | Access::Needs(_) | Access::NeedsUnlessItself(_) | Access::People => &[
+                _ => &[
                     ("400", "The request is malformed"),
                     ("401", "No valid credential"),
                     ("403", "The caller's type, workspace or scopes do not allow it"),
@@ -166,6 +176,13 @@ impl Modify for Refusals {
                     .responses
                     .entry((*status).to_owned())
                     .or_insert_with(|| problem(description));
+            }
+            if operation.access.is_in_workspace() {
+                documented
+                    .responses
+                    .responses
+                    .entry("404".to_owned())
+                    .or_insert_with(|| problem("No such workspace or member, or not in reach of the caller"));
             }
             if !refusals.is_empty() {
                 let schemes: &[&str] = match operation.access {
@@ -190,7 +207,11 @@ impl Modify for Refusals {
                         .or_insert_with(|| problem(description));
                 }
             }
-            if let Access::Needs(need) | Access::NeedsUnlessItself(need) = &operation.access {
+            if let Some(need) = operation
+                .access
+                .need()
+                .filter(|_| !matches!(operation.access, Access::People))
+            {
                 let types: Vec<&str> = need.types.iter().map(|kind| kind.as_str()).collect();
                 let scope = need
                     .scope

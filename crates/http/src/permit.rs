@@ -8,7 +8,7 @@ use actix_web::{
     http::header::{AUTHORIZATION, COOKIE, HeaderName, HeaderValue, USER_AGENT},
     web,
 };
-use tigertrust_accounts::Actor;
+use tigertrust_accounts::{Actor, FlowError};
 use tigertrust_credentials::{
     AuthError, HeaderValues, Need, Permit, PersonPermit, Presented, SessionAdmission, TokenDigest,
     Unauthorized,
@@ -16,7 +16,12 @@ use tigertrust_credentials::{
 use tigertrust_model::{Creator, KeyTypes, Workspace};
 use tigertrust_wire::{Code, Problem};
 
-use crate::{App, cookies, error::ApiError, routes::Needs, same_site};
+use crate::{
+    App, cookies,
+    error::ApiError,
+    routes::{Exception, MethodNeed, Needs},
+    same_site,
+};
 
 // A name as text would be parsed for each request.
 const AGENT_API_KEY: HeaderName = HeaderName::from_static("x-agent-api-key");
@@ -127,33 +132,91 @@ async fn admit(request: &HttpRequest, earlier: Option<&Caller>) -> Result<Caller
         .app_data::<Needs>()
         .and_then(|needs| needs.of(request.method()));
     let own = needs.ok_or_else(Problem::unavailable)?;
-    let presented = presented(app, request);
-    if let Some(token) = session_token(app, request, &presented)? {
-        same_site::ensure(request, request.method(), &app.origins)?;
-        let permit = app.sessions.admit(token, presented.workspace, &own.need).await?;
-        return Ok(Caller::Person(Arc::new(permit)));
+    let mut presented = presented(app, request);
+    // The path says where, and needs no header beside it. Should there be one that says otherwise, no flow acts upon it.
+    let is_named = own.is_in_workspace && matches!(presented.workspace, HeaderValues::Absent);
+    if is_named && let Some(id) = request.match_info().get("id") {
+        presented.workspace = HeaderValues::One(id.as_bytes());
     }
-    let admitted = match earlier {
-        Some(Caller::Key(earlier)) => app.admission.admit_again(earlier, &presented, &own.need).await,
-        _ => app.admission.admit(&presented, &own.need).await,
-    };
-    let permit = match admitted {
-        Err(refusal @ (AuthError::WrongType { .. } | AuthError::MissingScope(_))) if own.unless_itself => {
-            let any = Need {
-                types: KeyTypes::ANY,
-                scope: None,
-                ..own.need.clone()
-            };
-            let permit = app.admission.admit(&presented, &any).await?;
-            let named = request.match_info().get("id");
-            if named != Some(permit.key().key.id.to_string().as_str()) {
-                return Err(refusal.into());
-            }
-            permit
+    let admitted = match session_token(app, request, &presented)? {
+        Some(token) => {
+            same_site::ensure(request, request.method(), &app.origins)?;
+            admit_person(app, request, token, &presented, own).await
         }
-        admitted => admitted?,
+        None => admit_key(app, request, &presented, own, earlier).await,
     };
-    Ok(Caller::Key(Arc::new(permit)))
+    match admitted {
+        // What the path names and the caller does not act in is not there.
+        Err(AuthError::WorkspaceAccessDenied) if is_named => Err(FlowError::NotFound.into()),
+        admitted => Ok(admitted?),
+    }
+}
+
+async fn admit_person(
+    app: &App,
+    request: &HttpRequest,
+    token: TokenDigest,
+    presented: &Presented<'_>,
+    own: &MethodNeed,
+) -> Result<Caller, AuthError> {
+    let admit = async |need: &Need| app.sessions.admit(token, presented.workspace, need).await;
+    if own.exception == Exception::AnyPerson {
+        return Ok(Caller::Person(Arc::new(admit(&Need::any_caller()).await?)));
+    }
+    let permit = match admit(&own.need).await {
+        Err(refusal @ AuthError::RoleForbids(_)) if own.exception == Exception::Oneself => {
+            let permit = admit(&without_scope(own)).await?;
+            let person = permit.user().id.to_string();
+            let is_oneself = request.match_info().get("userId") == Some(person.as_str());
+            is_oneself.then_some(permit).ok_or(refusal)
+        }
+        admitted => admitted,
+    };
+    Ok(Caller::Person(Arc::new(permit?)))
+}
+
+async fn admit_key(
+    app: &App,
+    request: &HttpRequest,
+    presented: &Presented<'_>,
+    own: &MethodNeed,
+    earlier: Option<&Caller>,
+) -> Result<Caller, AuthError> {
+    let path = request.match_info();
+    let admitted = match earlier {
+        Some(Caller::Key(earlier)) => app.admission.admit_again(earlier, presented, &own.need).await,
+        _ => app.admission.admit(presented, &own.need).await,
+    };
+    let permit = match (admitted, own.exception) {
+        (Err(refusal @ (AuthError::WrongType { .. } | AuthError::MissingScope(_))), Exception::Itself) => {
+            let permit = app.admission.admit(presented, &without_scope(own)).await?;
+            let is_itself = path.get("id") == Some(permit.key().key.id.to_string().as_str());
+            is_itself.then_some(permit).ok_or(refusal)
+        }
+        (Err(refusal @ AuthError::MissingScope(_)), Exception::Oneself) => {
+            let permit = app.admission.admit(presented, &without_scope(own)).await?;
+            let key = &permit.key().key;
+            let person = key.owner.map(|owner| owner.to_string());
+            let is_oneself = person
+                .as_deref()
+                .is_some_and(|person| path.get("userId") == Some(person));
+            let holds = |scope| key.scopes.grants(scope);
+            let may_leave =
+                is_oneself && own.need.types.contains(key.kind) && own.need.scope.as_ref().is_some_and(holds);
+            may_leave.then_some(permit).ok_or(refusal)
+        }
+        (admitted, _) => admitted,
+    };
+    Ok(Caller::Key(Arc::new(permit?)))
+}
+
+/// The need of a caller of any type and scope.
+fn without_scope(own: &MethodNeed) -> Need {
+    Need {
+        types: KeyTypes::ANY,
+        scope: None,
+        ..own.need.clone()
+    }
 }
 
 /// The session that the request presents, and nothing beside it: of a key and a session neither is chosen.

@@ -9,7 +9,7 @@ use tigertrust_credentials::{Need, WorkspaceNeed};
 use tigertrust_model::management;
 use tigertrust_wire::{Code, Problem};
 
-use crate::{auth, changes, error::ApiError, health, keys, openapi, respond::Respond, workspaces};
+use crate::{auth, changes, error::ApiError, health, keys, members, openapi, respond::Respond, workspaces};
 
 /// Who may call an operation.
 #[derive(Clone, Debug)]
@@ -20,8 +20,15 @@ pub enum Access {
     Needs(Need),
     /// A caller that fulfils the need, or the very key that the path names as `{id}`, whatever it may do.
     NeedsUnlessItself(Need),
+    /// A key that fulfils the need, or any person who is signed in.
+    NeedsUnlessPerson(Need),
     /// A person who is signed in.
     People,
+    /// A caller that fulfils the need in the workspace that the path names as `{id}`.
+    NeedsInWorkspace(Need),
+    /// As [`NeedsInWorkspace`](Self::NeedsInWorkspace), or the very person that the path names as `{userId}`, whatever its
+    /// role: its key must hold the scope all the same.
+    NeedsInWorkspaceUnlessOneself(Need),
     /// Forward-auth: a caller that fulfils what the query asks for.
     Asked,
 }
@@ -34,9 +41,32 @@ impl Access {
     #[must_use]
     pub fn need(&self) -> Option<&Need> {
         match self {
-            Self::Needs(need) | Self::NeedsUnlessItself(need) => Some(need),
+            Self::Needs(need)
+            | Self::NeedsUnlessItself(need)
+            | Self::NeedsUnlessPerson(need)
+            | Self::NeedsInWorkspace(need)
+            | Self::NeedsInWorkspaceUnlessOneself(need) => Some(need),
             Self::People => Some(&SIGNED_IN),
             Self::Anonymous | Self::Asked => None,
+        }
+    }
+
+    /// Whether the path says in which workspace the need is to be fulfilled.
+    #[must_use]
+    pub const fn is_in_workspace(&self) -> bool {
+        matches!(
+            self,
+            Self::NeedsInWorkspace(_) | Self::NeedsInWorkspaceUnlessOneself(_)
+        )
+    }
+
+    /// Who may call without fulfilling the need.
+    const fn exception(&self) -> Exception {
+        match self {
+            Self::NeedsUnlessItself(_) => Exception::Itself,
+            Self::NeedsUnlessPerson(_) => Exception::AnyPerson,
+            Self::NeedsInWorkspaceUnlessOneself(_) => Exception::Oneself,
+            _ => Exception::Nobody,
         }
     }
 }
@@ -89,8 +119,23 @@ pub(crate) struct MethodNeed {
     method: Option<Method>,
     /// What a caller must fulfil.
     pub(crate) need: Need,
-    /// Whether the key that the path names may call without.
-    pub(crate) unless_itself: bool,
+    /// Whether the path says in which workspace.
+    pub(crate) is_in_workspace: bool,
+    /// Who may call without fulfilling it.
+    pub(crate) exception: Exception,
+}
+
+/// Who may call an operation without fulfilling its need.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Exception {
+    /// No one.
+    Nobody,
+    /// The key that the path names as `{id}`.
+    Itself,
+    /// Any person who is signed in.
+    AnyPerson,
+    /// A key of the person that the path names as `{userId}`, if it holds the scope.
+    Oneself,
 }
 
 impl Needs {
@@ -117,6 +162,7 @@ where
 #[must_use]
 pub fn operations() -> Vec<Operation> {
     let management = |scope| Access::Needs(Need::management(scope));
+    let in_workspace = |scope| Access::NeedsInWorkspace(Need::management(scope));
     vec![
         // Paths are tried in this order, so that those that are asked for most stand first.
         Operation {
@@ -233,11 +279,68 @@ pub fn operations() -> Vec<Operation> {
         Operation::new(
             Method::GET,
             "/api/workspaces",
-            Access::Needs(Need {
+            Access::NeedsUnlessPerson(Need {
                 workspace: WorkspaceNeed::Optional,
                 ..Need::management(management::WORKSPACE_READ)
             }),
             workspaces::list,
+        ),
+        Operation::new(
+            Method::POST,
+            "/api/workspaces",
+            Access::NeedsUnlessPerson(Need {
+                workspace: WorkspaceNeed::Optional,
+                ..Need::management(management::WORKSPACE_WRITE)
+            }),
+            workspaces::create,
+        ),
+        Operation::new(
+            Method::GET,
+            "/api/workspaces/{id}",
+            in_workspace(management::WORKSPACE_READ),
+            workspaces::show,
+        ),
+        Operation::new(
+            Method::PATCH,
+            "/api/workspaces/{id}",
+            in_workspace(management::WORKSPACE_WRITE),
+            workspaces::update,
+        ),
+        Operation::new(
+            Method::DELETE,
+            "/api/workspaces/{id}",
+            in_workspace(management::WORKSPACE_WRITE),
+            workspaces::delete,
+        ),
+        Operation::new(
+            Method::GET,
+            "/api/workspaces/{id}/members",
+            in_workspace(management::MEMBERS_READ),
+            members::list,
+        ),
+        Operation::new(
+            Method::POST,
+            "/api/workspaces/{id}/members",
+            in_workspace(management::MEMBERS_WRITE),
+            members::add,
+        ),
+        Operation::new(
+            Method::GET,
+            "/api/workspaces/{id}/members/{userId}",
+            in_workspace(management::MEMBERS_READ),
+            members::show,
+        ),
+        Operation::new(
+            Method::PATCH,
+            "/api/workspaces/{id}/members/{userId}",
+            in_workspace(management::MEMBERS_WRITE),
+            members::update,
+        ),
+        Operation::new(
+            Method::DELETE,
+            "/api/workspaces/{id}/members/{userId}",
+            Access::NeedsInWorkspaceUnlessOneself(Need::management(management::MEMBERS_WRITE)),
+            members::remove,
         ),
     ]
 }
@@ -267,12 +370,12 @@ fn resource(operations: Vec<Operation>) -> Resource {
     let needs = operations
         .iter()
         .filter_map(|operation| {
-            let unless_itself = matches!(operation.access, Access::NeedsUnlessItself(_));
             let need = operation.access.need()?.clone();
             Some(MethodNeed {
                 method: operation.method.clone(),
                 need,
-                unless_itself,
+                is_in_workspace: operation.access.is_in_workspace(),
+                exception: operation.access.exception(),
             })
         })
         .collect();

@@ -37,6 +37,24 @@ impl Role {
     pub const fn manages_keys(self) -> bool {
         matches!(self, Self::Owner | Self::Admin)
     }
+
+    /// Whether somebody with the role may turn a member that is `from` into one that is `to`; `None` is no member. Nobody
+    /// makes anybody more than it is itself, and owners are the business of owners. That everybody may leave is no matter
+    /// of roles.
+    #[must_use]
+    pub fn may_turn(self, from: Option<Self>, to: Option<Self>) -> bool {
+        match self {
+            Self::Owner => true,
+            Self::Admin => from != Some(Self::Owner) && to != Some(Self::Owner),
+            Self::Member | Self::Viewer => false,
+        }
+    }
+
+    /// Whether the role may end the workspace's existence.
+    #[must_use]
+    pub const fn deletes_workspace(self) -> bool {
+        matches!(self, Self::Owner)
+    }
 }
 
 impl ScopeSet {
@@ -109,6 +127,36 @@ mod tests {
                 assert!(more.permits(&one) || !less.permits(&one), "{more} {less} {one}");
             }
         }
+    }
+
+    /// Each row: what the member is, what it becomes, and who may do that.
+    #[test]
+    fn the_table_of_members_is_as_written() {
+        let (owner, others) = ("o---", "oa--");
+        let table = [
+            ("owner", "admin", owner),
+            ("owner", "-", owner),
+            ("admin", "owner", owner),
+            ("viewer", "owner", owner),
+            ("-", "owner", owner),
+            ("admin", "viewer", others),
+            ("admin", "-", others),
+            ("member", "admin", others),
+            ("viewer", "member", others),
+            ("viewer", "-", others),
+            ("-", "admin", others),
+            ("-", "viewer", others),
+        ];
+        for (from, to, letters) in table {
+            for (role, letter) in Role::ALL.into_iter().zip(letters.chars()) {
+                let may = role.may_turn(from.parse().ok(), to.parse().ok());
+                assert_eq!(may, letter != '-', "{role}: {from} to {to}");
+            }
+        }
+        assert_eq!(
+            Role::ALL.map(Role::deletes_workspace),
+            [true, false, false, false]
+        );
     }
 
     #[test]

@@ -148,7 +148,7 @@ async fn lock_key(connection: &mut Connection, id: StoredId) -> QueryResult<()> 
         .map(|_| ())
 }
 
-/// Makes other changes of the workspace's members wait until the transaction ends.
+/// Makes other changes of the workspace and its members wait until the transaction ends.
 async fn lock_workspace(connection: &mut Connection, id: StoredId) -> QueryResult<()> {
     schema::workspaces::table
         .find(id)

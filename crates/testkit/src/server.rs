@@ -6,8 +6,9 @@ use actix_web::dev::ServerHandle;
 use reqwest::{Client, Method, RequestBuilder, StatusCode, header::HeaderMap};
 use serde_json::Value;
 use tigertrust_accounts::{
-    Actor, IssuedKey, KeyFlows, NewKey, NewUser, OwnerRequest, ReachRequest, SessionSettings, SignInFlows,
-    SignInParts, UserFlows, WorkspaceFlows,
+    Actor, IssuedKey, KeyFlows, MemberFlows, NewKey, NewUser, OwnerRequest, ReachRequest, SessionSettings,
+    SignInFlows, SignInParts, UserFlows, WorkspaceFlows,
+    ports::{Membership, PresentRoles},
 };
 use tigertrust_credentials::{
     Admission, CacheSettings, ChangeTracker, EncryptionKey, EncryptionRing, HashingPool, HashingSettings,
@@ -142,6 +143,7 @@ impl TestServer {
             Arc::clone(&random),
         );
         let users = UserFlows::new(storage.accounts(), Arc::clone(&time), Arc::clone(&random));
+        let members = MemberFlows::new(storage.members(), storage.accounts(), Arc::clone(&time));
         let workspaces = WorkspaceFlows::new(storage.accounts(), Arc::clone(&time), random);
         let admission = Arc::new(Admission::new(
             peppers,
@@ -177,6 +179,7 @@ impl TestServer {
             admission: Arc::clone(&admission),
             keys: keys.clone(),
             workspaces: workspaces.clone(),
+            members,
             catalog,
             tracker: Arc::clone(&tracker),
             clock: time,
@@ -294,8 +297,13 @@ impl TestServer {
 
     /// Gives a person another role, or takes the membership away.
     pub async fn set_role(&self, home: &Workspace, user: UserId, role: Option<Role>) {
+        let of = Membership {
+            workspace: home.id,
+            user,
+        };
+        let edit = move |_: PresentRoles| Ok(role);
         let members = self.storage.members();
-        let set = members.set_role(home.id, user, role, self.clock.now());
+        let set = members.edit_member(of, None, self.clock.now(), Box::new(edit));
         set.await.expect("a role");
     }
 
@@ -326,31 +334,27 @@ impl TestServer {
 
     /// GET with a key.
     pub async fn get(&self, path: &str, key: &IssuedKey) -> Answer {
-        send(
-            self.request(Method::GET, path)
-                .header("X-Agent-API-Key", key.secret.reveal()),
-        )
-        .await
+        send(self.as_key(Method::GET, path, key)).await
     }
 
     /// POST with a key and a JSON body.
     pub async fn post(&self, path: &str, key: &IssuedKey, body: &Value) -> Answer {
-        send(
-            self.request(Method::POST, path)
-                .header("X-Agent-API-Key", key.secret.reveal())
-                .json(body),
-        )
-        .await
+        send(self.as_key(Method::POST, path, key).json(body)).await
     }
 
     /// PATCH with a key and a JSON body.
     pub async fn patch(&self, path: &str, key: &IssuedKey, body: &Value) -> Answer {
-        send(
-            self.request(Method::PATCH, path)
-                .header("X-Agent-API-Key", key.secret.reveal())
-                .json(body),
-        )
-        .await
+        send(self.as_key(Method::PATCH, path, key).json(body)).await
+    }
+
+    /// DELETE with a key.
+    pub async fn delete(&self, path: &str, key: &IssuedKey) -> Answer {
+        send(self.as_key(Method::DELETE, path, key)).await
+    }
+
+    fn as_key(&self, method: Method, path: &str, key: &IssuedKey) -> RequestBuilder {
+        self.request(method, path)
+            .header("X-Agent-API-Key", key.secret.reveal())
     }
 }
 

@@ -7,7 +7,8 @@ use std::{
 };
 
 use tigertrust_accounts::{
-    Actor, Bootstrapped, FlowError, IssuedKey, KeyFlows, NewKey, ReachRequest, UserFlows, WorkspaceFlows,
+    Actor, Bootstrapped, FlowError, IssuedKey, KeyFlows, MemberFlows, NewKey, ReachRequest, UserFlows,
+    WorkspaceFlows,
 };
 use tigertrust_credentials::{
     Admission, AuthError, CacheSettings, ChangeTracker, HeaderValues, Need, OsRandom, Password, Pepper,
@@ -47,6 +48,7 @@ struct Inner {
     keys: KeyFlows,
     users: UserFlows,
     workspaces: WorkspaceFlows,
+    members: MemberFlows,
     storage: Arc<Storage>,
     foundation: Foundation,
     tracker: Arc<ChangeTracker>,
@@ -106,11 +108,13 @@ impl TigerTrust {
         );
         let users = UserFlows::new(storage.accounts(), Arc::clone(clock), Arc::clone(random));
         let workspaces = WorkspaceFlows::new(storage.accounts(), Arc::clone(clock), Arc::clone(random));
+        let members = MemberFlows::new(storage.members(), storage.accounts(), Arc::clone(clock));
         Ok(Self(Arc::new(Inner {
             admission,
             keys,
             users,
             workspaces,
+            members,
             storage: Arc::new(storage),
             #[cfg(feature = "actix")]
             outages: crate::actix::OutageLog::new(Arc::clone(clock)),
@@ -157,7 +161,7 @@ impl TigerTrust {
         &self.0.keys
     }
 
-    /// Makes accounts of people.
+    /// Makes, lists and disables accounts of people.
     #[must_use]
     pub fn users(&self) -> &UserFlows {
         &self.0.users
@@ -167,6 +171,12 @@ impl TigerTrust {
     #[must_use]
     pub fn workspaces(&self) -> &WorkspaceFlows {
         &self.0.workspaces
+    }
+
+    /// Lists, adds, changes and removes the members of workspaces.
+    #[must_use]
+    pub fn members(&self) -> &MemberFlows {
+        &self.0.members
     }
 
     /// Makes the first account: an owner, a workspace on plan Free, an agent key with every scope and a public key. `None`
@@ -312,6 +322,7 @@ impl TigerTrust {
             workspaces: self.0.workspaces.clone(),
             sign_in,
             sessions,
+            members: self.0.members.clone(),
             catalog: Arc::clone(&foundation.catalog),
             tracker: Arc::clone(&self.0.tracker),
             clock: Arc::clone(&foundation.clock),

@@ -15,9 +15,9 @@ pub use instance::TigerTrust;
 
 pub use tigertrust_accounts::{
     Actor, Bootstrapped, Conflict, CreatedOnce, FlowError, IdempotencyKey, IssuedKey, KeyChanges, KeyFlows,
-    LeakPolicy, LeakResponse, NewKey, NewUser, OwnerRequest, ReachRequest, RotatedKey, UserFlows, Violation,
-    WorkspaceFlows,
-    ports::{KeyDetails, Page},
+    LeakPolicy, LeakResponse, MemberFlows, NewKey, NewMember, NewUser, NewWorkspace, OwnerRequest, PersonRef,
+    ReachRequest, RotatedKey, UserFlows, Violation, WorkspaceChanges, WorkspaceFlows,
+    ports::{KeyDetails, Member, Page},
 };
 pub use tigertrust_credentials::{
     AuthError, CacheSettings, HeaderValues, KeySecret, Need, OsRandom, Password, PasswordPolicy,

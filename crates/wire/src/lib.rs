@@ -4,6 +4,7 @@
 
 mod key;
 mod me;
+mod member;
 mod page;
 mod problem;
 mod sign_in;
@@ -15,6 +16,7 @@ pub use key::{
     CreateKey, IssuedKey, Key, KeyStateName, KeyTypeName, ReportLeak, RevokeKey, RotateKey, Secret, UpdateKey,
 };
 pub use me::{KeyIdentity, PrincipalType};
+pub use member::{AddMember, Member, RoleName, UpdateMember};
 pub use page::Page;
 pub use problem::{Code, FieldProblem, NOT_SIGNED_IN, Problem, challenge, is_request_id};
 pub use sign_in::{
@@ -23,4 +25,4 @@ pub use sign_in::{
 };
 pub use timestamp::{format_rfc3339, parse_rfc3339};
 pub use verify::{KeyVerdict, VerifiedKey, VerifyKey};
-pub use workspace::Workspace;
+pub use workspace::{CreateWorkspace, UpdateWorkspace, Workspace};

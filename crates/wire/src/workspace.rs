@@ -1,10 +1,10 @@
 //! Workspaces.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use tigertrust_model::Timestamp;
 use utoipa::ToSchema;
 
-use crate::timestamp;
+use crate::{key::present, timestamp};
 
 /// A workspace.
 #[derive(Debug, Serialize, ToSchema)]
@@ -33,4 +33,31 @@ impl From<&tigertrust_model::Workspace> for Workspace {
             created_at: workspace.created_at,
         }
     }
+}
+
+/// What a new workspace is to be.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct CreateWorkspace {
+    /// What people call it.
+    #[schema(min_length = 1, max_length = 100)]
+    pub name: String,
+    /// The id of the user who is to own it: required of an instance key. A personal key makes workspaces of its owner.
+    #[serde(default)]
+    #[schema(examples("usr_01h2xcejqtf2nbrexx3vqjhp41"))]
+    pub owner: Option<String>,
+}
+
+/// What is to change of a workspace; what is absent stays.
+#[derive(Debug, Default, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct UpdateWorkspace {
+    /// Another name.
+    #[serde(default, deserialize_with = "present")]
+    #[schema(value_type = String, required = false, min_length = 1, max_length = 100)]
+    pub name: Option<String>,
+    /// Another plan: for instance keys alone.
+    #[serde(default, deserialize_with = "present")]
+    #[schema(value_type = String, required = false, examples("pro"))]
+    pub plan: Option<String>,
 }

@@ -138,13 +138,9 @@ async fn list(
     filter: KeyFilter,
     page: &PageArgs<KeyId>,
 ) -> Result<(), Failure> {
-    let request = PageRequest {
-        after: page.cursor,
-        limit: page.limit + 1,
-    };
     let found = instance
         .keys()
-        .list(&Actor::Operator, workspace, filter, request)
+        .list(&Actor::Operator, workspace, filter, page.request())
         .await?;
     let now = instance.clock().now();
     let body = Page::of(

@@ -2,6 +2,7 @@
 
 mod config;
 mod key;
+mod member;
 mod migrate;
 mod quickstart;
 mod secrets;
@@ -29,6 +30,7 @@ pub async fn run(cli: Cli) -> Result<(), Failure> {
         Command::Migrate(verb) => migrate::run(&common, &verb).await,
         Command::User(verb) => user::run(&common, verb).await,
         Command::Workspace(verb) => workspace::run(&common, verb).await,
+        Command::Member(verb) => member::run(&common, verb).await,
         Command::Key(verb) => key::run(&common, verb).await,
         Command::Config(verb) => config::run(&common, &verb),
         Command::Secrets(verb) => secrets::run(&common, &verb),

@@ -10,12 +10,13 @@ use serde::Serialize;
 use tigertrust::TigerTrust;
 use tigertrust_accounts::NewUser;
 use tigertrust_credentials::{OsRandom, Password, PasswordPolicy};
-use tigertrust_model::{Email, UserId};
+use tigertrust_model::{Email, User as Person, UserId};
+use tigertrust_wire::{Page, format_rfc3339};
 use zeroize::Zeroizing;
 
-use super::instance;
+use super::{instance, key::with_cursor};
 use crate::{
-    cli::{Common, User},
+    cli::{Common, PageArgs, User},
     failure::Failure,
     output,
 };
@@ -28,6 +29,29 @@ struct Created {
     /// Only a password that was made up here is shown.
     #[serde(skip_serializing_if = "Option::is_none")]
     password: Option<String>,
+}
+
+/// An account, as the command line shows it.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Account {
+    id: String,
+    email: String,
+    name: Option<String>,
+    created_at: String,
+    disabled_at: Option<String>,
+}
+
+impl From<&Person> for Account {
+    fn from(user: &Person) -> Self {
+        Self {
+            id: user.id.to_string(),
+            email: user.email.to_string(),
+            name: user.name.clone(),
+            created_at: format_rfc3339(user.created_at),
+            disabled_at: user.disabled_at.map(format_rfc3339),
+        }
+    }
 }
 
 pub async fn run(common: &Common, verb: User) -> Result<(), Failure> {
@@ -68,6 +92,57 @@ pub async fn run(common: &Common, verb: User) -> Result<(), Failure> {
                 format!("User      {}\nE-mail    {}{password}", created.id, created.email)
             })
         }
+        User::List(page) => list(common, &page).await,
+        User::Disable { user } => set_disabled(common, &user, true).await,
+        User::Enable { user } => set_disabled(common, &user, false).await,
+    }
+}
+
+async fn list(common: &Common, page: &PageArgs<UserId>) -> Result<(), Failure> {
+    let instance = instance(common).await?;
+    let found = instance.users().list(page.request()).await?;
+    instance.close().await;
+    let body = Page::of(
+        found,
+        page.limit,
+        |user| user.id.to_string(),
+        |user| Account::from(user),
+    );
+    output::print(common.output, &body, |body| {
+        let rows = body.items.iter().map(|user| {
+            [
+                user.id.clone(),
+                state(user).to_owned(),
+                user.created_at.clone(),
+                user.email.clone(),
+                user.name.clone().unwrap_or_default(),
+            ]
+        });
+        let table = output::table(["ID", "STATE", "CREATED", "E-MAIL", "NAME"], rows);
+        with_cursor(table, body.next_cursor.as_deref())
+    })
+}
+
+async fn set_disabled(common: &Common, user: &str, disabled: bool) -> Result<(), Failure> {
+    let instance = instance(common).await?;
+    let id = find_person(&instance, user).await?;
+    let changed = instance.users().set_disabled(id, disabled).await?;
+    instance.close().await;
+    output::print(common.output, &Account::from(&changed), |user| {
+        format!(
+            "User      {}\nE-mail    {}\nState     {}",
+            user.id,
+            user.email,
+            state(user)
+        )
+    })
+}
+
+const fn state(user: &Account) -> &'static str {
+    if user.disabled_at.is_some() {
+        "disabled"
+    } else {
+        "active"
     }
 }
 

@@ -1,7 +1,7 @@
 //! `tigertrust workspace`.
 
 use tigertrust::TigerTrust;
-use tigertrust_accounts::{Actor, FlowError, ports::Page as PageRequest};
+use tigertrust_accounts::{Actor, FlowError, WorkspaceChanges};
 use tigertrust_model::WorkspaceId;
 use tigertrust_wire::{Page, Workspace as Body, format_rfc3339};
 
@@ -21,15 +21,19 @@ pub async fn run(common: &Common, verb: Workspace) -> Result<(), Failure> {
             output::print(common.output, &Body::from(&workspace), describe)
         }
         Workspace::List(page) => list(common, &instance, &page).await,
+        Workspace::Rename { id, name } => {
+            let changes = WorkspaceChanges {
+                name: Some(name),
+                ..WorkspaceChanges::default()
+            };
+            let renamed = instance.workspaces().edit(&Actor::Operator, id, changes).await;
+            let workspace = renamed.map_err(|error| unknown(id, error))?;
+            output::print(common.output, &Body::from(&workspace), describe)
+        }
+        Workspace::Delete { id, yes } => delete(common, &instance, id, yes).await,
         Workspace::SetPlan { id, plan } => {
-            let workspace = instance
-                .workspaces()
-                .set_plan(id, plan)
-                .await
-                .map_err(|error| match error {
-                    FlowError::NotFound => Failure::new(format!("there is no workspace {id}")),
-                    other => other.into(),
-                })?;
+            let set = instance.workspaces().set_plan(id, plan).await;
+            let workspace = set.map_err(|error| unknown(id, error))?;
             output::print(common.output, &Body::from(&workspace), describe)
         }
     };
@@ -37,12 +41,28 @@ pub async fn run(common: &Common, verb: Workspace) -> Result<(), Failure> {
     done
 }
 
+async fn delete(common: &Common, instance: &TigerTrust, id: WorkspaceId, yes: bool) -> Result<(), Failure> {
+    let workspaces = instance.workspaces();
+    let found = workspaces.get(&Actor::Operator, id).await;
+    let name = found.map_err(|error| unknown(id, error))?.name;
+    if !yes {
+        return Err(Failure::new(format!(
+            "this would delete the workspace {id}, {name:?}, for good: all of its keys are refused from then on, and its \
+             members and the keys of other workspaces cannot act in it any more. Add --yes to do it"
+        )));
+    }
+    let deleted = workspaces.delete(&Actor::Operator, id).await;
+    deleted.map_err(|error| unknown(id, error))?;
+    output::print(common.output, &(), |()| {
+        format!("Deleted {id}, {name:?}. Its keys are refused.")
+    })
+}
+
 async fn list(common: &Common, instance: &TigerTrust, page: &PageArgs<WorkspaceId>) -> Result<(), Failure> {
-    let request = PageRequest {
-        after: page.cursor,
-        limit: page.limit + 1,
-    };
-    let found = instance.workspaces().list(&Actor::Operator, request).await?;
+    let found = instance
+        .workspaces()
+        .list(&Actor::Operator, page.request())
+        .await?;
     let body = Page::of(
         found,
         page.limit,
@@ -70,4 +90,11 @@ fn describe(workspace: &Body) -> String {
         "Workspace  {}\nName       {}\nPlan       {}",
         workspace.id, workspace.name, workspace.plan
     )
+}
+
+pub fn unknown(id: WorkspaceId, error: FlowError) -> Failure {
+    match error {
+        FlowError::NotFound => Failure::new(format!("there is no workspace {id}")),
+        other => other.into(),
+    }
 }

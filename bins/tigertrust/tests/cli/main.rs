@@ -12,6 +12,7 @@ mod commands;
 mod configuration;
 mod documentation;
 mod faults;
+mod members;
 mod program;
 mod quickstart;
 mod secrecy;

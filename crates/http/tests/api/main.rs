@@ -23,6 +23,7 @@ mod last_use;
 mod leaks;
 mod login;
 mod me;
+mod members;
 mod networks;
 mod openapi;
 mod people;

@@ -2,9 +2,10 @@
 
 use reqwest::Method;
 use serde_json::json;
+use tigertrust_accounts::ReachRequest;
 use tigertrust_credentials::{Need, WorkspaceNeed};
 use tigertrust_http::{Access, Operation, operations};
-use tigertrust_model::{KeyType, ScopeCatalog};
+use tigertrust_model::{KeyType, Role, ScopeCatalog, Workspace};
 use tigertrust_testkit::{Answer, TestServer, on_both_engines, send};
 
 on_both_engines!(
@@ -12,6 +13,7 @@ on_both_engines!(
     s25_every_operation_refuses_keys_of_the_wrong_type,
     s25_every_operation_refuses_keys_without_the_scope,
     s25_every_operation_refuses_another_workspace,
+    s25_every_operation_in_a_workspace_hides_those_that_are_not_the_caller_s,
     s25_every_operation_refuses_revoked_expired_and_deactivated_keys,
     s25_every_operation_admits_a_key_that_fulfils_its_need,
 );
@@ -29,8 +31,11 @@ const ANONYMOUS: [(&str, &str); 7] = [
     ("POST", "/api/keys/report-leak"),
 ];
 
-/// Each operation with a need, the method that it is called with, and a path that could be real.
-fn guarded() -> Vec<(Operation, Method, Need, String)> {
+/// What no key of a workspace can do that belongs to nobody, whatever its scopes.
+const BEYOND_NOBODYS_KEYS: [(&str, &str); 1] = [("DELETE", "/api/workspaces/{id}")];
+
+/// Each operation with a need, the method that it is called with, and a path that could be real in the workspace.
+fn guarded(home: &Workspace) -> Vec<(Operation, Method, Need, String)> {
     let all = operations();
     let anonymous: Vec<(String, &str)> = all
         .iter()
@@ -46,14 +51,20 @@ fn guarded() -> Vec<(Operation, Method, Need, String)> {
         .filter_map(|operation| {
             let need = match &operation.access {
                 Access::Anonymous => return None,
-                Access::Needs(need) | Access::NeedsUnlessItself(need) => need.clone(),
                 Access::Asked | Access::People => Need::any_caller(),
+                access => access.need().unwrap().clone(),
             };
             let method = operation
                 .method
                 .as_ref()
                 .map_or(Method::POST, |method| method.as_str().parse().unwrap());
-            let path = operation.path.replace("{id}", "key_00000000000000000000000000");
+            let id = if operation.access.is_in_workspace() {
+                home.id.to_string()
+            } else {
+                "key_00000000000000000000000000".to_owned()
+            };
+            let path = operation.path.replace("{id}", &id);
+            let path = path.replace("{userId}", "usr_00000000000000000000000000");
             Some((operation, method, need, path))
         })
         .collect();
@@ -94,7 +105,8 @@ fn texts(scopes: &[String]) -> Vec<&str> {
 }
 
 async fn s25_every_operation_refuses_anonymous_callers(server: TestServer) {
-    for (_, method, _, path) in guarded() {
+    let home = server.workspace("Home").await;
+    for (_, method, _, path) in guarded(&home) {
         let refused = call(&server, &method, &path, None, None).await;
         assert_eq!(refused.problem(), (401, "UNAUTHORIZED"), "{method} {path}");
     }
@@ -102,7 +114,7 @@ async fn s25_every_operation_refuses_anonymous_callers(server: TestServer) {
 
 async fn s25_every_operation_refuses_keys_of_the_wrong_type(server: TestServer) {
     let home = server.workspace("Home").await;
-    for (_, method, need, path) in guarded() {
+    for (_, method, need, path) in guarded(&home) {
         for kind in KeyType::ALL
             .into_iter()
             .filter(|kind| !need.types.contains(*kind))
@@ -116,7 +128,7 @@ async fn s25_every_operation_refuses_keys_of_the_wrong_type(server: TestServer) 
 
 async fn s25_every_operation_refuses_keys_without_the_scope(server: TestServer) {
     let home = server.workspace("Home").await;
-    for (_, method, need, path) in guarded() {
+    for (_, method, need, path) in guarded(&home) {
         let Some(scope) = &need.scope else { continue };
         let key = server
             .key(&home, KeyType::Agent, &texts(&scopes(KeyType::Agent, &need)))
@@ -133,7 +145,7 @@ async fn s25_every_operation_refuses_keys_without_the_scope(server: TestServer) 
 async fn s25_every_operation_refuses_another_workspace(server: TestServer) {
     let (home, foreign) = (server.workspace("Home").await, server.workspace("Foreign").await);
     let key = server.admin(&home).await;
-    for (_, method, _, path) in guarded() {
+    for (_, method, _, path) in guarded(&home) {
         for workspace in [
             foreign.id.to_string().as_str(),
             "ws_00000000000000000000000000",
@@ -154,6 +166,52 @@ async fn s25_every_operation_refuses_another_workspace(server: TestServer) {
             );
         }
     }
+}
+
+async fn s25_every_operation_in_a_workspace_hides_those_that_are_not_the_caller_s(server: TestServer) {
+    let (home, foreign) = (server.workspace("Home").await, server.workspace("Foreign").await);
+    let own = server.admin(&home).await;
+    let jo = server.member(&home, Role::Owner).await;
+    let scopes: Vec<String> = scopes(KeyType::Agent, &Need::any_caller());
+    let personal = server.personal(&home, jo, &texts(&scopes)).await;
+    let instance = server
+        .issue(KeyType::Agent, &texts(&scopes), ReachRequest::Instance)
+        .await;
+    let in_workspace = operations()
+        .into_iter()
+        .filter(|operation| operation.access.is_in_workspace());
+    for operation in in_workspace {
+        let method: Method = operation.method.as_ref().unwrap().as_str().parse().unwrap();
+        for id in [
+            foreign.id.to_string().as_str(),
+            "ws_00000000000000000000000000",
+            "nonsense",
+        ] {
+            let path = operation.path.replace("{id}", id);
+            let path = path.replace("{userId}", &server.owner.to_string());
+            let is_there = id == foreign.id.to_string();
+            let callers = [Some(&own), Some(&personal), (!is_there).then_some(&instance)];
+            for key in callers.into_iter().flatten() {
+                let secret = Some(key.secret.reveal());
+                let hidden = call(&server, &method, &path, secret, None).await;
+                assert_eq!(hidden.problem(), (404, "NOT_FOUND"), "{method} {path}");
+                // Nor does a header that names one of the caller's lead there.
+                let named = home.id.to_string();
+                let hidden = call(&server, &method, &path, secret, Some(&named)).await;
+                assert!(
+                    [400, 404].contains(&hidden.status.as_u16()),
+                    "{method} {path}: {hidden:?}"
+                );
+            }
+        }
+    }
+    assert_eq!(
+        server.get("/api/workspaces", &instance).await.body["items"]
+            .as_array()
+            .unwrap()
+            .len(),
+        2
+    );
 }
 
 async fn s25_every_operation_refuses_revoked_expired_and_deactivated_keys(server: TestServer) {
@@ -179,7 +237,7 @@ async fn s25_every_operation_refuses_revoked_expired_and_deactivated_keys(server
         .patch(&path(&deactivated), &admin, &json!({"active": false}))
         .await;
     server.clock.advance(std::time::Duration::from_secs(1));
-    for (_, method, _, path) in guarded() {
+    for (_, method, _, path) in guarded(&home) {
         for (key, code) in [
             (&revoked, "KEY_REVOKED"),
             (&expired, "TOKEN_EXPIRED"),
@@ -193,7 +251,7 @@ async fn s25_every_operation_refuses_revoked_expired_and_deactivated_keys(server
 
 async fn s25_every_operation_admits_a_key_that_fulfils_its_need(server: TestServer) {
     let home = server.workspace("Home").await;
-    for (operation, method, need, path) in guarded() {
+    for (operation, method, need, path) in guarded(&home) {
         if matches!(operation.access, Access::People) {
             let key = server.admin(&home).await;
             let refused = call(&server, &method, &path, Some(key.secret.reveal()), None).await;
@@ -204,7 +262,11 @@ async fn s25_every_operation_admits_a_key_that_fulfils_its_need(server: TestServ
             let scope: Vec<&str> = need.scope.iter().map(|scope| scope.as_str()).collect();
             let key = server.key(&home, kind, &scope).await;
             let answer = call(&server, &method, &path, Some(key.secret.reveal()), None).await;
-            let past_the_door = [200, 400, 404].contains(&answer.status.as_u16());
+            let past_the_door = if BEYOND_NOBODYS_KEYS.contains(&(method.as_str(), operation.path)) {
+                answer.status == 403 && answer.pointers() == [""]
+            } else {
+                [200, 400, 404].contains(&answer.status.as_u16())
+            };
             assert!(past_the_door, "{method} {path} {kind}: {answer:?}");
         }
         assert!(need.scope.is_some() || need.workspace == WorkspaceNeed::Optional);

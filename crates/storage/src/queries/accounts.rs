@@ -8,14 +8,15 @@ use diesel::{
 use diesel_async::RunQueryDsl;
 use tigertrust_accounts::{
     Conflict, FlowError,
-    ports::{AccountStore, Bootstrap, EndSessions, Page},
+    ports::{AccountStore, Bootstrap, EndSessions, Page, WorkspaceEdit},
 };
 use tigertrust_credentials::{PasswordHash, ports::StoreError};
-use tigertrust_model::{Entity, Plan, Role, Timestamp, User, UserId, Workspace, WorkspaceId};
+use tigertrust_model::{Entity, Role, Timestamp, User, UserId, Workspace, WorkspaceId};
 
 use super::{
-    super::{Connection, lock_accounts},
+    super::{Connection, lock_accounts, lock_workspace},
     Store, Written, keys,
+    members::role_in,
     rows::{UserRow, WorkspaceRow},
     schema::{memberships, users, workspaces},
     sessions,
@@ -73,6 +74,25 @@ impl AccountStore for Store {
             })
             .await?;
         row.map(UserRow::read).transpose()
+    }
+
+    async fn list_users(&self, page: Page<UserId>) -> Result<Vec<User>, StoreError> {
+        let rows: Vec<UserRow> = self
+            .read(move |connection| {
+                Box::pin(async move {
+                    let mut query = users::table
+                        .select(UserRow::as_select())
+                        .order(users::id.desc())
+                        .limit(i64::from(page.limit))
+                        .into_boxed();
+                    if let Some(after) = page.after {
+                        query = query.filter(users::id.lt(StoredId::new(after.as_uuid())));
+                    }
+                    query.load(connection).await.or_unavailable()
+                })
+            })
+            .await?;
+        rows.into_iter().map(UserRow::read).collect()
     }
 
     async fn set_disabled(&self, user: UserId, at: Option<Timestamp>) -> Result<User, FlowError> {
@@ -153,21 +173,42 @@ impl AccountStore for Store {
         rows.into_iter().map(WorkspaceRow::read).collect()
     }
 
-    async fn set_plan(&self, id: WorkspaceId, plan: Plan) -> Result<Workspace, FlowError> {
+    async fn get_workspace(&self, id: WorkspaceId) -> Result<Option<Workspace>, StoreError> {
+        self.read(move |connection| Box::pin(find_workspace(connection, id)))
+            .await
+    }
+
+    async fn edit_workspace(
+        &self,
+        id: WorkspaceId,
+        by: Option<UserId>,
+        edit: WorkspaceEdit,
+    ) -> Result<Workspace, FlowError> {
         self.write(move |connection| {
             Box::pin(async move {
-                let target = workspaces::table
-                    .find(StoredId::new(id.as_uuid()))
-                    .filter(workspaces::deleted_at.is_null());
-                let row = diesel::update(target)
-                    .set(workspaces::plan.eq(plan.to_string()))
-                    .returning(WorkspaceRow::as_returning())
-                    .get_result(connection)
+                let stored = StoredId::new(id.as_uuid());
+                lock_workspace(connection, stored).await.or_unavailable()?;
+                let found = find_workspace(connection, id).await?;
+                let before = found.ok_or(FlowError::NotFound)?;
+                let role = match by {
+                    Some(by) => role_in(connection, id, by).await?,
+                    None => None,
+                };
+                let mut workspace = before.clone();
+                edit(&mut workspace, role)?;
+                if workspace == before {
+                    return Ok(Written::quietly(before));
+                }
+                diesel::update(workspaces::table.find(stored))
+                    .set((
+                        workspaces::name.eq(workspace.name.clone()),
+                        workspaces::plan.eq(workspace.plan.to_string()),
+                        workspaces::deleted_at.eq(workspace.deleted_at.map(StoredTime::new)),
+                    ))
+                    .execute(connection)
                     .await
-                    .optional()
-                    .or_unavailable()?
-                    .ok_or(FlowError::NotFound)?;
-                Ok(Written::changing(Entity::Workspace(id), Some(id), row.read()?))
+                    .or_unavailable()?;
+                Ok(Written::changing(Entity::Workspace(id), Some(id), workspace))
             })
         })
         .await
@@ -190,6 +231,21 @@ impl AccountStore for Store {
         })
         .await
     }
+}
+
+async fn find_workspace(
+    connection: &mut Connection,
+    id: WorkspaceId,
+) -> Result<Option<Workspace>, StoreError> {
+    let row: Option<WorkspaceRow> = workspaces::table
+        .find(StoredId::new(id.as_uuid()))
+        .filter(workspaces::deleted_at.is_null())
+        .select(WorkspaceRow::as_select())
+        .first(connection)
+        .await
+        .optional()
+        .or_unavailable()?;
+    row.map(WorkspaceRow::read).transpose()
 }
 
 async fn store_first(connection: &mut Connection, first: &Bootstrap, at: Timestamp) -> QueryResult<()> {

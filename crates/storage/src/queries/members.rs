@@ -5,7 +5,7 @@ use diesel::{ExpressionMethods, JoinOnDsl, OptionalExtension, QueryDsl, Selectab
 use diesel_async::RunQueryDsl;
 use tigertrust_accounts::{
     Conflict, FlowError,
-    ports::{Member, MemberStore, Page},
+    ports::{Member, MemberEdit, MemberStore, Membership, Page, PresentRoles},
 };
 use tigertrust_credentials::ports::StoreError;
 use tigertrust_model::{Entity, Role, Timestamp, UserId, WorkspaceId};
@@ -31,12 +31,17 @@ impl MemberStore for Store {
             .await
     }
 
+    async fn get_member(&self, workspace: WorkspaceId, user: UserId) -> Result<Option<Member>, StoreError> {
+        self.read(move |connection| Box::pin(find(connection, workspace, user)))
+            .await
+    }
+
     async fn list_members(
         &self,
         workspace: WorkspaceId,
         page: Page<UserId>,
     ) -> Result<Vec<Member>, StoreError> {
-        let rows: Vec<(UserRow, String, StoredTime)> = self
+        let rows: Vec<MemberRow> = self
             .read(move |connection| {
                 Box::pin(async move {
                     let mut query = memberships::table
@@ -53,34 +58,35 @@ impl MemberStore for Store {
                 })
             })
             .await?;
-        rows.into_iter()
-            .map(|(user, role, since)| {
-                let user = user.read()?;
-                let corrupt = corrupt(workspace, user.id);
-                Ok(Member {
-                    role: role.parse().map_err(|_| corrupt.at("role"))?,
-                    since: since.read().ok_or_else(|| corrupt.at("created_at"))?,
-                    user,
-                })
-            })
-            .collect()
+        rows.into_iter().map(|row| read(workspace, row)).collect()
     }
 
-    async fn set_role(
+    async fn edit_member(
         &self,
-        workspace: WorkspaceId,
-        user: UserId,
-        role: Option<Role>,
+        of: Membership,
+        by: Option<UserId>,
         at: Timestamp,
-    ) -> Result<(), FlowError> {
+        edit: MemberEdit,
+    ) -> Result<Option<Member>, FlowError> {
+        let Membership { workspace, user } = of;
         self.write(move |connection| {
             Box::pin(async move {
                 lock_workspace(connection, StoredId::new(workspace.as_uuid()))
                     .await
                     .or_unavailable()?;
+                ensure_open(connection, workspace).await?;
                 let before = role_in(connection, workspace, user).await?;
+                let present = PresentRoles {
+                    member: before,
+                    by: match by {
+                        Some(by) => role_in(connection, workspace, by).await?,
+                        None => None,
+                    },
+                };
+                let role = edit(present)?;
                 if before == role && role.is_some() {
-                    return Ok(Written::quietly(()));
+                    let member = find(connection, workspace, user).await?;
+                    return Ok(Written::quietly(member));
                 }
                 if before == Some(Role::Owner) {
                     ensure_another_owner(connection, workspace, user).await?;
@@ -90,11 +96,42 @@ impl MemberStore for Store {
                     None if before.is_none() => return Err(FlowError::NotFound),
                     None => remove(connection, workspace, user, at).await?,
                 }
-                Ok(Written::changing(Entity::User(user), Some(workspace), ()))
+                let member = find(connection, workspace, user).await?;
+                Ok(Written::changing(Entity::User(user), Some(workspace), member))
             })
         })
         .await
     }
+}
+
+/// A person, the role, and since when.
+type MemberRow = (UserRow, String, StoredTime);
+
+fn read(workspace: WorkspaceId, (user, role, since): MemberRow) -> Result<Member, StoreError> {
+    let user = user.read()?;
+    let corrupt = corrupt(workspace, user.id);
+    Ok(Member {
+        role: role.parse().map_err(|_| corrupt.at("role"))?,
+        since: since.read().ok_or_else(|| corrupt.at("created_at"))?,
+        user,
+    })
+}
+
+async fn find(
+    connection: &mut Connection,
+    workspace: WorkspaceId,
+    user: UserId,
+) -> Result<Option<Member>, StoreError> {
+    let row: Option<MemberRow> = memberships::table
+        .inner_join(users::table.on(users::id.eq(memberships::user_id)))
+        .filter(memberships::workspace_id.eq(StoredId::new(workspace.as_uuid())))
+        .filter(memberships::user_id.eq(StoredId::new(user.as_uuid())))
+        .select((UserRow::as_select(), memberships::role, memberships::created_at))
+        .first(connection)
+        .await
+        .optional()
+        .or_unavailable()?;
+    row.map(|row| read(workspace, row)).transpose()
 }
 
 fn corrupt(workspace: WorkspaceId, user: UserId) -> Corrupt {
@@ -105,7 +142,7 @@ const fn key_of(workspace: WorkspaceId, user: UserId) -> (StoredId, StoredId) {
     (StoredId::new(workspace.as_uuid()), StoredId::new(user.as_uuid()))
 }
 
-async fn role_in(
+pub(super) async fn role_in(
     connection: &mut Connection,
     workspace: WorkspaceId,
     user: UserId,
@@ -140,6 +177,18 @@ async fn ensure_another_owner(
     Ok(())
 }
 
+async fn ensure_open(connection: &mut Connection, workspace: WorkspaceId) -> Result<(), FlowError> {
+    let open: Option<StoredId> = workspaces::table
+        .find(StoredId::new(workspace.as_uuid()))
+        .filter(workspaces::deleted_at.is_null())
+        .select(workspaces::id)
+        .first(connection)
+        .await
+        .optional()
+        .or_unavailable()?;
+    open.map(|_| ()).ok_or(FlowError::NotFound)
+}
+
 async fn put(
     connection: &mut Connection,
     workspace: WorkspaceId,
@@ -148,14 +197,6 @@ async fn put(
     at: Timestamp,
 ) -> Result<(), FlowError> {
     let (workspace_id, user_id) = key_of(workspace, user);
-    let open: Option<StoredId> = workspaces::table
-        .find(workspace_id)
-        .filter(workspaces::deleted_at.is_null())
-        .select(workspaces::id)
-        .first(connection)
-        .await
-        .optional()
-        .or_unavailable()?;
     let known: Option<StoredId> = users::table
         .find(user_id)
         .select(users::id)
@@ -163,7 +204,7 @@ async fn put(
         .await
         .optional()
         .or_unavailable()?;
-    if open.is_none() || known.is_none() {
+    if known.is_none() {
         return Err(FlowError::NotFound);
     }
     let updated = diesel::update(memberships::table.find((workspace_id, user_id)))

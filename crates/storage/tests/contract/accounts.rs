@@ -1,25 +1,19 @@
-//! People and workspaces.
+//! People, and the first of them.
 
 use tigertrust_accounts::{
     Conflict, FlowError,
     ports::{Bootstrap, KeyView},
 };
 use tigertrust_credentials::OsRandom;
-use tigertrust_model::{Change, Entity, KeyReach, Timestamp, User, UserId, Workspace, WorkspaceId};
+use tigertrust_model::{KeyReach, Timestamp, User, UserId};
 use tigertrust_testkit::Engine;
 
-use crate::support::{
-    Heard, NOW, World, key, key_at, on_both_engines, page, password, secret, user, workspace,
-};
+use crate::support::{NOW, World, key, key_at, on_both_engines, page, password, secret, user, workspace};
 
 on_both_engines!(
     every_field_of_a_person_comes_back,
     an_address_has_one_account_however_it_is_spelt,
-    a_workspace_needs_an_owner_that_exists,
-    a_new_workspace_is_a_change_of_its_owner,
-    pages_of_workspaces_are_newest_first_without_deleted_ones,
-    a_plan_can_be_set_and_is_told_before_the_answer,
-    a_deleted_or_unknown_workspace_has_no_plan_to_set,
+    pages_of_people_are_newest_first,
     an_instance_is_bootstrapped_once_even_in_a_race,
     an_instance_with_an_account_is_not_bootstrapped,
     a_bootstrap_that_fails_leaves_nothing,
@@ -57,125 +51,21 @@ async fn an_address_has_one_account_however_it_is_spelt(engine: Engine) {
     assert_eq!(accounts.get_user(second.id).await.unwrap(), None);
 }
 
-async fn a_workspace_needs_an_owner_that_exists(engine: Engine) {
-    let mut world = World::new(engine).await;
-    let unknown = UserId::new(NOW, &OsRandom).unwrap();
-    let refused = world
-        .node
-        .storage
-        .accounts()
-        .insert_workspace(workspace("w"), unknown)
-        .await;
-    assert!(matches!(refused, Err(FlowError::NotFound)), "{refused:?}");
-    assert_eq!(
-        world
-            .node
-            .storage
-            .accounts()
-            .list_workspaces(page(None, 10))
-            .await
-            .unwrap(),
-        []
-    );
-    assert_eq!(world.node.has_heard(), []);
-}
-
-async fn a_new_workspace_is_a_change_of_its_owner(engine: Engine) {
-    let mut world = World::new(engine).await;
-    let owner = world.user("jo@example.com").await;
-    let new = Workspace {
-        plan: "enterprise".parse().unwrap(),
-        created_at: Timestamp::from_unix_micros(123_456_789),
-        ..workspace("Zoë & Söhne")
-    };
-    world
-        .node
-        .storage
-        .accounts()
-        .insert_workspace(new.clone(), owner.id)
-        .await
-        .unwrap();
-    let change = Change {
-        seq: 1,
-        entity: Entity::User(owner.id),
-        workspace: Some(new.id),
-    };
-    assert_eq!(world.node.has_heard(), [Heard::Applied(vec![change])]);
-    let found = world
-        .node
-        .storage
-        .credentials()
-        .find_workspace(new.id)
-        .await
-        .unwrap();
-    assert_eq!(found, Some(new));
-}
-
-async fn pages_of_workspaces_are_newest_first_without_deleted_ones(engine: Engine) {
+async fn pages_of_people_are_newest_first(engine: Engine) {
     let world = World::new(engine).await;
-    let owner = world.user("jo@example.com").await;
     let accounts = world.node.storage.accounts();
     let mut expected = Vec::new();
-    for number in 0..7 {
-        let new = Workspace {
-            id: WorkspaceId::from_uuid(uuid::Uuid::from_u128((number << 120) | (255 - number))),
-            ..workspace(&format!("w{number}"))
+    for number in 0..5 {
+        let new = User {
+            id: UserId::from_uuid(uuid::Uuid::from_u128((number << 120) | (255 - number))),
+            ..user(&format!("u{number}@example.com"))
         };
-        accounts.insert_workspace(new.clone(), owner.id).await.unwrap();
-        if number == 3 {
-            world
-                .sql("UPDATE workspaces SET deleted_at = created_at WHERE name = 'w3'")
-                .await;
-        } else {
-            expected.insert(0, new);
-        }
+        accounts.insert_user(new.clone(), password()).await.unwrap();
+        expected.insert(0, new);
     }
-    let first = accounts.list_workspaces(page(None, 4)).await.unwrap();
-    let second = accounts
-        .list_workspaces(page(Some(first[3].id), 4))
-        .await
-        .unwrap();
+    let first = accounts.list_users(page(None, 3)).await.unwrap();
+    let second = accounts.list_users(page(Some(first[2].id), 3)).await.unwrap();
     assert_eq!([first, second].concat(), expected);
-}
-
-async fn a_plan_can_be_set_and_is_told_before_the_answer(engine: Engine) {
-    let mut world = World::new(engine).await;
-    let home = world.workspace("home").await;
-    let other = world.workspace("other").await;
-    world.node.has_heard();
-    let accounts = world.node.storage.accounts();
-    let changed = accounts.set_plan(home.id, "pro".parse().unwrap()).await.unwrap();
-    let change = Change {
-        seq: 3,
-        entity: Entity::Workspace(home.id),
-        workspace: Some(home.id),
-    };
-    assert_eq!(world.node.has_heard(), [Heard::Applied(vec![change])]);
-    let expected = Workspace {
-        plan: "pro".parse().unwrap(),
-        ..home
-    };
-    assert_eq!(changed, expected);
-    let store = world.node.storage.credentials();
-    assert_eq!(store.find_workspace(expected.id).await.unwrap(), Some(expected));
-    assert_eq!(store.find_workspace(other.id).await.unwrap(), Some(other));
-}
-
-async fn a_deleted_or_unknown_workspace_has_no_plan_to_set(engine: Engine) {
-    let mut world = World::new(engine).await;
-    let home = world.workspace("home").await;
-    world.sql("UPDATE workspaces SET deleted_at = created_at").await;
-    world.node.has_heard();
-    for id in [home.id, WorkspaceId::from_uuid(uuid::Uuid::nil())] {
-        let refused = world
-            .node
-            .storage
-            .accounts()
-            .set_plan(id, "pro".parse().unwrap())
-            .await;
-        assert!(matches!(refused, Err(FlowError::NotFound)), "{refused:?}");
-    }
-    assert_eq!(world.node.has_heard(), []);
 }
 
 fn first_account() -> Bootstrap {

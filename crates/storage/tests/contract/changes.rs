@@ -97,10 +97,7 @@ async fn another_node_hears_of_every_kind_of_change(engine: Engine) {
     touch(&world, &key).await;
     assert_eq!(other.hears().await, key_change(2, &key));
     world
-        .node
-        .storage
-        .accounts()
-        .set_plan(home.id, "pro".parse().unwrap())
+        .edit(home.id, |workspace| workspace.plan = "pro".parse().unwrap())
         .await
         .unwrap();
     let change = Change {

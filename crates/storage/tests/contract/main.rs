@@ -16,5 +16,7 @@ mod corruption;
 mod faults;
 mod keys;
 mod lookups;
+mod members;
 mod schema;
+mod workspaces;
 mod writes;

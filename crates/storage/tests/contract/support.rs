@@ -4,7 +4,10 @@ use std::{sync::Arc, time::Duration};
 
 use diesel::{Connection as _, SqliteConnection, connection::SimpleConnection as _};
 use diesel_async::{AsyncConnection as _, AsyncPgConnection, SimpleAsyncConnection as _};
-use tigertrust_accounts::ports::{KeyView, Page, StoredSecret};
+use tigertrust_accounts::{
+    FlowError,
+    ports::{KeyView, Member, Membership, Page, PresentRoles, StoredSecret},
+};
 use tigertrust_credentials::{KeyDigest, OsRandom, PasswordHash, ports::ChangeListener};
 use tigertrust_model::{
     ApiKey, Change, Clock, Creator, Entity, KeyDisplay, KeyFilter, KeyId, KeyReach, KeyType, Lifecycle,
@@ -154,11 +157,37 @@ impl World {
     }
 
     pub(crate) async fn join(&self, workspace: &Workspace, user: &User, role: Role) {
+        self.set_role(workspace, user, Some(role)).await.unwrap();
+    }
+
+    /// Gives a person a role, or takes the membership away, whatever the roles are.
+    pub(crate) async fn set_role(
+        &self,
+        workspace: &Workspace,
+        user: &User,
+        role: Option<Role>,
+    ) -> Result<Option<Member>, FlowError> {
+        let of = Membership {
+            workspace: workspace.id,
+            user: user.id,
+        };
+        let edit = move |_: PresentRoles| Ok(role);
         let members = self.node.storage.members();
-        members
-            .set_role(workspace.id, user.id, Some(role), NOW)
-            .await
-            .unwrap();
+        members.edit_member(of, None, NOW, Box::new(edit)).await
+    }
+
+    /// Changes a workspace, whatever the roles are.
+    pub(crate) async fn edit(
+        &self,
+        id: WorkspaceId,
+        edit: impl FnOnce(&mut Workspace) + Send + 'static,
+    ) -> Result<Workspace, FlowError> {
+        let edit = move |workspace: &mut Workspace, _: Option<Role>| {
+            edit(workspace);
+            Ok(())
+        };
+        let accounts = self.node.storage.accounts();
+        accounts.edit_workspace(id, None, Box::new(edit)).await
     }
 
     pub(crate) async fn workspace(&self, name: &str) -> Workspace {

@@ -1,0 +1,100 @@
+//! `tigertrust member`.
+
+use tigertrust::TigerTrust;
+use tigertrust_accounts::{Actor, FlowError, NewMember, PersonRef};
+use tigertrust_model::{Role, UserId, WorkspaceId};
+use tigertrust_wire::{Member as Body, Page, format_rfc3339};
+
+use super::{instance, key::with_cursor, user::find_person, workspace::unknown};
+use crate::{
+    cli::{Common, Member, PageArgs},
+    failure::Failure,
+    output,
+};
+
+pub async fn run(common: &Common, verb: Member) -> Result<(), Failure> {
+    let instance = instance(common).await?;
+    let done = match verb {
+        Member::Add {
+            workspace,
+            user,
+            role,
+        } => {
+            let person = PersonRef::Id(find_person(&instance, &user).await?);
+            let new = NewMember { person, role };
+            let added = instance.members().add(&Actor::Operator, workspace, new).await;
+            let member = added.map_err(|error| unknown(workspace, error))?;
+            output::print(common.output, &Body::from(&member), describe)
+        }
+        Member::List { workspace, page } => list(common, &instance, workspace, &page).await,
+        Member::SetRole {
+            workspace,
+            user,
+            role,
+        } => {
+            let (members, person) = (instance.members(), find_person(&instance, &user).await?);
+            let set = members.set_role(&Actor::Operator, workspace, person, role).await;
+            let member = set.map_err(|error| no_member(workspace, &user, error))?;
+            output::print(common.output, &Body::from(&member), describe)
+        }
+        Member::Remove { workspace, user } => {
+            let (members, person) = (instance.members(), find_person(&instance, &user).await?);
+            let removed = members.remove(&Actor::Operator, workspace, person).await;
+            removed.map_err(|error| no_member(workspace, &user, error))?;
+            output::print(common.output, &(), |()| {
+                format!(
+                    "{user} is no member of {workspace} any more. Personal keys of that home are revoked."
+                )
+            })
+        }
+    };
+    instance.close().await;
+    done
+}
+
+async fn list(
+    common: &Common,
+    instance: &TigerTrust,
+    workspace: WorkspaceId,
+    page: &PageArgs<UserId>,
+) -> Result<(), Failure> {
+    let members = instance.members();
+    let found = members.list(&Actor::Operator, workspace, page.request()).await;
+    let body = Page::of(
+        found.map_err(|error| unknown(workspace, error))?,
+        page.limit,
+        |member| member.user.id.to_string(),
+        |member| Body::from(member),
+    );
+    output::print(common.output, &body, |body| {
+        let rows = body.items.iter().map(|member| {
+            let disabled = if member.disabled { " (disabled)" } else { "" };
+            [
+                member.user_id.clone(),
+                Role::from(member.role).to_string(),
+                format_rfc3339(member.since),
+                format!("{}{disabled}", member.email),
+            ]
+        });
+        let table = output::table(["USER", "ROLE", "SINCE", "E-MAIL"], rows);
+        with_cursor(table, body.next_cursor.as_deref())
+    })
+}
+
+fn describe(member: &Body) -> String {
+    format!(
+        "User    {}\nE-mail  {}\nRole    {}",
+        member.user_id,
+        member.email,
+        Role::from(member.role)
+    )
+}
+
+fn no_member(workspace: WorkspaceId, user: &str, error: FlowError) -> Failure {
+    match error {
+        FlowError::NotFound => Failure::new(format!(
+            "there is no member {user} of a workspace {workspace}: `tigertrust member list {workspace}` shows all"
+        )),
+        other => other.into(),
+    }
+}
