@@ -3,7 +3,9 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use tigertrust_model::{Email, KeyId, KeyState, KeyType, Plan, Role, Timestamp, UserId, WorkspaceId};
+use tigertrust_model::{
+    Email, KeyId, KeyState, KeyType, Plan, Role, SessionId, Timestamp, UserId, WorkspaceId,
+};
 
 use crate::duration;
 
@@ -61,6 +63,9 @@ pub enum Command {
     /// People
     #[command(subcommand)]
     User(User),
+    /// People who are signed in
+    #[command(subcommand)]
+    Session(Session),
     /// Workspaces
     #[command(subcommand)]
     Workspace(Workspace),
@@ -147,6 +152,41 @@ pub enum User {
     Enable {
         /// An e-mail address or a user's id
         user: String,
+    },
+    /// Give an account another password, and end its sessions
+    ResetPassword {
+        /// An e-mail address or a user's id
+        user: String,
+        /// A file that holds the password, - for standard input [default: a random one, printed once]
+        #[arg(long, value_name = "FILE")]
+        password_file: Option<PathBuf>,
+    },
+    /// Take an account's authenticator app and recovery codes away, and end its sessions
+    #[command(name = "reset-2fa")]
+    Reset2fa {
+        /// An e-mail address or a user's id
+        user: String,
+    },
+}
+
+/// Sessions.
+#[derive(Debug, Subcommand)]
+pub enum Session {
+    /// List a person's sessions, newest first
+    List {
+        /// An e-mail address or a user's id
+        user: String,
+    },
+    /// End a session of a person, or all of them; running servers refuse it at once
+    Revoke {
+        /// An e-mail address or a user's id
+        user: String,
+        /// The session's id
+        #[arg(value_parser = parse::<SessionId>, required_unless_present = "all")]
+        id: Option<SessionId>,
+        /// Every session of the person
+        #[arg(long, conflicts_with = "id")]
+        all: bool,
     },
 }
 

@@ -224,12 +224,12 @@ pub struct Session {
 }
 
 impl Session {
-    /// The session as its owner sees it.
+    /// The session, as whoever has that one sees it.
     #[must_use]
-    pub fn new(session: &Record, current: SessionId) -> Self {
+    pub fn new(session: &Record, current: Option<SessionId>) -> Self {
         Self {
             id: session.id.to_string(),
-            current: session.id == current,
+            current: Some(session.id) == current,
             created_at: session.created_at,
             expires_at: session.expires_at,
             last_seen_at: session.last_seen_at,
@@ -267,7 +267,7 @@ impl From<&PersonPermit> for PersonIdentity {
             workspace: permit.workspace().map(Into::into),
             role: permit.role().map(Role::as_str),
             workspaces: permit.record().memberships.iter().map(Into::into).collect(),
-            session: Session::new(permit.session(), permit.session().id),
+            session: Session::new(permit.session(), Some(permit.session().id)),
         }
     }
 }

@@ -7,6 +7,7 @@ mod migrate;
 mod quickstart;
 mod secrets;
 mod serve;
+mod session;
 mod user;
 mod workspace;
 
@@ -29,6 +30,7 @@ pub async fn run(cli: Cli) -> Result<(), Failure> {
         Command::Serve(args) => serve::run(&common, args).await,
         Command::Migrate(verb) => migrate::run(&common, &verb).await,
         Command::User(verb) => user::run(&common, verb).await,
+        Command::Session(verb) => session::run(&common, verb).await,
         Command::Workspace(verb) => workspace::run(&common, verb).await,
         Command::Member(verb) => member::run(&common, verb).await,
         Command::Key(verb) => key::run(&common, verb).await,

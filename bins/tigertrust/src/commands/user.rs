@@ -9,7 +9,8 @@ use std::{
 use serde::Serialize;
 use tigertrust::TigerTrust;
 use tigertrust_accounts::NewUser;
-use tigertrust_credentials::{OsRandom, Password, PasswordPolicy};
+use tigertrust_accounts::ports::EndSessions;
+use tigertrust_credentials::{OsRandom, Password, PasswordHasher, PasswordPolicy};
 use tigertrust_model::{Email, User as Person, UserId};
 use tigertrust_wire::{Page, format_rfc3339};
 use zeroize::Zeroizing;
@@ -61,14 +62,7 @@ pub async fn run(common: &Common, verb: User) -> Result<(), Failure> {
             name,
             password_file,
         } => {
-            let (password, shown) = match password_file {
-                Some(path) => (read_password(&path, &email)?, None),
-                None => {
-                    let password = Password::generate(&OsRandom)?;
-                    let shown = password.reveal().to_owned();
-                    (password, Some(shown))
-                }
-            };
+            let (password, shown) = choose_password(password_file.as_deref(), &email)?;
             let instance = instance(common).await?;
             let user = instance
                 .users()
@@ -95,7 +89,62 @@ pub async fn run(common: &Common, verb: User) -> Result<(), Failure> {
         User::List(page) => list(common, &page).await,
         User::Disable { user } => set_disabled(common, &user, true).await,
         User::Enable { user } => set_disabled(common, &user, false).await,
+        User::ResetPassword { user, password_file } => {
+            reset_password(common, &user, password_file.as_deref()).await
+        }
+        User::Reset2fa { user } => reset_second_factor(common, &user).await,
     }
+}
+
+/// The password in the file, or a random one, which is shown.
+fn choose_password(file: Option<&Path>, owner: &Email) -> Result<(Password, Option<String>), Failure> {
+    if let Some(path) = file {
+        return Ok((read_password(path, owner)?, None));
+    }
+    let password = Password::generate(&OsRandom)?;
+    let shown = password.reveal().to_owned();
+    Ok((password, Some(shown)))
+}
+
+async fn reset_password(common: &Common, user: &str, file: Option<&Path>) -> Result<(), Failure> {
+    let instance = instance(common).await?;
+    let id = find_person(&instance, user).await?;
+    let account = instance.storage().sign_ins().account(id).await?;
+    let person = account.ok_or_else(|| unknown(user))?.user;
+    let (password, shown) = choose_password(file, &person.email)?;
+    let hash = PasswordHasher::new().hash(&password, &OsRandom)?;
+    instance.storage().sign_ins().set_password(id, hash, None).await?;
+    instance.close().await;
+    let reset = Created {
+        id: person.id.to_string(),
+        email: person.email.to_string(),
+        name: person.name,
+        password: shown,
+    };
+    output::print(common.output, &reset, |reset| {
+        let password = reset.password.as_ref().map_or_else(String::new, |password| {
+            format!("\nPassword  {password}   (shown once: store it now)")
+        });
+        format!(
+            "User      {}\nE-mail    {}{password}\nEvery session of the account has ended.",
+            reset.id, reset.email
+        )
+    })
+}
+
+async fn reset_second_factor(common: &Common, user: &str) -> Result<(), Failure> {
+    let instance = instance(common).await?;
+    let id = find_person(&instance, user).await?;
+    let store = instance.storage().sign_ins();
+    let removed = store.remove_totp(id).await?;
+    store.end_sessions(id, EndSessions::All).await?;
+    instance.close().await;
+    if !removed {
+        return Err(Failure::new(format!("{user} has no second factor")));
+    }
+    output::print(common.output, &(), |()| {
+        format!("{user} signs in with the password alone now. Every session of the account has ended.")
+    })
 }
 
 async fn list(common: &Common, page: &PageArgs<UserId>) -> Result<(), Failure> {
@@ -180,9 +229,11 @@ pub async fn find_person(instance: &TigerTrust, text: &str) -> Result<UserId, Fa
             accounts.find_user_by_email(&email.canonical()).await?
         }
     };
-    found.map(|user| user.id).ok_or_else(|| {
-        Failure::new(format!(
-            "there is no user {text}: `tigertrust user create` makes one"
-        ))
-    })
+    found.map(|user| user.id).ok_or_else(|| unknown(text))
+}
+
+fn unknown(user: &str) -> Failure {
+    Failure::new(format!(
+        "there is no user {user}: `tigertrust user create` makes one"
+    ))
 }

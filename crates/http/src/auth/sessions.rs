@@ -16,7 +16,7 @@ use crate::{App, body::Body, error::ApiError, permit::Person, respond::json};
 )]
 pub(crate) async fn list(person: Person, app: web::Data<App>) -> Result<HttpResponse, ApiError> {
     let sessions = app.sign_in.sessions(&person).await?;
-    let current = person.session().id;
+    let current = Some(person.session().id);
     Ok(json(&Page {
         items: sessions
             .iter()
