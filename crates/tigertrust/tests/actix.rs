@@ -143,7 +143,7 @@ async fn a_refusal_is_the_problem_that_the_server_would_answer() {
             "type": "about:blank",
             "title": "Unauthorized",
             "status": 401,
-            "detail": "No credential was presented. Send an API key as X-Agent-API-Key, or as Authorization: Bearer.",
+            "detail": "No credential was presented. Send an API key as X-Agent-API-Key or as Authorization: Bearer, or sign in.",
             "code": "UNAUTHORIZED",
             "requestId": "abc-1",
         })

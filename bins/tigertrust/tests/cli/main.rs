@@ -13,6 +13,7 @@ mod configuration;
 mod documentation;
 mod faults;
 mod members;
+mod people;
 mod program;
 mod quickstart;
 mod secrecy;

@@ -1,0 +1,87 @@
+//! People on the command line: signed in, signed out, helped back in.
+
+use reqwest::Method;
+use serde_json::json;
+
+use crate::program::{Folder, Served, in_a_folder_for_each_engine};
+
+in_a_folder_for_each_engine!(
+    the_printed_login_opens_a_session_that_the_operator_can_end,
+    a_password_is_reset_and_ends_every_session,
+    a_second_factor_that_is_not_there_is_named,
+);
+
+/// The value of the session's cookie, or the status of the refusal.
+async fn login(served: &Served, password: &str) -> Result<String, u16> {
+    let body = json!({"email": "owner@example.com", "password": password});
+    let answer = served
+        .request(Method::POST, "/api/auth/login")
+        .json(&body)
+        .send()
+        .await
+        .unwrap();
+    if answer.status() != 200 {
+        return Err(answer.status().as_u16());
+    }
+    let cookies = answer.headers().get_all("set-cookie").iter();
+    let mut values = cookies.filter_map(|cookie| cookie.to_str().unwrap().strip_prefix("connect.sid="));
+    Ok(values.next().unwrap().split(';').next().unwrap().to_owned())
+}
+
+async fn me(served: &Served, session: &str) -> u16 {
+    let request = served.request(Method::GET, "/api/auth/me");
+    let request = request.header("Cookie", format!("connect.sid={session}"));
+    request.send().await.unwrap().status().as_u16()
+}
+
+async fn the_printed_login_opens_a_session_that_the_operator_can_end(folder: Folder) {
+    let served = folder.quickstart(&[]);
+    let password = served.text("password").to_owned();
+    let (one, other) = (
+        login(&served, &password).await.unwrap(),
+        login(&served, &password).await.unwrap(),
+    );
+    assert_eq!((me(&served, &one).await, me(&served, &other).await), (200, 200));
+    let list = folder.json(&["session", "list", "owner@example.com"]);
+    let items = list["items"].as_array().unwrap();
+    assert_eq!(items.len(), 2);
+    // The newest is first.
+    let id = items[0]["id"].as_str().unwrap();
+    folder.json(&["session", "revoke", "owner@example.com", id]);
+    assert_eq!((me(&served, &one).await, me(&served, &other).await), (200, 401));
+    let gone = folder.failure(&["session", "revoke", "owner@example.com", id]);
+    assert!(gone.contains(id), "{gone}");
+    folder.json(&["session", "revoke", "owner@example.com", "--all"]);
+    assert_eq!(me(&served, &one).await, 401);
+    assert!(
+        folder
+            .failure(&["session", "list", "nobody@example.com"])
+            .contains("nobody@example.com")
+    );
+}
+
+async fn a_password_is_reset_and_ends_every_session(folder: Folder) {
+    let served = folder.quickstart(&[]);
+    let old = served.text("password").to_owned();
+    let session = login(&served, &old).await.unwrap();
+    let reset = folder.json(&["user", "reset-password", "owner@example.com"]);
+    let new = reset["password"].as_str().unwrap();
+    assert_eq!(me(&served, &session).await, 401);
+    assert_eq!(login(&served, &old).await, Err(401));
+    assert!(login(&served, new).await.is_ok());
+    std::fs::write(folder.path().join("password"), "too short\n").unwrap();
+    let refused = folder.failure(&[
+        "user",
+        "reset-password",
+        "owner@example.com",
+        "--password-file",
+        "password",
+    ]);
+    assert!(refused.contains("15 characters"), "{refused}");
+}
+
+async fn a_second_factor_that_is_not_there_is_named(folder: Folder) {
+    folder.quickstart(&[]).stop();
+    let failure = folder.failure(&["user", "reset-2fa", "owner@example.com"]);
+    assert!(failure.contains("no second factor"), "{failure}");
+}
