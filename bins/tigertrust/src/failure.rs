@@ -61,5 +61,6 @@ failure_from!(
     io::Error,
     serde_json::Error,
     tigertrust::BuildError,
+    tigertrust::server::AppError,
     tigertrust_storage::migrations::MigrationError
 );

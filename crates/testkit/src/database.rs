@@ -33,7 +33,7 @@ pub struct ThrowawayDatabase {
 
 enum Place {
     Postgres { server: String, name: String },
-    Sqlite { _folder: TempDir },
+    Sqlite { folder: TempDir },
 }
 
 impl ThrowawayDatabase {
@@ -76,7 +76,7 @@ impl ThrowawayDatabase {
                 let path = folder.path().join("tigertrust.db");
                 Self {
                     url: format!("sqlite://{}", path.display()).parse().expect("a URL"),
-                    place: Place::Sqlite { _folder: folder },
+                    place: Place::Sqlite { folder },
                 }
             }
         }
@@ -86,6 +86,36 @@ impl ThrowawayDatabase {
     #[must_use]
     pub fn url(&self) -> &DatabaseUrl {
         &self.url
+    }
+
+    /// Everything that it holds, as text in which what was stored as text can be found.
+    ///
+    /// # Panics
+    /// Where it cannot be read.
+    #[must_use]
+    pub fn dump(&self) -> String {
+        match &self.place {
+            Place::Postgres { .. } => {
+                let query = "SELECT database_to_xml(true, false, '')";
+                let output = Command::new("psql")
+                    .args([self.url.reveal(), "-X", "-A", "-t", "-c", query])
+                    .output()
+                    .expect("psql runs");
+                assert!(
+                    output.status.success(),
+                    "{}",
+                    String::from_utf8_lossy(&output.stderr)
+                );
+                String::from_utf8_lossy(&output.stdout).into_owned()
+            }
+            Place::Sqlite { folder } => {
+                let files = fs::read_dir(folder.path()).expect("the folder");
+                let contents = files.map(|file| fs::read(file.expect("a file").path()).expect("its content"));
+                contents
+                    .map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
+                    .collect()
+            }
+        }
     }
 
     /// Which engine it is on.

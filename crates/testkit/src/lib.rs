@@ -17,4 +17,4 @@ pub use clock::TestClock;
 pub use database::{Engine, ThrowawayDatabase};
 pub use gate::Gate;
 pub use mail::{ReceivedMail, TestMailServer};
-pub use server::{Answer, MAX_STALENESS, TestServer, eventually, send};
+pub use server::{Answer, IDLE_TIMEOUT, MAX_STALENESS, PASSWORD, TestServer, eventually, send};

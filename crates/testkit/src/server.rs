@@ -218,6 +218,14 @@ impl TestServer {
         }
     }
 
+    /// Everything that the database holds, as text.
+    pub async fn dump(&self) -> String {
+        let database = Arc::clone(&self.database);
+        tokio::task::spawn_blocking(move || database.dump())
+            .await
+            .expect("a dump")
+    }
+
     /// Stores when secrets were last used, as a server does every few seconds.
     pub async fn flush_uses(&self) {
         self.admission

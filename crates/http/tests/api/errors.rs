@@ -6,6 +6,8 @@ use serde_json::json;
 use tigertrust_testkit::{TestServer, on_both_engines, send};
 use tigertrust_wire::Code;
 
+use crate::people::Browser;
+
 on_both_engines!(every_error_body_is_as_documented);
 
 async fn every_error_body_is_as_documented(server: TestServer) {
@@ -35,7 +37,12 @@ async fn every_error_body_is_as_documented(server: TestServer) {
             &json!({"active": false}),
         )
         .await;
-    server.clock.advance(std::time::Duration::from_secs(1));
+    let jo = server.member(&home, tigertrust_model::Role::Member).await;
+    let stale = Browser::signed_in(&server, jo).await;
+    server.clock.advance(std::time::Duration::from_secs(10 * 60));
+    for _ in 0..10 {
+        Browser::default().login(&server, "nobody@example.com", "x").await;
+    }
     let get = |path: &str, key: &str| {
         server
             .request(Method::GET, path)
@@ -115,6 +122,18 @@ async fn every_error_body_is_as_documented(server: TestServer) {
                 .request(Method::POST, "/api/keys")
                 .bearer_auth(admin)
                 .body("name=x"),
+        ),
+        (
+            "step_up_required",
+            server
+                .request(Method::POST, "/api/auth/2fa/totp")
+                .header("Cookie", format!("connect.sid={}", stale.session.unwrap())),
+        ),
+        (
+            "rate_limited",
+            server
+                .request(Method::POST, "/api/auth/login")
+                .json(&json!({"email": "nobody@example.com", "password": "x"})),
         ),
     ];
     let mut seen = Vec::new();
