@@ -348,7 +348,9 @@ impl Permit {
     /// another type is kept there.
     pub fn derived<T: Any + Send + Sync>(&self, make: impl FnOnce(&Self) -> T) -> Option<&T> {
         match self.workspace {
-            PermitWorkspace::Of(0) | PermitWorkspace::Open => self.record.derived(|| make(self)),
+            PermitWorkspace::Of(0) | PermitWorkspace::Open => {
+                self.record.derived().get_or_make(|| make(self))
+            }
             PermitWorkspace::Of(_) | PermitWorkspace::Named(_) => None,
         }
     }
@@ -404,6 +406,16 @@ impl Verdict {
         };
         let workspace = self.workspace().or_else(|| record.home());
         record.scopes_in(workspace.map(|workspace| workspace.id))
+    }
+
+    /// As [`Permit::derived`], for a key that is good. `None`, and nothing is made, for one that is refused too.
+    pub fn derived<T: Any + Send + Sync>(&self, make: impl FnOnce(&Self) -> T) -> Option<&T> {
+        match (&self.record, &self.refusal, &self.workspace) {
+            (Some(record), None, PermitWorkspace::Of(0) | PermitWorkspace::Open) => {
+                record.explained().get_or_make(|| make(self))
+            }
+            _ => None,
+        }
     }
 }
 

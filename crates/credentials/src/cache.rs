@@ -28,7 +28,19 @@ pub(crate) struct Remembered<V> {
     value: V,
     /// None where the value was true once and is not to be used again.
     watch: Option<Watch>,
-    derived: OnceLock<Box<dyn Any + Send + Sync>>,
+    derived: Derived,
+    explained: Derived,
+}
+
+/// What is made of a value once, for as long as it is remembered.
+#[derive(Default)]
+pub(crate) struct Derived(OnceLock<Box<dyn Any + Send + Sync>>);
+
+impl Derived {
+    /// What `make` makes, the first time. `None` if something of another type is kept here.
+    pub(crate) fn get_or_make<T: Any + Send + Sync>(&self, make: impl FnOnce() -> T) -> Option<&T> {
+        self.0.get_or_init(|| Box::new(make())).downcast_ref()
+    }
 }
 
 impl<V> Remembered<V> {
@@ -36,14 +48,19 @@ impl<V> Remembered<V> {
         Self {
             value,
             watch,
-            derived: OnceLock::new(),
+            derived: Derived::default(),
+            explained: Derived::default(),
         }
     }
 
-    /// What `make` makes of the value, once for as long as the value is remembered. `None` if that is something of another
-    /// type.
-    pub(crate) fn derived<T: Any + Send + Sync>(&self, make: impl FnOnce() -> T) -> Option<&T> {
-        self.derived.get_or_init(|| Box::new(make())).downcast_ref()
+    /// What callers make of a permit for the value.
+    pub(crate) const fn derived(&self) -> &Derived {
+        &self.derived
+    }
+
+    /// What callers make of a verdict on the value.
+    pub(crate) const fn explained(&self) -> &Derived {
+        &self.explained
     }
 }
 

@@ -53,10 +53,10 @@ struct Thing {
     seq: u64,
 }
 
-/// What a value depends on, and the epoch at which it was true.
+/// What a value depends on, and the latest epoch at which it is known to have been true.
 #[derive(Debug)]
 pub(crate) struct Watch {
-    since: Epoch,
+    since: AtomicU64,
     changed_at: Box<[Arc<AtomicU64>]>,
 }
 
@@ -110,7 +110,7 @@ impl ChangeTracker {
         if since.0 < known.floor {
             let changed_at = Arc::new(AtomicU64::new(u64::MAX));
             return Watch {
-                since,
+                since: AtomicU64::new(since.0),
                 changed_at: Box::new([changed_at]),
             };
         }
@@ -119,16 +119,30 @@ impl ChangeTracker {
             .map(|entity| Arc::clone(&known.things.entry(entity).or_default().changed_at))
             .collect();
         known.sweep();
-        Watch { since, changed_at }
+        Watch {
+            since: AtomicU64::new(since.0),
+            changed_at,
+        }
     }
 
     /// Whether nothing that the watch is on has changed since.
     pub(crate) fn is_current(&self, watch: &Watch) -> bool {
-        self.reset_at.load(Ordering::Acquire) <= watch.since.0
+        let since = watch.since.load(Ordering::Relaxed);
+        // Before the things are looked at: what changes meanwhile has a later epoch.
+        let now = self.epoch().0;
+        if now <= since {
+            // Nothing at all has changed, so that there is no need to look.
+            return true;
+        }
+        let current = self.reset_at.load(Ordering::Acquire) <= since
             && watch
                 .changed_at
                 .iter()
-                .all(|changed_at| changed_at.load(Ordering::Acquire) <= watch.since.0)
+                .all(|changed_at| changed_at.load(Ordering::Acquire) <= since);
+        if current {
+            watch.since.fetch_max(now, Ordering::Relaxed);
+        }
+        current
     }
 
     // A panic while the lock was held is impossible to make worse here: every step leaves the map consistent.

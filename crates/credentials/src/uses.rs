@@ -2,9 +2,8 @@
 
 use std::{
     collections::{HashMap, VecDeque, hash_map::Entry},
-    ops::Deref,
     sync::{
-        Mutex, MutexGuard, PoisonError,
+        Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicI64, Ordering},
     },
 };
@@ -18,19 +17,22 @@ const MAX_USER_AGENT: usize = 200;
 /// How many uses are stored in one transaction.
 const BATCH: usize = 500;
 
-/// The second in which a secret's use was last noted. It is beside the facts that it stands with: a copy of them is equal
-/// whatever its mark says.
+/// The second in which a secret's use was last noted, and that use until it is stored. It is beside the facts that it stands
+/// with: a copy of them is equal whatever its mark says, and has no use to store.
 #[derive(Debug, Default)]
-pub struct UseMark(AtomicI64);
+pub struct UseMark {
+    second: AtomicI64,
+    pending: Arc<Pending>,
+}
 
 impl UseMark {
     /// Whether this is the first use in its second.
     fn is_first_in(&self, now: Timestamp) -> bool {
         let second = now.unix_micros().div_euclid(1_000_000);
-        let noted = self.0.load(Ordering::Relaxed);
+        let noted = self.second.load(Ordering::Relaxed);
         second != noted
             && self
-                .0
+                .second
                 .compare_exchange(noted, second, Ordering::Relaxed, Ordering::Relaxed)
                 .is_ok()
     }
@@ -38,7 +40,10 @@ impl UseMark {
 
 impl Clone for UseMark {
     fn clone(&self) -> Self {
-        Self(AtomicI64::new(self.0.load(Ordering::Relaxed)))
+        Self {
+            second: AtomicI64::new(self.second.load(Ordering::Relaxed)),
+            pending: Arc::default(),
+        }
     }
 }
 
@@ -50,48 +55,68 @@ impl PartialEq for UseMark {
 
 impl Eq for UseMark {}
 
+/// The latest use of a secret that is not stored yet. Whoever puts one where there was none has the log know of it.
+#[derive(Debug, Default)]
+struct Pending(Mutex<Option<LastUse>>);
+
+impl Pending {
+    fn lock(&self) -> MutexGuard<'_, Option<LastUse>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
 /// Uses that are not stored yet: at most one for each secret, however often it is used. A crash loses what has been noted
 /// and not flushed.
 #[derive(Debug, Default)]
-pub(crate) struct UseLog(Mutex<Noted>);
+pub(crate) struct UseLog(Mutex<Waiting>);
 
+/// The secrets whose use waits to be stored; the use itself may change meanwhile.
 #[derive(Debug, Default)]
-struct Noted {
-    uses: HashMap<KeyDigest, LastUse>,
+struct Waiting {
+    uses: HashMap<KeyDigest, Arc<Pending>>,
     /// What is in `uses`, by when it came in, so that each has its turn.
     turns: VecDeque<KeyDigest>,
 }
 
-impl Deref for Noted {
-    type Target = HashMap<KeyDigest, LastUse>;
+/// A use that is being stored, and where it came from.
+type Taken = (KeyDigest, LastUse, Arc<Pending>);
 
-    fn deref(&self) -> &Self::Target {
-        &self.uses
-    }
-}
-
-impl Noted {
-    fn insert(&mut self, digest: KeyDigest, last_use: LastUse) {
-        if self.uses.insert(digest, last_use).is_none() {
-            self.turns.push_back(digest);
+impl Waiting {
+    /// A secret that was looked up again waits once: its later use counts, and it keeps its turn.
+    fn insert(&mut self, digest: KeyDigest, pending: &Arc<Pending>) {
+        match self.uses.insert(digest, Arc::clone(pending)) {
+            None => self.turns.push_back(digest),
+            Some(earlier) if !Arc::ptr_eq(&earlier, pending) => {
+                let (earlier, mut pending) = (earlier.lock().take(), pending.lock());
+                if earlier.as_ref().map(|last_use| last_use.at) > pending.as_ref().map(|last_use| last_use.at)
+                {
+                    *pending = earlier;
+                }
+            }
+            Some(_) => {}
         }
     }
 
     /// Takes back what could not be stored, unless there is something later.
-    fn restore(&mut self, batch: Vec<(KeyDigest, LastUse)>) {
-        for (digest, last_use) in batch.into_iter().rev() {
+    fn restore(&mut self, batch: Vec<Taken>) {
+        for (digest, last_use, pending) in batch.into_iter().rev() {
             if let Entry::Vacant(place) = self.uses.entry(digest) {
-                place.insert(last_use);
+                pending.lock().get_or_insert(last_use);
+                place.insert(pending);
                 self.turns.push_front(digest);
             }
         }
     }
 
-    fn take(&mut self, limit: usize) -> Vec<(KeyDigest, LastUse)> {
+    fn take(&mut self, limit: usize) -> Vec<Taken> {
         let count = limit.min(self.turns.len());
         let turns = self.turns.drain(..count);
         turns
-            .filter_map(|digest| self.uses.remove_entry(&digest))
+            .filter_map(|digest| {
+                let pending = self.uses.remove(&digest)?;
+                let last_use = pending.lock().take()?;
+                Some((digest, last_use, pending))
+            })
             .collect()
     }
 }
@@ -106,7 +131,11 @@ impl UseLog {
         describe: impl FnOnce() -> LastUse,
     ) {
         if mark.is_first_in(now) {
-            self.noted().insert(digest, describe());
+            let last_use = describe();
+            let earlier = mark.pending.lock().replace(last_use);
+            if earlier.is_none() {
+                self.waiting().insert(digest, &mark.pending);
+            }
         }
     }
 
@@ -118,20 +147,31 @@ impl UseLog {
     /// As [`flush`](Self::flush), for so many secrets at the most, those first that have waited longest. No more is taken
     /// out than is being stored, so that whoever stops waiting loses nothing.
     pub(crate) async fn flush_some(&self, store: &dyn UseStore, limit: usize) -> Result<(), StoreError> {
-        let mut left = self.noted().turns.len().min(limit);
+        let mut left = self.waiting().turns.len().min(limit);
         while left > 0 {
-            let batch = self.noted().take(BATCH.min(left));
+            let batch = self.waiting().take(BATCH.min(left));
             left = left.saturating_sub(BATCH);
-            if let Err(error) = store.record_uses(batch.clone()).await {
-                self.noted().restore(batch);
+            let uses = batch
+                .iter()
+                .map(|(digest, last_use, _)| (*digest, last_use.clone()));
+            if let Err(error) = store.record_uses(uses.collect()).await {
+                self.waiting().restore(batch);
                 return Err(error);
             }
         }
         Ok(())
     }
 
-    fn noted(&self) -> MutexGuard<'_, Noted> {
+    fn waiting(&self) -> MutexGuard<'_, Waiting> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    #[cfg(test)]
+    fn noted(&self) -> HashMap<KeyDigest, LastUse> {
+        let waiting = self.waiting();
+        let uses = waiting.uses.iter();
+        uses.filter_map(|(digest, pending)| Some((*digest, pending.lock().clone()?)))
+            .collect()
     }
 }
 

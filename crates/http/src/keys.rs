@@ -2,7 +2,11 @@
 
 use std::time::Duration;
 
-use actix_web::{HttpRequest, HttpResponse, http::header, web};
+use actix_web::{
+    HttpRequest, HttpResponse,
+    http::header,
+    web::{self, Bytes},
+};
 use serde::Deserialize;
 use tigertrust_accounts::{CreatedOnce, FlowError, IdempotencyKey, LeakResponse, Violation};
 use tigertrust_credentials::{AuthError, Need, Verification};
@@ -13,7 +17,14 @@ use tigertrust_wire::{
 };
 use utoipa::IntoParams;
 
-use crate::{App, body::Body, error::ApiError, permit::Admitted, query, respond::json};
+use crate::{
+    App,
+    body::Body,
+    error::ApiError,
+    permit::Admitted,
+    query,
+    respond::{json, json_bytes, json_text},
+};
 
 /// Creates a key and shows its secret, once. With `Idempotency-Key` a request may be sent again for 24 hours: it answers
 /// with the key that it made the first time, without the secret.
@@ -274,7 +285,15 @@ pub(crate) async fn verify(
         .verify(&verification)
         .await
         .map_err(AuthError::Unavailable)?;
-    Ok(json(&KeyVerdict::from(&verdict)))
+    // The same for every good use of the key in its home, so that it is written once.
+    let kept = verdict.derived(|verdict| {
+        // No longer than it must be: there is one for each key.
+        json_bytes(&KeyVerdict::from(verdict)).map(|text| Bytes::from(text.into_boxed_slice()))
+    });
+    Ok(match kept {
+        Some(text) => json_text(text.clone()),
+        None => json(&KeyVerdict::from(&verdict)),
+    })
 }
 
 /// Takes a report that a key has leaked; whoever holds the key may make it. By the server's policy the key is revoked or

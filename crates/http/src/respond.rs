@@ -15,7 +15,7 @@ use actix_web::{
         StatusCode,
         header::{self, HeaderMap, HeaderName, HeaderValue},
     },
-    web,
+    web::{self, Bytes},
 };
 use serde::Serialize;
 use tigertrust_wire::{Problem, is_request_id};
@@ -165,11 +165,22 @@ fn respond(mut response: ServiceResponse, id: HeaderValue) -> ServiceResponse {
 
 /// An answer in JSON: what [`HttpResponseBuilder::json`](actix_web::HttpResponseBuilder::json) makes, in one allocation.
 pub(crate) fn json(value: &impl Serialize) -> HttpResponse {
-    let mut body = Vec::with_capacity(1024);
-    if serde_json::to_writer(&mut body, value).is_err() {
+    json_text(json_bytes(value).map(Bytes::from))
+}
+
+/// A value in JSON; `None` for one that cannot be written.
+pub(crate) fn json_bytes(value: &impl Serialize) -> Option<Vec<u8>> {
+    let mut bytes = Vec::with_capacity(1024);
+    serde_json::to_writer(&mut bytes, value).ok()?;
+    Some(bytes)
+}
+
+/// An answer out of what [`json_bytes`] wrote.
+pub(crate) fn json_text(text: Option<Bytes>) -> HttpResponse {
+    let Some(text) = text else {
         return HttpResponse::InternalServerError().finish();
-    }
-    let mut response = HttpResponse::with_body(StatusCode::OK, BoxBody::new(body));
+    };
+    let mut response = HttpResponse::with_body(StatusCode::OK, BoxBody::new(text));
     response
         .headers_mut()
         .insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));

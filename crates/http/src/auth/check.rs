@@ -6,7 +6,7 @@ use actix_web::{
         Method, StatusCode,
         header::{HeaderName, HeaderValue},
     },
-    web,
+    web::{self, Bytes},
 };
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 use serde::Deserialize;
@@ -199,12 +199,23 @@ impl Identity {
             .map(|id| utf8_percent_encode(id, &ENCODED).to_string());
         let scopes = permit.scopes();
         let scopes: Vec<&str> = scopes.iter().map(Scope::as_str).collect();
+        let texts = [
+            key.id.to_string(),
+            key.owner.map(|id| id.to_string()).unwrap_or_default(),
+            scopes.join(" "),
+            workspace.unwrap_or_default(),
+            external_id.unwrap_or_default(),
+        ];
+        // Side by side, since there are some of these for each key.
+        let mut all = Bytes::from(texts.concat());
+        let [key_id, owner_id, scopes, workspace_id, external_id] =
+            texts.map(|text| value(all.split_to(text.len())));
         Self {
-            key_id: value(key.id.to_string()),
-            owner_id: value(key.owner.map(|id| id.to_string()).unwrap_or_default()),
-            scopes: value(scopes.join(" ")),
-            workspace_id: value(workspace.unwrap_or_default()),
-            external_id: value(external_id.unwrap_or_default()),
+            key_id,
+            owner_id,
+            scopes,
+            workspace_id,
+            external_id,
         }
     }
 }
@@ -250,6 +261,6 @@ fn answer_person(permit: &PersonPermit) -> HttpResponse {
 }
 
 /// Ids, scopes and what is percent-encoded are visible ASCII, so that the fallback is never taken.
-fn value(text: String) -> HeaderValue {
-    HeaderValue::try_from(text).unwrap_or(HeaderValue::from_static(""))
+fn value(text: impl Into<Bytes>) -> HeaderValue {
+    HeaderValue::from_maybe_shared(text.into()).unwrap_or(HeaderValue::from_static(""))
 }

@@ -53,7 +53,7 @@ impl CredentialStore for Store {
         let rows: Vec<FoundKey> = self
             .read(move |connection| {
                 Box::pin(async move {
-                    secrets::table
+                    let found = secrets::table
                         .inner_join(keys::table.on(keys::id.eq(secrets::key_id)))
                         .left_join(home.on(home.field(workspaces::id).nullable().eq(keys::home_workspace_id)))
                         .left_join(api_key_workspaces::table.on(api_key_workspaces::key_id.eq(keys::id)))
@@ -83,7 +83,6 @@ impl CredentialStore for Store {
                                         .eq(api_key_workspaces::workspace_id.nullable()),
                                 )),
                         )
-                        .filter(secrets::digest.eq_any(wanted))
                         .select((
                             KeyRow::as_select(),
                             secrets::digest,
@@ -96,10 +95,18 @@ impl CredentialStore for Store {
                                 at_home.field(memberships::role).nullable(),
                                 elsewhere.field(memberships::role).nullable(),
                             ),
-                        ))
-                        .load(connection)
-                        .await
-                        .or_unavailable()
+                        ));
+                    // A statement with a list would be prepared anew each time on SQLite, since lists differ in length.
+                    let rows = match <[Vec<u8>; 1]>::try_from(wanted) {
+                        Ok([digest]) => found.filter(secrets::digest.eq(digest)).load(connection).await,
+                        Err(digests) => {
+                            found
+                                .filter(secrets::digest.eq_any(digests))
+                                .load(connection)
+                                .await
+                        }
+                    };
+                    rows.or_unavailable()
                 })
             })
             .await?;
