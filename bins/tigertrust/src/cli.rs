@@ -143,7 +143,7 @@ pub enum User {
     },
     /// List accounts, newest first
     List(PageArgs<UserId>),
-    /// Disable an account: running servers refuse its personal keys within a second
+    /// Disable an account: its sessions end, and running servers refuse its personal keys within a second
     Disable {
         /// An e-mail address or a user's id
         user: String,

@@ -31,6 +31,9 @@ pub enum Conflict {
     /// An account has one authenticator app.
     #[error("there is an authenticator app already: remove it first")]
     FactorEnrolled,
+    /// A code confirms an app whose secret was asked for.
+    #[error("no authenticator app waits to be confirmed: ask for its secret first, POST /api/auth/2fa/totp")]
+    NothingToConfirm,
     /// Recovery codes are of use beside a second factor alone.
     #[error("there is no second factor")]
     NoFactor,

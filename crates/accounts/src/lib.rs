@@ -26,7 +26,7 @@ pub use leaks::{LeakPolicy, LeakResponse};
 pub use members::{MemberFlows, NewMember, PersonRef};
 pub use new_key::{KeyChanges, NewKey, OwnerRequest, ReachRequest};
 pub use sign_in::{
-    BegunSession, FAILURES_COUNT_FOR, LoggedIn, Login, NewTotp, RecoveryCodes, RenewedSession,
+    BegunSession, FAILURES_COUNT_FOR, From, LoggedIn, Login, NewTotp, RecoveryCodes, RenewedSession,
     SessionSettings, SignInError, SignInFlows, SignInParts,
 };
 pub use users::{NewUser, UserFlows};

@@ -22,6 +22,9 @@ pub enum Unauthorized {
     /// The key's home workspace is deleted.
     #[error("the key's workspace is deleted")]
     WorkspaceDeleted,
+    /// A session that nobody has, or that was ended, or whose person is disabled.
+    #[error("the session is unknown or has ended")]
+    SessionUnknown,
     /// The owner of a personal key is disabled, or no member of its home any more.
     #[error("the key's owner is disabled or no member any more")]
     OwnerGone,
@@ -39,6 +42,9 @@ pub enum AuthError {
     /// The key is past its expiry.
     #[error("the key is expired")]
     TokenExpired,
+    /// The session is past its life, or was not used for too long.
+    #[error("the session is over")]
+    SessionOver,
     /// The key may not be used from the client's address.
     #[error("the key may not be used from this address")]
     AddressNotAllowed,
@@ -51,6 +57,9 @@ pub enum AuthError {
     /// The named workspace does not exist, is malformed, or is not the caller's.
     #[error("the workspace is not accessible")]
     WorkspaceAccessDenied,
+    /// The person is a member of no workspace, and named none.
+    #[error("the person is a member of no workspace")]
+    NoMembership,
     /// An instance key named no workspace where one is needed.
     #[error("no workspace was named")]
     WorkspaceMissing,

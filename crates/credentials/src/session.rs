@@ -58,13 +58,13 @@ impl SessionAdmission {
         need: &Need,
     ) -> Result<PersonPermit, AuthError> {
         let found = self.store.find_session(token).await?;
-        let record = found.ok_or(AuthError::Unauthorized(Unauthorized::Unknown))?;
+        let record = found.ok_or(AuthError::Unauthorized(Unauthorized::SessionUnknown))?;
         let now = self.clock.now();
         if record.session.is_over(now, self.idle_timeout) {
-            return Err(AuthError::TokenExpired);
+            return Err(AuthError::SessionOver);
         }
         if record.user.disabled_at.is_some() {
-            return Err(AuthError::Unauthorized(Unauthorized::OwnerGone));
+            return Err(AuthError::Unauthorized(Unauthorized::SessionUnknown));
         }
         let membership = record.choose(named, need.workspace)?;
         let permit = PersonPermit {
@@ -94,7 +94,7 @@ impl SessionRecord {
             HeaderValues::Absent => match self.default_workspace() {
                 Some(id) => id,
                 None if need == WorkspaceNeed::Optional => return Ok(None),
-                None => return Err(denied),
+                None => return Err(AuthError::NoMembership),
             },
             HeaderValues::Repeated => return Err(denied),
             HeaderValues::One(value) => {

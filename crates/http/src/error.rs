@@ -102,7 +102,7 @@ impl From<SignInError> for ApiError {
                 // Rounded up: a second too early is refused again.
                 retry_after: Some(retry_after.as_secs() + 1),
             },
-            SignInError::NoEncryptionKey | SignInError::Overloaded => Self {
+            SignInError::NoEncryptionKey | SignInError::Sealed(_) | SignInError::Overloaded => Self {
                 problem,
                 cause: Some(Cause(error.to_string())),
                 challenge: None,

@@ -183,7 +183,16 @@ impl From<&AuthError> for Problem {
             ),
             AuthError::Unauthorized(Unauthorized::Malformed) => Self::new(
                 Code::Unauthorized,
-                "The credential is malformed, or more than one was presented. Check that the whole key was copied.",
+                "The credential is malformed or cut short, or more than one was presented: send one key, or one session's cookie.",
+            ),
+            AuthError::Unauthorized(Unauthorized::SessionUnknown) => Self::new(
+                Code::Unauthorized,
+                "The session is unknown or has ended: sign in again.",
+            ),
+            AuthError::SessionOver => Self::new(Code::TokenExpired, "The session is over: sign in again."),
+            AuthError::NoMembership => Self::new(
+                Code::WorkspaceAccessDenied,
+                "You are a member of no workspace: make one with POST /api/workspaces, or ask to be added to one.",
             ),
             // Whether a key exists is told to nobody who does not hold a usable one.
             AuthError::Unauthorized(
@@ -268,9 +277,9 @@ impl From<&SignInError> for Problem {
                 Code::StepUpRequired,
                 "This needs a fresh proof of who you are: POST /api/auth/step-up.",
             ),
-            SignInError::NoEncryptionKey => Self::new(
+            SignInError::NoEncryptionKey | SignInError::Sealed(_) => Self::new(
                 Code::ServiceUnavailable,
-                "Second factors cannot be kept: the server's key ring holds no encryption key.",
+                "Authenticator apps cannot be used: the server's key ring lacks the encryption key for them.",
             ),
             SignInError::Flow(error) => error.into(),
         }
@@ -284,9 +293,10 @@ pub const fn challenge(error: &AuthError) -> Option<&'static str> {
     match error {
         // No error code for a request that lacks any authentication.
         AuthError::Unauthorized(Unauthorized::NotPresented) => Some(NOT_SIGNED_IN),
-        AuthError::Unauthorized(_) | AuthError::KeyRevoked | AuthError::TokenExpired => {
-            Some(r#"Bearer realm="tigertrust", error="invalid_token""#)
-        }
+        AuthError::Unauthorized(_)
+        | AuthError::KeyRevoked
+        | AuthError::TokenExpired
+        | AuthError::SessionOver => Some(r#"Bearer realm="tigertrust", error="invalid_token""#),
         AuthError::MissingScope(_) => Some(r#"Bearer realm="tigertrust", error="insufficient_scope""#),
         _ => None,
     }

@@ -106,6 +106,12 @@ pub async fn serve_until_stopped(
     instance.start();
     let server = serve(instance.app(settings.app.clone())?, listener, settings.server)?;
     let handle = server.handle();
+    if settings.app.encryption.is_none() {
+        tracing::warn!(
+            "the key ring holds no encryption key: nobody can add an authenticator app, and codes of those that exist \
+             cannot be checked"
+        );
+    }
     tracing::info!(%address, database = %settings.database.url, "serving");
     let mut server = tokio::spawn(server);
     let stopped = tokio::select! {

@@ -1,5 +1,6 @@
 //! `tigertrust session`.
 
+use serde::Serialize;
 use tigertrust_accounts::ports::EndSessions;
 use tigertrust_wire::{Page, Session as Body, format_rfc3339};
 
@@ -9,6 +10,11 @@ use crate::{
     failure::Failure,
     output,
 };
+
+#[derive(Serialize)]
+struct Ended {
+    ended: u64,
+}
 
 pub async fn run(common: &Common, verb: Session) -> Result<(), Failure> {
     let instance = instance(common).await?;
@@ -30,7 +36,10 @@ pub async fn run(common: &Common, verb: Session) -> Result<(), Failure> {
             let ended = store.end_sessions(person, which).await?;
             match id {
                 Some(id) if ended == 0 => Err(Failure::new(format!("{user} has no session {id}"))),
-                _ => output::print(common.output, &(), |()| format!("{ended} ended")),
+                _ => output::print(common.output, &Ended { ended }, |Ended { ended }| {
+                    let sessions = if *ended == 1 { "session" } else { "sessions" };
+                    format!("Ended {ended} {sessions} of {user}.")
+                }),
             }
         }
     };

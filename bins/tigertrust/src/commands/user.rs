@@ -109,11 +109,13 @@ fn choose_password(file: Option<&Path>, owner: &Email) -> Result<(Password, Opti
 async fn reset_password(common: &Common, user: &str, file: Option<&Path>) -> Result<(), Failure> {
     let instance = instance(common).await?;
     let id = find_person(&instance, user).await?;
-    let account = instance.storage().sign_ins().account(id).await?;
+    let account = instance.storage().sign_ins().account(id, None).await?;
     let person = account.ok_or_else(|| unknown(user))?.user;
     let (password, shown) = choose_password(file, &person.email)?;
     let hash = PasswordHasher::new().hash(&password, &OsRandom)?;
-    instance.storage().sign_ins().set_password(id, hash, None).await?;
+    let store = instance.storage().sign_ins();
+    store.set_password(id, hash, None).await?;
+    store.forgive(id).await?;
     instance.close().await;
     let reset = Created {
         id: person.id.to_string(),
@@ -138,6 +140,7 @@ async fn reset_second_factor(common: &Common, user: &str) -> Result<(), Failure>
     let store = instance.storage().sign_ins();
     let removed = store.remove_totp(id).await?;
     store.end_sessions(id, EndSessions::All).await?;
+    store.forgive(id).await?;
     instance.close().await;
     if !removed {
         return Err(Failure::new(format!("{user} has no second factor")));

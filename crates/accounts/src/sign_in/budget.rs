@@ -25,6 +25,14 @@ pub struct Budget {
     pub limit: u16,
 }
 
+impl Budget {
+    /// What an account's own budget is kept under.
+    #[must_use]
+    pub fn subject_of(user: UserId) -> String {
+        format!("account:{user}")
+    }
+}
+
 /// The budgets that one attempt draws upon.
 #[derive(Clone, Debug)]
 pub(crate) struct Budgets(Vec<Budget>);
@@ -32,7 +40,15 @@ pub(crate) struct Budgets(Vec<Budget>);
 impl Budgets {
     /// Those of an account and of the network that the client is in.
     pub(crate) fn of_account(user: UserId, client: Option<IpAddr>) -> Self {
-        Self::new(format!("account:{user}"), client)
+        Self::new(Budget::subject_of(user), client)
+    }
+
+    /// Those of an attempt from a device that may be known.
+    pub(crate) fn of(user: UserId, device: Option<TokenDigest>, client: Option<IpAddr>) -> Self {
+        match device {
+            Some(device) => Self::of_device(device),
+            None => Self::of_account(user, client),
+        }
     }
 
     /// Those of an address that no account has, so that it is throttled as if one had.

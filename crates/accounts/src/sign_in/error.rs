@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use tigertrust_credentials::{HashingError, ports::StoreError};
+use tigertrust_credentials::{HashingError, UnsealError, ports::StoreError};
 use tigertrust_model::RandomError;
 
 use crate::FlowError;
@@ -31,6 +31,9 @@ pub enum SignInError {
     /// No key to seal secrets under is configured.
     #[error("the key ring holds no encryption key, so that no second factor can be kept")]
     NoEncryptionKey,
+    /// The secret of an authenticator app cannot be read with the key ring.
+    #[error("the secret of an authenticator app cannot be opened: {0}")]
+    Sealed(UnsealError),
     /// What stood against it otherwise.
     #[error(transparent)]
     Flow(#[from] FlowError),

@@ -3,7 +3,7 @@
 use tigertrust_credentials::{PersonPermit, RecoveryCode, SealedPlace, Token, TokenKind, TotpSecret};
 use zeroize::Zeroizing;
 
-use super::{RenewedSession, SignInError, SignInFlows, SignInParts, TotpFactor, budget::Budgets};
+use super::{From, RenewedSession, SignInError, SignInFlows, SignInParts, TotpFactor};
 use crate::{Conflict, FlowError};
 
 /// Where an app's secret is kept.
@@ -69,13 +69,23 @@ impl SignInFlows {
         &self,
         person: &PersonPermit,
         code: &str,
+        from: &From,
     ) -> Result<(RecoveryCodes, RenewedSession), SignInError> {
         self.ensure_fresh(person)?;
         let SignInParts {
             store, clock, random, ..
         } = &self.0;
         let now = clock.now();
-        let budgets = Budgets::of_account(person.user().id, person.session().origin.address);
+        let account = store.account(person.user().id, from.device).await?;
+        let account = account.ok_or(FlowError::NotFound)?;
+        match &account.factors.totp {
+            None => return Err(FlowError::Conflict(Conflict::NothingToConfirm).into()),
+            Some(factor) if factor.confirmed_at.is_some() => {
+                return Err(FlowError::Conflict(Conflict::FactorEnrolled).into());
+            }
+            Some(_) => self.ensure_openable(&account)?,
+        }
+        let budgets = from.budgets(&account);
         self.spend(&budgets, now).await?;
         let codes = RecoveryCode::generate_set(&**random)?;
         let digests = codes.iter().map(RecoveryCode::digest).collect();
@@ -113,11 +123,11 @@ impl SignInFlows {
         self.ensure_fresh(person)?;
         let SignInParts { store, random, .. } = &self.0;
         let account = store
-            .account(person.user().id)
+            .account(person.user().id, None)
             .await?
             .ok_or(FlowError::NotFound)?;
         if !account.factors.is_enrolled() {
-            return Err(FlowError::from(Conflict::NoFactor).into());
+            return Err(FlowError::Conflict(Conflict::NoFactor).into());
         }
         let codes = RecoveryCode::generate_set(&**random)?;
         let digests = codes.iter().map(RecoveryCode::digest).collect();

@@ -23,7 +23,7 @@ pub use self::{
         AcceptedCode, Account, Challenge, CodeCheck, EndSessions, Factors, NewSession, SignInStore,
         TotpFactor,
     },
-    sessions::RenewedSession,
+    sessions::{From, RenewedSession},
 };
 
 /// How long a login may wait for its second factor.
@@ -132,10 +132,9 @@ impl SignInFlows {
         let device = login
             .device
             .filter(|_| account.as_ref().is_some_and(|account| account.is_known_device));
-        let budgets = match (&account, device) {
-            (_, Some(device)) => Budgets::of_device(device),
-            (Some(account), None) => Budgets::of_account(account.user.id, login.origin.address),
-            (None, None) => Budgets::of_unknown(&canonical, login.origin.address),
+        let budgets = match &account {
+            Some(account) => Budgets::of(account.user.id, device, login.origin.address),
+            None => Budgets::of_unknown(&canonical, login.origin.address),
         };
         let now = clock.now();
         self.spend(&budgets, now).await?;
@@ -200,10 +199,12 @@ impl SignInFlows {
         if challenge.expires_at <= now {
             return Err(SignInError::Expired);
         }
-        let budgets = match challenge.device {
-            Some(device) => Budgets::of_device(device),
-            None => Budgets::of_account(challenge.user, origin.address),
-        };
+        let account = store
+            .account(challenge.user, None)
+            .await?
+            .ok_or(SignInError::Refused)?;
+        self.ensure_openable(&account)?;
+        let budgets = Budgets::of(challenge.user, challenge.device, origin.address);
         self.spend(&budgets, now).await?;
         let check = self.code_check(challenge.user, code);
         let (begun, new) = self.prepare(
@@ -230,6 +231,19 @@ impl SignInFlows {
                     u64::try_from(until.unix_micros() - now.unix_micros()).unwrap_or(0),
                 ),
             }),
+        }
+    }
+
+    /// Says so where the secret of an app cannot be read: its codes would all look wrong, and use up the budget.
+    fn ensure_openable(&self, account: &Account) -> Result<(), SignInError> {
+        let Some(factor) = &account.factors.totp else {
+            return Ok(());
+        };
+        let ring = self.0.encryption.as_ref().ok_or(SignInError::NoEncryptionKey)?;
+        let row = account.user.id.to_string();
+        match ring.open(&factor.secret, totp_place(&row)) {
+            Ok(_) => Ok(()),
+            Err(error) => Err(SignInError::Sealed(error)),
         }
     }
 

@@ -112,11 +112,18 @@ pub trait SignInStore: Send + Sync {
         device: Option<TokenDigest>,
     ) -> Result<Option<Account>, StoreError>;
 
-    /// The account of the person.
+    /// The account of the person, and whether `device` is one of its own.
     ///
     /// # Errors
     /// [`StoreError`].
-    async fn account(&self, user: UserId) -> Result<Option<Account>, StoreError>;
+    async fn account(&self, user: UserId, device: Option<TokenDigest>)
+    -> Result<Option<Account>, StoreError>;
+
+    /// Forgets the failures of an account, so that its person can sign in at once.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    async fn forgive(&self, user: UserId) -> Result<(), StoreError>;
 
     /// Takes one failure in advance out of every budget, or out of none if one of them is used up: then it returns from
     /// when on it is not. Attempts at the same time wait for each other.

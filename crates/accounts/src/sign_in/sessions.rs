@@ -1,6 +1,6 @@
 //! What people do with their sessions and their password.
 
-use tigertrust_credentials::{Password, PasswordPolicy, PersonPermit, Token, TokenKind};
+use tigertrust_credentials::{Password, PasswordPolicy, PersonPermit, Token, TokenDigest, TokenKind};
 use tigertrust_model::{Origin, Session, SessionId};
 
 use super::{EndSessions, SignInError, SignInFlows, SignInParts, budget::Budgets, ports::Account};
@@ -9,6 +9,23 @@ use crate::{FlowError, Violation};
 /// The token under which a session goes on: privileges changed, so the old one counts no longer.
 #[derive(Debug)]
 pub struct RenewedSession(pub Token);
+
+/// Where a proof comes from.
+#[derive(Clone, Debug)]
+pub struct From {
+    /// The request.
+    pub origin: Origin,
+    /// The device's token, where it presented one.
+    pub device: Option<TokenDigest>,
+}
+
+impl From {
+    /// The budgets that a proof draws upon: a device of the account's own has one that nobody else can use up.
+    pub(super) fn budgets(&self, account: &Account) -> Budgets {
+        let device = self.device.filter(|_| account.is_known_device);
+        Budgets::of(account.user.id, device, self.origin.address)
+    }
+}
 
 impl SignInFlows {
     /// Takes a fresh proof of everything that the account has: the password, and a code where a second factor is enrolled.
@@ -20,18 +37,19 @@ impl SignInFlows {
         person: &PersonPermit,
         password: Option<&str>,
         code: Option<&str>,
-        origin: &Origin,
+        from: &From,
     ) -> Result<RenewedSession, SignInError> {
         let SignInParts {
             store, clock, random, ..
         } = &self.0;
         let account = store
-            .account(person.user().id)
+            .account(person.user().id, from.device)
             .await?
             .ok_or(SignInError::Refused)?;
         ensure_complete(&account, password, code)?;
+        self.ensure_openable(&account)?;
         let now = clock.now();
-        let budgets = Budgets::of_account(account.user.id, origin.address);
+        let budgets = from.budgets(&account);
         self.spend(&budgets, now).await?;
         if let (Some(password), Some(_)) = (password, &account.password) {
             self.check_password(&account, password, &budgets, now).await?;
@@ -60,7 +78,7 @@ impl SignInFlows {
         person: &PersonPermit,
         current: &str,
         new: &str,
-        origin: &Origin,
+        from: &From,
     ) -> Result<RenewedSession, SignInError> {
         let SignInParts {
             store,
@@ -70,7 +88,7 @@ impl SignInFlows {
             ..
         } = &self.0;
         let account = store
-            .account(person.user().id)
+            .account(person.user().id, from.device)
             .await?
             .ok_or(SignInError::Refused)?;
         let policy = PasswordPolicy {
@@ -80,7 +98,7 @@ impl SignInFlows {
         let new = Password::chosen(new, &policy)
             .map_err(|error| FlowError::Invalid(vec![Violation::new("/newPassword", error.to_string())]))?;
         let now = clock.now();
-        let budgets = Budgets::of_account(account.user.id, origin.address);
+        let budgets = from.budgets(&account);
         self.spend(&budgets, now).await?;
         self.check_password(&account, current, &budgets, now).await?;
         store.refund(budgets.subjects(), now).await?;

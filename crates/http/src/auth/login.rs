@@ -3,24 +3,38 @@
 use std::time::Duration;
 
 use actix_web::{HttpRequest, HttpResponse, http::header, web};
-use tigertrust_accounts::{BegunSession, LoggedIn, Login, RenewedSession};
+use tigertrust_accounts::{BegunSession, From, LoggedIn, Login, RenewedSession};
 use tigertrust_credentials::{HeaderValues, Need, ports::SessionRecord};
 use tigertrust_model::{Origin, Session, Timestamp};
 use tigertrust_wire::{
     Discover, Discovered, LogIn, Problem, SecondFactorRequired, SignedIn, VerifySecondFactor,
 };
+use utoipa::ToSchema;
 
 use crate::{App, body::Body, cookies, error::ApiError, permit::Person, respond::json};
 
 /// The longest `User-Agent` that is kept, in characters.
 const MAX_USER_AGENT: usize = 200;
 
+/// What a login answers.
+#[derive(ToSchema)]
+#[schema(as = LoginAnswer)]
+#[serde(untagged)]
+#[allow(
+    dead_code,
+    reason = "it stands in the document for the two answers that there are"
+)]
+enum LoginAnswer<'a> {
+    SignedIn(SignedIn),
+    SecondFactor(SecondFactorRequired<'a>),
+}
+
 /// Signs a person in with an e-mail address and a password. Where a second factor is enrolled, the answer is `requires2FA` and
 /// a token for `POST /api/auth/verify-2fa`, and no cookie. Whatever is wrong, the refusal is the same.
 #[utoipa::path(
     post, path = "/api/auth/login", tag = "auth", operation_id = "login", request_body = LogIn,
     responses(
-        (status = 200, description = "The person is signed in, and the session is in the cookie; or a second factor is asked for", body = SignedIn),
+        (status = 200, description = "The person is signed in, and the session is in the cookie; or a second factor is asked for", body = LoginAnswer),
         (status = 401, description = "The address or the password is not right", body = Problem, content_type = "application/problem+json"),
         (status = 429, description = "Too many attempts have failed", body = Problem, content_type = "application/problem+json"),
         (status = 503, description = "Too many passwords are being checked", body = Problem, content_type = "application/problem+json"),
@@ -48,7 +62,7 @@ pub(crate) async fn login(
             has_recovery_codes,
         }) => Ok(json(&SecondFactorRequired::new(&token, has_recovery_codes))),
         Err(error) => {
-            tracing::info!(%error, "login refused");
+            tracing::info!(%error, address = ?app.proxies.client(&request), "login refused");
             Err(error.into())
         }
     }
@@ -78,7 +92,7 @@ pub(crate) async fn verify_second_factor(
     match begun {
         Ok(begun) => signed_in(&app, begun).await,
         Err(error) => {
-            tracing::info!(%error, "second factor refused");
+            tracing::info!(%error, address = ?app.proxies.client(&request), "second factor refused");
             Err(error.into())
         }
     }
@@ -111,8 +125,16 @@ pub(crate) async fn discover(body: Body) -> Result<HttpResponse, ApiError> {
     }))
 }
 
+/// Where a proof comes from.
+pub(crate) fn from(app: &App, request: &HttpRequest) -> From {
+    From {
+        origin: origin(app, request),
+        device: cookies::device(request),
+    }
+}
+
 /// Where a request comes from.
-pub(crate) fn origin(app: &App, request: &HttpRequest) -> Origin {
+fn origin(app: &App, request: &HttpRequest) -> Origin {
     let user_agent = request.headers().get(header::USER_AGENT);
     Origin {
         address: app.proxies.client(request),

@@ -12,6 +12,7 @@ use crate::{
 /// Who calls: a key or a person, told apart by `type`.
 #[derive(ToSchema)]
 #[schema(as = Identity)]
+#[serde(untagged)]
 #[allow(
     dead_code,
     reason = "it stands in the document for the two answers that there are"

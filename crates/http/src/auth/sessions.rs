@@ -1,13 +1,13 @@
 //! What people do with their sessions, password and second factors.
 
-use actix_web::{HttpRequest, HttpResponse, web};
+use actix_web::{HttpRequest, HttpResponse, http::header, web};
 use tigertrust_accounts::FlowError;
 use tigertrust_wire::{
     ChangePassword, ConfirmTotp, Page, Problem, RecoveryCodes, Session, StepUp, TotpEnrolment,
 };
 
-use super::login::{origin, renewed};
-use crate::{App, body::Body, error::ApiError, permit::Person, respond::json};
+use super::login::{from, renewed};
+use crate::{App, body::Body, cookies, error::ApiError, permit::Person, respond::json};
 
 /// Lists the caller's sessions, newest first.
 #[utoipa::path(
@@ -43,7 +43,14 @@ pub(crate) async fn end(
     let id = id.parse().map_err(|_| FlowError::NotFound)?;
     app.sign_in.end_session(&person, id).await?;
     tracing::info!(user = %person.user().id, session = %id, "session ended");
-    Ok(HttpResponse::NoContent().finish())
+    let mut response = HttpResponse::NoContent();
+    // The one that asks is as good as a logout.
+    if id == person.session().id
+        && let Some(cookie) = cookies::no_session(&app.cookie_name)
+    {
+        response.append_header((header::SET_COOKIE, cookie));
+    }
+    Ok(response.finish())
 }
 
 /// Ends all of the caller's sessions but the one that asks.
@@ -76,7 +83,7 @@ pub(crate) async fn step_up(
     let code = body.code.as_ref().map(|code| code.as_str());
     let fresh = app
         .sign_in
-        .step_up(&person, password, code, &origin(&app, &request))
+        .step_up(&person, password, code, &from(&app, &request))
         .await?;
     renewed(&app, person.session(), &fresh, HttpResponse::NoContent().finish())
 }
@@ -99,7 +106,7 @@ pub(crate) async fn change_password(
     let (current, new) = (&body.current_password, &body.new_password);
     let changed = app
         .sign_in
-        .change_password(&person, current, new, &origin(&app, &request))
+        .change_password(&person, current, new, &from(&app, &request))
         .await?;
     tracing::info!(user = %person.user().id, "password changed");
     renewed(
@@ -131,11 +138,15 @@ pub(crate) async fn add_totp(person: Person, app: web::Data<App>) -> Result<Http
 )]
 pub(crate) async fn confirm_totp(
     mut person: Person,
+    request: HttpRequest,
     app: web::Data<App>,
     body: Body,
 ) -> Result<HttpResponse, ApiError> {
     let body = body.json::<ConfirmTotp>(person.admitted()).await?;
-    let (codes, session) = app.sign_in.confirm_totp(&person, &body.code).await?;
+    let (codes, session) = app
+        .sign_in
+        .confirm_totp(&person, &body.code, &from(&app, &request))
+        .await?;
     tracing::info!(user = %person.user().id, "authenticator app added");
     renewed(
         &app,

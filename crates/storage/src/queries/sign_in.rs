@@ -45,7 +45,24 @@ impl SignInStore for Store {
         .await
     }
 
-    async fn account(&self, user: UserId) -> Result<Option<Account>, StoreError> {
+    async fn forgive(&self, user: UserId) -> Result<(), StoreError> {
+        self.write_unheard(move |connection| {
+            Box::pin(async move {
+                diesel::delete(proof_budgets::table.find(Budget::subject_of(user)))
+                    .execute(connection)
+                    .await
+                    .or_unavailable()
+                    .map(|_| ())
+            })
+        })
+        .await
+    }
+
+    async fn account(
+        &self,
+        user: UserId,
+        device: Option<TokenDigest>,
+    ) -> Result<Option<Account>, StoreError> {
         self.read(move |connection| {
             Box::pin(async move {
                 let row = users::table
@@ -55,7 +72,7 @@ impl SignInStore for Store {
                     .await
                     .optional()
                     .or_unavailable()?;
-                complete(connection, row, None).await
+                complete(connection, row, device).await
             })
         })
         .await
