@@ -169,7 +169,11 @@ impl Actor {
                     .filter(|workspace| workspace.deleted_at.is_none())
                     .map(|workspace| workspace.id)
                     .filter(|id| personal || self.manages_keys_in(*id))
-                    .filter(|id| permit.key().grants_in(Some(*id), &management::KEYS_WRITE))
+                    .filter(|id| {
+                        // A key of the workspace passes its reach on; what it may do there is checked at use.
+                        permit.key().owner.is_none()
+                            || permit.key().grants_in(Some(*id), &management::KEYS_WRITE)
+                    })
                     .collect(),
             ),
             Self::Person(permit) => Some(

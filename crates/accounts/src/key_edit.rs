@@ -46,6 +46,8 @@ pub(crate) fn apply(
         || others.is_some()
         || key.allowed_cidrs != before.allowed_cidrs
         || key.expires_at != before.expires_at
+        || (is_anothers(actor, key)
+            && (key.external_id != before.external_id || key.metadata != before.metadata))
         || (changes.active == Some(true) && before.lifecycle != Lifecycle::Active);
     if let Some(scopes) = changes.scopes {
         key.scopes = validation.scopes(&scopes, key.kind, catalog);
@@ -72,6 +74,11 @@ pub(crate) fn apply(
     Ok(())
 }
 
+/// Whether the key is the personal key of somebody else.
+fn is_anothers(actor: &Actor, key: &ApiKey) -> bool {
+    key.owner.is_some() && key.owner != actor.person() && !matches!(actor, Actor::Operator)
+}
+
 pub(crate) fn ensure_grantable(actor: &Actor, scopes: &ScopeSet) -> Result<(), FlowError> {
     match actor.first_beyond(scopes) {
         None => Ok(()),
@@ -85,8 +92,7 @@ pub(crate) fn ensure_grantable(actor: &Actor, scopes: &ScopeSet) -> Result<(), F
 /// Whoever gets a secret gets all that the key may do, and must hold it already.
 pub(crate) fn ensure_holds(actor: &Actor, key: &ApiKey) -> Result<(), FlowError> {
     // Who holds a personal key acts as its owner.
-    let anothers = key.owner.is_some() && key.owner != actor.person() && !matches!(actor, Actor::Operator);
-    if anothers {
+    if is_anothers(actor, key) {
         return Err(FlowError::Forbidden(vec![Violation::new(
             "",
             "a personal key is its owner's: others may only rename, switch off or revoke it",

@@ -111,11 +111,17 @@ impl KeyRecord {
         workspace.deleted_at.is_none() && self.owner.as_ref().is_none_or(is_member)
     }
 
-    /// What the key may do in a workspace: its scopes, and for a personal key no more than its owner's role there permits.
+    /// What the key may do in a workspace: its scopes, and for a personal key no more than its owner's role there permits. A
+    /// key of a workspace manages its home alone: elsewhere only its application scopes count, since nobody there can see
+    /// the key or take it back.
     #[must_use]
     pub fn scopes_in(&self, workspace: Option<WorkspaceId>) -> Cow<'_, ScopeSet> {
         match &self.owner {
-            None => Cow::Borrowed(&self.key.scopes),
+            None if self.manages_in(workspace) => Cow::Borrowed(&self.key.scopes),
+            None => {
+                let scopes = self.key.scopes.iter();
+                Cow::Owned(scopes.filter(|scope| !scope.is_management()).cloned().collect())
+            }
             Some(owner) => Cow::Owned(
                 workspace
                     .and_then(|workspace| owner.role_in(workspace))
@@ -128,12 +134,18 @@ impl KeyRecord {
     /// Whether the key may do in a workspace what the scope says: see [`scopes_in`](Self::scopes_in).
     #[must_use]
     pub fn grants_in(&self, workspace: Option<WorkspaceId>, scope: &Scope) -> bool {
-        let permitted = self.owner.as_ref().is_none_or(|owner| {
-            workspace
+        let permitted = match &self.owner {
+            None => self.manages_in(workspace) || !scope.is_management(),
+            Some(owner) => workspace
                 .and_then(|workspace| owner.role_in(workspace))
-                .is_some_and(|role| role.permits(scope))
-        });
+                .is_some_and(|role| role.permits(scope)),
+        };
         permitted && self.key.scopes.grants(scope)
+    }
+
+    /// Whether management scopes of a key that belongs to nobody count in a workspace.
+    fn manages_in(&self, workspace: Option<WorkspaceId>) -> bool {
+        self.home().is_none_or(|home| workspace == Some(home.id))
     }
 }
 

@@ -148,12 +148,24 @@ fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ApiError> {
     let mut deserializer = serde_json::Deserializer::from_slice(bytes);
     let value = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
         let pointer = pointer(error.path());
-        invalid(pointer, error.into_inner())
+        invalid(pointer, without_value(&error.into_inner().to_string()))
     })?;
     deserializer
         .end()
         .map_err(|error| invalid(String::new(), error))?;
     Ok(value)
+}
+
+/// What serde says, without the value that it says it of: that may be a secret in the wrong place.
+fn without_value(message: &str) -> String {
+    let of_value = ["invalid type: ", "invalid value: "]
+        .iter()
+        .find_map(|start| message.strip_prefix(start));
+    match of_value.and_then(|rest| rest.rsplit_once(", expected ")) {
+        Some((_, expected)) if expected.starts_with("struct ") => "must be a JSON object".to_owned(),
+        Some((_, expected)) => format!("must be {expected}"),
+        None => message.to_owned(),
+    }
 }
 
 fn invalid(pointer: String, detail: impl ToString) -> ApiError {

@@ -4,7 +4,7 @@ use std::{fmt::Write as _, pin::pin, time::Duration};
 
 use actix_web::{
     HttpRequest, HttpResponse,
-    http::header::HeaderValue,
+    http::{Method, header::HeaderValue},
     web::{self, Bytes},
 };
 use futures_util::{
@@ -44,6 +44,10 @@ pub(crate) async fn follow(
     request: HttpRequest,
 ) -> Result<HttpResponse, ApiError> {
     let last = last_event(&request)?;
+    // The answer to HEAD has no content, and must take nobody's seat.
+    if request.method() == Method::HEAD {
+        return Ok(HttpResponse::Ok().content_type("text/event-stream").finish());
+    }
     let head = app.recent.head();
     let now = *head.borrow();
     // Who cannot be told of changes must not take the silence for quiet.
@@ -123,6 +127,10 @@ impl Follower {
             self.head.borrow_and_update();
             // Before anything is told: the key may have been revoked, and the stream outlives its request.
             self.caller.renew().await.ok()?;
+            // Who is no member there any more acts elsewhere by default, and must not hear of what it follows.
+            if self.caller.workspace().map(|workspace| workspace.id) != self.only {
+                return None;
+            }
             let news = self.news().await.ok()?;
             if !news.is_empty() {
                 return Some(news);

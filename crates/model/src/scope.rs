@@ -94,6 +94,12 @@ impl Scope {
         Self(Cow::Owned(format!("{}:{action}", self.family())))
     }
 
+    /// Whether it is about TigerTrust itself, and not about an application.
+    #[must_use]
+    pub fn is_management(&self) -> bool {
+        management::has_family(self.family())
+    }
+
     /// Whether this is `family:*`.
     #[must_use]
     pub fn is_wildcard(&self) -> bool {

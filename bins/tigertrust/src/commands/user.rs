@@ -114,7 +114,7 @@ async fn reset_password(common: &Common, user: &str, file: Option<&Path>) -> Res
     let (password, shown) = choose_password(file, &person.email)?;
     let hash = PasswordHasher::new().hash(&password, &OsRandom)?;
     let store = instance.storage().sign_ins();
-    store.set_password(id, hash, None).await?;
+    store.set_password(id, hash, None, None).await?;
     store.forgive(id).await?;
     instance.close().await;
     let reset = Created {

@@ -322,9 +322,9 @@ fn app(reader: &mut Reader) -> AppSettings {
 
 /// A time of up to a year; none where nobody says.
 fn long_time(reader: &mut Reader, key: &'static str) -> Option<Duration> {
-    let allowed = "a length of time such as 12h or 7d, of a minute at the least and a year at the most";
+    let allowed = "a length of time such as 12h or 7d, of five minutes at the least and a year at the most";
     reader.read(key, allowed, |text| {
-        let within = Duration::from_secs(60)..=Duration::from_secs(365 * 24 * 60 * 60);
+        let within = Duration::from_secs(5 * 60)..=Duration::from_secs(365 * 24 * 60 * 60);
         duration::parse(text)
             .ok()
             .filter(|duration| within.contains(duration))

@@ -83,7 +83,7 @@ impl SignInFlows {
             Some(factor) if factor.confirmed_at.is_some() => {
                 return Err(FlowError::Conflict(Conflict::FactorEnrolled).into());
             }
-            Some(_) => self.ensure_openable(&account)?,
+            Some(_) => self.ensure_openable(&account, code)?,
         }
         let budgets = from.budgets(&account);
         self.spend(&budgets, now).await?;

@@ -154,6 +154,7 @@ impl SignInFlows {
             }
         };
         let account = account.filter(|_| verified.matches).ok_or(SignInError::Refused)?;
+        let hash = account.password.clone().ok_or(SignInError::Refused)?;
         store.refund(budgets.subjects(), now).await?;
         if account.factors.is_enrolled() {
             let token = Token::generate(TokenKind::SecondFactor, &*self.0.random)?;
@@ -162,7 +163,9 @@ impl SignInFlows {
                 expires_at: now.saturating_add(CHALLENGE_LIVES),
                 device,
             };
-            store.begin_challenge(token.digest(), challenge).await?;
+            if !store.begin_challenge(token.digest(), challenge, hash).await? {
+                return Err(SignInError::Refused);
+            }
             return Ok(LoggedIn::SecondFactor {
                 token,
                 has_recovery_codes: !account.factors.recovery_codes.is_empty(),
@@ -176,7 +179,14 @@ impl SignInFlows {
             &budgets,
             verified.rehash,
         )?;
-        store.begin_session(new).await?;
+        let new = NewSession {
+            verified: Some(hash),
+            ..new
+        };
+        // The password may have been changed, or a factor added, while this one was hashed.
+        if !store.begin_session(new).await? {
+            return Err(SignInError::Refused);
+        }
         Ok(LoggedIn::Session(Box::new(begun)))
     }
 
@@ -203,7 +213,7 @@ impl SignInFlows {
             .account(challenge.user, None)
             .await?
             .ok_or(SignInError::Refused)?;
-        self.ensure_openable(&account)?;
+        self.ensure_openable(&account, code)?;
         let budgets = Budgets::of(challenge.user, challenge.device, origin.address);
         self.spend(&budgets, now).await?;
         let check = self.code_check(challenge.user, code);
@@ -216,7 +226,8 @@ impl SignInFlows {
             None,
         )?;
         if store.answer_challenge(token, MAX_TRIES, check, new).await? {
-            store.refund(budgets.subjects(), now).await?;
+            // The session has begun: that one failure too many is counted is no reason to refuse it.
+            let _ = store.refund(budgets.subjects(), now).await;
             Ok(begun)
         } else {
             Err(SignInError::Refused)
@@ -235,9 +246,10 @@ impl SignInFlows {
     }
 
     /// Says so where the secret of an app cannot be read: its codes would all look wrong, and use up the budget.
-    fn ensure_openable(&self, account: &Account) -> Result<(), SignInError> {
-        let Some(factor) = &account.factors.totp else {
-            return Ok(());
+    fn ensure_openable(&self, account: &Account, code: &str) -> Result<(), SignInError> {
+        let factor = match (&account.factors.totp, OneTimeCode::read(code)) {
+            (Some(factor), Some(OneTimeCode::Totp(_))) => factor,
+            _ => return Ok(()),
         };
         let ring = self.0.encryption.as_ref().ok_or(SignInError::NoEncryptionKey)?;
         let row = account.user.id.to_string();
@@ -301,6 +313,7 @@ impl SignInFlows {
             token: begun.token.digest(),
             device: begun.device.as_ref().map(Token::digest),
             cleared: budgets.cleared(),
+            verified: None,
             rehash,
         };
         Ok((begun, new))

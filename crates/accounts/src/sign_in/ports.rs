@@ -73,6 +73,8 @@ pub struct NewSession {
     pub device: Option<TokenDigest>,
     /// The budgets that the completed sign-in clears.
     pub cleared: Vec<String>,
+    /// The hash that the password was verified against: the session begins only if the account still has it.
+    pub verified: Option<PasswordHash>,
     /// A hash of the same password at a higher cost.
     pub rehash: Option<PasswordHash>,
 }
@@ -138,17 +140,24 @@ pub trait SignInStore: Send + Sync {
     /// [`StoreError`].
     async fn refund(&self, subjects: Vec<String>, at: Timestamp) -> Result<(), StoreError>;
 
-    /// Begins a session.
+    /// Begins a session of an account without a second factor, if the account is as it was when the password was verified:
+    /// the same password, no factor, not disabled. Returns whether it has begun.
     ///
     /// # Errors
     /// [`StoreError`].
-    async fn begin_session(&self, new: NewSession) -> Result<(), StoreError>;
+    async fn begin_session(&self, new: NewSession) -> Result<bool, StoreError>;
 
-    /// Stores a login that waits for its second factor.
+    /// Stores a login that waits for its second factor, if the account still has the password that was verified. Returns
+    /// whether it was stored.
     ///
     /// # Errors
     /// [`StoreError`].
-    async fn begin_challenge(&self, token: TokenDigest, challenge: Challenge) -> Result<(), StoreError>;
+    async fn begin_challenge(
+        &self,
+        token: TokenDigest,
+        challenge: Challenge,
+        verified: PasswordHash,
+    ) -> Result<bool, StoreError>;
 
     /// The login that waits under the token, if there is one.
     ///
@@ -183,8 +192,9 @@ pub trait SignInStore: Send + Sync {
         at: Timestamp,
     ) -> Result<bool, StoreError>;
 
-    /// Gives the account another password. Every session ends but the one, which goes on under another token; so do logins
-    /// that wait.
+    /// Gives the account another password, in place of `verified` if that is given. Every session ends but the one, which
+    /// goes on under another token; so do logins that wait. Returns whether it was set: not if the password is another
+    /// meanwhile, or the session has ended. Without a session to keep, devices are forgotten too.
     ///
     /// # Errors
     /// [`StoreError`].
@@ -192,8 +202,9 @@ pub trait SignInStore: Send + Sync {
         &self,
         user: UserId,
         password: PasswordHash,
+        verified: Option<PasswordHash>,
         keep: Option<(SessionId, TokenDigest)>,
-    ) -> Result<(), StoreError>;
+    ) -> Result<bool, StoreError>;
 
     /// Stores an app that is about to be added, in place of an earlier one that was not confirmed.
     ///

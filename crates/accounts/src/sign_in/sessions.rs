@@ -47,7 +47,7 @@ impl SignInFlows {
             .await?
             .ok_or(SignInError::Refused)?;
         ensure_complete(&account, password, code)?;
-        self.ensure_openable(&account)?;
+        self.ensure_openable(&account, code.unwrap_or_default())?;
         let now = clock.now();
         let budgets = from.budgets(&account);
         self.spend(&budgets, now).await?;
@@ -65,7 +65,7 @@ impl SignInFlows {
         {
             return Err(SignInError::Refused);
         }
-        store.refund(budgets.subjects(), now).await?;
+        let _ = store.refund(budgets.subjects(), now).await;
         Ok(RenewedSession(token))
     }
 
@@ -105,7 +105,10 @@ impl SignInFlows {
         let hash = hashing.hash(new).await?;
         let token = Token::generate(TokenKind::Session, &**random)?;
         let keep = Some((person.session().id, token.digest()));
-        store.set_password(account.user.id, hash, keep).await?;
+        let user = account.user.id;
+        if !store.set_password(user, hash, account.password, keep).await? {
+            return Err(SignInError::Refused);
+        }
         Ok(RenewedSession(token))
     }
 
@@ -182,8 +185,11 @@ impl SignInFlows {
     }
 }
 
-/// Says which proof is missing, to somebody who is signed in already.
-fn ensure_complete(account: &Account, password: Option<&str>, code: Option<&str>) -> Result<(), FlowError> {
+/// Says which proof is missing, to somebody who is signed in already. Who has nothing to prove with has no fresh proof.
+fn ensure_complete(account: &Account, password: Option<&str>, code: Option<&str>) -> Result<(), SignInError> {
+    if account.password.is_none() && !account.factors.is_enrolled() {
+        return Err(SignInError::Refused);
+    }
     let mut missing = Vec::new();
     if account.password.is_some() && password.is_none() {
         missing.push(Violation::new("/password", "is asked for"));
@@ -197,6 +203,6 @@ fn ensure_complete(account: &Account, password: Option<&str>, code: Option<&str>
     if missing.is_empty() {
         Ok(())
     } else {
-        Err(FlowError::Invalid(missing))
+        Err(FlowError::Invalid(missing).into())
     }
 }

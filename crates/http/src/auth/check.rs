@@ -136,11 +136,15 @@ async fn admit(
     let Some(token) = session_token(app, request, presented)? else {
         return Ok(Passed::Key(app.admission.admit(presented, need).await?));
     };
-    // What the proxy was asked for; where it does not say, it may have been anything.
-    let original = [&FORWARDED_METHOD, &ORIGINAL_METHOD]
-        .into_iter()
-        .find_map(|name| request.headers().get(name))
-        .and_then(|value| Method::from_bytes(value.as_bytes()).ok());
+    // What the proxy was asked for; where it does not say, or two headers disagree, it may have been anything.
+    let headers = request.headers();
+    let (forwarded, original) = (
+        headers.get_all(&FORWARDED_METHOD),
+        headers.get_all(&ORIGINAL_METHOD),
+    );
+    let mut named = forwarded.chain(original).map(HeaderValue::as_bytes);
+    let original = named.next().filter(|first| named.all(|other| other == *first));
+    let original = original.and_then(|name| Method::from_bytes(name).ok());
     same_site::ensure(request, &original.unwrap_or(Method::POST), &app.origins)?;
     let permit = app.sessions.admit(token, presented.workspace, need).await?;
     if need.types == KeyTypes::ANY {

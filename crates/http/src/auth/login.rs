@@ -1,7 +1,5 @@
 //! Signing in and out.
 
-use std::time::Duration;
-
 use actix_web::{HttpRequest, HttpResponse, http::header, web};
 use tigertrust_accounts::{BegunSession, From, LoggedIn, Login, RenewedSession};
 use tigertrust_credentials::{HeaderValues, Need, ports::SessionRecord};
@@ -189,5 +187,6 @@ pub(crate) fn renewed(
 
 fn seconds_left(session: &Session, now: Timestamp) -> u64 {
     let micros = session.expires_at.unix_micros() - now.unix_micros();
-    Duration::from_micros(u64::try_from(micros).unwrap_or(0)).as_secs()
+    // Rounded up: a session that has just begun has all of its life before it.
+    u64::try_from(micros).unwrap_or(0).div_ceil(1_000_000)
 }

@@ -21,6 +21,8 @@ on_both_engines!(
     a_body_must_be_an_object,
     s20_a_key_in_the_wrong_place_is_not_echoed,
     what_a_proxy_copies_is_always_there,
+    s19_s21_a_workspace_s_key_manages_its_home_alone,
+    s20_a_value_of_the_wrong_type_is_not_echoed,
 );
 
 async fn s21_a_key_that_reaches_further_than_the_caller_cannot_be_widened(server: TestServer) {
@@ -291,4 +293,70 @@ async fn what_a_proxy_copies_is_always_there(server: TestServer) {
         (401, "UNAUTHORIZED"),
         "a stranger must not learn which scopes there are"
     );
+}
+
+async fn s19_s21_a_workspace_s_key_manages_its_home_alone(server: TestServer) {
+    let (home, other) = (server.workspace("Home").await, server.workspace("Other").await);
+    let reach = ReachRequest::Workspace {
+        home: home.id,
+        others: vec![other.id.to_string()],
+    };
+    // Whoever made it may be no member of the other workspace any more, where nobody can see the key.
+    let key = server
+        .issue(
+            KeyType::Agent,
+            &["keys:*", "members:write", "workspace:*", "certificates:write"],
+            reach,
+        )
+        .await;
+    let members = format!("/api/workspaces/{}/members", other.id);
+    let workspace = format!("/api/workspaces/{}", other.id);
+    let call = |method: Method, path: &str, body: Value| {
+        let request = server.request(method, path).bearer_auth(key.secret.reveal());
+        send(request.header("X-Workspace-ID", other.id.to_string()).json(&body))
+    };
+    for (method, path, body) in [
+        (Method::GET, members.as_str(), Value::Null),
+        (Method::PATCH, workspace.as_str(), json!({"name": "taken"})),
+        (
+            Method::POST,
+            "/api/keys",
+            json!({"name": "x", "type": "agent", "scopes": []}),
+        ),
+        (Method::GET, "/api/keys", Value::Null),
+    ] {
+        assert_eq!(
+            call(method, path, body).await.problem(),
+            (403, "FORBIDDEN"),
+            "{path}"
+        );
+    }
+    let check = call(
+        Method::GET,
+        "/api/auth/check?scope=certificates:write",
+        Value::Null,
+    )
+    .await;
+    assert_eq!(check.status, 200);
+    assert_eq!(check.header("x-auth-scopes"), "certificates:write");
+    let at_home = server.get("/api/keys", &key).await;
+    assert_eq!(at_home.status, 200);
+}
+
+async fn s20_a_value_of_the_wrong_type_is_not_echoed(server: TestServer) {
+    let key = "ak_00000000000000000000000000000000000000000002PL60u";
+    for (path, body) in [
+        (
+            "/api/auth/login",
+            json!({"email": "jo@example.com", "password": 918_273_645}),
+        ),
+        ("/api/auth/verify-2fa", json!({"token": "x", "code": 918_273_645})),
+        ("/api/keys/report-leak", json!(key)),
+        ("/api/keys/report-leak", json!({"key": [key]})),
+    ] {
+        let answer = send(server.request(Method::POST, path).json(&body)).await;
+        assert_eq!(answer.problem(), (400, "VALIDATION_ERROR"), "{path}");
+        let text = answer.body.to_string();
+        assert!(!text.contains("918273645") && !text.contains(key), "{text}");
+    }
 }

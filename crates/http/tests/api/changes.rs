@@ -16,6 +16,7 @@ on_both_engines!(
     a_quiet_feed_gives_signs_of_life_and_moves_on,
     a_follower_whose_key_is_revoked_is_cut_off,
     a_server_that_stops_ends_its_streams,
+    s19_who_is_no_member_any_more_hears_nothing_more,
     a_malformed_number_is_refused,
     another_server_s_changes_are_told_too,
 );
@@ -232,6 +233,27 @@ async fn a_server_that_stops_ends_its_streams(server: TestServer) {
     events.block().await.unwrap();
     server.recent.close();
     while events.block().await.is_some() {}
+}
+
+async fn s19_who_is_no_member_any_more_hears_nothing_more(server: TestServer) {
+    let (left, other) = (server.workspace("Left").await, server.workspace("Other").await);
+    let jo = server.member(&left, Role::Admin).await;
+    server.set_role(&other, jo, Some(Role::Admin)).await;
+    let browser = crate::people::Browser::signed_in(&server, jo).await;
+    let cookie = format!("connect.sid={}", browser.session.unwrap());
+    let request = server
+        .request(Method::GET, "/api/changes")
+        .header("Cookie", cookie);
+    let mut events = Events {
+        response: request.send().await.unwrap(),
+        buffer: String::new(),
+    };
+    assert_eq!(events.response.status(), 200);
+    events.block().await.unwrap();
+    server.set_role(&left, jo, None).await;
+    while let Some(block) = events.block().await {
+        assert!(!block.contains("event:"), "{block}");
+    }
 }
 
 async fn a_malformed_number_is_refused(server: TestServer) {

@@ -27,6 +27,8 @@ on_both_engines!(
     s16_privilege_changes_renew_the_token,
     s19_sessions_are_listed_and_ended,
     an_app_that_is_not_confirmed_counts_for_nothing,
+    s5_no_login_with_the_old_password_outlives_its_change,
+    s7_strangers_cannot_keep_an_owner_from_a_fresh_proof,
 );
 
 /// A person with an authenticator app.
@@ -501,4 +503,39 @@ async fn an_app_that_is_not_confirmed_counts_for_nothing(server: TestServer) {
         .await;
     assert_eq!(refused.problem(), (401, "UNAUTHORIZED"));
     assert_eq!(Browser::signed_in(&server, jo).await.me(&server).await, 200);
+}
+
+async fn s5_no_login_with_the_old_password_outlives_its_change(server: TestServer) {
+    let home = server.workspace("Home").await;
+    let jo = server.member(&home, Role::Member).await;
+    let email = server.email(jo).await;
+    let mut own = Browser::signed_in(&server, jo).await;
+    let body = json!({"currentPassword": PASSWORD, "newPassword": "a long and uncommon sentence"});
+    // From devices that are not known, so that each login is a new one; all are under way when the password changes.
+    let logins = join_all((0..9).map(|_| async {
+        let mut browser = Browser::default();
+        browser.login(&server, &email, PASSWORD).await;
+        browser
+    }));
+    let change = own.send(server.request(Method::PUT, "/api/auth/password").json(&body));
+    let (browsers, changed) = futures_util::future::join(logins, change).await;
+    assert_eq!(changed.status, 204);
+    for mut browser in browsers {
+        assert_eq!(browser.me(&server).await, 401);
+    }
+    assert_eq!(own.me(&server).await, 200);
+}
+
+async fn s7_strangers_cannot_keep_an_owner_from_a_fresh_proof(server: TestServer) {
+    let home = server.workspace("Home").await;
+    let jo = server.member(&home, Role::Member).await;
+    let email = server.email(jo).await;
+    let mut own = Browser::signed_in(&server, jo).await;
+    for _ in 0..10 {
+        Browser::default().login(&server, &email, "wrong").await;
+    }
+    let proof = json!({"password": PASSWORD});
+    assert_eq!(own.post(&server, "/api/auth/step-up", &proof).await.status, 204);
+    own.device = None;
+    assert_eq!(own.post(&server, "/api/auth/step-up", &proof).await.status, 429);
 }

@@ -1,6 +1,6 @@
 //! How many proofs have failed.
 
-use diesel::{ExpressionMethods, QueryDsl, QueryResult};
+use diesel::{ExpressionMethods, OptionalExtension, QueryDsl, QueryResult};
 use diesel_async::RunQueryDsl;
 use tigertrust_accounts::{FAILURES_COUNT_FOR, ports::Budget};
 use tigertrust_credentials::ports::StoreError;
@@ -24,16 +24,29 @@ pub(super) async fn spend(
 ) -> Result<Option<Timestamp>, StoreError> {
     // In one order everywhere: two that lock the same rows in different orders wait for each other.
     wanted.sort_unstable_by(|one, other| one.subject.cmp(&other.subject));
-    let mut counted = Vec::with_capacity(wanted.len());
+    // Whoever is refused anyway must not be able to fill the table: a look first, which writes nothing.
     let mut until = None;
+    for budget in &wanted {
+        let stored: Option<StoredJson> = table
+            .find(budget.subject.clone())
+            .select(budgets::failures)
+            .first(connection)
+            .await
+            .optional()
+            .or_unavailable()?;
+        let failures = match stored {
+            Some(stored) => read(&stored, &budget.subject, at)?,
+            None => Vec::new(),
+        };
+        until = until.max(free_at(&failures, budget.limit));
+    }
+    if until.is_some() {
+        return Ok(until);
+    }
+    let mut counted = Vec::with_capacity(wanted.len());
     for budget in wanted {
         let failures = failures(connection, &budget.subject, at).await?;
-        let surplus = failures.len().checked_sub(usize::from(budget.limit));
-        // The budget is whole enough again once all but `limit - 1` failures have left the window.
-        let free_at = surplus
-            .and_then(|surplus| failures.get(surplus))
-            .map(|oldest| Timestamp::from_unix_micros(*oldest).saturating_add(FAILURES_COUNT_FOR));
-        until = until.max(free_at);
+        until = until.max(free_at(&failures, budget.limit));
         counted.push((budget.subject, failures));
     }
     if until.is_none() {
@@ -66,25 +79,34 @@ pub(super) async fn refund(
     Ok(())
 }
 
-/// The failures that still count, oldest first. The row stays locked until the transaction ends.
+/// From when on a budget that is used up is not any more: once all but `limit - 1` failures have left the window.
+fn free_at(failures: &[i64], limit: u16) -> Option<Timestamp> {
+    let surplus = failures.len().checked_sub(usize::from(limit))?;
+    let oldest = failures.get(surplus)?;
+    Some(Timestamp::from_unix_micros(*oldest).saturating_add(FAILURES_COUNT_FOR))
+}
+
+/// The failures that still count, oldest first. The row is made where it is missing, and stays locked until the transaction
+/// ends.
 async fn failures(connection: &mut Connection, subject: &str, at: Timestamp) -> Result<Vec<i64>, StoreError> {
-    diesel::insert_into(table)
+    // One statement: between two, a sign-in that is completed may take the row away.
+    let stored: StoredJson = diesel::insert_into(table)
         .values((
             budgets::subject.eq(subject.to_owned()),
             budgets::failures.eq(StoredJson("[]".to_owned())),
             budgets::updated_at.eq(StoredTime::new(at)),
         ))
-        .on_conflict_do_nothing()
-        .execute(connection)
-        .await
-        .or_unavailable()?;
-    // Written, so that it is locked, and what another transaction made of it is seen.
-    let stored: StoredJson = diesel::update(table.find(subject.to_owned()))
+        .on_conflict(budgets::subject)
+        .do_update()
         .set(budgets::updated_at.eq(StoredTime::new(at)))
         .returning(budgets::failures)
         .get_result(connection)
         .await
         .or_unavailable()?;
+    read(&stored, subject, at)
+}
+
+fn read(stored: &StoredJson, subject: &str, at: Timestamp) -> Result<Vec<i64>, StoreError> {
     let mut failures: Vec<i64> = serde_json::from_str(&stored.0)
         .map_err(|_| Corrupt::new("proof_budgets", Some(subject)).at("failures"))?;
     let begin = at.saturating_sub(FAILURES_COUNT_FOR).unix_micros();

@@ -178,6 +178,14 @@ pub(super) async fn end(connection: &mut Connection, user: UserId, which: EndSes
     }
 }
 
+/// Forgets the devices on which a person signed in before.
+pub(super) async fn forget_devices(connection: &mut Connection, user: UserId) -> QueryResult<()> {
+    diesel::delete(devices::table.filter(devices::user_id.eq(StoredId::new(user.as_uuid()))))
+        .execute(connection)
+        .await
+        .map(|_| ())
+}
+
 /// The sessions of a person that are not past their life, newest first.
 pub(super) async fn list(
     connection: &mut Connection,

@@ -9,6 +9,7 @@ use tigertrust_accounts::{
 };
 use tigertrust_credentials::{PasswordHash, RecoveryCodeDigest, TokenDigest, ports::StoreError};
 use tigertrust_model::{Session, SessionId, Timestamp, UserId};
+use uuid::Uuid;
 
 use super::{
     super::Connection,
@@ -88,16 +89,33 @@ impl SignInStore for Store {
             .await
     }
 
-    async fn begin_session(&self, new: NewSession) -> Result<(), StoreError> {
+    async fn begin_session(&self, new: NewSession) -> Result<bool, StoreError> {
         self.write_unheard(move |connection| {
-            Box::pin(async move { sessions::begin(connection, &new).await.or_unavailable() })
+            Box::pin(async move {
+                let user = new.session.user;
+                if !lock_user(connection, user, new.verified.as_ref()).await?
+                    || factors::of(connection, user).await?.is_enrolled()
+                {
+                    return Ok(false);
+                }
+                sessions::begin(connection, &new).await.or_unavailable()?;
+                Ok(true)
+            })
         })
         .await
     }
 
-    async fn begin_challenge(&self, token: TokenDigest, challenge: Challenge) -> Result<(), StoreError> {
+    async fn begin_challenge(
+        &self,
+        token: TokenDigest,
+        challenge: Challenge,
+        verified: PasswordHash,
+    ) -> Result<bool, StoreError> {
         self.write_unheard(move |connection| {
             Box::pin(async move {
+                if !lock_user(connection, challenge.user, Some(&verified)).await? {
+                    return Ok(false);
+                }
                 diesel::insert_into(challenges::table)
                     .values((
                         challenges::token.eq(token.as_bytes().to_vec()),
@@ -109,7 +127,7 @@ impl SignInStore for Store {
                     .execute(connection)
                     .await
                     .or_unavailable()
-                    .map(|_| ())
+                    .map(|_| true)
             })
         })
         .await
@@ -205,11 +223,22 @@ impl SignInStore for Store {
         &self,
         user: UserId,
         password: PasswordHash,
+        verified: Option<PasswordHash>,
         keep: Option<(SessionId, TokenDigest)>,
-    ) -> Result<(), StoreError> {
+    ) -> Result<bool, StoreError> {
         self.write_unheard(move |connection| {
             Box::pin(async move {
                 let id = StoredId::new(user.as_uuid());
+                if verified.is_some() && !lock_user(connection, user, verified.as_ref()).await? {
+                    return Ok(false);
+                }
+                if let Some((session, token)) = keep
+                    && !sessions::renew(connection, session, token)
+                        .await
+                        .or_unavailable()?
+                {
+                    return Ok(false);
+                }
                 diesel::update(users::table.find(id))
                     .set(users::password_hash.eq(password.as_phc().to_owned()))
                     .execute(connection)
@@ -221,12 +250,12 @@ impl SignInStore for Store {
                     .or_unavailable()?;
                 let which = keep.map_or(EndSessions::All, |(id, _)| EndSessions::AllBut(id));
                 sessions::end(connection, user, which).await.or_unavailable()?;
-                if let Some((session, token)) = keep {
-                    sessions::renew(connection, session, token)
+                if keep.is_none() {
+                    sessions::forget_devices(connection, user)
                         .await
                         .or_unavailable()?;
                 }
-                Ok(())
+                Ok(true)
             })
         })
         .await
@@ -256,6 +285,8 @@ impl SignInStore for Store {
         let (id, user) = (session.id, session.user);
         self.write_unheard(move |connection| {
             Box::pin(async move {
+                // A login with the password alone that is under way waits here, and then finds the factor.
+                lock_user(connection, user, None).await?;
                 if factors::of(connection, user).await?.is_enrolled()
                     || !factors::spend_code(connection, user, check).await?
                     || !factors::confirm(connection, user, at).await.or_unavailable()?
@@ -315,6 +346,12 @@ async fn complete(
     device: Option<TokenDigest>,
 ) -> Result<Option<Account>, StoreError> {
     let Some((user, password)) = row else {
+        // The same questions about nobody, so that the time tells nothing of who has an account.
+        let nobody = UserId::from_uuid(Uuid::nil());
+        factors::of(connection, nobody).await?;
+        sessions::is_known_device(connection, StoredId::new(Uuid::nil()), device)
+            .await
+            .or_unavailable()?;
         return Ok(None);
     };
     let user = user.read()?;
@@ -327,6 +364,24 @@ async fn complete(
             .or_unavailable()?,
         user,
     }))
+}
+
+/// Locks the account until the transaction ends, if it is not disabled and still has that password. Returns whether it is so.
+async fn lock_user(
+    connection: &mut Connection,
+    user: UserId,
+    password: Option<&PasswordHash>,
+) -> Result<bool, StoreError> {
+    let mut account = diesel::update(users::table)
+        .filter(users::id.eq(StoredId::new(user.as_uuid())))
+        .filter(users::disabled_at.is_null())
+        .set(users::id.eq(users::id))
+        .into_boxed();
+    if let Some(password) = password {
+        account = account.filter(users::password_hash.eq(password.as_phc().to_owned()));
+    }
+    let locked = account.execute(connection).await.or_unavailable()?;
+    Ok(locked == 1)
 }
 
 async fn is_disabled(connection: &mut Connection, user: UserId) -> Result<bool, StoreError> {
