@@ -9,9 +9,7 @@ use tigertrust_credentials::{
 };
 use tigertrust_model::{Clock, ScopeCatalog};
 
-use tokio::sync::Semaphore;
-
-use crate::{changes::MAX_FOLLOWERS, client_address::TrustedProxies, outage::OutageLog};
+use crate::{client_address::TrustedProxies, followers::Followers, outage::OutageLog};
 
 /// What every handler works with. One for all workers of a server; two servers in one process share nothing.
 pub struct App {
@@ -23,7 +21,7 @@ pub struct App {
     pub(crate) tracker: Arc<ChangeTracker>,
     pub(crate) recent: Arc<RecentChanges>,
     pub(crate) log: Arc<dyn ChangeLog>,
-    pub(crate) followers: Arc<Semaphore>,
+    pub(crate) followers: Followers,
     pub(crate) leaks: LeakPolicy,
     pub(crate) sign_in: SignInFlows,
     pub(crate) sessions: SessionAdmission,
@@ -117,7 +115,7 @@ impl App {
             tracker: parts.tracker,
             recent: parts.recent,
             log: parts.log,
-            followers: Arc::new(Semaphore::new(MAX_FOLLOWERS)),
+            followers: Followers::default(),
             leaks: parts.settings.leaks,
             sign_in: parts.sign_in,
             sessions: parts.sessions,

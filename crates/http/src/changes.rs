@@ -15,11 +15,11 @@ use tigertrust_credentials::{After, ports::StoreError};
 use tigertrust_model::{Change, Entity, WorkspaceId};
 use tigertrust_wire::Problem;
 use tokio::{
-    sync::{OwnedSemaphorePermit, watch},
+    sync::watch,
     time::{Interval, MissedTickBehavior, interval},
 };
 
-use crate::{App, error::ApiError, permit::Admitted, query};
+use crate::{App, error::ApiError, followers::Seat, permit::Admitted, query};
 
 /// How often a quiet feed says that it is there.
 const SIGN_OF_LIFE_EVERY: Duration = Duration::from_secs(1);
@@ -27,8 +27,6 @@ const SIGN_OF_LIFE_EVERY: Duration = Duration::from_secs(1);
 const HEARD_WITHIN: Duration = Duration::from_secs(2);
 /// How many changes are read from the database at once.
 const PAGE: u16 = 500;
-/// How many may follow one server at once.
-pub(crate) const MAX_FOLLOWERS: usize = 1_000;
 
 /// Tells of every change from now on, or from after `Last-Event-ID` on. `id` is the number of the change, `event` is `key`,
 /// `user`, `workspace`, or `reset` where older numbers are gone and caches must be dropped; the data names what changed. A
@@ -56,9 +54,8 @@ pub(crate) async fn follow(
     };
     let seat = app
         .followers
-        .clone()
-        .try_acquire_owned()
-        .map_err(|_| Problem::unavailable())?;
+        .take(caller.name())
+        .ok_or_else(Problem::unavailable)?;
     let mut ticks = interval(SIGN_OF_LIFE_EVERY);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     ticks.reset();
@@ -112,7 +109,7 @@ struct Follower {
     head: watch::Receiver<Option<u64>>,
     ticks: Interval,
     is_greeted: bool,
-    _seat: OwnedSemaphorePermit,
+    _seat: Seat,
 }
 
 impl Follower {

@@ -11,6 +11,7 @@ mod changes;
 mod client_address;
 mod cookies;
 mod error;
+mod followers;
 mod health;
 mod keys;
 mod members;

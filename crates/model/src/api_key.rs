@@ -50,7 +50,7 @@ impl KeyReach {
 }
 
 /// Who made a key.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Creator {
     /// Another key.
     Key(KeyId),

@@ -238,6 +238,8 @@ async fn a_server_that_stops_ends_its_streams(server: TestServer) {
 async fn s19_who_is_no_member_any_more_hears_nothing_more(server: TestServer) {
     let (left, other) = (server.workspace("Left").await, server.workspace("Other").await);
     let jo = server.member(&left, Role::Admin).await;
+    // The workspace that was joined first is the one to act in by default.
+    server.clock.advance(Duration::from_secs(1));
     server.set_role(&other, jo, Some(Role::Admin)).await;
     let browser = crate::people::Browser::signed_in(&server, jo).await;
     let cookie = format!("connect.sid={}", browser.session.unwrap());
