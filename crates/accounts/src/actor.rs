@@ -59,6 +59,7 @@ impl Actor {
             Self::Caller(_) | Self::Person(_) => {
                 let workspace = self
                     .workspace()
+                    .map(|workspace| workspace.id)
                     .ok_or_else(|| FlowError::WorkspaceDenied(Vec::new()))?;
                 Ok(match self.person() {
                     Some(owner) if !self.manages_keys_in(workspace) => KeyView::Own { workspace, owner },
@@ -69,13 +70,12 @@ impl Actor {
     }
 
     /// The workspace that a caller acts in.
-    fn workspace(&self) -> Option<WorkspaceId> {
-        let workspace = match self {
+    fn workspace(&self) -> Option<&Workspace> {
+        match self {
             Self::Operator => None,
             Self::Caller(permit) => permit.workspace(),
             Self::Person(permit) => permit.workspace(),
-        };
-        workspace.map(|workspace| workspace.id)
+        }
     }
 
     /// The person that acts; none for the operator and for a key that belongs to no person.
@@ -94,12 +94,11 @@ impl Actor {
     /// # Errors
     /// [`FlowError::NotFound`]: a workspace that is not the actor's answers as one that does not exist.
     pub(crate) fn acts_in(&self, workspace: WorkspaceId) -> Result<Option<&Workspace>, FlowError> {
-        let own = match self {
-            Self::Operator => return Ok(None),
-            Self::Caller(permit) => permit.workspace(),
-            Self::Person(permit) => permit.workspace(),
-        };
-        own.filter(|own| own.id == workspace)
+        if matches!(self, Self::Operator) {
+            return Ok(None);
+        }
+        self.workspace()
+            .filter(|own| own.id == workspace)
             .map(Some)
             .ok_or(FlowError::NotFound)
     }

@@ -77,6 +77,18 @@ pub enum FlowError {
     Random(#[from] RandomError),
 }
 
+impl FlowError {
+    /// One thing is malformed or makes no sense.
+    pub(crate) fn invalid(pointer: &str, detail: impl Into<String>) -> Self {
+        Self::Invalid(vec![Violation::new(pointer, detail)])
+    }
+
+    /// One thing is not the caller's to ask for.
+    pub(crate) fn forbidden(pointer: &str, detail: impl Into<String>) -> Self {
+        Self::Forbidden(vec![Violation::new(pointer, detail)])
+    }
+}
+
 impl From<StateError> for FlowError {
     fn from(error: StateError) -> Self {
         match error {

@@ -3,7 +3,7 @@
 use tigertrust_model::{ApiKey, KeyReach, Lifecycle, ScopeCatalog, ScopeSet, Timestamp, WorkspaceId};
 
 use crate::{
-    Actor, FlowError, KeyChanges, Violation,
+    Actor, FlowError, KeyChanges,
     keys::{MAX_EXTERNAL_ID, MAX_NAME},
     validation::Validation,
 };
@@ -82,10 +82,10 @@ fn is_anothers(actor: &Actor, key: &ApiKey) -> bool {
 pub(crate) fn ensure_grantable(actor: &Actor, scopes: &ScopeSet) -> Result<(), FlowError> {
     match actor.first_beyond(scopes) {
         None => Ok(()),
-        Some(scope) => Err(FlowError::Forbidden(vec![Violation::new(
+        Some(scope) => Err(FlowError::forbidden(
             "/scopes",
             format!("{scope} is beyond the caller's own scopes, so the caller cannot give it to a key"),
-        )])),
+        )),
     }
 }
 
@@ -93,10 +93,10 @@ pub(crate) fn ensure_grantable(actor: &Actor, scopes: &ScopeSet) -> Result<(), F
 pub(crate) fn ensure_holds(actor: &Actor, key: &ApiKey) -> Result<(), FlowError> {
     // Who holds a personal key acts as its owner.
     if is_anothers(actor, key) {
-        return Err(FlowError::Forbidden(vec![Violation::new(
+        return Err(FlowError::forbidden(
             "",
             "a personal key is its owner's: others may only rename, switch off or revoke it",
-        )]));
+        ));
     }
     ensure_grantable(actor, &key.scopes)?;
     let beyond = actor

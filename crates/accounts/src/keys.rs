@@ -325,11 +325,11 @@ impl KeyFlows {
         new: &NewKey,
         reach: &KeyReach,
     ) -> Result<Option<UserId>, FlowError> {
-        let refuse = |detail: &str| FlowError::Invalid(vec![Violation::new("/personal", detail)]);
+        let refuse = |detail: &str| FlowError::invalid("/personal", detail);
         match new.owner {
             OwnerRequest::Workspace if matches!(actor.view()?, KeyView::Own { .. }) => {
                 let detail = "a member makes personal keys alone: set personal to true";
-                Err(FlowError::Forbidden(vec![Violation::new("/personal", detail)]))
+                Err(FlowError::forbidden("/personal", detail))
             }
             OwnerRequest::Workspace => Ok(None),
             OwnerRequest::Caller => match actor.person() {
@@ -357,7 +357,7 @@ impl KeyFlows {
     ) -> Result<Vec<WorkspaceId>, FlowError> {
         if ids.len() > MAX_WORKSPACES {
             let detail = format!("must have {MAX_WORKSPACES} entries or fewer");
-            return Err(FlowError::Invalid(vec![Violation::new("/workspaceIds", detail)]));
+            return Err(FlowError::invalid("/workspaceIds", detail));
         }
         let allowed = actor.workspaces(personal);
         let mut seen = HashSet::with_capacity(ids.len());

@@ -93,7 +93,7 @@ impl MemberFlows {
         actor.acts_in(workspace)?;
         if !actor.is_of_instance() {
             let detail = "only an instance key makes somebody a member who has not been asked";
-            return Err(forbidden("", detail));
+            return Err(FlowError::forbidden("", detail));
         }
         let (found, pointer) = match &new.person {
             PersonRef::Id(id) => (self.accounts.get_user(*id).await?, "/userId"),
@@ -185,11 +185,7 @@ fn ensure_may_turn(own: Role, from: Role, to: Option<Role>, pointer: &str) -> Re
         Role::Owner | Role::Admin => "only an owner makes, changes or removes owners",
         Role::Member | Role::Viewer => "only owners and admins change members",
     };
-    Err(forbidden(pointer, detail))
-}
-
-fn forbidden(pointer: &str, detail: &str) -> FlowError {
-    FlowError::Forbidden(vec![Violation::new(pointer, detail)])
+    Err(FlowError::forbidden(pointer, detail))
 }
 
 impl std::fmt::Debug for MemberFlows {

@@ -9,7 +9,7 @@ use tigertrust_model::{
 };
 
 use crate::{
-    Actor, FlowError, IssuedKey, KeyFlows, NewKey, NewUser, ReachRequest, UserFlows, Violation,
+    Actor, FlowError, IssuedKey, KeyFlows, NewKey, NewUser, ReachRequest, UserFlows,
     new_key::Checked,
     ports::{AccountStore, Bootstrap, Page},
     validation::Validation,
@@ -96,7 +96,7 @@ impl WorkspaceFlows {
             .insert_workspace(workspace.clone(), owner)
             .await
             .map_err(|error| match error {
-                FlowError::NotFound => invalid("/owner", "no such user"),
+                FlowError::NotFound => FlowError::invalid("/owner", "no such user"),
                 other => other,
             })?;
         Ok(workspace)
@@ -134,26 +134,17 @@ impl WorkspaceFlows {
     /// [`FlowError::Store`].
     pub async fn list(&self, actor: &Actor, page: Page<WorkspaceId>) -> Result<Vec<Workspace>, FlowError> {
         match actor {
-            Actor::Caller(permit) if permit.key().home().is_some() => Ok(permit
-                .key()
-                .workspaces
-                .iter()
-                .filter(|workspace| permit.key().may_enter(workspace))
-                .skip_while(|workspace| page.after.is_some_and(|after| after != workspace.id))
-                .skip(usize::from(page.after.is_some()))
-                .take(usize::from(page.limit))
-                .cloned()
-                .collect()),
-            Actor::Person(permit) => Ok(permit
-                .record()
-                .memberships
-                .iter()
-                .map(|(workspace, _)| workspace)
-                .skip_while(|workspace| page.after.is_some_and(|after| after != workspace.id))
-                .skip(usize::from(page.after.is_some()))
-                .take(usize::from(page.limit))
-                .cloned()
-                .collect()),
+            Actor::Caller(permit) if permit.key().home().is_some() => {
+                let own = permit.key().workspaces.iter();
+                Ok(page_of(
+                    own.filter(|workspace| permit.key().may_enter(workspace)),
+                    page,
+                ))
+            }
+            Actor::Person(permit) => {
+                let own = permit.record().memberships.iter();
+                Ok(page_of(own.map(|(workspace, _)| workspace), page))
+            }
             Actor::Caller(_) | Actor::Operator => Ok(self.accounts.list_workspaces(page).await?),
         }
     }
@@ -182,7 +173,7 @@ impl WorkspaceFlows {
         let standing = actor.standing();
         let edit = move |workspace: &mut Workspace, present: Option<Role>| {
             if !standing.role(present)?.permits(&management::WORKSPACE_WRITE) {
-                return Err(forbidden("", "this needs the role admin or owner"));
+                return Err(FlowError::forbidden("", "this needs the role admin or owner"));
             }
             if let Some(name) = changes.name {
                 workspace.name = name;
@@ -223,7 +214,7 @@ impl WorkspaceFlows {
                 Ok(())
             } else {
                 let detail = "only an owner, by a personal key, or an instance key deletes a workspace";
-                Err(forbidden("", detail))
+                Err(FlowError::forbidden("", detail))
             }
         };
         self.accounts
@@ -307,24 +298,37 @@ impl WorkspaceFlows {
 fn owner(actor: &Actor, named: Option<UserId>) -> Result<UserId, FlowError> {
     match (actor.person(), named) {
         (Some(person), named) if named.is_none_or(|named| named == person) => Ok(person),
-        (Some(_), _) => Err(forbidden("/owner", "a person makes workspaces of its own alone")),
-        (None, _) if !actor.is_of_instance() => Err(forbidden(
+        (Some(_), _) => Err(FlowError::forbidden(
+            "/owner",
+            "a person makes workspaces of its own alone",
+        )),
+        (None, _) if !actor.is_of_instance() => Err(FlowError::forbidden(
             "",
             "the key belongs to no person who could own a workspace: use a personal key, or an instance key",
         )),
         (None, Some(named)) => Ok(named),
-        (None, None) => Err(invalid(
+        (None, None) => Err(FlowError::invalid(
             "/owner",
             "an instance key is no person: name the user who is to own it",
         )),
     }
 }
 
+/// A page of what is at hand already, in its order.
+fn page_of<'a>(workspaces: impl Iterator<Item = &'a Workspace>, page: Page<WorkspaceId>) -> Vec<Workspace> {
+    workspaces
+        .skip_while(|workspace| page.after.is_some_and(|after| after != workspace.id))
+        .skip(usize::from(page.after.is_some()))
+        .take(usize::from(page.limit))
+        .cloned()
+        .collect()
+}
+
 fn ensure_sets_plans(actor: &Actor) -> Result<(), FlowError> {
     if actor.is_of_instance() {
         Ok(())
     } else {
-        Err(forbidden("/plan", "only an instance key sets plans"))
+        Err(FlowError::forbidden("/plan", "only an instance key sets plans"))
     }
 }
 
@@ -333,15 +337,7 @@ fn ensure_known(plan: &Plan) -> Result<(), FlowError> {
         return Ok(());
     }
     let detail = format!("must be one of {}", Plan::SHIPPED.join(", "));
-    Err(invalid("/plan", detail))
-}
-
-fn invalid(pointer: &str, detail: impl Into<String>) -> FlowError {
-    FlowError::Invalid(vec![Violation::new(pointer, detail)])
-}
-
-fn forbidden(pointer: &str, detail: impl Into<String>) -> FlowError {
-    FlowError::Forbidden(vec![Violation::new(pointer, detail)])
+    Err(FlowError::invalid("/plan", detail))
 }
 
 impl std::fmt::Debug for WorkspaceFlows {

@@ -7,6 +7,8 @@ use chacha20poly1305::{KeyInit, XChaCha20Poly1305};
 use tigertrust_model::{RandomError, RandomSource};
 use zeroize::Zeroizing;
 
+use crate::ring_secret;
+
 /// Why keys cannot be used for encryption.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum EncryptionKeyError {
@@ -33,14 +35,14 @@ pub struct EncryptionKey {
 
 impl EncryptionKey {
     /// The bytes of a key's secret.
-    pub const SECRET_LENGTH: usize = 32;
+    pub const SECRET_LENGTH: usize = ring_secret::LENGTH;
 
     /// A key out of its id and secret, the latter in base64url without padding.
     ///
     /// # Errors
     /// [`EncryptionKeyError::Id`] and [`EncryptionKeyError::Secret`].
     pub fn new(id: &str, secret: &str) -> Result<Self, EncryptionKeyError> {
-        if !is_key_id(id) {
+        if !ring_secret::is_id(id) {
             return Err(EncryptionKeyError::Id);
         }
         let secret = URL_SAFE_NO_PAD.decode(secret).map(Zeroizing::new);
@@ -57,9 +59,7 @@ impl EncryptionKey {
     /// # Errors
     /// [`RandomError`] when the random source gives nothing.
     pub fn generate_secret(random: &dyn RandomSource) -> Result<Zeroizing<String>, RandomError> {
-        let mut bytes = Zeroizing::new([0; Self::SECRET_LENGTH]);
-        random.fill(&mut *bytes)?;
-        Ok(Zeroizing::new(URL_SAFE_NO_PAD.encode(*bytes)))
+        ring_secret::generate(random)
     }
 
     /// The id that sealed values name it by.
@@ -77,13 +77,6 @@ impl fmt::Debug for EncryptionKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "EncryptionKey({})", self.id)
     }
-}
-
-pub(crate) fn is_key_id(id: &str) -> bool {
-    (1..=32).contains(&id.len())
-        && id
-            .bytes()
-            .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_')
 }
 
 #[cfg(test)]

@@ -21,6 +21,7 @@ mod pepper;
 pub mod ports;
 mod qr;
 mod recovery_code;
+mod ring_secret;
 mod schemes;
 mod sealed;
 mod session;

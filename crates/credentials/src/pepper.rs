@@ -8,7 +8,7 @@ use sha2::Sha256;
 use tigertrust_model::{RandomError, RandomSource};
 use zeroize::Zeroizing;
 
-use crate::ParsedKey;
+use crate::{ParsedKey, ring_secret};
 
 /// HMAC-SHA-256 (RFC 2104) of a whole key under a pepper. Only this reaches the database.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -55,18 +55,14 @@ pub struct Pepper {
 
 impl Pepper {
     /// The bytes of a new pepper's secret.
-    pub const SECRET_LENGTH: usize = 32;
+    pub const SECRET_LENGTH: usize = ring_secret::LENGTH;
 
     /// A pepper out of its id and secret, the latter in base64url without padding.
     ///
     /// # Errors
     /// [`PepperError::Id`] and [`PepperError::Secret`].
     pub fn new(id: &str, secret: &str) -> Result<Self, PepperError> {
-        let named = (1..=32).contains(&id.len())
-            && id
-                .bytes()
-                .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_');
-        if !named {
+        if !ring_secret::is_id(id) {
             return Err(PepperError::Id);
         }
         let secret = Zeroizing::new(URL_SAFE_NO_PAD.decode(secret).map_err(|_| PepperError::Secret)?);
@@ -85,9 +81,7 @@ impl Pepper {
     /// # Errors
     /// [`RandomError`] when the random source gives nothing.
     pub fn generate_secret(random: &dyn RandomSource) -> Result<Zeroizing<String>, RandomError> {
-        let mut bytes = Zeroizing::new([0; Self::SECRET_LENGTH]);
-        random.fill(&mut *bytes)?;
-        Ok(Zeroizing::new(URL_SAFE_NO_PAD.encode(*bytes)))
+        ring_secret::generate(random)
     }
 
     /// The id that rows name it by.

@@ -14,7 +14,7 @@ use chacha20poly1305::{
 use tigertrust_model::{RandomError, RandomSource};
 use zeroize::Zeroizing;
 
-use crate::{EncryptionKey, EncryptionKeyError, encryption_key::is_key_id};
+use crate::{EncryptionKey, EncryptionKeyError, ring_secret};
 
 const NONCE_LENGTH: usize = 24;
 const TAG_LENGTH: usize = 16;
@@ -79,7 +79,7 @@ impl FromStr for Sealed {
             .ok_or(MalformedSealed)?;
         let bytes = URL_SAFE_NO_PAD.decode(bytes).map_err(|_| MalformedSealed)?;
         let (nonce, ciphertext) = bytes.split_first_chunk().ok_or(MalformedSealed)?;
-        if !is_key_id(key_id) || ciphertext.len() < TAG_LENGTH {
+        if !ring_secret::is_id(key_id) || ciphertext.len() < TAG_LENGTH {
             return Err(MalformedSealed);
         }
         Ok(Self {

@@ -12,7 +12,7 @@ use tigertrust_credentials::{
     EncryptionRing, HashingPool, OneTimeCode, Password, PasswordHash, Token, TokenDigest, TokenKind,
     TotpSecret,
 };
-use tigertrust_model::{Clock, Email, Origin, RandomSource, Session, SessionId, UserId};
+use tigertrust_model::{Clock, Email, Origin, RandomSource, Session, SessionId, Timestamp, UserId};
 
 use self::{budget::Budgets, factors::totp_place};
 pub use self::{
@@ -234,7 +234,7 @@ impl SignInFlows {
         }
     }
 
-    async fn spend(&self, budgets: &Budgets, now: tigertrust_model::Timestamp) -> Result<(), SignInError> {
+    async fn spend(&self, budgets: &Budgets, now: Timestamp) -> Result<(), SignInError> {
         match self.0.store.spend(budgets.all(), now).await? {
             None => Ok(()),
             Some(until) => Err(SignInError::Throttled {

@@ -96,7 +96,7 @@ impl SignInFlows {
             second_factor: account.factors.is_enrolled(),
         };
         let new = Password::chosen(new, &policy)
-            .map_err(|error| FlowError::Invalid(vec![Violation::new("/newPassword", error.to_string())]))?;
+            .map_err(|error| FlowError::invalid("/newPassword", error.to_string()))?;
         let now = clock.now();
         let budgets = from.budgets(&account);
         self.spend(&budgets, now).await?;

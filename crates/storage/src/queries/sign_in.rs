@@ -402,12 +402,15 @@ async fn prove(
     token: TokenDigest,
     at: Timestamp,
 ) -> Result<bool, StoreError> {
-    diesel::update(sessions_table::table.find(StoredId::new(session.as_uuid())))
-        .set(sessions_table::proved_at.eq(StoredTime::new(at)))
+    let proved = diesel::update(sessions_table::table.find(StoredId::new(session.as_uuid())))
+        .set((
+            sessions_table::proved_at.eq(StoredTime::new(at)),
+            sessions_table::token.eq(token.as_bytes().to_vec()),
+        ))
         .execute(connection)
         .await
         .or_unavailable()?;
-    sessions::renew(connection, session, token).await.or_unavailable()
+    Ok(proved == 1)
 }
 
 impl Store {
