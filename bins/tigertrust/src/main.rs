@@ -19,6 +19,10 @@ use clap::Parser;
 
 use crate::{cli::Cli, failure::Failure};
 
+/// A request allocates some forty times: docs/src/performance.md has what this one makes of it.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     let cli = Cli::parse();
     // Migrations hold a thread while they run, so that one thread would not do.

@@ -24,9 +24,9 @@ use crate::{
 #[derive(Clone, Copy, Debug)]
 pub struct CacheSettings {
     /// The most keys to keep.
-    pub max_keys: u64,
+    pub max_keys: usize,
     /// The most workspaces to keep, for instance keys.
-    pub max_workspaces: u64,
+    pub max_workspaces: usize,
 }
 
 impl Default for CacheSettings {

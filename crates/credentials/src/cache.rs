@@ -9,7 +9,10 @@ use std::{
     time::Duration,
 };
 
-use moka::future::Cache;
+use quick_cache::{
+    UnitWeighter, Weighter,
+    sync::{Cache, DefaultLifecycle},
+};
 
 use crate::{
     ChangeTracker,
@@ -20,7 +23,7 @@ use crate::{
 /// How often a look-up is repeated because what it read changed meanwhile, before it gives up.
 const ATTEMPTS: u32 = 16;
 /// How many unknown keys are remembered, and for how long. The checksum has turned away what is merely mistyped.
-const UNKNOWN_CAPACITY: u64 = 10_000;
+const UNKNOWN_CAPACITY: usize = 10_000;
 const UNKNOWN_FOR: Duration = Duration::from_secs(10);
 
 /// A value that was looked up.
@@ -78,17 +81,40 @@ impl<V: fmt::Debug> fmt::Debug for Remembered<V> {
     }
 }
 
-/// Why a look-up put nothing into the cache.
+/// Why a look-up has no value.
 enum Missing {
     NotFound,
     Failed(StoreError),
 }
 
+impl Missing {
+    fn answer<T>(&self) -> Result<Option<T>, StoreError> {
+        match self {
+            Self::NotFound => Ok(None),
+            Self::Failed(error) => Err(error.clone()),
+        }
+    }
+}
+
+/// What a look-up came to. That there is no value is only for those who wait for the same look-up, and taken out at once.
+type Outcome<V> = Result<Arc<Remembered<V>>, Arc<Missing>>;
+
+/// What takes room: nothing that stays for a moment only may drive out what is of use.
+#[derive(Clone, Copy)]
+struct Weight;
+
+impl<K, V> Weighter<K, Outcome<V>> for Weight {
+    fn weight(&self, _: &K, outcome: &Outcome<V>) -> u64 {
+        u64::from(outcome.is_ok())
+    }
+}
+
 /// A bounded cache in front of look-ups.
 pub(crate) struct TrackedCache<K, V, S> {
     tracker: Arc<ChangeTracker>,
-    found: Cache<K, Arc<Remembered<V>>, S>,
-    unknown: Cache<K, (), S>,
+    found: Cache<K, Outcome<V>, Weight, S>,
+    /// Until when keys are taken for unknown, by the monotonic clock.
+    unknown: Cache<K, Duration, UnitWeighter, S>,
 }
 
 impl<K, V, S> TrackedCache<K, V, S>
@@ -97,16 +123,11 @@ where
     V: DependsOn + Send + Sync + 'static,
     S: BuildHasher + Clone + Send + Sync + 'static,
 {
-    pub(crate) fn new(tracker: Arc<ChangeTracker>, capacity: u64, hasher: S) -> Self {
+    pub(crate) fn new(tracker: Arc<ChangeTracker>, capacity: usize, hasher: S) -> Self {
         Self {
             tracker,
-            found: Cache::builder()
-                .max_capacity(capacity)
-                .build_with_hasher(hasher.clone()),
-            unknown: Cache::builder()
-                .max_capacity(UNKNOWN_CAPACITY)
-                .time_to_live(UNKNOWN_FOR)
-                .build_with_hasher(hasher),
+            found: cache(capacity, Weight, hasher.clone()),
+            unknown: cache(UNKNOWN_CAPACITY, UnitWeighter, hasher),
         }
     }
 
@@ -127,13 +148,11 @@ where
             let found = look_up().await?;
             return Ok(found.map(|value| Arc::new(Remembered::new(value, None))));
         }
-        if let Some(found) = self.found.get(&key).await {
-            if self.is_current(&found) {
-                return Ok(Some(found));
-            }
-            self.found.invalidate(&key).await;
-        } else if self.unknown.contains_key(&key) {
-            return Ok(None);
+        match self.found.get(&key) {
+            Some(Ok(found)) if self.is_current(&found) => return Ok(Some(found)),
+            Some(outcome) => self.forget(&key, &outcome),
+            None if self.is_unknown(&key) => return Ok(None),
+            None => {}
         }
         self.miss(key, look_up).await
     }
@@ -150,27 +169,54 @@ where
             .is_some_and(|watch| self.tracker.is_current(watch))
     }
 
+    fn is_unknown(&self, key: &K) -> bool {
+        let now = self.tracker.monotonic();
+        self.unknown.get(key).is_some_and(|until| now < until)
+    }
+
     async fn miss<F>(&self, key: K, look_up: impl Fn() -> F) -> Result<Option<Arc<Remembered<V>>>, StoreError>
     where
         F: Future<Output = Result<Option<V>, StoreError>>,
     {
         for _ in 0..ATTEMPTS {
-            match self.found.try_get_with(key, self.read(&look_up)).await {
-                // Looked at again here, since the look-up may have been another caller's and older than this call.
-                Ok(found) if self.is_current(&found) => return Ok(Some(found)),
-                Ok(_) => self.found.invalidate(&key).await,
-                Err(missing) => match &*missing {
-                    Missing::NotFound => {
-                        self.unknown.insert(key, ()).await;
-                        return Ok(None);
+            let outcome = match self.found.get_value_or_guard_async(&key).await {
+                Ok(outcome) => outcome,
+                // Whoever stops waiting drops the guard, and the next who waits gets one.
+                Err(guard) => {
+                    let outcome = self.read(&look_up).await.map_err(Arc::new);
+                    if outcome
+                        .as_ref()
+                        .is_err_and(|missing| matches!(**missing, Missing::NotFound))
+                    {
+                        self.unknown.insert(key, self.tracker.monotonic() + UNKNOWN_FOR);
                     }
-                    Missing::Failed(error) => return Err(error.clone()),
-                },
+                    // It is refused only where somebody took the place out meanwhile: then nobody waits for it.
+                    let _ = guard.insert(outcome.clone());
+                    outcome
+                }
+            };
+            match &outcome {
+                // Looked at again here, since the look-up may have been another caller's and older than this call.
+                Ok(found) if self.is_current(found) => return Ok(Some(Arc::clone(found))),
+                Ok(_) => self.forget(&key, &outcome),
+                Err(missing) => {
+                    self.forget(&key, &outcome);
+                    return missing.answer();
+                }
             }
         }
         Err(StoreError::unavailable(
             "what was looked up changed faster than it could be read",
         ))
+    }
+
+    /// Takes an outcome out, unless another stands in its place meanwhile.
+    fn forget(&self, key: &K, outcome: &Outcome<V>) {
+        self.found.remove_if(key, |own| match (own, outcome) {
+            (Ok(own), Ok(other)) => Arc::ptr_eq(own, other),
+            (Err(own), Err(other)) => Arc::ptr_eq(own, other),
+            _ => false,
+        });
     }
 
     async fn read<F>(&self, look_up: &impl Fn() -> F) -> Result<Arc<Remembered<V>>, Missing>
@@ -185,6 +231,17 @@ where
         let watch = self.tracker.watch(value.entities(), since);
         Ok(Arc::new(Remembered::new(value, Some(watch))))
     }
+}
+
+fn cache<K, V, W, S>(capacity: usize, weighter: W, hasher: S) -> Cache<K, V, W, S>
+where
+    K: Eq + Hash,
+    V: Clone,
+    W: Weighter<K, V> + Clone,
+    S: BuildHasher + Clone,
+{
+    let weight = u64::try_from(capacity).unwrap_or(u64::MAX);
+    Cache::with(capacity, weight, weighter, hasher, DefaultLifecycle::default())
 }
 
 impl<K, V, S> fmt::Debug for TrackedCache<K, V, S> {

@@ -89,13 +89,13 @@ impl ChangeTracker {
     pub fn was_heard_within(&self, duration: Duration) -> bool {
         match self.heard_at.load(Ordering::Acquire) {
             0 => false,
-            heard => {
-                self.clock
-                    .monotonic()
-                    .saturating_sub(Duration::from_micros(heard - 1))
-                    <= duration
-            }
+            heard => self.monotonic().saturating_sub(Duration::from_micros(heard - 1)) <= duration,
         }
+    }
+
+    /// The monotonic clock that freshness is measured on.
+    pub(crate) fn monotonic(&self) -> Duration {
+        self.clock.monotonic()
     }
 
     /// The epoch to note before a look-up asks the database.

@@ -11,7 +11,7 @@ use std::{pin::pin, sync::Arc, time::Duration};
 use diesel::{ConnectionError, ConnectionResult, OptionalExtension, QueryDsl, QueryResult};
 use diesel_async::{
     AnsiTransactionManager, AsyncConnection, AsyncPgConnection, RunQueryDsl, SimpleAsyncConnection,
-    TransactionManager, pooled_connection::RecyclingMethod,
+    TransactionManager, methods::ExecuteDsl, pooled_connection::RecyclingMethod,
 };
 use futures_util::{FutureExt, StreamExt, future::BoxFuture};
 use tigertrust_credentials::ports::StoreError;
@@ -130,6 +130,17 @@ where
         AnsiTransactionManager::transaction_manager_status_mut(connection).set_in_error();
         Err(too_slow(limit).into())
     })
+}
+
+/// Executes statements one after the other.
+async fn execute_all<S>(connection: &mut Connection, statements: Vec<S>) -> QueryResult<()>
+where
+    S: ExecuteDsl<Connection> + Send,
+{
+    for statement in statements {
+        ExecuteDsl::execute(statement, connection).await?;
+    }
+    Ok(())
 }
 
 async fn begin_write(connection: &mut Connection) -> QueryResult<()> {

@@ -11,7 +11,7 @@ use std::{sync::Arc, time::Duration};
 
 use diesel::{
     ConnectionError, ConnectionResult, QueryResult, QueryableByName, SqliteConnection,
-    connection::AnsiTransactionManager, sql_types,
+    connection::AnsiTransactionManager, query_dsl::methods::ExecuteDsl, sql_types,
 };
 use diesel_async::{
     AsyncConnection, RunQueryDsl, SimpleAsyncConnection, pooled_connection::RecyclingMethod,
@@ -111,6 +111,19 @@ async fn connect(settings: &Settings, access: Access) -> ConnectionResult<Connec
 struct Mode {
     #[diesel(sql_type = sql_types::Text)]
     journal_mode: String,
+}
+
+/// Executes statements one after the other, without going to another thread for each.
+async fn execute_all<S>(connection: &mut Connection, statements: Vec<S>) -> QueryResult<()>
+where
+    S: ExecuteDsl<SqliteConnection> + Send + 'static,
+{
+    let all = move |connection: &mut SqliteConnection| {
+        statements
+            .into_iter()
+            .try_for_each(|statement| ExecuteDsl::execute(statement, connection).map(drop))
+    };
+    connection.spawn_blocking(all).await
 }
 
 async fn set_up(connection: &mut Connection, patience: Duration, access: Access) -> QueryResult<()> {

@@ -31,7 +31,7 @@ pub(crate) use self::{
     pool::{Access, Pool},
     schema_state::applied_migrations,
 };
-use super::{Connection, Pools, Settings, begin_write, schema, within_deadline};
+use super::{Connection, Pools, Settings, begin_write, execute_all, schema, within_deadline};
 use crate::{error::OrUnavailable, migrations::Known, storage::Engine, tasks::Tasks};
 
 /// The ports over one database.
