@@ -3,7 +3,7 @@
 use std::{env, sync::Arc, time::Duration};
 
 use futures_util::future::join_all;
-use tigertrust_accounts::ports::{Challenge, MailToken, MailTokenStore as _, SignInStore as _};
+use tigertrust_accounts::ports::{Challenge, MailToken};
 use tigertrust_credentials::{OsRandom, PasswordHash, TokenDigest};
 use tigertrust_model::{RandomSource, Timestamp, User};
 use tigertrust_storage::Options;
