@@ -159,6 +159,7 @@ impl fmt::Debug for Postman {
 }
 
 #[cfg(test)]
+#[allow(clippy::disallowed_methods, reason = "the time of these tests is paused")]
 mod tests {
     use std::sync::{
         Mutex,
