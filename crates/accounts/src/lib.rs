@@ -12,6 +12,7 @@ mod keys;
 mod leaks;
 mod members;
 mod new_key;
+mod notice;
 pub mod ports;
 mod sign_in;
 mod users;
@@ -25,6 +26,7 @@ pub use keys::{CreatedOnce, IssuedKey, KeyFlows, RotatedKey};
 pub use leaks::{LeakPolicy, LeakResponse};
 pub use members::{MemberFlows, NewMember, PersonRef};
 pub use new_key::{KeyChanges, NewKey, OwnerRequest, ReachRequest};
+pub use notice::{Circumstances, Notice, Notifier, TellsNobody};
 pub use sign_in::{
     BegunSession, FAILURES_COUNT_FOR, From, LoggedIn, Login, NewTotp, RecoveryCodes, RenewedSession,
     SessionSettings, SignInError, SignInFlows, SignInParts,

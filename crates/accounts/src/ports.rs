@@ -7,8 +7,8 @@ use tigertrust_model::{
 };
 
 pub use crate::sign_in::{
-    AcceptedCode, Account, Budget, Challenge, CodeCheck, EndSessions, Factors, NewSession, SignInStore,
-    TotpFactor,
+    AcceptedCode, Account, Budget, Challenge, CodeCheck, EndSessions, Factors, MailToken, MailTokenStore,
+    NewSession, SignInStore, TotpFactor,
 };
 use crate::{Earlier, FlowError, OnceOnly};
 

@@ -4,7 +4,7 @@ use std::{fmt, sync::Arc};
 
 use async_trait::async_trait;
 use futures_util::future::BoxFuture;
-use tigertrust_accounts::ports::{AccountStore, KeyStore, MemberStore, SignInStore};
+use tigertrust_accounts::ports::{AccountStore, KeyStore, MailTokenStore, MemberStore, SignInStore};
 use tigertrust_credentials::ports::{
     ChangeListener, ChangeLog, CredentialStore, SessionStore, StoreError, UseStore,
 };
@@ -26,7 +26,15 @@ use crate::{
 /// What an engine does beside the ports.
 #[async_trait]
 pub(crate) trait Engine:
-    CredentialStore + KeyStore + AccountStore + MemberStore + SignInStore + SessionStore + UseStore + ChangeLog
+    CredentialStore
+    + KeyStore
+    + AccountStore
+    + MemberStore
+    + SignInStore
+    + MailTokenStore
+    + SessionStore
+    + UseStore
+    + ChangeLog
 {
     async fn ping(&self) -> Result<(), StoreError>;
     async fn applied_migrations(&self) -> Result<Vec<String>, StoreError>;
@@ -147,13 +155,19 @@ impl Storage {
         Arc::clone(&self.engine) as Arc<dyn SignInStore>
     }
 
+    /// Links in mails.
+    #[must_use]
+    pub fn mail_tokens(&self) -> Arc<dyn MailTokenStore> {
+        Arc::clone(&self.engine) as Arc<dyn MailTokenStore>
+    }
+
     /// Sessions, as requests look them up.
     #[must_use]
     pub fn sessions(&self) -> Arc<dyn SessionStore> {
         Arc::clone(&self.engine) as Arc<dyn SessionStore>
     }
 
-    /// Removes sessions, waiting logins and failed proofs that are over: at most `batch` of each.
+    /// Removes sessions, waiting logins, links in mails and failed proofs that are over: at most `batch` of each.
     ///
     /// # Errors
     /// [`StoreError`].

@@ -6,8 +6,8 @@ use actix_web::dev::ServerHandle;
 use reqwest::{Client, Method, RequestBuilder, StatusCode, header::HeaderMap};
 use serde_json::Value;
 use tigertrust_accounts::{
-    Actor, IssuedKey, KeyFlows, MemberFlows, NewKey, NewUser, OwnerRequest, ReachRequest, SessionSettings,
-    SignInFlows, SignInParts, UserFlows, WorkspaceFlows,
+    Actor, IssuedKey, KeyFlows, MemberFlows, NewKey, NewUser, Notifier, OwnerRequest, ReachRequest,
+    SessionSettings, SignInFlows, SignInParts, UserFlows, WorkspaceFlows,
     ports::{Membership, PresentRoles},
 };
 use tigertrust_credentials::{
@@ -23,6 +23,7 @@ use tokio::runtime::Handle;
 use crate::{
     clock::TestClock,
     database::{Engine, ThrowawayDatabase},
+    mailbox::Mailbox,
 };
 
 /// How long the feed may be silent before the cache is not trusted.
@@ -47,6 +48,8 @@ pub struct TestServer {
     pub users: UserFlows,
     /// Somebody who owns the test's workspaces.
     pub owner: UserId,
+    /// What people are told by mail.
+    pub mails: Arc<Mailbox>,
     /// The latest changes, as those who follow them hear of them.
     pub recent: Arc<RecentChanges>,
     admission: Arc<Admission>,
@@ -161,8 +164,11 @@ impl TestServer {
             Arc::new(OsRandom),
         );
         let key = EncryptionKey::new("e1", PEPPER).expect("a key");
+        let mails = Arc::new(Mailbox::default());
         let sign_in = SignInFlows::new(SignInParts {
             store: storage.sign_ins(),
+            links: storage.mail_tokens(),
+            notifier: Arc::clone(&mails) as Arc<dyn Notifier>,
             hashing: hashing.expect("threads"),
             encryption: Some(EncryptionRing::new(vec![key]).expect("a ring")),
             clock: Arc::clone(&time),
@@ -211,6 +217,7 @@ impl TestServer {
             workspaces,
             users,
             owner,
+            mails,
             recent,
             admission,
             database,

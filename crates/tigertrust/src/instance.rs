@@ -7,8 +7,8 @@ use std::{
 };
 
 use tigertrust_accounts::{
-    Actor, Bootstrapped, FlowError, IssuedKey, KeyFlows, MemberFlows, NewKey, ReachRequest, UserFlows,
-    WorkspaceFlows,
+    Actor, Bootstrapped, FlowError, IssuedKey, KeyFlows, MemberFlows, NewKey, Notifier, ReachRequest,
+    TellsNobody, UserFlows, WorkspaceFlows,
 };
 use tigertrust_credentials::{
     Admission, AuthError, CacheSettings, ChangeTracker, HeaderValues, Need, OsRandom, Password, Pepper,
@@ -16,6 +16,7 @@ use tigertrust_credentials::{
     ports::{ChangeListener, StoreError},
 };
 use tigertrust_model::{Clock, Email, KeyType, RandomError, RandomSource, ScopeCatalog, WorkspaceId};
+use tigertrust_notify::{Letterhead, MailTransport, Postman};
 use tigertrust_storage::{DatabaseUrl, FeedHandle, Options, Storage};
 use tokio::runtime::Handle;
 use zeroize::Zeroizing;
@@ -24,6 +25,9 @@ use crate::{
     BuildError, Builder,
     background::{self, Background},
 };
+
+/// How long the end of an instance waits for mails that are under way.
+const LAST_MAILS: Duration = Duration::from_secs(5);
 
 /// What an instance stands on, checked as far as that goes without the database.
 pub(crate) struct Foundation {
@@ -35,6 +39,7 @@ pub(crate) struct Foundation {
     pub(crate) max_staleness: Duration,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) random: Arc<dyn RandomSource>,
+    pub(crate) mail: Option<(Letterhead, Arc<dyn MailTransport>)>,
     pub(crate) runtime: Handle,
 }
 
@@ -50,6 +55,12 @@ struct Inner {
     workspaces: WorkspaceFlows,
     members: MemberFlows,
     storage: Arc<Storage>,
+    #[cfg_attr(
+        not(feature = "server"),
+        allow(dead_code, reason = "people sign in over HTTP")
+    )]
+    notifier: Arc<dyn Notifier>,
+    postman: Option<Postman>,
     foundation: Foundation,
     tracker: Arc<ChangeTracker>,
     recent: Arc<RecentChanges>,
@@ -84,6 +95,7 @@ impl TigerTrust {
             max_staleness,
             clock,
             random,
+            mail,
             runtime,
         } = &foundation;
         let tracker = Arc::new(ChangeTracker::new(Arc::clone(clock), *max_staleness));
@@ -109,6 +121,14 @@ impl TigerTrust {
         let users = UserFlows::new(storage.accounts(), Arc::clone(clock), Arc::clone(random));
         let workspaces = WorkspaceFlows::new(storage.accounts(), Arc::clone(clock), Arc::clone(random));
         let members = MemberFlows::new(storage.members(), storage.accounts(), Arc::clone(clock));
+        let postman = mail.as_ref().map(|(letterhead, transport)| {
+            let random = Arc::clone(random);
+            Postman::new(letterhead.clone(), Arc::clone(transport), random, runtime.clone())
+        });
+        let notifier: Arc<dyn Notifier> = match &postman {
+            Some(postman) => Arc::new(postman.clone()),
+            None => Arc::new(TellsNobody),
+        };
         Ok(Self(Arc::new(Inner {
             admission,
             keys,
@@ -118,6 +138,8 @@ impl TigerTrust {
             storage: Arc::new(storage),
             #[cfg(feature = "actix")]
             outages: crate::actix::OutageLog::new(Arc::clone(clock)),
+            notifier,
+            postman,
             foundation,
             tracker,
             recent,
@@ -272,12 +294,16 @@ impl TigerTrust {
         self.0.recent.close();
     }
 
-    /// Stops, for every handle: waits for what is being written, and takes no more work. Keys that are remembered are
+    /// Stops, for every handle: waits for what is being written and, for a few seconds, for mails that are under way, and
+    /// takes no more work. Keys that are remembered are
     /// admitted until [`Builder::max_staleness`] is over.
     pub async fn close(&self) {
         if let Some(background) = self.0.background.get() {
             background.stop();
             background::store_uses(&self.0.admission, &self.0.storage).await;
+        }
+        if let Some(postman) = &self.0.postman {
+            postman.close(LAST_MAILS).await;
         }
         self.0.storage.close().await;
     }
@@ -309,6 +335,8 @@ impl TigerTrust {
         let sessions = SessionAdmission::new(self.0.storage.sessions(), Arc::clone(clock), idle_timeout);
         let sign_in = SignInFlows::new(SignInParts {
             store: self.0.storage.sign_ins(),
+            links: self.0.storage.mail_tokens(),
+            notifier: Arc::clone(&self.0.notifier),
             hashing: HashingPool::start(settings.hashing, PasswordHasher::new(), Arc::clone(random))?,
             encryption: settings.encryption.clone(),
             clock: Arc::clone(clock),

@@ -3,6 +3,7 @@
 //! JSON in camelCase, times in RFC 3339 and UTC, ids as TypeIDs. Unknown fields of a request are refused.
 
 mod key;
+mod link;
 mod me;
 mod member;
 mod page;
@@ -15,6 +16,7 @@ mod workspace;
 pub use key::{
     CreateKey, IssuedKey, Key, KeyStateName, KeyTypeName, ReportLeak, RevokeKey, RotateKey, Secret, UpdateKey,
 };
+pub use link::{ChangeEmail, ForgotPassword, ResetPassword, VerifyEmail};
 pub use me::{KeyIdentity, PrincipalType};
 pub use member::{AddMember, Member, RoleName, UpdateMember};
 pub use page::Page;

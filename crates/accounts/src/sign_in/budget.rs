@@ -15,6 +15,9 @@ use tigertrust_model::UserId;
 pub const FAILURES_COUNT_FOR: Duration = Duration::from_secs(15 * 60);
 const MAX_OF_ACCOUNT: u16 = 10;
 const MAX_OF_NETWORK: u16 = 60;
+/// How many links go to one address within [`FAILURES_COUNT_FOR`], and how many are asked for from one network.
+const MAX_LINKS_TO_ADDRESS: u16 = 3;
+const MAX_LINKS_OF_NETWORK: u16 = 30;
 
 /// So many failures are allowed within [`FAILURES_COUNT_FOR`].
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -63,6 +66,30 @@ impl Budgets {
             subject: format!("device:{}", hex(device.as_bytes())),
             limit: MAX_OF_ACCOUNT,
         }])
+    }
+
+    /// That of a network, for guesses that are about no account.
+    pub(crate) fn of_network(client: Option<IpAddr>) -> Self {
+        Self(vec![Budget {
+            subject: format!("network:{}", network(client)),
+            limit: MAX_OF_NETWORK,
+        }])
+    }
+
+    /// Those of links by mail, whether or not an account has the address. They are apart from those of proofs: who asks for
+    /// mails keeps nobody from signing in.
+    pub(crate) fn of_mail(canonical_email: &str, client: Option<IpAddr>) -> Self {
+        let digest = Sha256::digest(canonical_email.as_bytes());
+        Self(vec![
+            Budget {
+                subject: format!("mail:{}", hex(&digest)),
+                limit: MAX_LINKS_TO_ADDRESS,
+            },
+            Budget {
+                subject: format!("mail-network:{}", network(client)),
+                limit: MAX_LINKS_OF_NETWORK,
+            },
+        ])
     }
 
     fn new(account: String, client: Option<IpAddr>) -> Self {

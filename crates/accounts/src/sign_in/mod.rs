@@ -3,8 +3,11 @@
 mod budget;
 mod error;
 mod factors;
+mod links;
+mod notices;
 mod ports;
 mod sessions;
+mod tokens;
 
 use std::{fmt, sync::Arc, time::Duration};
 
@@ -24,7 +27,9 @@ pub use self::{
         TotpFactor,
     },
     sessions::{From, RenewedSession},
+    tokens::{MailToken, MailTokenStore},
 };
+use crate::Notifier;
 
 /// How long a login may wait for its second factor.
 const CHALLENGE_LIVES: Duration = Duration::from_secs(5 * 60);
@@ -91,6 +96,10 @@ pub struct BegunSession {
 pub struct SignInParts {
     /// Accounts and sessions.
     pub store: Arc<dyn SignInStore>,
+    /// Links in mails.
+    pub links: Arc<dyn MailTokenStore>,
+    /// How people are told what happened to their accounts.
+    pub notifier: Arc<dyn Notifier>,
     /// Where passwords are hashed.
     pub hashing: HashingPool,
     /// What secrets are sealed under; without it no second factor can be added.
@@ -187,6 +196,7 @@ impl SignInFlows {
         if !store.begin_session(new).await? {
             return Err(SignInError::Refused);
         }
+        self.tell_of_new_device(&account, &begun);
         Ok(LoggedIn::Session(Box::new(begun)))
     }
 
@@ -228,6 +238,8 @@ impl SignInFlows {
         if store.answer_challenge(token, MAX_TRIES, check, new).await? {
             // The session has begun: that one failure too many is counted is no reason to refuse it.
             let _ = store.refund(budgets.subjects(), now).await;
+            self.tell_of_code(&account, code, &begun.session.origin);
+            self.tell_of_new_device(&account, &begun);
             Ok(begun)
         } else {
             Err(SignInError::Refused)

@@ -132,7 +132,7 @@ pub(crate) fn from(app: &App, request: &HttpRequest) -> From {
 }
 
 /// Where a request comes from.
-fn origin(app: &App, request: &HttpRequest) -> Origin {
+pub(crate) fn origin(app: &App, request: &HttpRequest) -> Origin {
     let user_agent = request.headers().get(header::USER_AGENT);
     Origin {
         address: app.proxies.client(request),

@@ -9,6 +9,7 @@ mod feed;
 mod key_filter;
 mod keys;
 mod lookups;
+mod mail_tokens;
 mod members;
 mod pool;
 mod requests;

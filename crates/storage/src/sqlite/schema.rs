@@ -10,6 +10,7 @@ diesel::table! {
         disabled_at -> Nullable<TimestamptzSqlite>,
         created_at -> TimestamptzSqlite,
         default_workspace_id -> Nullable<Binary>,
+        email_verified_at -> Nullable<TimestamptzSqlite>,
     }
 }
 
@@ -161,6 +162,15 @@ diesel::table! {
         subject -> Text,
         failures -> Text,
         updated_at -> TimestamptzSqlite,
+    }
+}
+
+diesel::table! {
+    mail_tokens (token) {
+        token -> Binary,
+        user_id -> Nullable<Binary>,
+        email -> Nullable<Text>,
+        expires_at -> TimestamptzSqlite,
     }
 }
 

@@ -16,6 +16,7 @@ mod corruption;
 mod faults;
 mod keys;
 mod lookups;
+mod mail_tokens;
 mod members;
 mod schema;
 mod workspaces;
