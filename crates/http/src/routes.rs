@@ -18,8 +18,11 @@ pub enum Access {
     Anonymous,
     /// A caller that fulfils the need.
     Needs(Need),
-    /// A caller that fulfils the need, or the very key that the path names as `{id}`, whatever it may do.
+    /// A caller that fulfils the need, or the very key that the path names as `{id}`, whatever it may do; or a person, for its
+    /// own keys.
     NeedsUnlessItself(Need),
+    /// A caller that fulfils the need, or a person, for its own keys.
+    NeedsUnlessOwnKeys(Need),
     /// A key that fulfils the need, or any person who is signed in.
     NeedsUnlessPerson(Need),
     /// A person who is signed in.
@@ -34,7 +37,7 @@ pub enum Access {
 }
 
 /// What a person must fulfil to do something with the own account.
-static SIGNED_IN: Need = Need::any_caller();
+static SIGNED_IN: Need = Need::own_account();
 
 impl Access {
     /// What a caller must fulfil, where that stands fast.
@@ -43,6 +46,7 @@ impl Access {
         match self {
             Self::Needs(need)
             | Self::NeedsUnlessItself(need)
+            | Self::NeedsUnlessOwnKeys(need)
             | Self::NeedsUnlessPerson(need)
             | Self::NeedsInWorkspace(need)
             | Self::NeedsInWorkspaceUnlessOneself(need) => Some(need),
@@ -64,6 +68,7 @@ impl Access {
     const fn exception(&self) -> Exception {
         match self {
             Self::NeedsUnlessItself(_) => Exception::Itself,
+            Self::NeedsUnlessOwnKeys(_) => Exception::OwnKeys,
             Self::NeedsUnlessPerson(_) => Exception::AnyPerson,
             Self::NeedsInWorkspaceUnlessOneself(_) => Exception::Oneself,
             _ => Exception::Nobody,
@@ -130,8 +135,10 @@ pub(crate) struct MethodNeed {
 pub(crate) enum Exception {
     /// No one.
     Nobody,
-    /// The key that the path names as `{id}`.
+    /// The key that the path names as `{id}`, and people for their own keys.
     Itself,
+    /// People, for their own keys.
+    OwnKeys,
     /// Any person who is signed in.
     AnyPerson,
     /// A key of the person that the path names as `{userId}`, if it holds the scope.
@@ -186,7 +193,7 @@ pub fn operations() -> Vec<Operation> {
         Operation::new(
             Method::GET,
             "/api/auth/me",
-            Access::Needs(Need::any_caller()),
+            Access::Needs(Need::own_account()),
             auth::me::show,
         ),
         Operation::new(
@@ -228,7 +235,7 @@ pub fn operations() -> Vec<Operation> {
         Operation::new(
             Method::GET,
             "/api/keys",
-            management(management::KEYS_READ),
+            Access::NeedsUnlessOwnKeys(Need::management(management::KEYS_READ)),
             keys::list,
         ),
         Operation::new(
@@ -246,7 +253,7 @@ pub fn operations() -> Vec<Operation> {
         Operation::new(
             Method::GET,
             "/api/keys/{id}",
-            management(management::KEYS_READ),
+            Access::NeedsUnlessOwnKeys(Need::management(management::KEYS_READ)),
             keys::show,
         ),
         Operation::new(

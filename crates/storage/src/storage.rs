@@ -4,7 +4,9 @@ use std::{fmt, sync::Arc};
 
 use async_trait::async_trait;
 use futures_util::future::BoxFuture;
-use tigertrust_accounts::ports::{AccountStore, KeyStore, MemberStore, SignInStore};
+use tigertrust_accounts::ports::{
+    AccountStore, InvitationStore, KeyStore, MemberStore, ProfileStore, SignInStore,
+};
 use tigertrust_credentials::ports::{
     ChangeListener, ChangeLog, CredentialStore, SessionStore, StoreError, UseStore,
 };
@@ -26,7 +28,16 @@ use crate::{
 /// What an engine does beside the ports.
 #[async_trait]
 pub(crate) trait Engine:
-    CredentialStore + KeyStore + AccountStore + MemberStore + SignInStore + SessionStore + UseStore + ChangeLog
+    CredentialStore
+    + KeyStore
+    + AccountStore
+    + MemberStore
+    + InvitationStore
+    + ProfileStore
+    + SignInStore
+    + SessionStore
+    + UseStore
+    + ChangeLog
 {
     async fn ping(&self) -> Result<(), StoreError>;
     async fn applied_migrations(&self) -> Result<Vec<String>, StoreError>;
@@ -139,6 +150,18 @@ impl Storage {
     #[must_use]
     pub fn members(&self) -> Arc<dyn MemberStore> {
         Arc::clone(&self.engine) as Arc<dyn MemberStore>
+    }
+
+    /// Who is invited into which workspace.
+    #[must_use]
+    pub fn invitations(&self) -> Arc<dyn InvitationStore> {
+        Arc::clone(&self.engine) as Arc<dyn InvitationStore>
+    }
+
+    /// People's own accounts.
+    #[must_use]
+    pub fn profiles(&self) -> Arc<dyn ProfileStore> {
+        Arc::clone(&self.engine) as Arc<dyn ProfileStore>
     }
 
     /// Signing in.

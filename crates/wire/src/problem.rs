@@ -228,6 +228,11 @@ impl From<&AuthError> for Problem {
                 Code::Forbidden,
                 format!("This needs {scope}, which your role in the workspace does not permit."),
             ),
+            // Not STEP_UP_REQUIRED: a fresh proof is of no help to who has no second factor to prove.
+            AuthError::SecondFactorMissing => Self::new(
+                Code::Forbidden,
+                "The workspace demands a second factor of its members. Add one under /api/auth/2fa, or prove yours with POST /api/auth/step-up; other workspaces are not concerned.",
+            ),
             AuthError::Unavailable(_) => Self::unavailable(),
         }
     }
@@ -251,6 +256,16 @@ impl From<&FlowError> for Problem {
             .with_violations(violations),
             FlowError::NotFound => Self::new(Code::NotFound, "There is nothing here under this id."),
             FlowError::Conflict(conflict) => Self::new(Code::Conflict, sentence(&conflict.to_string())),
+            FlowError::OwnsAlone(workspaces) => {
+                let names: Vec<String> = workspaces.iter().map(ToString::to_string).collect();
+                Self::new(
+                    Code::Conflict,
+                    format!(
+                        "Nobody else owns {}: make somebody else an owner, or delete the workspace, first.",
+                        names.join(", ")
+                    ),
+                )
+            }
             FlowError::Store(_) | FlowError::Random(_) => Self::unavailable(),
         }
     }

@@ -10,6 +10,7 @@ diesel::table! {
         disabled_at -> Nullable<Timestamptz>,
         created_at -> Timestamptz,
         default_workspace_id -> Nullable<Uuid>,
+        erased_at -> Nullable<Timestamptz>,
     }
 }
 
@@ -20,6 +21,7 @@ diesel::table! {
         plan -> Text,
         created_at -> Timestamptz,
         deleted_at -> Nullable<Timestamptz>,
+        require_second_factor -> Bool,
     }
 }
 
@@ -164,6 +166,20 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    invitations (id) {
+        id -> Uuid,
+        workspace_id -> Uuid,
+        email -> Text,
+        email_canonical -> Text,
+        role -> Text,
+        token -> Binary,
+        invited_by -> Text,
+        invited_at -> Timestamptz,
+        expires_at -> Timestamptz,
+    }
+}
+
 // Diesel's own, by which it knows what was applied.
 diesel::table! {
     __diesel_schema_migrations (version) {
@@ -179,5 +195,6 @@ diesel::allow_tables_to_appear_in_same_query!(
     api_key_workspaces,
     api_key_secrets,
     sessions,
-    totp_factors
+    totp_factors,
+    invitations
 );
