@@ -3,7 +3,7 @@
 use tigertrust::TigerTrust;
 use tigertrust_storage::{Options, SchemaState, migrations};
 
-use crate::{config::Settings, failure::Failure};
+use crate::{config::Settings, failure::Failure, mail::Mails};
 
 /// Makes the database where it is missing and brings its schema up to date. Returns the migrations that ran.
 pub async fn migrate(settings: &Settings) -> Result<Vec<String>, Failure> {
@@ -12,8 +12,8 @@ pub async fn migrate(settings: &Settings) -> Result<Vec<String>, Failure> {
     Ok(migrations::run(url).await?)
 }
 
-/// Opens the instance. The database need not be reachable yet.
-pub fn open(settings: &Settings) -> Result<TigerTrust, Failure> {
+/// Opens the instance, with a way for mails if there is one. The database need not be reachable yet.
+pub fn open(settings: &Settings, mails: Option<Mails>) -> Result<TigerTrust, Failure> {
     let keyring = settings.keyring.clone().ok_or_else(|| {
         Failure::new(
             "there is no key ring: set keyring_file to one (`tigertrust secrets create FILE` makes it), \
@@ -21,7 +21,11 @@ pub fn open(settings: &Settings) -> Result<TigerTrust, Failure> {
         )
     })?;
     let database = &settings.database;
-    Ok(TigerTrust::builder()
+    let mut builder = TigerTrust::builder();
+    if let Some((letterhead, transport)) = mails {
+        builder = builder.mail(letterhead, transport);
+    }
+    Ok(builder
         .database_url(database.url.clone())
         .storage_options(Options {
             pool_size: database.pool_size,
@@ -36,9 +40,10 @@ pub fn open(settings: &Settings) -> Result<TigerTrust, Failure> {
         .open()?)
 }
 
-/// Opens the instance for a command that needs its database at once, with the schema that this program knows.
+/// Opens the instance for a command that needs its database at once, with the schema that this program knows. It sends no
+/// mail.
 pub async fn open_ready(settings: &Settings) -> Result<TigerTrust, Failure> {
-    let instance = open(settings)?;
+    let instance = open(settings, None)?;
     schema_failure(&instance.storage().schema_state().await?).map_or(Ok(instance), Err)
 }
 

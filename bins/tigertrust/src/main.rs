@@ -11,6 +11,7 @@ mod duration;
 mod failure;
 mod instance;
 mod logging;
+mod mail;
 mod output;
 
 use std::process::ExitCode;

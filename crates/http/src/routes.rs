@@ -9,7 +9,7 @@ use tigertrust_credentials::{Need, WorkspaceNeed};
 use tigertrust_model::management;
 use tigertrust_wire::{Code, Problem};
 
-use crate::{auth, changes, error::ApiError, health, keys, members, openapi, respond::Respond, workspaces};
+use crate::{auth, changes, error::ApiError, health, invitations, keys, members, openapi, respond::Respond, workspaces};
 
 /// Who may call an operation.
 #[derive(Clone, Debug)]
@@ -196,6 +196,9 @@ pub fn operations() -> Vec<Operation> {
             Access::Needs(Need::own_account()),
             auth::me::show,
         ),
+        people(Method::PATCH, "/api/auth/me", auth::profile::update),
+        people(Method::DELETE, "/api/auth/me", auth::profile::erase),
+        people(Method::GET, "/api/auth/me/export", auth::profile::export),
         Operation::new(
             Method::POST,
             "/api/auth/login",
@@ -348,6 +351,30 @@ pub fn operations() -> Vec<Operation> {
             "/api/workspaces/{id}/members/{userId}",
             Access::NeedsInWorkspaceUnlessOneself(Need::management(management::MEMBERS_WRITE)),
             members::remove,
+        ),
+        Operation::new(
+            Method::GET,
+            "/api/workspaces/{id}/invitations",
+            in_workspace(management::MEMBERS_READ),
+            invitations::list,
+        ),
+        Operation::new(
+            Method::POST,
+            "/api/workspaces/{id}/invitations",
+            in_workspace(management::MEMBERS_WRITE),
+            invitations::invite,
+        ),
+        Operation::new(
+            Method::DELETE,
+            "/api/workspaces/{id}/invitations/{invitationId}",
+            in_workspace(management::MEMBERS_WRITE),
+            invitations::revoke,
+        ),
+        Operation::new(
+            Method::POST,
+            "/api/invitations/accept",
+            Access::Anonymous,
+            invitations::accept,
         ),
     ]
 }

@@ -4,11 +4,12 @@
 
 use std::{fmt::Write as _, time::Duration};
 
+use tigertrust_accounts::{Circumstances, Notice};
 use tigertrust_model::Email;
 use zeroize::Zeroizing;
 
 use crate::{
-    Circumstances, Mail, Notice, PublicUrl, harmless,
+    Mail, PublicUrl, harmless,
     wording::{in_words, masked, written},
 };
 
@@ -44,7 +45,7 @@ impl Letterhead {
 
     /// Writes a notice to a person.
     #[must_use]
-    pub fn write(&self, to: &Email, notice: &Notice<'_>) -> Mail {
+    pub fn write(&self, to: &Email, notice: &Notice) -> Mail {
         let (subject, body) = self.content(to, notice);
         let text = format!(
             "Hello,\n\n{}\n\nThis mail was written by {} at\n{}\n",
@@ -55,9 +56,9 @@ impl Letterhead {
         Mail::new(to.clone(), &subject, Zeroizing::new(text))
     }
 
-    fn content(&self, to: &Email, notice: &Notice<'_>) -> (String, Zeroizing<String>) {
+    fn content(&self, to: &Email, notice: &Notice) -> (String, Zeroizing<String>) {
         let service = &self.service;
-        match *notice {
+        match notice {
             Notice::PasswordReset { token, valid_for } => (
                 format!("Set a new password for {service}"),
                 self.with_link(
@@ -66,8 +67,8 @@ impl Letterhead {
                     ),
                     "To set one, follow this link",
                     &Self::PASSWORD_RESET_PAGE,
-                    token,
-                    valid_for,
+                    token.reveal(),
+                    *valid_for,
                     "If it was not you, there is nothing to do: your password stays as it is.",
                 ),
             ),
@@ -77,8 +78,8 @@ impl Letterhead {
                     &format!("Somebody, probably you, gave this address to {service}:\n{to}."),
                     "To confirm that it is yours, follow this link",
                     &Self::EMAIL_VERIFICATION_PAGE,
-                    token,
-                    valid_for,
+                    token.reveal(),
+                    *valid_for,
                     "If it was not you, there is nothing to do: without the link the address is not used.",
                 ),
             ),
@@ -90,6 +91,7 @@ impl Letterhead {
             } => {
                 let workspace = harmless::name(workspace, MAX_NAME);
                 let inviter = inviter
+                    .as_deref()
                     .map(|name| harmless::name(name, MAX_NAME))
                     .unwrap_or_default();
                 let inviter = if inviter.is_empty() {
@@ -103,8 +105,8 @@ impl Letterhead {
                         &format!("{inviter} to the workspace \"{workspace}\"\non {service}."),
                         "To join it, follow this link",
                         &Self::INVITATION_PAGE,
-                        token,
-                        valid_for,
+                        token.reveal(),
+                        *valid_for,
                         "If you do not know who invites you, there is nothing to do.",
                     ),
                 )
@@ -136,7 +138,7 @@ impl Letterhead {
                 format!("Your {service} password was changed"),
                 warning(
                     &format!(
-                        "The password of your {service} account {to}\nis another one now. All other sessions have ended."
+                        "The password of your {service} account {to}\nis another one now, and all other sessions have ended."
                     ),
                     by,
                     "If it was not you, set a new password at once with \"forgot password\" on the\n\
@@ -205,14 +207,16 @@ impl Letterhead {
     }
 }
 
-fn warning(what: &str, by: Circumstances<'_>, otherwise: &str) -> Zeroizing<String> {
+fn warning(what: &str, by: &Circumstances, otherwise: &str) -> Zeroizing<String> {
     let mut text = Zeroizing::new(format!("{what}\n\n    Time     {}\n", written(by.at)));
     // Writing to a string cannot fail.
-    if let Some(address) = by.address {
+    if let Some(address) = by.origin.address {
         let _ = writeln!(text, "    Address  {}", address.to_canonical());
     }
     let device = by
-        .device
+        .origin
+        .user_agent
+        .as_deref()
         .map(|device| harmless::name(device, MAX_DEVICE))
         .unwrap_or_default();
     if !device.is_empty() {
@@ -226,26 +230,42 @@ fn warning(what: &str, by: Circumstances<'_>, otherwise: &str) -> Zeroizing<Stri
 mod tests {
     use insta::assert_snapshot;
     use proptest::prelude::*;
-    use tigertrust_model::Timestamp;
+    use tigertrust_credentials::{Token, TokenKind};
+    use tigertrust_model::{Origin, RandomError, RandomSource, Timestamp};
 
     use super::*;
 
-    const TOKEN: &str = "tt_pwr_00000000000000000000000000000000000000000000abcdef";
+    struct Zeros;
+
+    impl RandomSource for Zeros {
+        fn fill(&self, bytes: &mut [u8]) -> Result<(), RandomError> {
+            bytes.fill(0);
+            Ok(())
+        }
+    }
+
+    fn token(kind: TokenKind) -> Token {
+        Token::generate(kind, &Zeros).unwrap()
+    }
+
     const HOUR: Duration = Duration::from_secs(3600);
 
     fn letterhead() -> Letterhead {
         Letterhead::new("TigerTrust", "https://auth.example.com".parse().unwrap())
     }
 
-    fn by() -> Circumstances<'static> {
+    fn by() -> Circumstances {
+        let user_agent = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0)\r\nGecko/20100101 Firefox/140.0";
         Circumstances {
             at: Timestamp::from_unix_micros(1_800_000_000_000_000),
-            address: Some("::ffff:192.0.2.7".parse().unwrap()),
-            device: Some("Mozilla/5.0 (X11; Linux x86_64; rv:140.0)\r\nGecko/20100101 Firefox/140.0"),
+            origin: Origin {
+                address: Some("::ffff:192.0.2.7".parse().unwrap()),
+                user_agent: Some(user_agent.to_owned()),
+            },
         }
     }
 
-    fn written_out(notice: &Notice<'_>) -> String {
+    fn written_out(notice: &Notice) -> String {
         let mail = letterhead().write(&"jo@example.com".parse().unwrap(), notice);
         format!(
             "To: {}\nSubject: {}\n\n{}",
@@ -258,7 +278,7 @@ mod tests {
     #[test]
     fn password_reset() {
         assert_snapshot!(written_out(&Notice::PasswordReset {
-            token: TOKEN,
+            token: token(TokenKind::PasswordReset),
             valid_for: HOUR / 2,
         }));
     }
@@ -266,7 +286,7 @@ mod tests {
     #[test]
     fn email_verification() {
         assert_snapshot!(written_out(&Notice::EmailVerification {
-            token: TOKEN,
+            token: token(TokenKind::EmailVerification),
             valid_for: HOUR * 24,
         }));
     }
@@ -274,7 +294,7 @@ mod tests {
     #[test]
     fn email_changed() {
         assert_snapshot!(written_out(&Notice::EmailChanged {
-            new: &"joan.of.arc@example.org".parse().unwrap(),
+            new: "joan.of.arc@example.org".parse().unwrap(),
             by: by(),
         }));
     }
@@ -282,9 +302,9 @@ mod tests {
     #[test]
     fn invitation() {
         assert_snapshot!(written_out(&Notice::Invitation {
-            workspace: "Acme Inc.",
-            inviter: Some("Al"),
-            token: TOKEN,
+            workspace: "Acme Inc.".to_owned(),
+            inviter: Some("Al".to_owned()),
+            token: token(TokenKind::Invitation),
             valid_for: HOUR * 24 * 7,
         }));
     }
@@ -292,9 +312,9 @@ mod tests {
     #[test]
     fn an_invitation_with_hostile_names() {
         assert_snapshot!(written_out(&Notice::Invitation {
-            workspace: "x\r\nBcc: all@example.com\r\n\r\nPay at https://evil.example \u{202e}now",
-            inviter: Some("\u{200b}\n"),
-            token: "t\r\nX: y",
+            workspace: "x\r\nBcc: all@example.com\r\n\r\nPay at https://evil.example \u{202e}now".to_owned(),
+            inviter: Some("\u{200b}\n".to_owned()),
+            token: token(TokenKind::Invitation),
             valid_for: HOUR,
         }));
     }
@@ -307,8 +327,7 @@ mod tests {
     #[test]
     fn password_changed() {
         let by = Circumstances {
-            address: None,
-            device: None,
+            origin: Origin::default(),
             ..by()
         };
         assert_snapshot!(written_out(&Notice::PasswordChanged { by }));
@@ -316,13 +335,13 @@ mod tests {
 
     #[test]
     fn factor_added() {
-        let factor = "an authenticator app";
+        let factor = "an authenticator app".to_owned();
         assert_snapshot!(written_out(&Notice::FactorAdded { factor, by: by() }));
     }
 
     #[test]
     fn factor_removed() {
-        let factor = "an authenticator app";
+        let factor = "an authenticator app".to_owned();
         assert_snapshot!(written_out(&Notice::FactorRemoved { factor, by: by() }));
     }
 
@@ -335,7 +354,7 @@ mod tests {
     #[test]
     fn a_mail_s_debug_text_shows_no_link() {
         let notice = Notice::PasswordReset {
-            token: TOKEN,
+            token: token(TokenKind::PasswordReset),
             valid_for: HOUR,
         };
         let mail = letterhead().write(&"jo@example.com".parse().unwrap(), &notice);
@@ -347,14 +366,20 @@ mod tests {
         #[test]
         fn no_name_makes_a_header_or_a_link(workspace: String, inviter: String, device: String, factor: String) {
             let to = "jo@example.com".parse().unwrap();
-            let by = Circumstances { device: Some(&device), ..by() };
+            let origin = Origin { user_agent: Some(device.clone()), ..by().origin };
+            let by = Circumstances { origin, ..by() };
             let new = format!("x@{}", device.replace(|letter: char| letter.is_whitespace() || letter.is_control(), ""));
             let new = new.parse().unwrap_or_else(|_| "a@https://evil.example/x".parse().unwrap());
             let notices = [
-                Notice::EmailChanged { new: &new, by },
-                Notice::Invitation { workspace: &workspace, inviter: Some(&inviter), token: TOKEN, valid_for: HOUR },
-                Notice::NewDevice { by },
-                Notice::FactorAdded { factor: &factor, by },
+                Notice::EmailChanged { new, by: by.clone() },
+                Notice::Invitation {
+                    workspace,
+                    inviter: Some(inviter),
+                    token: token(TokenKind::Invitation),
+                    valid_for: HOUR,
+                },
+                Notice::NewDevice { by: by.clone() },
+                Notice::FactorAdded { factor, by },
             ];
             for notice in &notices {
                 let mail = letterhead().write(&to, notice);

@@ -4,9 +4,10 @@
 
 use std::{sync::Arc, time::Duration};
 
-use tigertrust_credentials::OsRandom;
+use tigertrust_accounts::Notice;
+use tigertrust_credentials::{OsRandom, Token, TokenKind};
 use tigertrust_model::{Email, RandomSource};
-use tigertrust_notify::{Letterhead, Mail, MailError, MailTransport, Notice, SmtpMailer, SmtpSettings};
+use tigertrust_notify::{Letterhead, Mail, MailError, MailTransport, SmtpMailer, SmtpSettings};
 use tigertrust_testkit::{TestClock, TestMailServer};
 use zeroize::Zeroizing;
 
@@ -38,9 +39,9 @@ async fn a_mail_arrives_as_it_was_written() {
     let mail = letterhead.write(
         &to,
         &Notice::Invitation {
-            workspace: "Größe\r\nBcc: all@example.com",
-            inviter: Some("Łukasz"),
-            token: "tt_inv_0",
+            workspace: "Größe\r\nBcc: all@example.com".to_owned(),
+            inviter: Some("Łukasz".to_owned()),
+            token: Token::generate(TokenKind::Invitation, &OsRandom).unwrap(),
             valid_for: Duration::from_secs(3600),
         },
     );

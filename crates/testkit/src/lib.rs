@@ -11,10 +11,12 @@ mod clock;
 pub mod database;
 mod gate;
 mod mail;
+mod mailbox;
 mod server;
 
 pub use clock::TestClock;
 pub use database::{Engine, ThrowawayDatabase};
 pub use gate::Gate;
 pub use mail::{ReceivedMail, TestMailServer};
+pub use mailbox::Mailbox;
 pub use server::{Answer, IDLE_TIMEOUT, MAX_STALENESS, PASSWORD, TestServer, eventually, send};

@@ -6,8 +6,8 @@ use actix_web::dev::ServerHandle;
 use reqwest::{Client, Method, RequestBuilder, StatusCode, header::HeaderMap};
 use serde_json::Value;
 use tigertrust_accounts::{
-    Actor, IssuedKey, KeyFlows, MemberFlows, NewKey, NewUser, OwnerRequest, ReachRequest, SessionSettings,
-    SignInFlows, SignInParts, UserFlows, WorkspaceFlows,
+    Actor, InvitationFlows, IssuedKey, KeyFlows, MemberFlows, NewKey, NewUser, Notifier, OwnerRequest,
+    ProfileFlows, ReachRequest, SessionSettings, SignInFlows, SignInParts, UserFlows, WorkspaceFlows,
     ports::{Membership, PresentRoles},
 };
 use tigertrust_credentials::{
@@ -23,6 +23,7 @@ use tokio::runtime::Handle;
 use crate::{
     clock::TestClock,
     database::{Engine, ThrowawayDatabase},
+    mailbox::Mailbox,
 };
 
 /// How long the feed may be silent before the cache is not trusted.
@@ -45,8 +46,14 @@ pub struct TestServer {
     pub workspaces: WorkspaceFlows,
     /// People, as the operator's command line reaches them.
     pub users: UserFlows,
+    /// Invitations, as the operator's command line reaches them.
+    pub invitations: InvitationFlows,
+    /// People's own accounts, as the operator's command line reaches them.
+    pub profiles: ProfileFlows,
     /// Somebody who owns the test's workspaces.
     pub owner: UserId,
+    /// What people are told by mail.
+    pub mails: Arc<Mailbox>,
     /// The latest changes, as those who follow them hear of them.
     pub recent: Arc<RecentChanges>,
     admission: Arc<Admission>,
@@ -161,8 +168,10 @@ impl TestServer {
             Arc::new(OsRandom),
         );
         let key = EncryptionKey::new("e1", PEPPER).expect("a key");
+        let mails = Arc::new(Mailbox::default());
         let sign_in = SignInFlows::new(SignInParts {
             store: storage.sign_ins(),
+            notifier: Arc::clone(&mails) as Arc<dyn Notifier>,
             hashing: hashing.expect("threads"),
             encryption: Some(EncryptionRing::new(vec![key]).expect("a ring")),
             clock: Arc::clone(&time),
@@ -173,6 +182,15 @@ impl TestServer {
             },
             issuer: "TigerTrust".to_owned(),
         });
+        let invitations = InvitationFlows::new(
+            storage.invitations(),
+            storage.accounts(),
+            storage.sign_ins(),
+            Some(Arc::clone(&mails) as Arc<dyn Notifier>),
+            Arc::clone(&time),
+            Arc::new(OsRandom),
+        );
+        let profiles = ProfileFlows::new(storage.profiles(), Arc::clone(&time));
         let app = App::new(Parts {
             sign_in,
             sessions: SessionAdmission::new(storage.sessions(), Arc::clone(&time), Some(IDLE_TIMEOUT)),
@@ -180,6 +198,8 @@ impl TestServer {
             keys: keys.clone(),
             workspaces: workspaces.clone(),
             members,
+            invitations: invitations.clone(),
+            profiles: profiles.clone(),
             catalog,
             tracker: Arc::clone(&tracker),
             clock: time,
@@ -211,6 +231,9 @@ impl TestServer {
             workspaces,
             users,
             owner,
+            mails,
+            invitations,
+            profiles,
             recent,
             admission,
             database,

@@ -4,6 +4,7 @@ use std::{str::FromStr, sync::Arc, time::Duration};
 
 use tigertrust_credentials::{CacheSettings, OsRandom, Pepper, PepperError, PepperRing, SystemClock};
 use tigertrust_model::{CatalogError, Clock, KeyTypes, RandomSource, Scope, ScopeCatalog, ScopeDefinition};
+use tigertrust_notify::{Letterhead, MailTransport};
 use tigertrust_storage::{DatabaseUrl, DatabaseUrlError, Options, SchemaState, migrations};
 use tokio::runtime::Handle;
 
@@ -26,6 +27,7 @@ pub struct Builder {
     max_staleness: Duration,
     clock: Option<Arc<dyn Clock>>,
     random: Option<Arc<dyn RandomSource>>,
+    mail: Option<(Letterhead, Arc<dyn MailTransport>)>,
     options: Options,
     migrate: bool,
     runtime: Option<Handle>,
@@ -43,6 +45,7 @@ impl Builder {
             max_staleness: MAX_STALENESS,
             clock: None,
             random: None,
+            mail: None,
             options: Options::default(),
             migrate: false,
             runtime: None,
@@ -122,6 +125,13 @@ impl Builder {
         self
     }
 
+    /// The way that mails to people go, and what they are written on. If nobody says, no mail is sent, and all else works
+    /// as it does with mail.
+    pub fn mail(mut self, letterhead: Letterhead, transport: Arc<dyn MailTransport>) -> Self {
+        self.mail = Some((letterhead, transport));
+        self
+    }
+
     /// Whether [`build`](Self::build) makes the database where it is missing and brings its schema up to date. Processes
     /// that do so at once wait for each other.
     pub fn migrate(mut self, migrate: bool) -> Self {
@@ -193,6 +203,7 @@ impl Builder {
             max_staleness: self.max_staleness,
             clock: self.clock.unwrap_or_else(|| Arc::new(SystemClock::new())),
             random: self.random.unwrap_or_else(|| Arc::new(OsRandom)),
+            mail: self.mail,
             runtime,
         })
     }

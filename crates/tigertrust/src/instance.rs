@@ -7,8 +7,8 @@ use std::{
 };
 
 use tigertrust_accounts::{
-    Actor, Bootstrapped, FlowError, IssuedKey, KeyFlows, MemberFlows, NewKey, ReachRequest, UserFlows,
-    WorkspaceFlows,
+    Actor, Bootstrapped, FlowError, InvitationFlows, IssuedKey, KeyFlows, MemberFlows, NewKey, Notifier,
+    ProfileFlows, ReachRequest, TellsNobody, UserFlows, WorkspaceFlows,
 };
 use tigertrust_credentials::{
     Admission, AuthError, CacheSettings, ChangeTracker, HeaderValues, Need, OsRandom, Password, Pepper,
@@ -16,6 +16,7 @@ use tigertrust_credentials::{
     ports::{ChangeListener, StoreError},
 };
 use tigertrust_model::{Clock, Email, KeyType, RandomError, RandomSource, ScopeCatalog, WorkspaceId};
+use tigertrust_notify::{Letterhead, MailTransport, Postman};
 use tigertrust_storage::{DatabaseUrl, FeedHandle, Options, Storage};
 use tokio::runtime::Handle;
 use zeroize::Zeroizing;
@@ -24,6 +25,9 @@ use crate::{
     BuildError, Builder,
     background::{self, Background},
 };
+
+/// How long the end of an instance waits for mails that are under way.
+const LAST_MAILS: Duration = Duration::from_secs(5);
 
 /// What an instance stands on, checked as far as that goes without the database.
 pub(crate) struct Foundation {
@@ -35,6 +39,7 @@ pub(crate) struct Foundation {
     pub(crate) max_staleness: Duration,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) random: Arc<dyn RandomSource>,
+    pub(crate) mail: Option<(Letterhead, Arc<dyn MailTransport>)>,
     pub(crate) runtime: Handle,
 }
 
@@ -49,7 +54,15 @@ struct Inner {
     users: UserFlows,
     workspaces: WorkspaceFlows,
     members: MemberFlows,
+    invitations: InvitationFlows,
+    profiles: ProfileFlows,
     storage: Arc<Storage>,
+    #[cfg_attr(
+        not(feature = "server"),
+        allow(dead_code, reason = "people sign in over HTTP")
+    )]
+    notifier: Arc<dyn Notifier>,
+    postman: Option<Postman>,
     foundation: Foundation,
     tracker: Arc<ChangeTracker>,
     recent: Arc<RecentChanges>,
@@ -84,6 +97,7 @@ impl TigerTrust {
             max_staleness,
             clock,
             random,
+            mail,
             runtime,
         } = &foundation;
         let tracker = Arc::new(ChangeTracker::new(Arc::clone(clock), *max_staleness));
@@ -109,15 +123,39 @@ impl TigerTrust {
         let users = UserFlows::new(storage.accounts(), Arc::clone(clock), Arc::clone(random));
         let workspaces = WorkspaceFlows::new(storage.accounts(), Arc::clone(clock), Arc::clone(random));
         let members = MemberFlows::new(storage.members(), storage.accounts(), Arc::clone(clock));
+        let postman = mail.as_ref().map(|(letterhead, transport)| {
+            let random = Arc::clone(random);
+            Postman::new(letterhead.clone(), Arc::clone(transport), random, runtime.clone())
+        });
+        let mail = postman
+            .clone()
+            .map(|postman| Arc::new(postman) as Arc<dyn Notifier>);
+        let invitations = InvitationFlows::new(
+            storage.invitations(),
+            storage.accounts(),
+            storage.sign_ins(),
+            mail,
+            Arc::clone(clock),
+            Arc::clone(random),
+        );
+        let profiles = ProfileFlows::new(storage.profiles(), Arc::clone(clock));
+        let notifier: Arc<dyn Notifier> = match &postman {
+            Some(postman) => Arc::new(postman.clone()),
+            None => Arc::new(TellsNobody),
+        };
         Ok(Self(Arc::new(Inner {
             admission,
             keys,
             users,
             workspaces,
             members,
+            invitations,
+            profiles,
             storage: Arc::new(storage),
             #[cfg(feature = "actix")]
             outages: crate::actix::OutageLog::new(Arc::clone(clock)),
+            notifier,
+            postman,
             foundation,
             tracker,
             recent,
@@ -177,6 +215,18 @@ impl TigerTrust {
     #[must_use]
     pub fn members(&self) -> &MemberFlows {
         &self.0.members
+    }
+
+    /// Invites people into workspaces, and lets them in.
+    #[must_use]
+    pub fn invitations(&self) -> &InvitationFlows {
+        &self.0.invitations
+    }
+
+    /// Edits, exports and erases accounts of people.
+    #[must_use]
+    pub fn profiles(&self) -> &ProfileFlows {
+        &self.0.profiles
     }
 
     /// Makes the first account: an owner, a workspace on plan Free, an agent key with every scope and a public key. `None`
@@ -272,12 +322,16 @@ impl TigerTrust {
         self.0.recent.close();
     }
 
-    /// Stops, for every handle: waits for what is being written, and takes no more work. Keys that are remembered are
+    /// Stops, for every handle: waits for what is being written and, for a few seconds, for mails that are under way, and
+    /// takes no more work. Keys that are remembered are
     /// admitted until [`Builder::max_staleness`] is over.
     pub async fn close(&self) {
         if let Some(background) = self.0.background.get() {
             background.stop();
             background::store_uses(&self.0.admission, &self.0.storage).await;
+        }
+        if let Some(postman) = &self.0.postman {
+            postman.close(LAST_MAILS).await;
         }
         self.0.storage.close().await;
     }
@@ -309,6 +363,7 @@ impl TigerTrust {
         let sessions = SessionAdmission::new(self.0.storage.sessions(), Arc::clone(clock), idle_timeout);
         let sign_in = SignInFlows::new(SignInParts {
             store: self.0.storage.sign_ins(),
+            notifier: Arc::clone(&self.0.notifier),
             hashing: HashingPool::start(settings.hashing, PasswordHasher::new(), Arc::clone(random))?,
             encryption: settings.encryption.clone(),
             clock: Arc::clone(clock),
@@ -323,6 +378,8 @@ impl TigerTrust {
             sign_in,
             sessions,
             members: self.0.members.clone(),
+            invitations: self.0.invitations.clone(),
+            profiles: self.0.profiles.clone(),
             catalog: Arc::clone(&foundation.catalog),
             tracker: Arc::clone(&self.0.tracker),
             clock: Arc::clone(&foundation.clock),

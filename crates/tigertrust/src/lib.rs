@@ -32,4 +32,6 @@ pub use tigertrust_model::{
     RandomError, RandomSource, Role, Scope, ScopeCatalog, ScopeDefinition, ScopeSet, SecretInfo, Timestamp,
     User, UserId, Workspace, WorkspaceId,
 };
+/// Mail to people: what it says, and the ways it goes.
+pub use tigertrust_notify as mail;
 pub use tigertrust_storage::{DatabaseUrl, DatabaseUrlError, Options, SchemaState, Storage, migrations};

@@ -1,7 +1,7 @@
 //! Errors as they travel (RFC 9457), and the only table from an error to a status.
 
 use serde::Serialize;
-use tigertrust_accounts::{FlowError, SignInError, Violation};
+use tigertrust_accounts::{FlowError, InvitationError, SignInError, Violation};
 use tigertrust_credentials::{AuthError, Unauthorized};
 use utoipa::ToSchema;
 
@@ -297,6 +297,38 @@ impl From<&SignInError> for Problem {
                 "Authenticator apps cannot be used: the server's key ring lacks the encryption key for them.",
             ),
             SignInError::Flow(error) => error.into(),
+        }
+    }
+}
+
+impl From<&InvitationError> for Problem {
+    fn from(error: &InvitationError) -> Self {
+        match error {
+            InvitationError::Unknown => Self::new(
+                Code::Unauthorized,
+                "The invitation is unknown: it was accepted, revoked or renewed, or the link is cut short.",
+            ),
+            InvitationError::Expired => Self::new(
+                Code::TokenExpired,
+                "The invitation is past its seven days: ask for another one.",
+            ),
+            InvitationError::SignInFirst => Self::new(
+                Code::Unauthorized,
+                "The invited address has an account: sign in with it first.",
+            ),
+            InvitationError::ForAnother => Self::new(
+                Code::Forbidden,
+                "The invitation is for another address than the one that you are signed in with.",
+            ),
+            InvitationError::InviterLostRight => Self::new(
+                Code::Forbidden,
+                "Whoever invited may not do so any more: ask for another invitation.",
+            ),
+            InvitationError::NoMail => Self::new(
+                Code::Conflict,
+                "The server sends no mail, so that nobody would learn of the invitation: let the operator invite with `tigertrust member invite`, which shows the link.",
+            ),
+            InvitationError::SignIn(error) => error.into(),
         }
     }
 }

@@ -20,7 +20,7 @@ use crate::{
     cli::{Common, OutputFormat, Quickstart},
     config::{Flag, Keyring, Settings},
     failure::Failure,
-    instance,
+    instance, mail,
 };
 
 /// What is printed; the secrets only by the run that made them.
@@ -75,7 +75,13 @@ pub async fn run(common: &Common, args: Quickstart) -> Result<(), Failure> {
     let made_ring = prepare_folder(&common.data, before.keyring.is_none())?;
     let settings = settings(common, flags)?;
     instance::migrate(&settings).await?;
-    let instance = instance::open(&settings)?;
+    let base_url = base_url(listener.local_addr()?);
+    let found_at = base_url
+        .parse()
+        .map_err(|_| Failure::new(format!("{base_url} is no address")))?;
+    let mails =
+        mail::over_smtp(&settings.mail)?.unwrap_or_else(|| mail::to_the_log(&settings.mail, found_at));
+    let instance = instance::open(&settings, Some(mails))?;
 
     let password = Password::generate(&OsRandom)?;
     let shown = zeroize::Zeroizing::new(password.reveal().to_owned());
@@ -91,7 +97,6 @@ pub async fn run(common: &Common, args: Quickstart) -> Result<(), Failure> {
     if let Some(config) = config {
         config.write()?;
     }
-    let base_url = base_url(listener.local_addr()?);
     announce(common, ephemeral.is_some(), &base_url, first.as_ref(), &shown)?;
     drop(first);
     serve::serve_until_stopped(instance, listener, signals, &settings).await

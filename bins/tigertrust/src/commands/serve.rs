@@ -20,6 +20,7 @@ use crate::{
     config::{Flag, Settings},
     failure::Failure,
     instance::{self, schema_failure},
+    mail,
 };
 
 const LOOK_AT_SCHEMA_EVERY: Duration = Duration::from_secs(10 * 60);
@@ -31,7 +32,13 @@ pub async fn run(common: &Common, args: Serve) -> Result<(), Failure> {
     if args.migrate || settings.database.migrate_on_start {
         instance::migrate(&settings).await?;
     }
-    let instance = instance::open(&settings)?;
+    let mails = mail::over_smtp(&settings.mail)?;
+    if mails.is_none() {
+        tracing::warn!(
+            "mail.smtp_url is not set: no mail is sent, so nobody can set a forgotten password or prove an address"
+        );
+    }
+    let instance = instance::open(&settings, mails)?;
     match instance.storage().schema_state().await {
         Ok(state) => {
             if let Some(failure) = schema_failure(&state) {

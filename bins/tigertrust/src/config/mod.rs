@@ -1,9 +1,11 @@
 //! Settings: from a TOML file, the environment and flags, each wrong value named with its source.
 
 mod keyring;
+mod mail;
 mod reader;
 mod settings;
 
 pub use keyring::Keyring;
+pub use mail::MailSettings;
 pub use reader::{Flag, SettingErrors, Source};
 pub use settings::{LogFormat, LogSettings, Settings};

@@ -131,6 +131,13 @@ impl Reader {
         })
     }
 
+    /// Whether a setting that was asked for has a value, right or wrong.
+    pub fn is_set(&self, key: &str) -> bool {
+        self.known
+            .iter()
+            .any(|(known, origin)| *known == key && origin != "default")
+    }
+
     /// Notes what is wrong with a setting.
     pub fn refuse(&mut self, key: &str, origin: &str, detail: &str) {
         self.errors.push(format!("{key} ({origin}): {detail}"));

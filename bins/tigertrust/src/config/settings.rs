@@ -20,7 +20,7 @@ use tigertrust_http::{AppSettings, ServerSettings, TrustedProxies};
 use tigertrust_model::{KeyType, Scope, ScopeCatalog, ScopeDefinition};
 use tigertrust_storage::DatabaseUrl;
 
-use super::{Keyring, SettingErrors, Source, reader::Reader};
+use super::{Keyring, MailSettings, SettingErrors, Source, reader::Reader};
 use crate::duration;
 
 /// How log lines are written.
@@ -65,6 +65,8 @@ pub struct Settings {
     pub server: ServerSettings,
     /// Whose word on a client's address counts, and what happens to leaked keys.
     pub app: AppSettings,
+    /// Mail.
+    pub mail: MailSettings,
     /// The database.
     pub database: DatabaseSettings,
     /// The secrets; none if no ring is configured, which only some commands can do without.
@@ -117,6 +119,7 @@ impl Settings {
             shutdown_timeout: time(&mut reader, "server.shutdown_timeout", limits.shutdown_timeout),
         };
         let app = app(&mut reader);
+        let mail = MailSettings::read(&mut reader, &app.issuer);
         let url = secret(
             &mut reader,
             ["database.url", "database.url_file"],
@@ -189,6 +192,7 @@ impl Settings {
             listen,
             server,
             app,
+            mail,
             database,
             keyring,
             cache,
@@ -225,7 +229,7 @@ fn time(reader: &mut Reader, key: &'static str, default: Duration) -> Duration {
 }
 
 /// A secret from its setting, or from the file that another setting names.
-fn secret<T, E: std::fmt::Display>(
+pub(super) fn secret<T, E: std::fmt::Display>(
     reader: &mut Reader,
     [key, file_key]: [&'static str; 2],
     parse: impl Fn(&str) -> Result<T, E>,

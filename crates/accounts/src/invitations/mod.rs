@@ -17,7 +17,7 @@ pub use self::{
     ports::{FoundInvitation, InvitationCheck, InvitationStore, Joining, PresentInvitation},
 };
 use crate::{
-    Actor, FlowError, SignInError,
+    Actor, FlowError, Notice, Notifier, SignInError,
     ports::{AccountStore, Page, SignInStore},
     sign_in::Budgets,
 };
@@ -55,16 +55,18 @@ pub struct InvitationFlows {
     store: Arc<dyn InvitationStore>,
     accounts: Arc<dyn AccountStore>,
     budgets: Arc<dyn SignInStore>,
+    mail: Option<Arc<dyn Notifier>>,
     clock: Arc<dyn Clock>,
     random: Arc<dyn RandomSource>,
 }
 
 impl InvitationFlows {
-    /// Flows over the given stores.
+    /// Flows over the given stores. Without `mail` nobody can be invited by mail.
     pub fn new(
         store: Arc<dyn InvitationStore>,
         accounts: Arc<dyn AccountStore>,
         budgets: Arc<dyn SignInStore>,
+        mail: Option<Arc<dyn Notifier>>,
         clock: Arc<dyn Clock>,
         random: Arc<dyn RandomSource>,
     ) -> Self {
@@ -72,6 +74,7 @@ impl InvitationFlows {
             store,
             accounts,
             budgets,
+            mail,
             clock,
             random,
         }
@@ -125,6 +128,32 @@ impl InvitationFlows {
             is_new,
             workspace: into,
         })
+    }
+
+    /// Invites somebody, and tells the person by mail.
+    ///
+    /// # Errors
+    /// As [`invite`](Self::invite), and [`InvitationError::NoMail`].
+    pub async fn invite_by_mail(
+        &self,
+        actor: &Actor,
+        workspace: WorkspaceId,
+        new: NewInvitation,
+    ) -> Result<(Invitation, bool), InvitationError> {
+        let mail = self.mail.as_ref().ok_or(InvitationError::NoMail)?;
+        let issued = self.invite(actor, workspace, new).await?;
+        let inviter = match actor.person() {
+            Some(person) => self.accounts.get_user(person).await?,
+            None => None,
+        };
+        let notice = Notice::Invitation {
+            workspace: issued.workspace.name,
+            inviter: inviter.map(|user| user.name.unwrap_or_else(|| user.email.to_string())),
+            token: issued.token,
+            valid_for: INVITATION_LIVES,
+        };
+        mail.tell(issued.invitation.email.clone(), notice);
+        Ok((issued.invitation, issued.is_new))
     }
 
     /// A page of the invitations of a workspace, newest first: open ones, and expired ones for thirty days.

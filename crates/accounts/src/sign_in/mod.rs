@@ -26,6 +26,7 @@ pub use self::{
     },
     sessions::{From, RenewedSession},
 };
+use crate::Notifier;
 
 /// How long a login may wait for its second factor.
 const CHALLENGE_LIVES: Duration = Duration::from_secs(5 * 60);
@@ -92,6 +93,8 @@ pub struct BegunSession {
 pub struct SignInParts {
     /// Accounts and sessions.
     pub store: Arc<dyn SignInStore>,
+    /// How people are told what happened to their accounts.
+    pub notifier: Arc<dyn Notifier>,
     /// Where passwords are hashed.
     pub hashing: HashingPool,
     /// What secrets are sealed under; without it no second factor can be added.

@@ -132,7 +132,7 @@ pub(crate) fn from(app: &App, request: &HttpRequest) -> From {
 }
 
 /// Where a request comes from.
-fn origin(app: &App, request: &HttpRequest) -> Origin {
+pub(crate) fn origin(app: &App, request: &HttpRequest) -> Origin {
     let user_agent = request.headers().get(header::USER_AGENT);
     Origin {
         address: app.proxies.client(request),
@@ -146,7 +146,8 @@ fn origin(app: &App, request: &HttpRequest) -> Origin {
     }
 }
 
-async fn signed_in(app: &App, begun: BegunSession) -> Result<HttpResponse, ApiError> {
+/// Hands a session out, with what a login answers.
+pub(crate) async fn signed_in(app: &App, begun: BegunSession) -> Result<HttpResponse, ApiError> {
     tracing::info!(user = %begun.session.user, session = %begun.session.id, "signed in");
     let need = Need::any_caller();
     let permit = app
