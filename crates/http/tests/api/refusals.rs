@@ -19,7 +19,7 @@ on_both_engines!(
 );
 
 /// The operations that anybody may call. Whatever is not on this list must refuse.
-const ANONYMOUS: [(&str, &str); 7] = [
+const ANONYMOUS: [(&str, &str); 8] = [
     ("GET", "/healthz"),
     ("GET", "/readyz"),
     ("GET", "/openapi.json"),
@@ -29,6 +29,8 @@ const ANONYMOUS: [(&str, &str); 7] = [
     ("POST", "/api/auth/discover"),
     // Possession of the key in the body is the proof.
     ("POST", "/api/keys/report-leak"),
+    // So it is of the token in the body.
+    ("POST", "/api/invitations/accept"),
 ];
 
 /// What no key of a workspace can do that belongs to nobody, whatever its scopes.
@@ -65,6 +67,7 @@ fn guarded(home: &Workspace) -> Vec<(Operation, Method, Need, String)> {
             };
             let path = operation.path.replace("{id}", &id);
             let path = path.replace("{userId}", "usr_00000000000000000000000000");
+            let path = path.replace("{invitationId}", "inv_00000000000000000000000000");
             Some((operation, method, need, path))
         })
         .collect();
