@@ -123,9 +123,7 @@ impl Actor {
     pub(crate) fn standing(&self) -> Standing {
         match (self, self.person()) {
             (_, Some(person)) => Standing::Of(person),
-            (Self::Caller(permit), None) if !self.is_of_instance() => {
-                Standing::OfMaker(permit.key().key.id)
-            }
+            (Self::Caller(permit), None) if !self.is_of_instance() => Standing::OfMaker(permit.key().key.id),
             _ => Standing::Fixed(Role::Owner),
         }
     }

@@ -25,8 +25,8 @@ pub use actor::Actor;
 pub use error::{Conflict, FlowError, Violation};
 pub use idempotency::{Earlier, IdempotencyKey, KEPT, MalformedIdempotencyKey, OnceOnly};
 pub use invitations::{
-    Acceptance, Accepted, AccountToMake, INVITATION_LIVES, InvitationError, InvitationFlows, IssuedInvitation,
-    NewInvitation,
+    Acceptance, Accepted, AccountToMake, INVITATION_LIVES, InvitationError, InvitationFlows,
+    IssuedInvitation, NewInvitation,
 };
 pub use keys::{CreatedOnce, IssuedKey, KeyFlows, RotatedKey};
 pub use leaks::{LeakPolicy, LeakResponse};

@@ -3,16 +3,15 @@
 use async_trait::async_trait;
 use tigertrust_credentials::{KeyDigest, PasswordHash, ports::StoreError};
 use tigertrust_model::{
-    ApiKey, Creator, KeyDisplay, KeyFilter, KeyId, Role, SecretInfo, Timestamp, User, UserId, Workspace, WorkspaceId,
+    ApiKey, Creator, KeyDisplay, KeyFilter, KeyId, Role, SecretInfo, Timestamp, User, UserId, Workspace,
+    WorkspaceId,
 };
 
-pub use crate::invitations::{
-    FoundInvitation, InvitationCheck, InvitationStore, Joining, PresentInvitation,
-};
+pub use crate::invitations::{FoundInvitation, InvitationCheck, InvitationStore, Joining, PresentInvitation};
 pub use crate::profile::{HeldOnPerson, ProfileStore};
 pub use crate::sign_in::{
-    AcceptedCode, Account, Budget, Challenge, CodeCheck, EndSessions, Factors, NewSession, SignInStore,
-    TotpFactor,
+    AcceptedCode, Account, Budget, Challenge, CodeCheck, EndSessions, Factors, MailToken, MailTokenStore,
+    NewSession, SignInStore, TotpFactor,
 };
 use crate::{Earlier, FlowError, OnceOnly};
 

@@ -96,6 +96,7 @@ impl UserFlows {
             id: UserId::new(now, &*self.random)?,
             email: new.email,
             name: new.name,
+            email_verified_at: None,
             disabled_at: None,
             created_at: now,
         };

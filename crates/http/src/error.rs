@@ -108,7 +108,10 @@ impl From<SignInError> for ApiError {
                 challenge: None,
                 retry_after: None,
             },
-            SignInError::Refused | SignInError::Expired => Self {
+            SignInError::Refused
+            | SignInError::Expired
+            | SignInError::LinkRefused
+            | SignInError::LinkExpired => Self {
                 problem,
                 cause: None,
                 challenge: Some(NOT_SIGNED_IN),

@@ -37,6 +37,10 @@ use crate::{
         auth::login::verify_second_factor,
         auth::login::logout,
         auth::login::discover,
+        auth::links::forgot_password,
+        auth::links::reset_password,
+        auth::links::verify_email,
+        auth::links::change_email,
         auth::sessions::list,
         auth::sessions::end,
         auth::sessions::end_others,
@@ -190,7 +194,9 @@ impl Modify for Refusals {
                     .responses
                     .responses
                     .entry("404".to_owned())
-                    .or_insert_with(|| problem("No such workspace, member or invitation, or not in reach of the caller"));
+                    .or_insert_with(|| {
+                        problem("No such workspace, member or invitation, or not in reach of the caller")
+                    });
             }
             if !refusals.is_empty() {
                 let schemes: &[&str] = match operation.access {

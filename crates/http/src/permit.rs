@@ -208,7 +208,10 @@ async fn admit_key(
             let is_itself = path.get("id") == Some(permit.key().key.id.to_string().as_str());
             is_itself.then_some(permit).ok_or(refusal)
         }
-        (Err(refusal @ (AuthError::MissingScope(_) | AuthError::SecondFactorMissing)), Exception::Oneself) => {
+        (
+            Err(refusal @ (AuthError::MissingScope(_) | AuthError::SecondFactorMissing)),
+            Exception::Oneself,
+        ) => {
             let permit = app.admission.admit(presented, &Need::own_account()).await?;
             let key = &permit.key().key;
             let person = key.owner.map(|owner| owner.to_string());

@@ -9,7 +9,9 @@ use tigertrust_credentials::{Need, WorkspaceNeed};
 use tigertrust_model::management;
 use tigertrust_wire::{Code, Problem};
 
-use crate::{auth, changes, error::ApiError, health, invitations, keys, members, openapi, respond::Respond, workspaces};
+use crate::{
+    auth, changes, error::ApiError, health, invitations, keys, members, openapi, respond::Respond, workspaces,
+};
 
 /// Who may call an operation.
 #[derive(Clone, Debug)]
@@ -217,6 +219,25 @@ pub fn operations() -> Vec<Operation> {
             Access::Anonymous,
             auth::login::discover,
         ),
+        Operation::new(
+            Method::POST,
+            "/api/auth/password/forgot",
+            Access::Anonymous,
+            auth::links::forgot_password,
+        ),
+        Operation::new(
+            Method::POST,
+            "/api/auth/password/reset",
+            Access::Anonymous,
+            auth::links::reset_password,
+        ),
+        Operation::new(
+            Method::POST,
+            "/api/auth/email/verify",
+            Access::Anonymous,
+            auth::links::verify_email,
+        ),
+        people(Method::POST, "/api/auth/email/change", auth::links::change_email),
         people(Method::POST, "/api/auth/logout", auth::login::logout),
         people(Method::GET, "/api/auth/sessions", auth::sessions::list),
         people(Method::DELETE, "/api/auth/sessions", auth::sessions::end_others),

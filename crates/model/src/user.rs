@@ -63,6 +63,8 @@ pub struct User {
     pub id: UserId,
     /// The address that the person signs in with.
     pub email: Email,
+    /// When mail to that address was last proved to arrive; none if it never was.
+    pub email_verified_at: Option<Timestamp>,
     /// How the person wants to be called.
     pub name: Option<String>,
     /// When the account was disabled, if it was.

@@ -5,7 +5,7 @@ use std::{fmt, sync::Arc};
 use async_trait::async_trait;
 use futures_util::future::BoxFuture;
 use tigertrust_accounts::ports::{
-    AccountStore, InvitationStore, KeyStore, MemberStore, ProfileStore, SignInStore,
+    AccountStore, InvitationStore, KeyStore, MailTokenStore, MemberStore, ProfileStore, SignInStore,
 };
 use tigertrust_credentials::ports::{
     ChangeListener, ChangeLog, CredentialStore, SessionStore, StoreError, UseStore,
@@ -35,6 +35,7 @@ pub(crate) trait Engine:
     + InvitationStore
     + ProfileStore
     + SignInStore
+    + MailTokenStore
     + SessionStore
     + UseStore
     + ChangeLog
@@ -170,13 +171,19 @@ impl Storage {
         Arc::clone(&self.engine) as Arc<dyn SignInStore>
     }
 
+    /// Links in mails.
+    #[must_use]
+    pub fn mail_tokens(&self) -> Arc<dyn MailTokenStore> {
+        Arc::clone(&self.engine) as Arc<dyn MailTokenStore>
+    }
+
     /// Sessions, as requests look them up.
     #[must_use]
     pub fn sessions(&self) -> Arc<dyn SessionStore> {
         Arc::clone(&self.engine) as Arc<dyn SessionStore>
     }
 
-    /// Removes sessions, waiting logins and failed proofs that are over: at most `batch` of each.
+    /// Removes sessions, waiting logins, links in mails and failed proofs that are over: at most `batch` of each.
     ///
     /// # Errors
     /// [`StoreError`].

@@ -171,6 +171,7 @@ impl TestServer {
         let mails = Arc::new(Mailbox::default());
         let sign_in = SignInFlows::new(SignInParts {
             store: storage.sign_ins(),
+            links: storage.mail_tokens(),
             notifier: Arc::clone(&mails) as Arc<dyn Notifier>,
             hashing: hashing.expect("threads"),
             encryption: Some(EncryptionRing::new(vec![key]).expect("a ring")),

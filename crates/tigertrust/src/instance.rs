@@ -363,6 +363,7 @@ impl TigerTrust {
         let sessions = SessionAdmission::new(self.0.storage.sessions(), Arc::clone(clock), idle_timeout);
         let sign_in = SignInFlows::new(SignInParts {
             store: self.0.storage.sign_ins(),
+            links: self.0.storage.mail_tokens(),
             notifier: Arc::clone(&self.0.notifier),
             hashing: HashingPool::start(settings.hashing, PasswordHasher::new(), Arc::clone(random))?,
             encryption: settings.encryption.clone(),

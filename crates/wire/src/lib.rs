@@ -4,6 +4,7 @@
 
 mod invitation;
 mod key;
+mod link;
 mod me;
 mod member;
 mod page;
@@ -18,6 +19,7 @@ pub use invitation::{AcceptInvitation, Invitation, Invite};
 pub use key::{
     CreateKey, IssuedKey, Key, KeyStateName, KeyTypeName, ReportLeak, RevokeKey, RotateKey, Secret, UpdateKey,
 };
+pub use link::{ChangeEmail, ForgotPassword, ResetPassword, VerifyEmail};
 pub use me::{KeyIdentity, PrincipalType};
 pub use member::{AddMember, Member, RoleName, UpdateMember};
 pub use page::Page;

@@ -283,6 +283,14 @@ impl From<&SignInError> for Problem {
                 Code::TokenExpired,
                 "The token is past its five minutes: begin again with the password.",
             ),
+            SignInError::LinkRefused => Self::new(
+                Code::Unauthorized,
+                "The link is not valid: it was used, was ended, or never was. Ask for another.",
+            ),
+            SignInError::LinkExpired => Self::new(
+                Code::TokenExpired,
+                "The link is past its thirty minutes: ask for another.",
+            ),
             SignInError::Throttled { .. } => Self::new(
                 Code::RateLimited,
                 "Too many attempts have failed. Try again after the time in Retry-After.",

@@ -110,6 +110,8 @@ pub struct User {
     pub id: String,
     /// The address that the person signs in with.
     pub email: String,
+    /// Whether mail to it was proved to arrive.
+    pub email_verified: bool,
     /// How the person wants to be called.
     pub name: Option<String>,
 }
@@ -119,6 +121,7 @@ impl From<&Person> for User {
         Self {
             id: person.id.to_string(),
             email: person.email.to_string(),
+            email_verified: person.email_verified_at.is_some(),
             name: person.name.clone(),
         }
     }

@@ -8,8 +8,8 @@ use std::{
 
 use serde::Serialize;
 use tigertrust::TigerTrust;
-use tigertrust_accounts::{FlowError, NewUser};
 use tigertrust_accounts::ports::EndSessions;
+use tigertrust_accounts::{FlowError, NewUser};
 use tigertrust_credentials::{OsRandom, Password, PasswordHasher, PasswordPolicy};
 use tigertrust_model::{Email, User as Person, UserId};
 use tigertrust_wire::{Page, format_rfc3339};

@@ -98,21 +98,36 @@ async fn an_invitation_is_handed_over_and_accepted(folder: Folder) {
         (&json!("jo@example.com"), &json!("member"), &json!("operator"))
     );
     let text = String::from_utf8(folder.run(&invite).stdout).unwrap();
-    let token = text.split("tt_inv_").nth(1).unwrap().split_whitespace().next().unwrap();
+    let token = text
+        .split("tt_inv_")
+        .nth(1)
+        .unwrap()
+        .split_whitespace()
+        .next()
+        .unwrap();
     // The second took the place of the first.
     for (token, status) in [
         (issued["token"].as_str().unwrap().to_owned(), 401),
         (format!("tt_inv_{token}"), 200),
     ] {
         let body = json!({"token": token, "password": "correct horse battery staple"});
-        let request = served.request(Method::POST, "/api/invitations/accept").json(&body);
+        let request = served
+            .request(Method::POST, "/api/invitations/accept")
+            .json(&body);
         assert_eq!(request.send().await.unwrap().status(), status);
     }
     let members = folder.json(&["member", "list", home]);
     assert!(members.to_string().contains("jo@example.com"), "{members}");
     let twice = folder.failure(&invite);
     assert!(twice.contains("member of the workspace already"), "{twice}");
-    let nowhere = ["member", "invite", "ws_00000000000000000000000000", "al@example.com", "--role", "member"];
+    let nowhere = [
+        "member",
+        "invite",
+        "ws_00000000000000000000000000",
+        "al@example.com",
+        "--role",
+        "member",
+    ];
     assert!(folder.failure(&nowhere).contains("ws_00000000000000000000000000"));
 }
 
@@ -123,7 +138,11 @@ async fn an_account_is_erased(folder: Folder) {
     assert!(alone.contains(home), "{alone}");
     let jo = folder.json(&["user", "create", "jo@example.com"]);
     folder.json(&["member", "add", home, "jo@example.com", "--role", "owner"]);
-    assert!(folder.failure(&["user", "erase", "owner@example.com"]).contains("--yes"));
+    assert!(
+        folder
+            .failure(&["user", "erase", "owner@example.com"])
+            .contains("--yes")
+    );
     let session = login(&served, served.text("password")).await.unwrap();
     folder.json(&["user", "erase", "OWNER@example.com", "--yes"]);
     assert_eq!(me(&served, &session).await, 401);

@@ -72,6 +72,11 @@ impl Folder {
 
     /// Starts the quickstart on a free port, and reads what it announces.
     pub fn quickstart(&self, more: &[&str]) -> Served {
+        self.quickstart_in(&[], more)
+    }
+
+    /// As [`quickstart`](Self::quickstart), with variables in its environment.
+    pub fn quickstart_in(&self, environment: &[(&str, &str)], more: &[&str]) -> Served {
         let mut arguments = vec!["quickstart", "--output", "json", "--listen", "127.0.0.1:0"];
         arguments.extend(more);
         let database = self
@@ -81,7 +86,9 @@ impl Folder {
         if let Some(url) = &database {
             arguments.extend(["--database", url]);
         }
-        Served::start(self.command(&arguments))
+        let mut command = self.command(&arguments);
+        command.envs(environment.iter().copied());
+        Served::start(command)
     }
 }
 

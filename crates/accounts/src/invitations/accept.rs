@@ -5,8 +5,7 @@ use tigertrust_model::{Invitation, Origin, Timestamp, User, UserId};
 
 use super::{InvitationError, InvitationFlows, Joining};
 use crate::{
-    BegunSession, Conflict, FlowError, SignInFlows, Violation, sign_in::Budgets,
-    validation::Validation,
+    BegunSession, Conflict, FlowError, SignInFlows, Violation, sign_in::Budgets, validation::Validation,
 };
 
 const MAX_NAME: usize = 100;
@@ -77,11 +76,13 @@ impl InvitationFlows {
             Some(person) => {
                 let user = person.user().id;
                 let joining = Joining::Person(user);
-                self.join(&invitation, token, joining, now).await.map(|()| Accepted {
-                    invitation,
-                    user,
-                    begun: None,
-                })
+                self.join(&invitation, token, joining, now)
+                    .await
+                    .map(|()| Accepted {
+                        invitation,
+                        user,
+                        begun: None,
+                    })
             }
             None if found.has_account => Err(InvitationError::SignInFirst),
             None => {
@@ -106,6 +107,7 @@ impl InvitationFlows {
             id: UserId::new(now, &*self.random)?,
             email: invitation.email.clone(),
             name: account.name,
+            email_verified_at: Some(now),
             disabled_at: None,
             created_at: now,
         };

@@ -12,7 +12,7 @@ use tigertrust_model::{
 };
 
 pub use self::{
-    accept::{Accepted, Acceptance, AccountToMake},
+    accept::{Acceptance, Accepted, AccountToMake},
     error::InvitationError,
     ports::{FoundInvitation, InvitationCheck, InvitationStore, Joining, PresentInvitation},
 };

@@ -17,6 +17,9 @@ const MAX_OF_ACCOUNT: u16 = 10;
 const MAX_OF_NETWORK: u16 = 60;
 const MAX_INVITATIONS_OF_ADDRESS: u16 = 5;
 const MAX_INVITATIONS_OF_WORKSPACE: u16 = 200;
+/// How many links go to one address within [`FAILURES_COUNT_FOR`], and how many are asked for from one network.
+const MAX_LINKS_TO_ADDRESS: u16 = 3;
+const MAX_LINKS_OF_NETWORK: u16 = 30;
 
 /// So many failures are allowed within [`FAILURES_COUNT_FOR`].
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -92,6 +95,22 @@ impl Budgets {
             Budget {
                 subject: format!("invites:{workspace}"),
                 limit: MAX_INVITATIONS_OF_WORKSPACE,
+            },
+        ])
+    }
+
+    /// Those of links by mail, whether or not an account has the address. They are apart from those of proofs: who asks for
+    /// mails keeps nobody from signing in.
+    pub(crate) fn of_mail(canonical_email: &str, client: Option<IpAddr>) -> Self {
+        let digest = Sha256::digest(canonical_email.as_bytes());
+        Self(vec![
+            Budget {
+                subject: format!("mail:{}", hex(&digest)),
+                limit: MAX_LINKS_TO_ADDRESS,
+            },
+            Budget {
+                subject: format!("mail-network:{}", network(client)),
+                limit: MAX_LINKS_OF_NETWORK,
             },
         ])
     }

@@ -16,6 +16,12 @@ pub enum SignInError {
     /// The started login is past its time.
     #[error("the token is past its expiry")]
     Expired,
+    /// A link in a mail is unknown, was used, or cannot be used any more.
+    #[error("the link was not accepted")]
+    LinkRefused,
+    /// A link in a mail is past its time.
+    #[error("the link is past its expiry")]
+    LinkExpired,
     /// Too many proofs have failed.
     #[error("too many proofs have failed")]
     Throttled {

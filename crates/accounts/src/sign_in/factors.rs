@@ -4,7 +4,10 @@ use tigertrust_credentials::{PersonPermit, RecoveryCode, SealedPlace, Token, Tok
 use zeroize::Zeroizing;
 
 use super::{From, RenewedSession, SignInError, SignInFlows, SignInParts, TotpFactor};
-use crate::{Conflict, FlowError};
+use crate::{Conflict, FlowError, Notice};
+
+/// What people are told that was added to their account, or removed.
+const APP: &str = "an authenticator app";
 
 /// Where an app's secret is kept.
 pub(super) const fn totp_place(user: &str) -> SealedPlace<'_> {
@@ -98,6 +101,8 @@ impl SignInFlows {
             return Err(SignInError::Refused);
         }
         store.refund(budgets.subjects(), now).await?;
+        let (factor, by) = (APP.to_owned(), self.circumstances(&from.origin));
+        self.tell(&account.user.email, Notice::FactorAdded { factor, by });
         let codes = RecoveryCodes(codes.iter().map(RecoveryCode::reveal).collect());
         Ok((codes, RenewedSession(token)))
     }
@@ -106,13 +111,14 @@ impl SignInFlows {
     ///
     /// # Errors
     /// [`SignInError::StepUpRequired`], [`FlowError::NotFound`] where there is none, and others.
-    pub async fn remove_totp(&self, person: &PersonPermit) -> Result<(), SignInError> {
+    pub async fn remove_totp(&self, person: &PersonPermit, from: &From) -> Result<(), SignInError> {
         self.ensure_fresh(person)?;
-        if self.0.store.remove_totp(person.user().id).await? {
-            Ok(())
-        } else {
-            Err(FlowError::NotFound.into())
+        if !self.0.store.remove_totp(person.user().id).await? {
+            return Err(FlowError::NotFound.into());
         }
+        let (factor, by) = (APP.to_owned(), self.circumstances(&from.origin));
+        self.tell(&person.user().email, Notice::FactorRemoved { factor, by });
+        Ok(())
     }
 
     /// Makes other recovery codes; the old ones count no longer.

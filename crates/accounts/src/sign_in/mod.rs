@@ -3,8 +3,11 @@
 mod budget;
 mod error;
 mod factors;
+mod links;
+mod notices;
 mod ports;
 mod sessions;
+mod tokens;
 
 use std::{fmt, sync::Arc, time::Duration};
 
@@ -25,6 +28,7 @@ pub use self::{
         TotpFactor,
     },
     sessions::{From, RenewedSession},
+    tokens::{MailToken, MailTokenStore},
 };
 use crate::Notifier;
 
@@ -93,6 +97,8 @@ pub struct BegunSession {
 pub struct SignInParts {
     /// Accounts and sessions.
     pub store: Arc<dyn SignInStore>,
+    /// Links in mails.
+    pub links: Arc<dyn MailTokenStore>,
     /// How people are told what happened to their accounts.
     pub notifier: Arc<dyn Notifier>,
     /// Where passwords are hashed.
@@ -191,6 +197,7 @@ impl SignInFlows {
         if !store.begin_session(new).await? {
             return Err(SignInError::Refused);
         }
+        self.tell_of_new_device(&account, &begun);
         Ok(LoggedIn::Session(Box::new(begun)))
     }
 
@@ -232,6 +239,8 @@ impl SignInFlows {
         if store.answer_challenge(token, MAX_TRIES, check, new).await? {
             // The session has begun: that one failure too many is counted is no reason to refuse it.
             let _ = store.refund(budgets.subjects(), now).await;
+            self.tell_of_code(&account, code, &begun.session.origin);
+            self.tell_of_new_device(&account, &begun);
             Ok(begun)
         } else {
             Err(SignInError::Refused)

@@ -48,6 +48,8 @@ pub struct Account {
     pub factors: Factors,
     /// Whether the device that was asked about is one on which the person signed in before.
     pub is_known_device: bool,
+    /// Whether there is such a device at all.
+    pub has_devices: bool,
 }
 
 /// A code that was accepted, and is spent by that.

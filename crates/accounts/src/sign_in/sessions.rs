@@ -4,7 +4,7 @@ use tigertrust_credentials::{Password, PasswordPolicy, PersonPermit, Token, Toke
 use tigertrust_model::{Origin, Session, SessionId};
 
 use super::{EndSessions, SignInError, SignInFlows, SignInParts, budget::Budgets, ports::Account};
-use crate::{FlowError, Violation};
+use crate::{FlowError, Notice, Violation};
 
 /// The token under which a session goes on: privileges changed, so the old one counts no longer.
 #[derive(Debug)]
@@ -66,6 +66,7 @@ impl SignInFlows {
             return Err(SignInError::Refused);
         }
         let _ = store.refund(budgets.subjects(), now).await;
+        self.tell_of_code(&account, code.unwrap_or_default(), &from.origin);
         Ok(RenewedSession(token))
     }
 
@@ -109,6 +110,8 @@ impl SignInFlows {
         if !store.set_password(user, hash, account.password, keep).await? {
             return Err(SignInError::Refused);
         }
+        let by = self.circumstances(&from.origin);
+        self.tell(&account.user.email, Notice::PasswordChanged { by });
         Ok(RenewedSession(token))
     }
 

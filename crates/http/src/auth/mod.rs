@@ -1,6 +1,7 @@
 //! `/api/auth`.
 
 pub(crate) mod check;
+pub(crate) mod links;
 pub(crate) mod login;
 pub(crate) mod me;
 pub(crate) mod profile;

@@ -25,7 +25,9 @@ pub(crate) async fn update(
     body: Body,
 ) -> Result<HttpResponse, ApiError> {
     let body = body.json::<UpdateMe>(person.admitted()).await?;
-    let chosen = body.default_workspace_id.map(|id| id.map(|id| id.parse()).transpose());
+    let chosen = body
+        .default_workspace_id
+        .map(|id| id.map(|id| id.parse()).transpose());
     let no_such_workspace = |_| {
         let detail = "no such workspace, or not one of yours";
         FlowError::WorkspaceDenied(vec![Violation::new("/defaultWorkspaceId", detail)])
@@ -74,12 +76,9 @@ pub(crate) async fn erase(person: Person, app: web::Data<App>) -> Result<HttpRes
     app.profiles.erase(&person).await?;
     tracing::info!(user = %person.user().id, "account erased");
     let mut response = HttpResponse::NoContent();
-    for cookie in [
-        cookies::no_session(&app.cookie_name),
-        cookies::no_known_device(),
-    ]
-    .into_iter()
-    .flatten()
+    for cookie in [cookies::no_session(&app.cookie_name), cookies::no_known_device()]
+        .into_iter()
+        .flatten()
     {
         response.append_header((header::SET_COOKIE, cookie));
     }

@@ -164,8 +164,12 @@ pub(crate) async fn confirm_totp(
         (status = 404, description = "There is none", body = Problem, content_type = "application/problem+json"),
     ),
 )]
-pub(crate) async fn remove_totp(person: Person, app: web::Data<App>) -> Result<HttpResponse, ApiError> {
-    app.sign_in.remove_totp(&person).await?;
+pub(crate) async fn remove_totp(
+    person: Person,
+    request: HttpRequest,
+    app: web::Data<App>,
+) -> Result<HttpResponse, ApiError> {
+    app.sign_in.remove_totp(&person, &from(&app, &request)).await?;
     tracing::info!(user = %person.user().id, "authenticator app removed");
     Ok(HttpResponse::NoContent().finish())
 }

@@ -60,7 +60,10 @@ async fn s25_nobody_demands_a_second_factor_who_has_not_proved_one(server: TestS
     assert_eq!(null.problem(), (400, "VALIDATION_ERROR"));
 
     let set = jo.browser.patch(&server, &path, &body).await;
-    assert_eq!((set.status.as_u16(), &set.body["requireSecondFactor"]), (200, &json!(true)));
+    assert_eq!(
+        (set.status.as_u16(), &set.body["requireSecondFactor"]),
+        (200, &json!(true))
+    );
     let shown = jo.browser.get(&server, &path).await;
     assert_eq!(shown.body, set.body);
     let unset = jo
@@ -110,7 +113,9 @@ async fn s25_a_session_without_a_second_factor_is_refused_there_and_nowhere_else
         assert_eq!(browser.get(&server, path).await.status, 200, "{path}");
     }
     let named = |request: reqwest::RequestBuilder| request.header("X-Workspace-ID", other.id.to_string());
-    let keys = browser.send(named(server.request(Method::GET, "/api/keys"))).await;
+    let keys = browser
+        .send(named(server.request(Method::GET, "/api/keys")))
+        .await;
     assert_eq!(keys.status, 200);
     let chosen = json!({"defaultWorkspaceId": other.id.to_string()});
     assert_eq!(browser.patch(&server, "/api/auth/me", &chosen).await.status, 200);
@@ -118,9 +123,15 @@ async fn s25_a_session_without_a_second_factor_is_refused_there_and_nowhere_else
     // Nor is anybody kept from leaving.
     let of = |user| format!("{}/members/{user}", path(&home));
     let al = server.member(&home, Role::Viewer).await;
-    assert_eq!(browser.delete(&server, &of(al)).await.problem(), (403, "FORBIDDEN"));
+    assert_eq!(
+        browser.delete(&server, &of(al)).await.problem(),
+        (403, "FORBIDDEN")
+    );
     assert_eq!(browser.delete(&server, &of(jo)).await.status, 204);
-    assert_eq!(browser.get(&server, &path(&home)).await.problem(), (404, "NOT_FOUND"));
+    assert_eq!(
+        browser.get(&server, &path(&home)).await.problem(),
+        (404, "NOT_FOUND")
+    );
 }
 
 async fn a_second_factor_that_is_added_or_proved_opens_the_workspace(server: TestServer) {
@@ -142,7 +153,10 @@ async fn a_second_factor_that_is_added_or_proved_opens_the_workspace(server: Tes
     let new = late.post(&server, "/api/auth/2fa/totp", &Value::Null).await;
     assert_eq!(new.status, 200);
     demand(&server, &other).await;
-    assert_eq!(early.get(&server, &path(&other)).await.problem(), (403, "FORBIDDEN"));
+    assert_eq!(
+        early.get(&server, &path(&other)).await.problem(),
+        (403, "FORBIDDEN")
+    );
     let secret = crate::factors::base32(new.body["secret"].as_str().unwrap());
     let code = || {
         use tigertrust_model::Clock as _;
@@ -153,7 +167,10 @@ async fn a_second_factor_that_is_added_or_proved_opens_the_workspace(server: Tes
     let confirmed = late.post(&server, "/api/auth/2fa/totp/confirm", &body).await;
     assert_eq!(confirmed.status, 200);
     assert_eq!(late.get(&server, &path(&other)).await.status, 200);
-    assert_eq!(early.get(&server, &path(&other)).await.problem(), (403, "FORBIDDEN"));
+    assert_eq!(
+        early.get(&server, &path(&other)).await.problem(),
+        (403, "FORBIDDEN")
+    );
     server.clock.advance(Duration::from_secs(60));
     let body = json!({"password": PASSWORD, "code": code()});
     assert_eq!(early.post(&server, "/api/auth/step-up", &body).await.status, 204);
@@ -174,7 +191,13 @@ async fn s25_personal_keys_need_an_owner_with_a_second_factor(server: TestServer
     let mut jo = Enrolled::new(&server).await;
     let me = jo.browser.get(&server, "/api/auth/me").await;
     let id = me.body["workspace"]["id"].as_str().unwrap().parse().unwrap();
-    let home = server.storage.accounts().get_workspace(id).await.unwrap().unwrap();
+    let home = server
+        .storage
+        .accounts()
+        .get_workspace(id)
+        .await
+        .unwrap()
+        .unwrap();
     let al = server.member(&home, Role::Member).await;
     let scopes = ["certificates:read", "keys:write"];
     let (with, without) = (
@@ -193,7 +216,10 @@ async fn s25_personal_keys_need_an_owner_with_a_second_factor(server: TestServer
         assert_eq!(check(&server, key).await, 200);
     }
     demand(&server, &home).await;
-    assert_eq!((check(&server, &with).await, check(&server, &without).await), (200, 403));
+    assert_eq!(
+        (check(&server, &with).await, check(&server, &without).await),
+        (200, 403)
+    );
     eventually(403, async || check(&second, &without).await).await;
     assert_eq!(check(&second, &with).await, 200);
     let verifier = server.key(&home, KeyType::Agent, &["keys:verify"]).await;

@@ -23,7 +23,13 @@ async fn an_export_holds_all_but_secrets(server: TestServer) {
     let mut jo = Enrolled::new(&server).await;
     let me = jo.browser.get(&server, "/api/auth/me").await.body;
     let id = me["workspace"]["id"].as_str().unwrap().parse().unwrap();
-    let home = server.storage.accounts().get_workspace(id).await.unwrap().unwrap();
+    let home = server
+        .storage
+        .accounts()
+        .get_workspace(id)
+        .await
+        .unwrap()
+        .unwrap();
     let key = server.personal(&home, jo.user, &["certificates:read"]).await;
     let other = server.workspace("Other").await;
     let new = NewInvitation {
@@ -46,12 +52,20 @@ async fn an_export_holds_all_but_secrets(server: TestServer) {
     assert_eq!(body["personalKeys"][0]["id"], key.key.id.to_string());
     assert_eq!(body["totpAddedAt"], "2027-01-15T08:00:00Z");
     assert_eq!(
-        (&body["recoveryCodesLeft"], &body["knownDevices"], &body["hasPassword"]),
+        (
+            &body["recoveryCodesLeft"],
+            &body["knownDevices"],
+            &body["hasPassword"]
+        ),
         (&json!(10), &json!(1), &json!(true))
     );
     assert_eq!(body["invitations"][0]["workspaceName"], "Other");
     let text = body.to_string();
-    for secret in [key.secret.reveal(), jo.browser.session.as_ref().unwrap(), "argon2"] {
+    for secret in [
+        key.secret.reveal(),
+        jo.browser.session.as_ref().unwrap(),
+        "argon2",
+    ] {
         assert!(!text.contains(secret));
     }
 }
@@ -68,7 +82,10 @@ async fn s15_export_and_erasure_need_a_fresh_proof(server: TestServer) {
     assert_eq!(export.problem(), (403, "STEP_UP_REQUIRED"));
     assert_eq!(erase.problem(), (403, "STEP_UP_REQUIRED"));
     let body = json!({"password": PASSWORD});
-    assert_eq!(browser.post(&server, "/api/auth/step-up", &body).await.status, 204);
+    assert_eq!(
+        browser.post(&server, "/api/auth/step-up", &body).await.status,
+        204
+    );
     assert_eq!(browser.get(&server, "/api/auth/me/export").await.status, 200);
     assert_eq!(browser.delete(&server, "/api/auth/me").await.status, 204);
     assert_eq!(browser.session, None);
@@ -93,7 +110,10 @@ async fn s19_who_is_erased_is_gone_on_every_node(server: TestServer) {
         .await;
     assert!(!members.body.to_string().contains(&jo.to_string()));
     // What others say of the person by its id holds.
-    let shown = server.get(&format!("/api/keys/{}", key.key.id), &admin).await.body;
+    let shown = server
+        .get(&format!("/api/keys/{}", key.key.id), &admin)
+        .await
+        .body;
     assert_eq!(
         (&shown["state"], &shown["ownerId"], &shown["revocationReason"]),
         (
@@ -108,7 +128,13 @@ async fn nothing_personal_is_left_in_the_database(server: TestServer) {
     let mut jo = Enrolled::new(&server).await;
     let me = jo.browser.get(&server, "/api/auth/me").await.body;
     let id = me["workspace"]["id"].as_str().unwrap().parse().unwrap();
-    let home = server.storage.accounts().get_workspace(id).await.unwrap().unwrap();
+    let home = server
+        .storage
+        .accounts()
+        .get_workspace(id)
+        .await
+        .unwrap()
+        .unwrap();
     let key = server.personal(&home, jo.user, &["certificates:read"]).await;
     let name = json!({"name": "Canary Name"});
     assert_eq!(jo.browser.patch(&server, "/api/auth/me", &name).await.status, 200);
@@ -158,7 +184,11 @@ async fn the_last_owner_cannot_be_erased(server: TestServer) {
     // An owner who is disabled is none that could act.
     let al = server.member(&home, Role::Owner).await;
     server.users.set_disabled(al, true).await.unwrap();
-    server.workspaces.delete(&Actor::Operator, other.id).await.unwrap();
+    server
+        .workspaces
+        .delete(&Actor::Operator, other.id)
+        .await
+        .unwrap();
     let refused = browser.delete(&server, "/api/auth/me").await;
     assert_eq!(refused.problem(), (409, "CONFLICT"));
     let detail = refused.body["detail"].as_str().unwrap();
@@ -212,7 +242,10 @@ async fn who_is_erased_cannot_come_back(server: TestServer) {
     let body = json!({"userId": jo.to_string(), "role": "member"});
     let list = format!("/api/workspaces/{}/members", home.id);
     let added = server.post(&list, &instance, &body).await;
-    assert_eq!((added.problem(), added.pointers()), ((400, "VALIDATION_ERROR"), vec!["/userId"]));
+    assert_eq!(
+        (added.problem(), added.pointers()),
+        ((400, "VALIDATION_ERROR"), vec!["/userId"])
+    );
     let login = Browser::default()
         .login(&server, &format!("{jo}@erased.invalid"), PASSWORD)
         .await;

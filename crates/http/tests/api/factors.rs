@@ -36,7 +36,7 @@ pub(crate) struct Enrolled {
     pub(crate) user: UserId,
     pub(crate) browser: Browser,
     secret: TotpSecret,
-    recovery_codes: Vec<String>,
+    pub(crate) recovery_codes: Vec<String>,
 }
 
 pub(crate) fn base32(text: &str) -> TotpSecret {
@@ -103,7 +103,7 @@ impl Enrolled {
     }
 
     /// The token that the first step answers with.
-    async fn token(&self, server: &TestServer) -> String {
+    pub(crate) async fn token(&self, server: &TestServer) -> String {
         let email = server.email(self.user).await;
         let mut browser = Browser::default();
         let answer = browser.login(server, &email, PASSWORD).await;
@@ -113,7 +113,7 @@ impl Enrolled {
     }
 }
 
-async fn verify(server: &TestServer, token: &str, code: &str) -> (Answer, Browser) {
+pub(crate) async fn verify(server: &TestServer, token: &str, code: &str) -> (Answer, Browser) {
     let mut browser = Browser::default();
     let answer = browser
         .post(

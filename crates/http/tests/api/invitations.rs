@@ -91,7 +91,9 @@ async fn somebody_without_an_account_gets_one_and_is_signed_in(server: TestServe
     let again = Browser::default().login(&server, NEW, PASSWORD).await;
     assert_eq!(again.status, 200);
     assert_eq!(
-        accept(&mut Browser::default(), &server, with_password(token)).await.problem(),
+        accept(&mut Browser::default(), &server, with_password(token))
+            .await
+            .problem(),
         (401, "UNAUTHORIZED")
     );
     let left = admin.get(&server, &path(&home)).await;
@@ -102,7 +104,9 @@ async fn somebody_with_an_account_signs_in_and_joins(server: TestServer) {
     let (home, other) = (server.workspace("Home").await, server.workspace("Other").await);
     let jo = server.member(&other, Role::Viewer).await;
     let email = server.email(jo).await;
-    let token = invite(&server, &home, &email.to_uppercase(), Role::Admin).await.token;
+    let token = invite(&server, &home, &email.to_uppercase(), Role::Admin)
+        .await
+        .token;
     let token = token.reveal();
     // That there is an account is told to who has the token alone; and no password is set by it.
     let refused = accept(&mut Browser::default(), &server, with_password(token)).await;
@@ -152,13 +156,21 @@ async fn an_invitation_is_good_once_and_for_seven_days(server: TestServer) {
     let late = accept(&mut Browser::default(), &server, with_password(token.reveal())).await;
     assert_eq!(late.problem(), (401, "TOKEN_EXPIRED"));
     let body = with_password(in_time.reveal());
-    assert_eq!(accept(&mut Browser::default(), &server, body.clone()).await.status, 200);
+    assert_eq!(
+        accept(&mut Browser::default(), &server, body.clone())
+            .await
+            .status,
+        200
+    );
     let again = accept(&mut Browser::default(), &server, body).await;
     assert_eq!(again.problem(), (401, "UNAUTHORIZED"));
     // An expired one is shown, and can be renewed.
     let key = server.admin(&home).await;
     let list = server.get(&path(&home), &key).await.body;
-    assert_eq!((&list["items"][0]["email"], &list["items"][0]["expired"]), (&json!(NEW), &json!(true)));
+    assert_eq!(
+        (&list["items"][0]["email"], &list["items"][0]["expired"]),
+        (&json!(NEW), &json!(true))
+    );
     let renewed = invite(&server, &home, NEW, Role::Viewer).await;
     assert!(!renewed.is_new);
     let body = with_password(renewed.token.reveal());
@@ -209,7 +221,10 @@ async fn racing_uses_of_one_invitation_accept_one(server: TestServer) {
     let body = json!({"token": token.reveal()});
     let statuses = race(&server, &browser, &body, 200).await;
     assert_eq!(statuses.iter().filter(|status| **status == 200).count(), 1);
-    assert!(statuses.iter().all(|status| [200, 401, 503].contains(status)), "{statuses:?}");
+    assert!(
+        statuses.iter().all(|status| [200, 401, 503].contains(status)),
+        "{statuses:?}"
+    );
 }
 
 async fn racing_new_accounts_of_one_invitation_make_one(server: TestServer) {
@@ -217,10 +232,20 @@ async fn racing_new_accounts_of_one_invitation_make_one(server: TestServer) {
     let token = invite(&server, &home, NEW, Role::Viewer).await.token;
     let body = with_password(token.reveal());
     let statuses = race(&server, &Browser::default(), &body, 12).await;
-    assert_eq!(statuses.iter().filter(|status| **status == 200).count(), 1, "{statuses:?}");
+    assert_eq!(
+        statuses.iter().filter(|status| **status == 200).count(),
+        1,
+        "{statuses:?}"
+    );
     let key = server.admin(&home).await;
     let list = format!("/api/workspaces/{}/members", home.id);
-    assert_eq!(server.get(&list, &key).await.body["items"].as_array().unwrap().len(), 2);
+    assert_eq!(
+        server.get(&list, &key).await.body["items"]
+            .as_array()
+            .unwrap()
+            .len(),
+        2
+    );
 }
 
 async fn s25_nobody_invites_to_more_than_it_may_make_others(server: TestServer) {
@@ -278,14 +303,19 @@ async fn s25_an_invitation_falls_with_the_right_of_whoever_invited(server: TestS
     // Nor does the key invite or raise anybody any more, its maker included.
     assert_eq!(send(by_key("x@example.com")).await.problem(), (403, "FORBIDDEN"));
     let raise = server
-        .request(Method::PATCH, &format!("/api/workspaces/{}/members/{al}", home.id))
+        .request(
+            Method::PATCH,
+            &format!("/api/workspaces/{}/members/{al}", home.id),
+        )
         .header("X-Agent-API-Key", &secret)
         .json(&json!({"role": "admin"}));
     assert_eq!(send(raise).await.problem(), (403, "FORBIDDEN"));
     // Who has the right again has it for what was invited to as well.
     server.set_role(&home, al, Some(Role::Admin)).await;
     assert_eq!(
-        accept(&mut Browser::default(), &server, with_password(&by_person)).await.status,
+        accept(&mut Browser::default(), &server, with_password(&by_person))
+            .await
+            .status,
         200
     );
     let revoke = format!("/api/keys/{}/revoke", key["id"].as_str().unwrap());
@@ -301,11 +331,16 @@ async fn invitations_are_listed_in_pages_and_revoked(server: TestServer) {
         invite(&server, &home, &format!("{name}@example.com"), Role::Viewer).await;
         server.clock.advance(Duration::from_millis(1));
     }
-    let foreign = invite(&server, &other, "d@example.com", Role::Viewer).await.invitation;
+    let foreign = invite(&server, &other, "d@example.com", Role::Viewer)
+        .await
+        .invitation;
     let first = server.get(&format!("{}?limit=2", path(&home)), &key).await.body;
     let names = |page: &Value| {
         let items = page["items"].as_array().unwrap();
-        items.iter().map(|item| item["email"].as_str().unwrap()[..1].to_owned()).collect::<String>()
+        items
+            .iter()
+            .map(|item| item["email"].as_str().unwrap()[..1].to_owned())
+            .collect::<String>()
     };
     assert_eq!(names(&first), "cb");
     assert_eq!(first["items"][0]["invitedBy"], "operator");
@@ -320,7 +355,11 @@ async fn invitations_are_listed_in_pages_and_revoked(server: TestServer) {
     let token = invite(&server, &home, NEW, Role::Viewer).await;
     let one = format!("{}/{}", path(&home), token.invitation.id);
     assert_eq!(server.delete(&one, &key).await.status, 204);
-    for missing in [one, format!("{}/{}", path(&home), foreign.id), format!("{}/nonsense", path(&home))] {
+    for missing in [
+        one,
+        format!("{}/{}", path(&home), foreign.id),
+        format!("{}/nonsense", path(&home)),
+    ] {
         assert_eq!(server.delete(&missing, &key).await.problem(), (404, "NOT_FOUND"));
     }
     let body = with_password(token.token.reveal());
@@ -337,14 +376,24 @@ async fn a_workspace_has_a_hundred_open_invitations_at_the_most(server: TestServ
     let home = server.workspace("Home").await;
     let key = server.admin(&home).await;
     for number in 0..100 {
-        invite(&server, &home, &format!("guest-{number}@example.com"), Role::Viewer).await;
+        invite(
+            &server,
+            &home,
+            &format!("guest-{number}@example.com"),
+            Role::Viewer,
+        )
+        .await;
     }
     let body = json!({"email": NEW, "role": "viewer"});
     let refused = server.post(&path(&home), &key, &body).await;
     assert_eq!(refused.problem(), (409, "CONFLICT"));
     // One that is open is renewed all the same, and those that are expired do not count.
     let renewed = server
-        .post(&path(&home), &key, &json!({"email": "guest-7@example.com", "role": "viewer"}))
+        .post(
+            &path(&home),
+            &key,
+            &json!({"email": "guest-7@example.com", "role": "viewer"}),
+        )
         .await;
     assert_eq!(renewed.status, 200);
     server.clock.advance(Duration::from_secs(7 * 24 * 60 * 60));
@@ -401,7 +450,10 @@ async fn s1_the_password_of_a_new_account_is_held_to_the_rules(server: TestServe
     for (body, pointers) in [
         (json!({"token": token}), vec!["/password"]),
         (json!({"token": token, "password": "short"}), vec!["/password"]),
-        (json!({"token": token, "password": "jo@example.com!!"}), vec!["/password"]),
+        (
+            json!({"token": token, "password": "jo@example.com!!"}),
+            vec!["/password"],
+        ),
         (
             json!({"token": token, "password": "short", "name": "a\nb"}),
             vec!["/name", "/password"],
@@ -442,11 +494,15 @@ async fn who_is_a_member_is_not_invited(server: TestServer) {
     let body = json!({"email": server.email(jo).await.to_uppercase(), "role": "admin"});
     let refused = server.post(&path(&home), &key, &body).await;
     assert_eq!(refused.problem(), (409, "CONFLICT"));
-    let refused = server.post(&path(&home), &key, &json!({"email": "x", "role": "admin"})).await;
+    let refused = server
+        .post(&path(&home), &key, &json!({"email": "x", "role": "admin"}))
+        .await;
     assert_eq!(refused.pointers(), ["/email"]);
     // Who became a member since is told so, and stays what it is.
     let other = server.workspace("Other").await;
-    let token = invite(&server, &other, &server.email(jo).await, Role::Admin).await.token;
+    let token = invite(&server, &other, &server.email(jo).await, Role::Admin)
+        .await
+        .token;
     server.set_role(&other, jo, Some(Role::Viewer)).await;
     let mut browser = Browser::signed_in(&server, jo).await;
     let refused = accept(&mut browser, &server, json!({"token": token.reveal()})).await;

@@ -44,7 +44,7 @@ async fn a_person_signs_in_and_out(server: TestServer) {
     assert_eq!(
         answer.body,
         json!({
-            "user": {"id": jo.to_string(), "email": email, "name": null},
+            "user": {"id": jo.to_string(), "email": email, "emailVerified": false, "name": null},
             "workspaces": [{
                 "id": home.id.to_string(), "name": "Home", "plan": "free", "role": "admin",
                 "createdAt": "2027-01-15T08:00:00Z",

@@ -304,7 +304,10 @@ async fn whatever_the_role_own_keys_are_seen_and_revoked(server: TestServer) {
     let list = browser.get(&server, "/api/keys").await;
     assert_eq!(list.status, 200, "{list:?}");
     let items = list.body["items"].as_array().unwrap();
-    assert_eq!((items.len(), &items[0]["id"]), (1, &json!(own.key.id.to_string())));
+    assert_eq!(
+        (items.len(), &items[0]["id"]),
+        (1, &json!(own.key.id.to_string()))
+    );
     let path = |key: &IssuedKey| format!("/api/keys/{}", key.key.id);
     assert_eq!(browser.get(&server, &path(&own)).await.status, 200);
     let refused = browser.get(&server, &path(&of_the_workspace)).await;
@@ -319,13 +322,21 @@ async fn whatever_the_role_own_keys_are_seen_and_revoked(server: TestServer) {
         assert_eq!(refused.problem(), (403, "FORBIDDEN"));
     }
     let revoke = |key: &IssuedKey| format!("{}/revoke", path(key));
-    let refused = browser.post(&server, &revoke(&of_the_workspace), &json!({})).await;
+    let refused = browser
+        .post(&server, &revoke(&of_the_workspace), &json!({}))
+        .await;
     assert_eq!(refused.problem(), (404, "NOT_FOUND"));
     assert_eq!(browser.post(&server, &revoke(&own), &json!({})).await.status, 200);
-    assert_eq!(server.get("/api/auth/me", &own).await.problem(), (401, "KEY_REVOKED"));
+    assert_eq!(
+        server.get("/api/auth/me", &own).await.problem(),
+        (401, "KEY_REVOKED")
+    );
     // Nor does anybody see keys without a session there.
     let other = server.workspace("Other").await;
     let request = server.request(Method::GET, "/api/keys");
     let request = request.header("X-Workspace-ID", other.id.to_string());
-    assert_eq!(browser.send(request).await.problem(), (403, "WORKSPACE_ACCESS_DENIED"));
+    assert_eq!(
+        browser.send(request).await.problem(),
+        (403, "WORKSPACE_ACCESS_DENIED")
+    );
 }

@@ -23,11 +23,17 @@ async fn a_person_has_a_name(server: TestServer) {
     let jo = server.member(&home, Role::Viewer).await;
     let mut browser = Browser::signed_in(&server, jo).await;
     let named = set(&mut browser, &server, json!({"name": "Jo"})).await;
-    assert_eq!((named.status.as_u16(), &named.body["user"]["name"]), (200, &json!("Jo")));
+    assert_eq!(
+        (named.status.as_u16(), &named.body["user"]["name"]),
+        (200, &json!("Jo"))
+    );
     let me = browser.get(&server, "/api/auth/me").await;
     assert_eq!(me.body["user"], named.body["user"]);
     // Nothing is asked for, and nothing changes.
-    assert_eq!(set(&mut browser, &server, json!({})).await.body["user"]["name"], "Jo");
+    assert_eq!(
+        set(&mut browser, &server, json!({})).await.body["user"]["name"],
+        "Jo"
+    );
     for (body, pointer) in [
         (json!({"name": ""}), "/name"),
         (json!({"name": "a\nb"}), "/name"),
@@ -79,7 +85,12 @@ async fn the_default_workspace_is_the_chosen_one(server: TestServer) {
 
 async fn who_leaves_the_default_workspace_is_back_in_the_first(server: TestServer) {
     let (first, other, mut browser, jo) = two(&server).await;
-    set(&mut browser, &server, json!({"defaultWorkspaceId": other.id.to_string()})).await;
+    set(
+        &mut browser,
+        &server,
+        json!({"defaultWorkspaceId": other.id.to_string()}),
+    )
+    .await;
     let path = format!("/api/workspaces/{}/members/{jo}", other.id);
     assert_eq!(browser.delete(&server, &path).await.status, 204);
     assert_eq!(acts_in(&server, &mut browser).await, first.id.to_string());
@@ -90,18 +101,32 @@ async fn who_leaves_the_default_workspace_is_back_in_the_first(server: TestServe
 
 async fn a_deleted_workspace_is_nobody_s_default(server: TestServer) {
     let (first, other, mut browser, _) = two(&server).await;
-    set(&mut browser, &server, json!({"defaultWorkspaceId": other.id.to_string()})).await;
+    set(
+        &mut browser,
+        &server,
+        json!({"defaultWorkspaceId": other.id.to_string()}),
+    )
+    .await;
     let operator = tigertrust_accounts::Actor::Operator;
     server.workspaces.delete(&operator, other.id).await.unwrap();
     assert_eq!(acts_in(&server, &mut browser).await, first.id.to_string());
-    let refused = set(&mut browser, &server, json!({"defaultWorkspaceId": other.id.to_string()})).await;
+    let refused = set(
+        &mut browser,
+        &server,
+        json!({"defaultWorkspaceId": other.id.to_string()}),
+    )
+    .await;
     assert_eq!(refused.problem(), (403, "WORKSPACE_ACCESS_DENIED"));
 }
 
 async fn s25_a_foreign_workspace_cannot_be_the_default(server: TestServer) {
     let (first, _, mut browser, _) = two(&server).await;
     let foreign = server.workspace("Foreign").await;
-    for id in [foreign.id.to_string().as_str(), "ws_00000000000000000000000000", "nonsense"] {
+    for id in [
+        foreign.id.to_string().as_str(),
+        "ws_00000000000000000000000000",
+        "nonsense",
+    ] {
         let refused = set(&mut browser, &server, json!({"defaultWorkspaceId": id})).await;
         assert_eq!(
             (refused.problem(), refused.pointers()),

@@ -19,7 +19,7 @@ on_both_engines!(
 );
 
 /// The operations that anybody may call. Whatever is not on this list must refuse.
-const ANONYMOUS: [(&str, &str); 8] = [
+const ANONYMOUS: [(&str, &str); 11] = [
     ("GET", "/healthz"),
     ("GET", "/readyz"),
     ("GET", "/openapi.json"),
@@ -27,6 +27,9 @@ const ANONYMOUS: [(&str, &str); 8] = [
     ("POST", "/api/auth/login"),
     ("POST", "/api/auth/verify-2fa"),
     ("POST", "/api/auth/discover"),
+    ("POST", "/api/auth/password/forgot"),
+    ("POST", "/api/auth/password/reset"),
+    ("POST", "/api/auth/email/verify"),
     // Possession of the key in the body is the proof.
     ("POST", "/api/keys/report-leak"),
     // So it is of the token in the body.

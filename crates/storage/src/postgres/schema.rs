@@ -10,6 +10,7 @@ diesel::table! {
         disabled_at -> Nullable<Timestamptz>,
         created_at -> Timestamptz,
         default_workspace_id -> Nullable<Uuid>,
+        email_verified_at -> Nullable<Timestamptz>,
         erased_at -> Nullable<Timestamptz>,
     }
 }
@@ -176,6 +177,15 @@ diesel::table! {
         token -> Binary,
         invited_by -> Text,
         invited_at -> Timestamptz,
+        expires_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    mail_tokens (token) {
+        token -> Binary,
+        user_id -> Nullable<Uuid>,
+        email -> Nullable<Text>,
         expires_at -> Timestamptz,
     }
 }

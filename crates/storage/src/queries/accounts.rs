@@ -266,12 +266,17 @@ async fn store_first(connection: &mut Connection, first: &Bootstrap, at: Timesta
 }
 
 /// Stores a person, unless the address is taken. Returns whether it was not.
-pub(super) async fn insert_user(connection: &mut Connection, user: &User, password: &PasswordHash) -> QueryResult<bool> {
+pub(super) async fn insert_user(
+    connection: &mut Connection,
+    user: &User,
+    password: &PasswordHash,
+) -> QueryResult<bool> {
     let inserted = diesel::insert_into(users::table)
         .values((
             users::id.eq(StoredId::new(user.id.as_uuid())),
             users::email.eq(user.email.as_str().to_owned()),
             users::email_canonical.eq(user.email.canonical()),
+            users::email_verified_at.eq(user.email_verified_at.map(StoredTime::new)),
             users::name.eq(user.name.clone()),
             users::password_hash.eq(password.as_phc().to_owned()),
             users::disabled_at.eq(user.disabled_at.map(StoredTime::new)),

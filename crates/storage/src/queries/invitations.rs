@@ -19,7 +19,7 @@ use super::{
     super::{Connection, lock_workspace},
     Store, Written,
     accounts::insert_user,
-    members::{ensure_open, put, role_in},
+    members::{ensure_open, lock_person, put, role_in},
     rows::Corrupt,
     schema::{api_keys as keys, invitations, memberships, users, workspaces},
     sessions, standing,
@@ -219,6 +219,12 @@ impl InvitationStore for Store {
                     .await
                     .or_unavailable()?;
                 ensure_open(connection, workspace).await?;
+                // The person before the invitation, as where somebody is erased: of two that wait for each other, neither ends.
+                if let Joining::Person(user) = &joining
+                    && !lock_person(connection, *user).await?
+                {
+                    return Err(FlowError::NotFound);
+                }
                 // Whoever comes second finds nothing to take.
                 let row: Option<InvitationRow> = diesel::delete(invitations::table)
                     .filter(invitations::token.eq(token.as_bytes().to_vec()))
@@ -275,7 +281,10 @@ async fn is_member(
         .inner_join(users::table.on(users::id.eq(memberships::user_id)))
         .filter(memberships::workspace_id.eq(StoredId::new(workspace.as_uuid())))
         .filter(users::email_canonical.eq(canonical.to_owned()));
-    select(exists(member)).get_result(connection).await.or_unavailable()
+    select(exists(member))
+        .get_result(connection)
+        .await
+        .or_unavailable()
 }
 
 async fn ensure_fewer_open(
@@ -378,12 +387,14 @@ async fn join(
             }
             put(connection, workspace, user, invitation.role, at).await?;
             // Asked once the account is locked: the address may have been changed meanwhile.
-            let own = users::table
-                .find(StoredId::new(user.as_uuid()))
+            let proved = diesel::update(users::table.find(StoredId::new(user.as_uuid())))
                 .filter(users::disabled_at.is_null())
-                .filter(users::email_canonical.eq(invitation.email.canonical()));
-            let is_own: bool = select(exists(own)).get_result(connection).await.or_unavailable()?;
-            if is_own {
+                .filter(users::email_canonical.eq(invitation.email.canonical()))
+                .set(users::email_verified_at.eq(Some(StoredTime::new(at))))
+                .execute(connection)
+                .await
+                .or_unavailable()?;
+            if proved == 1 {
                 Ok(user)
             } else {
                 Err(FlowError::Forbidden(Vec::new()))

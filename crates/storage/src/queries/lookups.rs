@@ -3,8 +3,7 @@
 use async_trait::async_trait;
 use diesel::{
     BoolExpressionMethods, ExpressionMethods, JoinOnDsl, NullableExpressionMethods, OptionalExtension,
-    QueryDsl, SelectableHelper,
-    dsl::exists,
+    QueryDsl, SelectableHelper, dsl::exists,
 };
 use diesel_async::RunQueryDsl;
 use tigertrust_credentials::{
@@ -184,7 +183,8 @@ fn record(digests: &[Vec<u8>], mut rows: Vec<FoundKey>) -> Result<Option<KeyReco
 }
 
 fn read_owner(id: UserId, reach: &KeyReach, rows: &[FoundKey]) -> Result<KeyOwner, StoreError> {
-    let (disabled_at, in_home, _, has_second_factor) = rows.first().map(|row| row.6.clone()).unwrap_or_default();
+    let (disabled_at, in_home, _, has_second_factor) =
+        rows.first().map(|row| row.6.clone()).unwrap_or_default();
     let in_others = rows.iter().map(|row| {
         let workspace = row.4.and_then(StoredId::read).map(WorkspaceId::from_uuid);
         (workspace, row.6.2.clone())

@@ -12,9 +12,10 @@ use tigertrust_model::{Creator, Entity, Role, Timestamp, UserId, WorkspaceId};
 
 use super::{
     super::{Connection, lock_workspace},
-    Store, Written, standing,
+    Store, Written,
     rows::{Corrupt, UserRow},
     schema::{api_keys as keys, memberships, users, workspaces},
+    standing,
 };
 use crate::{
     error::OrUnavailable,
@@ -180,7 +181,10 @@ pub(super) async fn ensure_another_owner(
     Ok(())
 }
 
-pub(super) async fn ensure_open(connection: &mut Connection, workspace: WorkspaceId) -> Result<(), FlowError> {
+pub(super) async fn ensure_open(
+    connection: &mut Connection,
+    workspace: WorkspaceId,
+) -> Result<(), FlowError> {
     let open: Option<StoredId> = workspaces::table
         .find(StoredId::new(workspace.as_uuid()))
         .filter(workspaces::deleted_at.is_null())

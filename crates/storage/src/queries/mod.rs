@@ -10,6 +10,7 @@ mod invitations;
 mod key_filter;
 mod keys;
 mod lookups;
+mod mail_tokens;
 mod members;
 mod pool;
 mod profile;

@@ -16,7 +16,7 @@ use super::{
     accounts::everywhere,
     factors,
     invitations::InvitationRow,
-    keys,
+    keys, mail_tokens,
     members::{corrupt, ensure_another_owner, lock_person},
     rows::{SessionRow, UserRow, WorkspaceRow},
     schema::{
@@ -102,7 +102,11 @@ impl ProfileStore for Store {
     }
 }
 
-async fn is_in(connection: &mut Connection, user: UserId, workspace: WorkspaceId) -> Result<bool, StoreError> {
+async fn is_in(
+    connection: &mut Connection,
+    user: UserId,
+    workspace: WorkspaceId,
+) -> Result<bool, StoreError> {
     let member_of = memberships_of(connection, user).await?;
     Ok(member_of.iter().any(|(own, _, _)| own.id == workspace))
 }
@@ -117,7 +121,11 @@ async fn memberships_of(
         .filter(memberships::user_id.eq(StoredId::new(user.as_uuid())))
         .filter(workspaces::deleted_at.is_null())
         .order(workspaces::id.asc())
-        .select((WorkspaceRow::as_select(), memberships::role, memberships::created_at))
+        .select((
+            WorkspaceRow::as_select(),
+            memberships::role,
+            memberships::created_at,
+        ))
         .load(connection)
         .await
         .or_unavailable()?;
@@ -248,6 +256,7 @@ async fn erase(connection: &mut Connection, user: UserId, at: Timestamp) -> Resu
             users::name.eq(None::<String>),
             users::password_hash.eq(None::<String>),
             users::default_workspace_id.eq(None::<StoredId>),
+            users::email_verified_at.eq(None::<StoredTime>),
             users::disabled_at.eq(Some(at)),
             users::erased_at.eq(Some(at)),
         ))
@@ -279,12 +288,18 @@ async fn forget_ways_in(connection: &mut Connection, user: UserId) -> Result<(),
     sessions::end(connection, user, EndSessions::All)
         .await
         .or_unavailable()?;
-    sessions::forget_devices(connection, user).await.or_unavailable()?;
+    sessions::forget_devices(connection, user)
+        .await
+        .or_unavailable()?;
     diesel::delete(challenges::table.filter(challenges::user_id.eq(id)))
         .execute(connection)
         .await
         .or_unavailable()?;
-    factors::remove(connection, user).await.or_unavailable().map(|_| ())
+    mail_tokens::end(connection, user).await.or_unavailable()?;
+    factors::remove(connection, user)
+        .await
+        .or_unavailable()
+        .map(|_| ())
 }
 
 /// The records of keys stay, as those of all revoked keys do, without the addresses in them.

@@ -266,6 +266,7 @@ impl WorkspaceRow {
 pub(super) struct UserRow {
     id: StoredId,
     email: String,
+    email_verified_at: Option<StoredTime>,
     name: Option<String>,
     disabled_at: Option<StoredTime>,
     created_at: StoredTime,
@@ -278,6 +279,7 @@ impl UserRow {
         Ok(User {
             id: id.ok_or_else(|| corrupt.at("id"))?,
             email: self.email.parse().map_err(|_| corrupt.at("email"))?,
+            email_verified_at: corrupt.optional_time(self.email_verified_at, "email_verified_at")?,
             name: self.name,
             disabled_at: corrupt.optional_time(self.disabled_at, "disabled_at")?,
             created_at: corrupt.time(self.created_at, "created_at")?,

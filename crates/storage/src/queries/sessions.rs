@@ -4,6 +4,7 @@ use async_trait::async_trait;
 use diesel::{
     ExpressionMethods, JoinOnDsl, NullableExpressionMethods, OptionalExtension, QueryDsl, QueryResult,
     SelectableHelper,
+    dsl::{exists, select},
 };
 use diesel_async::RunQueryDsl;
 use tigertrust_accounts::ports::{EndSessions, NewSession};
@@ -229,4 +230,11 @@ pub(super) async fn is_known_device(
         .await
         .optional()?;
     Ok(known.is_some())
+}
+
+/// Whether any device of the person is known.
+pub(super) async fn has_devices(connection: &mut Connection, user: StoredId) -> QueryResult<bool> {
+    select(exists(devices::table.filter(devices::user_id.eq(user))))
+        .get_result(connection)
+        .await
 }

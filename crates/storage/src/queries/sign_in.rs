@@ -1,7 +1,7 @@
 //! Signing in: one unit of work each.
 
 use async_trait::async_trait;
-use diesel::{ExpressionMethods, OptionalExtension, QueryDsl, SelectableHelper};
+use diesel::{ExpressionMethods, OptionalExtension, QueryDsl, QueryResult, SelectableHelper};
 use diesel_async::RunQueryDsl;
 use tigertrust_accounts::{
     Conflict, FAILURES_COUNT_FOR, FlowError,
@@ -15,7 +15,7 @@ use super::{
     super::Connection,
     Store, Written,
     accounts::everywhere,
-    budgets, factors, invitations,
+    budgets, factors, invitations, mail_tokens,
     rows::{Corrupt, UserRow},
     schema::{proof_budgets, sessions as sessions_table, sign_in_challenges as challenges, users},
     sessions,
@@ -247,17 +247,9 @@ impl SignInStore for Store {
                     .execute(connection)
                     .await
                     .or_unavailable()?;
-                diesel::delete(challenges::table.filter(challenges::user_id.eq(id)))
-                    .execute(connection)
+                sign_out(connection, user, keep.map(|(id, _)| id))
                     .await
                     .or_unavailable()?;
-                let which = keep.map_or(EndSessions::All, |(id, _)| EndSessions::AllBut(id));
-                sessions::end(connection, user, which).await.or_unavailable()?;
-                if keep.is_none() {
-                    sessions::forget_devices(connection, user)
-                        .await
-                        .or_unavailable()?;
-                }
                 Ok(true)
             })
         })
@@ -370,6 +362,9 @@ async fn complete(
         sessions::is_known_device(connection, StoredId::new(Uuid::nil()), device)
             .await
             .or_unavailable()?;
+        sessions::has_devices(connection, StoredId::new(Uuid::nil()))
+            .await
+            .or_unavailable()?;
         return Ok(None);
     };
     let user = user.read()?;
@@ -380,12 +375,13 @@ async fn complete(
         is_known_device: sessions::is_known_device(connection, id, device)
             .await
             .or_unavailable()?,
+        has_devices: sessions::has_devices(connection, id).await.or_unavailable()?,
         user,
     }))
 }
 
 /// Locks the account until the transaction ends, if it is not disabled and still has that password. Returns whether it is so.
-async fn lock_user(
+pub(super) async fn lock_user(
     connection: &mut Connection,
     user: UserId,
     password: Option<&PasswordHash>,
@@ -400,6 +396,26 @@ async fn lock_user(
     }
     let locked = account.execute(connection).await.or_unavailable()?;
     Ok(locked == 1)
+}
+
+/// Ends what another password ends: sessions but the one to keep, logins that wait, links in mails; and where no session is
+/// kept, devices are forgotten.
+pub(super) async fn sign_out(
+    connection: &mut Connection,
+    user: UserId,
+    keep: Option<SessionId>,
+) -> QueryResult<()> {
+    let id = StoredId::new(user.as_uuid());
+    diesel::delete(challenges::table.filter(challenges::user_id.eq(id)))
+        .execute(connection)
+        .await?;
+    mail_tokens::end(connection, user).await?;
+    let which = keep.map_or(EndSessions::All, EndSessions::AllBut);
+    sessions::end(connection, user, which).await?;
+    if keep.is_none() {
+        sessions::forget_devices(connection, user).await?;
+    }
+    Ok(())
 }
 
 async fn is_disabled(connection: &mut Connection, user: UserId) -> Result<bool, StoreError> {
@@ -435,7 +451,7 @@ async fn prove(
 }
 
 impl Store {
-    /// Removes what is over of sessions, waiting logins and failed proofs: at most so many of each.
+    /// Removes what is over of sessions, waiting logins, links in mails and failed proofs: at most so many of each.
     pub(super) async fn prune_sign_ins(&self, at: Timestamp, batch: u32) -> Result<(), StoreError> {
         let limit = i64::from(batch);
         self.write_unheard(move |connection| {
@@ -463,6 +479,7 @@ impl Store {
                     .await
                     .or_unavailable()?;
                 invitations::prune(connection, at, limit).await?;
+                mail_tokens::prune(connection, at, limit).await.or_unavailable()?;
                 let begin = StoredTime::new(at.saturating_sub(FAILURES_COUNT_FOR));
                 let over: Vec<String> = proof_budgets::table
                     .filter(proof_budgets::updated_at.le(begin))

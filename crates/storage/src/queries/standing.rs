@@ -72,9 +72,7 @@ async fn maker(connection: &mut Connection, key: KeyId) -> Result<Maker, StoreEr
             let owner = owner.read().map(UserId::from_uuid);
             Maker::Owner(owner.ok_or_else(|| corrupt.at("owner_id"))?)
         }
-        Some((_, None, creator)) => {
-            Maker::Other(creator.parse().map_err(|_| corrupt.at("created_by"))?)
-        }
+        Some((_, None, creator)) => Maker::Other(creator.parse().map_err(|_| corrupt.at("created_by"))?),
     })
 }
 

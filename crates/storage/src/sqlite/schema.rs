@@ -10,6 +10,7 @@ diesel::table! {
         disabled_at -> Nullable<TimestamptzSqlite>,
         created_at -> TimestamptzSqlite,
         default_workspace_id -> Nullable<Binary>,
+        email_verified_at -> Nullable<TimestamptzSqlite>,
         erased_at -> Nullable<TimestamptzSqlite>,
     }
 }
@@ -176,6 +177,15 @@ diesel::table! {
         token -> Binary,
         invited_by -> Text,
         invited_at -> TimestamptzSqlite,
+        expires_at -> TimestamptzSqlite,
+    }
+}
+
+diesel::table! {
+    mail_tokens (token) {
+        token -> Binary,
+        user_id -> Nullable<Binary>,
+        email -> Nullable<Text>,
         expires_at -> TimestamptzSqlite,
     }
 }

@@ -236,6 +236,7 @@ pub(crate) fn user(email: &str) -> User {
     User {
         id: UserId::new(NOW, &OsRandom).unwrap(),
         email: email.parse().unwrap(),
+        email_verified_at: None,
         name: None,
         disabled_at: None,
         created_at: NOW,

@@ -2,7 +2,7 @@
 
 use tigertrust_accounts::FlowError;
 use tigertrust_credentials::OsRandom;
-use tigertrust_model::{Creator, Change, Entity, Role, Timestamp, UserId, Workspace, WorkspaceId};
+use tigertrust_model::{Change, Creator, Entity, Role, Timestamp, UserId, Workspace, WorkspaceId};
 use tigertrust_testkit::Engine;
 
 use crate::support::{Heard, NOW, World, key_at, on_both_engines, page, workspace};

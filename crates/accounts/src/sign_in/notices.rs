@@ -1,0 +1,38 @@
+//! What people are told of what happened to their accounts, so that they notice what was not their doing.
+
+use tigertrust_credentials::OneTimeCode;
+use tigertrust_model::{Email, Origin};
+
+use super::{Account, BegunSession, SignInFlows};
+use crate::{Circumstances, Notice};
+
+impl SignInFlows {
+    /// That something happens now, and where it comes from.
+    pub(super) fn circumstances(&self, origin: &Origin) -> Circumstances {
+        Circumstances {
+            at: self.0.clock.now(),
+            origin: origin.clone(),
+        }
+    }
+
+    pub(super) fn tell(&self, to: &Email, notice: Notice) {
+        self.0.notifier.tell(to.clone(), notice);
+    }
+
+    /// Tells of a sign-in on a device that was not seen before, unless it is the first device of all.
+    pub(super) fn tell_of_new_device(&self, account: &Account, begun: &BegunSession) {
+        if begun.device.is_some() && account.has_devices {
+            let by = self.circumstances(&begun.session.origin);
+            self.tell(&account.user.email, Notice::NewDevice { by });
+        }
+    }
+
+    /// Tells that a code was accepted, if it was one of the recovery codes that the account had before.
+    pub(super) fn tell_of_code(&self, account: &Account, code: &str, origin: &Origin) {
+        if let Some(OneTimeCode::Recovery(_)) = OneTimeCode::read(code) {
+            let remaining = account.factors.recovery_codes.len().saturating_sub(1);
+            let by = self.circumstances(origin);
+            self.tell(&account.user.email, Notice::RecoveryCodeUsed { remaining, by });
+        }
+    }
+}

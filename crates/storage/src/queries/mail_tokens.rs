@@ -1,0 +1,204 @@
+//! Links in mails.
+
+use async_trait::async_trait;
+use diesel::{
+    ExpressionMethods, OptionalExtension, QueryDsl, QueryResult,
+    dsl::{exists, select},
+};
+use diesel_async::RunQueryDsl;
+use tigertrust_accounts::ports::{MailToken, MailTokenStore};
+use tigertrust_credentials::{PasswordHash, TokenDigest, ports::StoreError};
+use tigertrust_model::{Email, Timestamp, UserId};
+
+use super::{
+    super::Connection,
+    Store,
+    rows::Corrupt,
+    schema::{mail_tokens as tokens, users},
+    sign_in::{lock_user, sign_out},
+};
+use crate::{
+    error::OrUnavailable,
+    types::{StoredId, StoredTime},
+};
+
+type TokenRow = (Option<StoredId>, Option<String>, StoredTime);
+
+#[async_trait]
+impl MailTokenStore for Store {
+    async fn put_mail_token(
+        &self,
+        token: TokenDigest,
+        of: Option<(UserId, Email)>,
+        expires_at: Timestamp,
+    ) -> Result<(), StoreError> {
+        let (user, email) = of.unzip();
+        self.write_alone(move |connection| {
+            Box::pin(async move {
+                diesel::insert_into(tokens::table)
+                    .values((
+                        tokens::token.eq(token.as_bytes().to_vec()),
+                        tokens::user_id.eq(user.map(|user| StoredId::new(user.as_uuid()))),
+                        tokens::email.eq(email.map(|email| email.as_str().to_owned())),
+                        tokens::expires_at.eq(StoredTime::new(expires_at)),
+                    ))
+                    .execute(connection)
+                    .await
+                    .or_unavailable()
+                    .map(|_| ())
+            })
+        })
+        .await
+    }
+
+    async fn find_mail_token(&self, token: TokenDigest) -> Result<Option<MailToken>, StoreError> {
+        let row: Option<TokenRow> = self
+            .read(move |connection| {
+                Box::pin(async move {
+                    tokens::table
+                        .find(token.as_bytes().to_vec())
+                        .select((tokens::user_id, tokens::email, tokens::expires_at))
+                        .first(connection)
+                        .await
+                        .optional()
+                        .or_unavailable()
+                })
+            })
+            .await?;
+        let Some((Some(user), Some(email), expires_at)) = row else {
+            return Ok(None);
+        };
+        let user = user.read().map(UserId::from_uuid);
+        let corrupt = Corrupt::new("mail_tokens", user);
+        Ok(Some(MailToken {
+            user: user.ok_or_else(|| corrupt.at("user_id"))?,
+            email: email.parse().map_err(|_| corrupt.at("email"))?,
+            expires_at: expires_at.read().ok_or_else(|| corrupt.at("expires_at"))?,
+        }))
+    }
+
+    async fn reset_password(
+        &self,
+        token: TokenDigest,
+        user: UserId,
+        password: PasswordHash,
+        at: Timestamp,
+    ) -> Result<bool, StoreError> {
+        self.write_unheard(move |connection| {
+            Box::pin(async move {
+                let Some(email) = use_up(connection, token, user, at).await? else {
+                    return Ok(false);
+                };
+                let set = diesel::update(users::table.find(StoredId::new(user.as_uuid())))
+                    .filter(users::email_canonical.eq(email.canonical()))
+                    .set((
+                        users::password_hash.eq(password.as_phc().to_owned()),
+                        users::email_verified_at.eq(Some(StoredTime::new(at))),
+                    ))
+                    .execute(connection)
+                    .await
+                    .or_unavailable()?;
+                if set == 1 {
+                    sign_out(connection, user, None).await.or_unavailable()?;
+                }
+                Ok(set == 1)
+            })
+        })
+        .await
+    }
+
+    async fn verify_email(
+        &self,
+        token: TokenDigest,
+        user: UserId,
+        at: Timestamp,
+    ) -> Result<Option<Email>, StoreError> {
+        self.write_unheard(move |connection| {
+            Box::pin(async move {
+                let Some(email) = use_up(connection, token, user, at).await? else {
+                    return Ok(None);
+                };
+                let id = StoredId::new(user.as_uuid());
+                let others = users::table
+                    .filter(users::email_canonical.eq(email.canonical()))
+                    .filter(users::id.ne(id));
+                let is_taken: bool = select(exists(others))
+                    .get_result(connection)
+                    .await
+                    .or_unavailable()?;
+                if is_taken {
+                    return Ok(None);
+                }
+                let old: String = users::table
+                    .find(id)
+                    .select(users::email)
+                    .first(connection)
+                    .await
+                    .or_unavailable()?;
+                diesel::update(users::table.find(id))
+                    .set((
+                        users::email.eq(email.as_str().to_owned()),
+                        users::email_canonical.eq(email.canonical()),
+                        users::email_verified_at.eq(Some(StoredTime::new(at))),
+                    ))
+                    .execute(connection)
+                    .await
+                    .or_unavailable()?;
+                end(connection, user).await.or_unavailable()?;
+                let corrupt = Corrupt::new("users", Some(user));
+                old.parse().map(Some).map_err(|_| corrupt.at("email"))
+            })
+        })
+        .await
+    }
+}
+
+/// Takes a link that is good, and returns the address that it went to. The account is locked first, as everywhere: of those
+/// that use one link at the same time, the first takes it.
+async fn use_up(
+    connection: &mut Connection,
+    token: TokenDigest,
+    user: UserId,
+    at: Timestamp,
+) -> Result<Option<Email>, StoreError> {
+    if !lock_user(connection, user, None).await? {
+        return Ok(None);
+    }
+    let good = tokens::table
+        .find(token.as_bytes().to_vec())
+        .filter(tokens::user_id.eq(StoredId::new(user.as_uuid())))
+        .filter(tokens::expires_at.gt(StoredTime::new(at)));
+    let email: Option<Option<String>> = diesel::delete(good)
+        .returning(tokens::email)
+        .get_result(connection)
+        .await
+        .optional()
+        .or_unavailable()?;
+    let corrupt = Corrupt::new("mail_tokens", Some(user));
+    email
+        .flatten()
+        .map(|email| email.parse().map_err(|_| corrupt.at("email")))
+        .transpose()
+}
+
+/// Ends all links that a person was sent.
+pub(super) async fn end(connection: &mut Connection, user: UserId) -> QueryResult<()> {
+    diesel::delete(tokens::table.filter(tokens::user_id.eq(StoredId::new(user.as_uuid()))))
+        .execute(connection)
+        .await
+        .map(|_| ())
+}
+
+/// Removes links that are past their expiry.
+pub(super) async fn prune(connection: &mut Connection, at: Timestamp, limit: i64) -> QueryResult<()> {
+    let over: Vec<Vec<u8>> = tokens::table
+        .filter(tokens::expires_at.le(StoredTime::new(at)))
+        .select(tokens::token)
+        .limit(limit)
+        .load(connection)
+        .await?;
+    diesel::delete(tokens::table.filter(tokens::token.eq_any(over)))
+        .execute(connection)
+        .await
+        .map(|_| ())
+}
