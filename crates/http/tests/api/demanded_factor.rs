@@ -18,6 +18,7 @@ on_both_engines!(
     s25_personal_keys_need_an_owner_with_a_second_factor,
     s25_no_key_is_let_in_by_a_session_that_is_not,
     keys_of_the_workspace_go_on,
+    who_has_no_other_workspace_can_sign_in_and_add_a_factor,
 );
 
 fn path(home: &Workspace) -> String {
@@ -264,4 +265,35 @@ async fn keys_of_the_workspace_go_on(server: TestServer) {
     demand(&server, &home).await;
     assert_eq!(server.get("/api/auth/check", &key).await.status, 200);
     assert_eq!(server.get(&path(&home), &instance).await.status, 200);
+}
+
+async fn who_has_no_other_workspace_can_sign_in_and_add_a_factor(server: TestServer) {
+    let home = server.workspace("Home").await;
+    let jo = server.member(&home, Role::Viewer).await;
+    demand(&server, &home).await;
+    let mut browser = Browser::signed_in(&server, jo).await;
+    let me = browser.get(&server, "/api/auth/me").await;
+    assert_eq!(me.body["defaultWorkspaceId"], home.id.to_string());
+    assert_eq!(
+        browser.get(&server, &path(&home)).await.problem(),
+        (403, "FORBIDDEN")
+    );
+    let new = browser.post(&server, "/api/auth/2fa/totp", &Value::Null).await;
+    assert_eq!(new.status, 200, "{new:?}");
+    // Somebody who is invited there gets in as far as that, too.
+    let new = tigertrust_accounts::NewInvitation {
+        email: "new@example.com".parse().unwrap(),
+        role: Role::Viewer,
+    };
+    let operator = tigertrust_accounts::Actor::Operator;
+    let issued = server.invitations.invite(&operator, home.id, new).await.unwrap();
+    let body = json!({"token": issued.token.reveal(), "password": PASSWORD});
+    let mut browser = Browser::default();
+    let accepted = browser.post(&server, "/api/invitations/accept", &body).await;
+    assert_eq!(accepted.status, 200, "{accepted:?}");
+    assert_eq!(browser.me(&server).await, 200);
+    assert_eq!(
+        browser.get(&server, &path(&home)).await.problem(),
+        (403, "FORBIDDEN")
+    );
 }
