@@ -153,6 +153,14 @@ pub enum User {
         /// An e-mail address or a user's id
         user: String,
     },
+    /// Erase an account for good: its sessions, factors, memberships and personal fields; its personal keys are revoked
+    Erase {
+        /// An e-mail address or a user's id
+        user: String,
+        /// Confirm that nothing brings it back
+        #[arg(long)]
+        yes: bool,
+    },
     /// Give an account another password, and end its sessions
     ResetPassword {
         /// An e-mail address or a user's id
@@ -244,6 +252,18 @@ pub enum Member {
         workspace: WorkspaceId,
         /// An e-mail address or a user's id
         user: String,
+        /// owner, admin, member or viewer
+        #[arg(long, value_parser = parse::<Role>)]
+        role: Role,
+    },
+    /// Invite somebody, with an account or without, and print what the invitation is accepted with; no mail is sent
+    Invite {
+        /// The workspace
+        #[arg(value_parser = parse::<WorkspaceId>)]
+        workspace: WorkspaceId,
+        /// The person's e-mail address
+        #[arg(value_parser = parse::<Email>)]
+        email: Email,
         /// owner, admin, member or viewer
         #[arg(long, value_parser = parse::<Role>)]
         role: Role,

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use tigertrust_credentials::{Permit, PersonPermit};
-use tigertrust_model::{Creator, Role, Scope, ScopeSet, UserId, Workspace, WorkspaceId, management};
+use tigertrust_model::{Creator, KeyId, Role, Scope, ScopeSet, UserId, Workspace, WorkspaceId, management};
 
 use crate::{FlowError, ports::KeyView};
 
@@ -25,25 +25,32 @@ pub(crate) enum Standing {
     Fixed(Role),
     /// That of the person's role in the workspace, which may change at any time.
     Of(UserId),
+    /// That of whoever made the key, but no more than an admin's: who has lost a role must not act on by a key.
+    OfMaker(KeyId),
 }
 
 impl Standing {
-    /// The person whose role has to be read, if there is one.
-    pub(crate) const fn person(self) -> Option<UserId> {
+    /// Whose role has to be read, if it does not stand fast.
+    pub(crate) const fn asker(self) -> Option<Creator> {
         match self {
             Self::Fixed(_) => None,
-            Self::Of(person) => Some(person),
+            Self::Of(person) => Some(Creator::User(person)),
+            Self::OfMaker(key) => Some(Creator::Key(key)),
         }
     }
 
-    /// The role, given what the person is at present.
+    /// The role, given what the asker is at present.
     ///
     /// # Errors
-    /// [`FlowError::NotFound`] for somebody who is no member any more.
+    /// [`FlowError::NotFound`] for somebody who is no member any more, [`FlowError::Forbidden`] for a key that such a person
+    /// has made.
     pub(crate) fn role(self, present: Option<Role>) -> Result<Role, FlowError> {
         match self {
             Self::Fixed(role) => Ok(role),
             Self::Of(_) => present.ok_or(FlowError::NotFound),
+            Self::OfMaker(_) => present.ok_or_else(|| {
+                FlowError::forbidden("", "whoever made the key is no member of the workspace any more")
+            }),
         }
     }
 }
@@ -112,12 +119,24 @@ impl Actor {
         }
     }
 
-    /// A key that belongs to nobody counts as an admin: it was made by one, and owners are made by people.
+    /// A key that belongs to nobody counts as whoever made it, up to an admin: owners are made by people.
     pub(crate) fn standing(&self) -> Standing {
-        match self.person() {
-            Some(person) => Standing::Of(person),
-            None if self.is_of_instance() => Standing::Fixed(Role::Owner),
-            None => Standing::Fixed(Role::Admin),
+        match (self, self.person()) {
+            (_, Some(person)) => Standing::Of(person),
+            (Self::Caller(permit), None) if !self.is_of_instance() => Standing::OfMaker(permit.key().key.id),
+            _ => Standing::Fixed(Role::Owner),
+        }
+    }
+
+    /// Whether a workspace's demand for a second factor would not keep the actor out.
+    pub(crate) fn has_second_factor(&self) -> bool {
+        match self {
+            Self::Operator => true,
+            Self::Caller(permit) => {
+                let owner = permit.key().owner.as_ref();
+                owner.is_none_or(|owner| owner.has_second_factor)
+            }
+            Self::Person(permit) => permit.session().second_factor,
         }
     }
 
@@ -165,7 +184,9 @@ impl Actor {
                     .key()
                     .workspaces
                     .iter()
-                    .filter(|workspace| workspace.deleted_at.is_none())
+                    .filter(|workspace| {
+                        workspace.deleted_at.is_none() && !permit.key().lacks_second_factor(workspace)
+                    })
                     .map(|workspace| workspace.id)
                     .filter(|id| personal || self.manages_keys_in(*id))
                     .filter(|id| {
@@ -182,6 +203,7 @@ impl Actor {
                     .iter()
                     .filter(|(workspace, role)| {
                         (personal || self.manages_keys_in(workspace.id))
+                            && !permit.record().lacks_second_factor(workspace)
                             && role.permits(&management::KEYS_WRITE)
                     })
                     .map(|(workspace, _)| workspace.id)

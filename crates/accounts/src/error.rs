@@ -1,7 +1,7 @@
 //! Why a flow did not happen.
 
 use tigertrust_credentials::ports::StoreError;
-use tigertrust_model::{RandomError, StateError};
+use tigertrust_model::{RandomError, StateError, WorkspaceId};
 
 /// One thing that is wrong with what was asked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -46,6 +46,9 @@ pub enum Conflict {
     /// An idempotency key names one request.
     #[error("the idempotency key was used for another request")]
     IdempotencyKeyReused,
+    /// A workspace has so many open invitations at the most.
+    #[error("the workspace has as many open invitations as it may: revoke some first")]
+    TooManyInvitations,
     /// E-mail addresses are unique.
     #[error("an account with this e-mail address exists")]
     EmailTaken,
@@ -69,6 +72,9 @@ pub enum FlowError {
     /// The present state stands against it.
     #[error(transparent)]
     Conflict(#[from] Conflict),
+    /// Nobody else owns these workspaces, which cannot be without an owner.
+    #[error("the person is the last owner of a workspace")]
+    OwnsAlone(Vec<WorkspaceId>),
     /// Storage failed; after a write the outcome is unknown.
     #[error(transparent)]
     Store(#[from] StoreError),

@@ -7,6 +7,7 @@
 mod actor;
 mod error;
 mod idempotency;
+mod invitations;
 mod key_edit;
 mod keys;
 mod leaks;
@@ -14,6 +15,7 @@ mod members;
 mod new_key;
 mod notice;
 pub mod ports;
+mod profile;
 mod sign_in;
 mod users;
 mod validation;
@@ -22,11 +24,16 @@ mod workspaces;
 pub use actor::Actor;
 pub use error::{Conflict, FlowError, Violation};
 pub use idempotency::{Earlier, IdempotencyKey, KEPT, MalformedIdempotencyKey, OnceOnly};
+pub use invitations::{
+    Acceptance, Accepted, AccountToMake, INVITATION_LIVES, InvitationError, InvitationFlows,
+    IssuedInvitation, NewInvitation,
+};
 pub use keys::{CreatedOnce, IssuedKey, KeyFlows, RotatedKey};
 pub use leaks::{LeakPolicy, LeakResponse};
 pub use members::{MemberFlows, NewMember, PersonRef};
 pub use new_key::{KeyChanges, NewKey, OwnerRequest, ReachRequest};
 pub use notice::{Circumstances, Notice, Notifier, TellsNobody};
+pub use profile::{ProfileChanges, ProfileFlows};
 pub use sign_in::{
     BegunSession, FAILURES_COUNT_FOR, From, LoggedIn, Login, NewTotp, RecoveryCodes, RenewedSession,
     SessionSettings, SignInError, SignInFlows, SignInParts,

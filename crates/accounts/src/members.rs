@@ -140,7 +140,7 @@ impl MemberFlows {
         let of = Membership { workspace, user };
         let changed = self
             .members
-            .edit_member(of, standing.person(), self.clock.now(), Box::new(edit))
+            .edit_member(of, standing.asker(), self.clock.now(), Box::new(edit))
             .await?;
         changed.ok_or(FlowError::NotFound)
     }
@@ -162,7 +162,7 @@ impl MemberFlows {
         };
         let of = Membership { workspace, user };
         self.members
-            .edit_member(of, standing.person(), self.clock.now(), Box::new(edit))
+            .edit_member(of, standing.asker(), self.clock.now(), Box::new(edit))
             .await
             .map(|_| ())
     }

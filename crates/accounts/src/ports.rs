@@ -3,9 +3,12 @@
 use async_trait::async_trait;
 use tigertrust_credentials::{KeyDigest, PasswordHash, ports::StoreError};
 use tigertrust_model::{
-    ApiKey, KeyDisplay, KeyFilter, KeyId, Role, SecretInfo, Timestamp, User, UserId, Workspace, WorkspaceId,
+    ApiKey, Creator, KeyDisplay, KeyFilter, KeyId, Role, SecretInfo, Timestamp, User, UserId, Workspace,
+    WorkspaceId,
 };
 
+pub use crate::invitations::{FoundInvitation, InvitationCheck, InvitationStore, Joining, PresentInvitation};
+pub use crate::profile::{HeldOnPerson, ProfileStore};
 pub use crate::sign_in::{
     AcceptedCode, Account, Budget, Challenge, CodeCheck, EndSessions, Factors, MailToken, MailTokenStore,
     NewSession, SignInStore, TotpFactor,
@@ -146,7 +149,7 @@ pub struct Bootstrap {
     pub keys: Vec<(ApiKey, StoredSecret)>,
 }
 
-/// Decides on a workspace inside the transaction that stores it, knowing what the person who asks is there at present; an
+/// Decides on a workspace inside the transaction that stores it, knowing what whoever asks is there at present; an
 /// error stores nothing.
 pub type WorkspaceEdit = Box<dyn FnOnce(&mut Workspace, Option<Role>) -> Result<(), FlowError> + Send>;
 
@@ -202,7 +205,7 @@ pub trait AccountStore: Send + Sync {
     /// [`StoreError`].
     async fn get_workspace(&self, id: WorkspaceId) -> Result<Option<Workspace>, StoreError>;
 
-    /// Reads the workspace under a row lock, with what the person `by` is there at present, lets `edit` decide, stores what
+    /// Reads the workspace under a row lock, with what `by` is there at present, lets `edit` decide, stores what
     /// it made of the name, the plan and the deletion under a change number, and returns it.
     ///
     /// # Errors
@@ -211,7 +214,7 @@ pub trait AccountStore: Send + Sync {
     async fn edit_workspace(
         &self,
         id: WorkspaceId,
-        by: Option<UserId>,
+        by: Option<Creator>,
         edit: WorkspaceEdit,
     ) -> Result<Workspace, FlowError>;
 
@@ -248,7 +251,8 @@ pub struct Membership {
 pub struct PresentRoles {
     /// The member itself.
     pub member: Option<Role>,
-    /// The person who asks for the change.
+    /// Whoever asks for the change: a key that belongs to nobody is what the person is who made it, or who made the key that
+    /// made it, but an admin at the most; nobody if that person is disabled.
     pub by: Option<Role>,
 }
 
@@ -281,7 +285,7 @@ pub trait MemberStore: Send + Sync {
     async fn edit_member(
         &self,
         of: Membership,
-        by: Option<UserId>,
+        by: Option<Creator>,
         at: Timestamp,
         edit: MemberEdit,
     ) -> Result<Option<Member>, FlowError>;

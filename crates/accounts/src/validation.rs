@@ -38,6 +38,12 @@ impl Validation {
         }
     }
 
+    /// What is wrong, with one thing more.
+    pub(crate) fn finish_with(mut self, violation: Violation) -> FlowError {
+        self.0.push(violation);
+        FlowError::Invalid(self.0)
+    }
+
     pub(crate) fn expiry(&mut self, expires_at: Option<Timestamp>, now: Timestamp) {
         if expires_at.is_some_and(|expiry| expiry <= now) {
             self.refuse("/expiresAt", "must be in the future");

@@ -43,6 +43,8 @@ pub struct WorkspaceChanges {
     pub name: Option<String>,
     /// Another plan: for the operator and instance keys to say.
     pub plan: Option<Plan>,
+    /// Whether its members act there only with a second factor.
+    pub requires_second_factor: Option<bool>,
 }
 
 /// The first account of an instance, with the secrets that are shown once.
@@ -149,10 +151,10 @@ impl WorkspaceFlows {
         }
     }
 
-    /// Changes a workspace's name or plan. It acts on every node within a second.
+    /// Changes a workspace's name, plan or demand for a second factor. It acts on every node within a second.
     ///
     /// # Errors
-    /// [`FlowError::Invalid`], [`FlowError::Forbidden`] for a plan that is not the actor's to set, [`FlowError::NotFound`]
+    /// [`FlowError::Invalid`], [`FlowError::Forbidden`] for what is not the actor's to set, [`FlowError::NotFound`]
     /// and [`FlowError::Store`].
     pub async fn edit(
         &self,
@@ -170,6 +172,11 @@ impl WorkspaceFlows {
             ensure_sets_plans(actor)?;
             ensure_known(plan)?;
         }
+        // Nobody shuts itself out.
+        if changes.requires_second_factor == Some(true) && !actor.has_second_factor() {
+            let detail = "only who has proved a second factor may demand one: add one, or prove yours, first";
+            return Err(FlowError::forbidden("/requireSecondFactor", detail));
+        }
         let standing = actor.standing();
         let edit = move |workspace: &mut Workspace, present: Option<Role>| {
             if !standing.role(present)?.permits(&management::WORKSPACE_WRITE) {
@@ -181,10 +188,13 @@ impl WorkspaceFlows {
             if let Some(plan) = changes.plan {
                 workspace.plan = plan;
             }
+            if let Some(required) = changes.requires_second_factor {
+                workspace.requires_second_factor = required;
+            }
             Ok(())
         };
         self.accounts
-            .edit_workspace(id, standing.person(), Box::new(edit))
+            .edit_workspace(id, standing.asker(), Box::new(edit))
             .await
     }
 
@@ -218,7 +228,7 @@ impl WorkspaceFlows {
             }
         };
         self.accounts
-            .edit_workspace(id, standing.person(), Box::new(edit))
+            .edit_workspace(id, standing.asker(), Box::new(edit))
             .await
     }
 
@@ -288,6 +298,7 @@ impl WorkspaceFlows {
             id: WorkspaceId::new(now, &*self.random)?,
             name,
             plan,
+            requires_second_factor: false,
             created_at: now,
             deleted_at: None,
         })

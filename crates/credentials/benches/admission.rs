@@ -44,6 +44,7 @@ fn record(secret: &KeySecret, clock: &SystemClock) -> KeyRecord {
         id: WorkspaceId::from_uuid(Uuid::from_u128(1)),
         name: "Home".to_owned(),
         plan: Plan::free(),
+        requires_second_factor: false,
         created_at: now,
         deleted_at: None,
     };

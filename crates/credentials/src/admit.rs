@@ -207,8 +207,12 @@ impl Admission {
         if !need.types.contains(record.key.kind) {
             return Err(AuthError::WrongType { allowed: need.types });
         }
-        // 10. It may act in the workspace that was named, or in its own.
+        // 10. It may act in the workspace that was named, or in its own, and meets its demand.
         let workspace = self.workspace(record, named, need.workspace).await?;
+        let keeps_out = |workspace| record.lacks_second_factor(workspace);
+        if need.workspace != WorkspaceNeed::OwnAccount && workspace.of(record).is_some_and(keeps_out) {
+            return Err(AuthError::SecondFactorMissing);
+        }
         // 11. It holds the scope, and so does its owner if it is personal.
         let acts_in = workspace.of(record).map(|workspace| workspace.id);
         match need
@@ -241,7 +245,7 @@ impl Admission {
     ) -> Result<PermitWorkspace, AuthError> {
         let named = match named {
             HeaderValues::Absent if record.home().is_some() => return Ok(PermitWorkspace::Of(0)),
-            HeaderValues::Absent if need == WorkspaceNeed::Optional => return Ok(PermitWorkspace::Open),
+            HeaderValues::Absent if need != WorkspaceNeed::Required => return Ok(PermitWorkspace::Open),
             HeaderValues::Absent => return Err(AuthError::WorkspaceMissing),
             HeaderValues::Repeated => return Err(AuthError::WorkspaceAccessDenied),
             HeaderValues::One(value) => value,

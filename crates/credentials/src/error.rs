@@ -66,6 +66,9 @@ pub enum AuthError {
     /// The caller lacks the scope.
     #[error("the scope {0} is missing")]
     MissingScope(Scope),
+    /// The workspace demands a second factor, which the session has not proved, or the owner of the key has not enrolled.
+    #[error("the workspace demands a second factor")]
+    SecondFactorMissing,
     /// The role of whoever is signed in does not permit it.
     #[error("the role does not permit {0}")]
     RoleForbids(Scope),

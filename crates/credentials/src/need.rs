@@ -10,6 +10,9 @@ pub enum WorkspaceNeed {
     /// It does without: an instance key may leave it open. A workspace that is named must be the caller's all the
     /// same.
     Optional,
+    /// It is about the caller's own account, sessions or key, wherever it acts: as [`Optional`](Self::Optional), and a
+    /// workspace's demand for a second factor does not count.
+    OwnAccount,
 }
 
 /// What a route requires of its caller, checked in the order type, workspace, scope.
@@ -41,6 +44,16 @@ impl Need {
             types: KeyTypes::ANY,
             scope: None,
             workspace: WorkspaceNeed::Optional,
+        }
+    }
+
+    /// Any valid caller, for what is about the caller itself.
+    #[must_use]
+    pub const fn own_account() -> Self {
+        Self {
+            types: KeyTypes::ANY,
+            scope: None,
+            workspace: WorkspaceNeed::OwnAccount,
         }
     }
 }

@@ -76,6 +76,8 @@ pub struct KeyOwner {
     pub id: UserId,
     /// When the account was disabled, if it was.
     pub disabled_at: Option<Timestamp>,
+    /// Whether a second factor is enrolled.
+    pub has_second_factor: bool,
     /// What the person is in those of the key's workspaces that have the person as a member.
     pub roles: Vec<(WorkspaceId, Role)>,
 }
@@ -109,6 +111,14 @@ impl KeyRecord {
     pub fn may_enter(&self, workspace: &Workspace) -> bool {
         let is_member = |owner: &KeyOwner| owner.role_in(workspace.id).is_some();
         workspace.deleted_at.is_none() && self.owner.as_ref().is_none_or(is_member)
+    }
+
+    /// Whether a workspace's demand for a second factor keeps the key out: a key proves none itself, but the owner of a
+    /// personal one must have enrolled one.
+    #[must_use]
+    pub fn lacks_second_factor(&self, workspace: &Workspace) -> bool {
+        let lacks = |owner: &KeyOwner| !owner.has_second_factor;
+        workspace.requires_second_factor && self.owner.as_ref().is_some_and(lacks)
     }
 
     /// What the key may do in a workspace: its scopes, and for a personal key no more than its owner's role there permits. A

@@ -71,6 +71,9 @@ impl SessionAdmission {
             record: Arc::new(record),
             membership,
         };
+        if need.workspace != WorkspaceNeed::OwnAccount && permit.lacks_second_factor() {
+            return Err(AuthError::SecondFactorMissing);
+        }
         if let Some(scope) = need.scope.as_ref().filter(|scope| !permit.permits(scope)) {
             return Err(AuthError::RoleForbids(scope.clone()));
         }
@@ -93,7 +96,7 @@ impl SessionRecord {
         let wanted = match named {
             HeaderValues::Absent => match self.default_workspace() {
                 Some(id) => id,
-                None if need == WorkspaceNeed::Optional => return Ok(None),
+                None if need != WorkspaceNeed::Required => return Ok(None),
                 None => return Err(AuthError::NoMembership),
             },
             HeaderValues::Repeated => return Err(denied),
@@ -107,6 +110,12 @@ impl SessionRecord {
             .iter()
             .position(|(workspace, _)| workspace.id == wanted);
         position.map(Some).ok_or(denied)
+    }
+
+    /// Whether a workspace demands a second factor that the session has not proved.
+    #[must_use]
+    pub const fn lacks_second_factor(&self, workspace: &Workspace) -> bool {
+        workspace.requires_second_factor && !self.session.second_factor
     }
 
     /// The workspace that the person acts in where none is named: the chosen one, or the first that the person joined.
@@ -163,6 +172,12 @@ impl PersonPermit {
         memberships
             .find(|(own, _)| own.id == workspace)
             .map(|(_, role)| *role)
+    }
+
+    /// Whether the workspace demands a second factor that the session has not proved.
+    fn lacks_second_factor(&self) -> bool {
+        self.workspace()
+            .is_some_and(|workspace| self.record.lacks_second_factor(workspace))
     }
 
     /// Whether the person's role in the workspace permits what the scope says.

@@ -126,6 +126,7 @@ fn workspace(number: u128) -> Workspace {
         id: WorkspaceId::from_uuid(Uuid::from_u128(number)),
         name: format!("workspace {number}"),
         plan: Plan::free(),
+        requires_second_factor: false,
         created_at: START,
         deleted_at: None,
     }
@@ -271,6 +272,7 @@ fn name(result: Result<Permit, AuthError>) -> String {
         Err(AuthError::SessionOver | AuthError::NoMembership) => "for people".to_owned(),
         Err(AuthError::MissingScope(_)) => "MissingScope".to_owned(),
         Err(AuthError::RoleForbids(_)) => "RoleForbids".to_owned(),
+        Err(AuthError::SecondFactorMissing) => "SecondFactorMissing".to_owned(),
         Err(AuthError::Unavailable(_)) => "Unavailable".to_owned(),
     }
 }
@@ -338,6 +340,7 @@ async fn a_personal_key_is_worth_what_its_owner_is_in_each_workspace() {
             record.owner = Some(KeyOwner {
                 id: owner,
                 disabled_at,
+                has_second_factor: false,
                 roles: roles.to_vec(),
             });
         });

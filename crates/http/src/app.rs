@@ -2,7 +2,10 @@
 
 use std::{num::NonZeroUsize, sync::Arc, thread};
 
-use tigertrust_accounts::{KeyFlows, LeakPolicy, MemberFlows, SessionSettings, SignInFlows, WorkspaceFlows};
+use tigertrust_accounts::{
+    InvitationFlows, KeyFlows, LeakPolicy, MemberFlows, ProfileFlows, SessionSettings, SignInFlows,
+    WorkspaceFlows,
+};
 use tigertrust_credentials::{
     Admission, ChangeTracker, EncryptionRing, HashingSettings, RecentChanges, SessionAdmission,
     ports::ChangeLog,
@@ -17,6 +20,8 @@ pub struct App {
     pub(crate) keys: KeyFlows,
     pub(crate) workspaces: WorkspaceFlows,
     pub(crate) members: MemberFlows,
+    pub(crate) invitations: InvitationFlows,
+    pub(crate) profiles: ProfileFlows,
     pub(crate) catalog: Arc<ScopeCatalog>,
     pub(crate) tracker: Arc<ChangeTracker>,
     pub(crate) recent: Arc<RecentChanges>,
@@ -86,6 +91,10 @@ pub struct Parts {
     pub sessions: SessionAdmission,
     /// Their members.
     pub members: MemberFlows,
+    /// Who is to become one.
+    pub invitations: InvitationFlows,
+    /// People's own accounts.
+    pub profiles: ProfileFlows,
     /// Which scopes exist.
     pub catalog: Arc<ScopeCatalog>,
     /// What vouches for the caches of `admission`.
@@ -111,6 +120,8 @@ impl App {
             keys: parts.keys,
             workspaces: parts.workspaces,
             members: parts.members,
+            invitations: parts.invitations,
+            profiles: parts.profiles,
             catalog: parts.catalog,
             tracker: parts.tracker,
             recent: parts.recent,

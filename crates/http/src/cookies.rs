@@ -49,6 +49,13 @@ pub(crate) fn known_device(token: &str) -> Option<HeaderValue> {
     ))
 }
 
+/// Takes the device's cookie away.
+pub(crate) fn no_known_device() -> Option<HeaderValue> {
+    secret(&format!(
+        "{DEVICE}=; Max-Age=0; Path=/api/auth; HttpOnly; Secure; SameSite=Strict"
+    ))
+}
+
 /// A value whose `Debug` shows nothing. The name is checked when the settings are read.
 fn secret(text: &str) -> Option<HeaderValue> {
     let mut value = HeaderValue::from_str(text).ok()?;

@@ -9,7 +9,7 @@ use actix_web::{
         header::{self, HeaderValue},
     },
 };
-use tigertrust_accounts::{FlowError, SignInError};
+use tigertrust_accounts::{FlowError, InvitationError, SignInError};
 use tigertrust_credentials::AuthError;
 use tigertrust_wire::{Code, NOT_SIGNED_IN, Problem, challenge};
 
@@ -118,6 +118,22 @@ impl From<SignInError> for ApiError {
                 retry_after: None,
             },
             SignInError::StepUpRequired => Self::from(*problem),
+        }
+    }
+}
+
+impl From<InvitationError> for ApiError {
+    fn from(error: InvitationError) -> Self {
+        let problem = Problem::from(&error);
+        match error {
+            InvitationError::SignIn(error) => error.into(),
+            InvitationError::Unknown | InvitationError::Expired | InvitationError::SignInFirst => Self {
+                challenge: Some(NOT_SIGNED_IN),
+                ..problem.into()
+            },
+            InvitationError::ForAnother | InvitationError::InviterLostRight | InvitationError::NoMail => {
+                problem.into()
+            }
         }
     }
 }

@@ -13,6 +13,7 @@ mod cookies;
 mod error;
 mod followers;
 mod health;
+mod invitations;
 mod keys;
 mod members;
 mod openapi;

@@ -12,7 +12,7 @@ use utoipa::{
 use utoipa_swagger_ui::SwaggerUi;
 
 use crate::{
-    App, auth, changes, health, keys, members,
+    App, auth, changes, health, invitations, keys, members,
     routes::{Access, operations},
     workspaces,
 };
@@ -29,6 +29,9 @@ use crate::{
         health::ready,
         serve,
         auth::me::show,
+        auth::profile::update,
+        auth::profile::export,
+        auth::profile::erase,
         auth::check::check,
         auth::login::login,
         auth::login::verify_second_factor,
@@ -66,6 +69,10 @@ use crate::{
         members::show,
         members::update,
         members::remove,
+        invitations::list,
+        invitations::invite,
+        invitations::revoke,
+        invitations::accept,
     ),
     components(schemas(tigertrust_wire::Problem, tigertrust_wire::SecondFactorRequired)),
     tags(
@@ -74,6 +81,7 @@ use crate::{
         (name = "changes", description = "For caches elsewhere: what is no longer true"),
         (name = "workspaces", description = "Workspaces"),
         (name = "members", description = "Who is what in a workspace"),
+        (name = "invitations", description = "Who is to become a member"),
         (name = "operations", description = "For whoever runs the server"),
     ),
     modifiers(&Schemes, &Refusals),
@@ -186,7 +194,9 @@ impl Modify for Refusals {
                     .responses
                     .responses
                     .entry("404".to_owned())
-                    .or_insert_with(|| problem("No such workspace or member, or not in reach of the caller"));
+                    .or_insert_with(|| {
+                        problem("No such workspace, member or invitation, or not in reach of the caller")
+                    });
             }
             if !refusals.is_empty() {
                 let schemes: &[&str] = match operation.access {

@@ -13,7 +13,7 @@ use tigertrust_credentials::{
     AuthError, HeaderValues, Need, Permit, PersonPermit, Presented, SessionAdmission, TokenDigest,
     Unauthorized,
 };
-use tigertrust_model::{Creator, KeyTypes, Workspace};
+use tigertrust_model::{Creator, Workspace};
 use tigertrust_wire::{Code, Problem};
 
 use crate::{
@@ -161,16 +161,24 @@ async fn admit_person(
 ) -> Result<Caller, AuthError> {
     let admit = async |need: &Need| app.sessions.admit(token, presented.workspace, need).await;
     if own.exception == Exception::AnyPerson {
-        return Ok(Caller::Person(Arc::new(admit(&Need::any_caller()).await?)));
+        return Ok(Caller::Person(Arc::new(admit(&Need::own_account()).await?)));
     }
-    let permit = match admit(&own.need).await {
-        Err(refusal @ AuthError::RoleForbids(_)) if own.exception == Exception::Oneself => {
-            let permit = admit(&without_scope(own)).await?;
+    let permit = match (admit(&own.need).await, own.exception) {
+        // Whose role does not reach to keys sees and revokes its own all the same, and flows show it no others.
+        (Err(AuthError::RoleForbids(_)), Exception::Itself | Exception::OwnKeys) => {
+            let need = Need {
+                scope: None,
+                ..own.need.clone()
+            };
+            admit(&need).await
+        }
+        (Err(refusal @ (AuthError::RoleForbids(_) | AuthError::SecondFactorMissing)), Exception::Oneself) => {
+            let permit = admit(&Need::own_account()).await?;
             let person = permit.user().id.to_string();
             let is_oneself = request.match_info().get("userId") == Some(person.as_str());
             is_oneself.then_some(permit).ok_or(refusal)
         }
-        admitted => admitted,
+        (admitted, _) => admitted,
     };
     Ok(Caller::Person(Arc::new(permit?)))
 }
@@ -188,13 +196,23 @@ async fn admit_key(
         _ => app.admission.admit(presented, &own.need).await,
     };
     let permit = match (admitted, own.exception) {
-        (Err(refusal @ (AuthError::WrongType { .. } | AuthError::MissingScope(_))), Exception::Itself) => {
-            let permit = app.admission.admit(presented, &without_scope(own)).await?;
+        (
+            Err(
+                refusal @ (AuthError::WrongType { .. }
+                | AuthError::MissingScope(_)
+                | AuthError::SecondFactorMissing),
+            ),
+            Exception::Itself,
+        ) => {
+            let permit = app.admission.admit(presented, &Need::own_account()).await?;
             let is_itself = path.get("id") == Some(permit.key().key.id.to_string().as_str());
             is_itself.then_some(permit).ok_or(refusal)
         }
-        (Err(refusal @ AuthError::MissingScope(_)), Exception::Oneself) => {
-            let permit = app.admission.admit(presented, &without_scope(own)).await?;
+        (
+            Err(refusal @ (AuthError::MissingScope(_) | AuthError::SecondFactorMissing)),
+            Exception::Oneself,
+        ) => {
+            let permit = app.admission.admit(presented, &Need::own_account()).await?;
             let key = &permit.key().key;
             let person = key.owner.map(|owner| owner.to_string());
             let is_oneself = person
@@ -208,15 +226,6 @@ async fn admit_key(
         (admitted, _) => admitted,
     };
     Ok(Caller::Key(Arc::new(permit?)))
-}
-
-/// The need of a caller of any type and scope.
-fn without_scope(own: &MethodNeed) -> Need {
-    Need {
-        types: KeyTypes::ANY,
-        scope: None,
-        ..own.need.clone()
-    }
 }
 
 /// The session that the request presents, and nothing beside it: of a key and a session neither is chosen.

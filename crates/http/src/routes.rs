@@ -9,7 +9,9 @@ use tigertrust_credentials::{Need, WorkspaceNeed};
 use tigertrust_model::management;
 use tigertrust_wire::{Code, Problem};
 
-use crate::{auth, changes, error::ApiError, health, keys, members, openapi, respond::Respond, workspaces};
+use crate::{
+    auth, changes, error::ApiError, health, invitations, keys, members, openapi, respond::Respond, workspaces,
+};
 
 /// Who may call an operation.
 #[derive(Clone, Debug)]
@@ -18,8 +20,11 @@ pub enum Access {
     Anonymous,
     /// A caller that fulfils the need.
     Needs(Need),
-    /// A caller that fulfils the need, or the very key that the path names as `{id}`, whatever it may do.
+    /// A caller that fulfils the need, or the very key that the path names as `{id}`, whatever it may do; or a person, for its
+    /// own keys.
     NeedsUnlessItself(Need),
+    /// A caller that fulfils the need, or a person, for its own keys.
+    NeedsUnlessOwnKeys(Need),
     /// A key that fulfils the need, or any person who is signed in.
     NeedsUnlessPerson(Need),
     /// A person who is signed in.
@@ -34,7 +39,7 @@ pub enum Access {
 }
 
 /// What a person must fulfil to do something with the own account.
-static SIGNED_IN: Need = Need::any_caller();
+static SIGNED_IN: Need = Need::own_account();
 
 impl Access {
     /// What a caller must fulfil, where that stands fast.
@@ -43,6 +48,7 @@ impl Access {
         match self {
             Self::Needs(need)
             | Self::NeedsUnlessItself(need)
+            | Self::NeedsUnlessOwnKeys(need)
             | Self::NeedsUnlessPerson(need)
             | Self::NeedsInWorkspace(need)
             | Self::NeedsInWorkspaceUnlessOneself(need) => Some(need),
@@ -64,6 +70,7 @@ impl Access {
     const fn exception(&self) -> Exception {
         match self {
             Self::NeedsUnlessItself(_) => Exception::Itself,
+            Self::NeedsUnlessOwnKeys(_) => Exception::OwnKeys,
             Self::NeedsUnlessPerson(_) => Exception::AnyPerson,
             Self::NeedsInWorkspaceUnlessOneself(_) => Exception::Oneself,
             _ => Exception::Nobody,
@@ -130,8 +137,10 @@ pub(crate) struct MethodNeed {
 pub(crate) enum Exception {
     /// No one.
     Nobody,
-    /// The key that the path names as `{id}`.
+    /// The key that the path names as `{id}`, and people for their own keys.
     Itself,
+    /// People, for their own keys.
+    OwnKeys,
     /// Any person who is signed in.
     AnyPerson,
     /// A key of the person that the path names as `{userId}`, if it holds the scope.
@@ -186,9 +195,12 @@ pub fn operations() -> Vec<Operation> {
         Operation::new(
             Method::GET,
             "/api/auth/me",
-            Access::Needs(Need::any_caller()),
+            Access::Needs(Need::own_account()),
             auth::me::show,
         ),
+        people(Method::PATCH, "/api/auth/me", auth::profile::update),
+        people(Method::DELETE, "/api/auth/me", auth::profile::erase),
+        people(Method::GET, "/api/auth/me/export", auth::profile::export),
         Operation::new(
             Method::POST,
             "/api/auth/login",
@@ -247,7 +259,7 @@ pub fn operations() -> Vec<Operation> {
         Operation::new(
             Method::GET,
             "/api/keys",
-            management(management::KEYS_READ),
+            Access::NeedsUnlessOwnKeys(Need::management(management::KEYS_READ)),
             keys::list,
         ),
         Operation::new(
@@ -265,7 +277,7 @@ pub fn operations() -> Vec<Operation> {
         Operation::new(
             Method::GET,
             "/api/keys/{id}",
-            management(management::KEYS_READ),
+            Access::NeedsUnlessOwnKeys(Need::management(management::KEYS_READ)),
             keys::show,
         ),
         Operation::new(
@@ -360,6 +372,30 @@ pub fn operations() -> Vec<Operation> {
             "/api/workspaces/{id}/members/{userId}",
             Access::NeedsInWorkspaceUnlessOneself(Need::management(management::MEMBERS_WRITE)),
             members::remove,
+        ),
+        Operation::new(
+            Method::GET,
+            "/api/workspaces/{id}/invitations",
+            in_workspace(management::MEMBERS_READ),
+            invitations::list,
+        ),
+        Operation::new(
+            Method::POST,
+            "/api/workspaces/{id}/invitations",
+            in_workspace(management::MEMBERS_WRITE),
+            invitations::invite,
+        ),
+        Operation::new(
+            Method::DELETE,
+            "/api/workspaces/{id}/invitations/{invitationId}",
+            in_workspace(management::MEMBERS_WRITE),
+            invitations::revoke,
+        ),
+        Operation::new(
+            Method::POST,
+            "/api/invitations/accept",
+            Access::Anonymous,
+            invitations::accept,
         ),
     ]
 }

@@ -75,7 +75,8 @@ pub(crate) async fn show(
     Ok(HttpResponse::Ok().json(Workspace::from(&workspace)))
 }
 
-/// Changes a workspace's name or, with an instance key, its plan; what is absent from the body stays as it is.
+/// Changes a workspace's name, whether it demands a second factor of its members, or, with an instance key, its plan; what is
+/// absent from the body stays as it is.
 #[utoipa::path(
     patch, path = "/api/workspaces/{id}", tag = "workspaces", operation_id = "updateWorkspace",
     request_body = UpdateWorkspace,
@@ -94,6 +95,7 @@ pub(crate) async fn update(
     let changes = WorkspaceChanges {
         name: body.name,
         plan: plan.map_err(|error| invalid("/plan", error.to_string()))?,
+        requires_second_factor: body.require_second_factor,
     };
     let workspace = app.workspaces.edit(&caller.actor(), id, changes).await?;
     tracing::info!(workspace = %id, by = %caller.name(), "workspace edited");

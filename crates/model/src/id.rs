@@ -125,6 +125,10 @@ typed_id!(
     SessionId, "ses"
 );
 typed_id!(
+    /// An invitation into a workspace: `inv_…`. It opens nothing; its token does.
+    InvitationId, "inv"
+);
+typed_id!(
     /// An API key (the record, never the secret): `key_…`.
     KeyId, "key"
 );

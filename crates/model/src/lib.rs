@@ -7,6 +7,7 @@ mod api_key;
 mod change;
 mod clock;
 mod id;
+mod invitation;
 mod key_filter;
 mod key_type;
 mod permission;
@@ -23,7 +24,8 @@ pub use api_key::{
 };
 pub use change::{Change, Entity};
 pub use clock::Clock;
-pub use id::{IdError, KeyId, SessionId, UserId, WorkspaceId};
+pub use id::{IdError, InvitationId, KeyId, SessionId, UserId, WorkspaceId};
+pub use invitation::Invitation;
 pub use key_filter::KeyFilter;
 pub use key_type::{KeyType, KeyTypes, UnknownKeyType};
 pub use random::{RandomError, RandomSource};

@@ -50,6 +50,15 @@ impl Role {
         }
     }
 
+    /// The role, or an admin's where it is more than that.
+    #[must_use]
+    pub const fn at_most_admin(self) -> Self {
+        match self {
+            Self::Owner => Self::Admin,
+            less => less,
+        }
+    }
+
     /// Whether the role may end the workspace's existence.
     #[must_use]
     pub const fn deletes_workspace(self) -> bool {

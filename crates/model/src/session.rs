@@ -31,7 +31,7 @@ pub struct Session {
     pub last_seen_at: Timestamp,
     /// When the person last proved who it is: at sign-in, or since.
     pub proved_at: Timestamp,
-    /// Whether a second factor was proved at sign-in.
+    /// Whether a second factor was proved: at sign-in, or since.
     pub second_factor: bool,
     /// Where the person signed in from.
     pub origin: Origin,

@@ -63,6 +63,8 @@ pub struct Workspace {
     pub name: String,
     /// Which limits its keys have.
     pub plan: Plan,
+    /// Whether its members act there only with a second factor.
+    pub requires_second_factor: bool,
     /// When it was made.
     pub created_at: Timestamp,
     /// When it was deleted, if it was: its keys are refused from then on.

@@ -4,7 +4,9 @@ use std::{fmt, sync::Arc};
 
 use async_trait::async_trait;
 use futures_util::future::BoxFuture;
-use tigertrust_accounts::ports::{AccountStore, KeyStore, MailTokenStore, MemberStore, SignInStore};
+use tigertrust_accounts::ports::{
+    AccountStore, InvitationStore, KeyStore, MailTokenStore, MemberStore, ProfileStore, SignInStore,
+};
 use tigertrust_credentials::ports::{
     ChangeListener, ChangeLog, CredentialStore, SessionStore, StoreError, UseStore,
 };
@@ -30,6 +32,8 @@ pub(crate) trait Engine:
     + KeyStore
     + AccountStore
     + MemberStore
+    + InvitationStore
+    + ProfileStore
     + SignInStore
     + MailTokenStore
     + SessionStore
@@ -147,6 +151,18 @@ impl Storage {
     #[must_use]
     pub fn members(&self) -> Arc<dyn MemberStore> {
         Arc::clone(&self.engine) as Arc<dyn MemberStore>
+    }
+
+    /// Who is invited into which workspace.
+    #[must_use]
+    pub fn invitations(&self) -> Arc<dyn InvitationStore> {
+        Arc::clone(&self.engine) as Arc<dyn InvitationStore>
+    }
+
+    /// People's own accounts.
+    #[must_use]
+    pub fn profiles(&self) -> Arc<dyn ProfileStore> {
+        Arc::clone(&self.engine) as Arc<dyn ProfileStore>
     }
 
     /// Signing in.

@@ -6,8 +6,8 @@ use actix_web::dev::ServerHandle;
 use reqwest::{Client, Method, RequestBuilder, StatusCode, header::HeaderMap};
 use serde_json::Value;
 use tigertrust_accounts::{
-    Actor, IssuedKey, KeyFlows, MemberFlows, NewKey, NewUser, Notifier, OwnerRequest, ReachRequest,
-    SessionSettings, SignInFlows, SignInParts, UserFlows, WorkspaceFlows,
+    Actor, InvitationFlows, IssuedKey, KeyFlows, MemberFlows, NewKey, NewUser, Notifier, OwnerRequest,
+    ProfileFlows, ReachRequest, SessionSettings, SignInFlows, SignInParts, UserFlows, WorkspaceFlows,
     ports::{Membership, PresentRoles},
 };
 use tigertrust_credentials::{
@@ -46,6 +46,10 @@ pub struct TestServer {
     pub workspaces: WorkspaceFlows,
     /// People, as the operator's command line reaches them.
     pub users: UserFlows,
+    /// Invitations, as the operator's command line reaches them.
+    pub invitations: InvitationFlows,
+    /// People's own accounts, as the operator's command line reaches them.
+    pub profiles: ProfileFlows,
     /// Somebody who owns the test's workspaces.
     pub owner: UserId,
     /// What people are told by mail.
@@ -179,6 +183,15 @@ impl TestServer {
             },
             issuer: "TigerTrust".to_owned(),
         });
+        let invitations = InvitationFlows::new(
+            storage.invitations(),
+            storage.accounts(),
+            storage.sign_ins(),
+            Some(Arc::clone(&mails) as Arc<dyn Notifier>),
+            Arc::clone(&time),
+            Arc::new(OsRandom),
+        );
+        let profiles = ProfileFlows::new(storage.profiles(), Arc::clone(&time));
         let app = App::new(Parts {
             sign_in,
             sessions: SessionAdmission::new(storage.sessions(), Arc::clone(&time), Some(IDLE_TIMEOUT)),
@@ -186,6 +199,8 @@ impl TestServer {
             keys: keys.clone(),
             workspaces: workspaces.clone(),
             members,
+            invitations: invitations.clone(),
+            profiles: profiles.clone(),
             catalog,
             tracker: Arc::clone(&tracker),
             clock: time,
@@ -218,6 +233,8 @@ impl TestServer {
             users,
             owner,
             mails,
+            invitations,
+            profiles,
             recent,
             admission,
             database,

@@ -7,8 +7,8 @@ use std::{
 };
 
 use tigertrust_accounts::{
-    Actor, Bootstrapped, FlowError, IssuedKey, KeyFlows, MemberFlows, NewKey, Notifier, ReachRequest,
-    TellsNobody, UserFlows, WorkspaceFlows,
+    Actor, Bootstrapped, FlowError, InvitationFlows, IssuedKey, KeyFlows, MemberFlows, NewKey, Notifier,
+    ProfileFlows, ReachRequest, TellsNobody, UserFlows, WorkspaceFlows,
 };
 use tigertrust_credentials::{
     Admission, AuthError, CacheSettings, ChangeTracker, HeaderValues, Need, OsRandom, Password, Pepper,
@@ -54,6 +54,8 @@ struct Inner {
     users: UserFlows,
     workspaces: WorkspaceFlows,
     members: MemberFlows,
+    invitations: InvitationFlows,
+    profiles: ProfileFlows,
     storage: Arc<Storage>,
     #[cfg_attr(
         not(feature = "server"),
@@ -125,6 +127,18 @@ impl TigerTrust {
             let random = Arc::clone(random);
             Postman::new(letterhead.clone(), Arc::clone(transport), random, runtime.clone())
         });
+        let mail = postman
+            .clone()
+            .map(|postman| Arc::new(postman) as Arc<dyn Notifier>);
+        let invitations = InvitationFlows::new(
+            storage.invitations(),
+            storage.accounts(),
+            storage.sign_ins(),
+            mail,
+            Arc::clone(clock),
+            Arc::clone(random),
+        );
+        let profiles = ProfileFlows::new(storage.profiles(), Arc::clone(clock));
         let notifier: Arc<dyn Notifier> = match &postman {
             Some(postman) => Arc::new(postman.clone()),
             None => Arc::new(TellsNobody),
@@ -135,6 +149,8 @@ impl TigerTrust {
             users,
             workspaces,
             members,
+            invitations,
+            profiles,
             storage: Arc::new(storage),
             #[cfg(feature = "actix")]
             outages: crate::actix::OutageLog::new(Arc::clone(clock)),
@@ -199,6 +215,18 @@ impl TigerTrust {
     #[must_use]
     pub fn members(&self) -> &MemberFlows {
         &self.0.members
+    }
+
+    /// Invites people into workspaces, and lets them in.
+    #[must_use]
+    pub fn invitations(&self) -> &InvitationFlows {
+        &self.0.invitations
+    }
+
+    /// Edits, exports and erases accounts of people.
+    #[must_use]
+    pub fn profiles(&self) -> &ProfileFlows {
+        &self.0.profiles
     }
 
     /// Makes the first account: an owner, a workspace on plan Free, an agent key with every scope and a public key. `None`
@@ -351,6 +379,8 @@ impl TigerTrust {
             sign_in,
             sessions,
             members: self.0.members.clone(),
+            invitations: self.0.invitations.clone(),
+            profiles: self.0.profiles.clone(),
             catalog: Arc::clone(&foundation.catalog),
             tracker: Arc::clone(&self.0.tracker),
             clock: Arc::clone(&foundation.clock),

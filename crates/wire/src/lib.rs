@@ -2,17 +2,20 @@
 //!
 //! JSON in camelCase, times in RFC 3339 and UTC, ids as TypeIDs. Unknown fields of a request are refused.
 
+mod invitation;
 mod key;
 mod link;
 mod me;
 mod member;
 mod page;
 mod problem;
+mod profile;
 mod sign_in;
 mod timestamp;
 mod verify;
 mod workspace;
 
+pub use invitation::{AcceptInvitation, Invitation, Invite};
 pub use key::{
     CreateKey, IssuedKey, Key, KeyStateName, KeyTypeName, ReportLeak, RevokeKey, RotateKey, Secret, UpdateKey,
 };
@@ -21,6 +24,7 @@ pub use me::{KeyIdentity, PrincipalType};
 pub use member::{AddMember, Member, RoleName, UpdateMember};
 pub use page::Page;
 pub use problem::{Code, FieldProblem, NOT_SIGNED_IN, Problem, challenge, is_request_id};
+pub use profile::{ExportedInvitation, ExportedMembership, PersonExport, UpdateMe};
 pub use sign_in::{
     ChangePassword, ConfirmTotp, Discover, Discovered, LogIn, Membership, PersonIdentity, RecoveryCodes,
     SecondFactorRequired, Session, SignedIn, StepUp, TotpEnrolment, User, VerifySecondFactor,

@@ -1,7 +1,7 @@
 //! Errors as they travel (RFC 9457), and the only table from an error to a status.
 
 use serde::Serialize;
-use tigertrust_accounts::{FlowError, SignInError, Violation};
+use tigertrust_accounts::{FlowError, InvitationError, SignInError, Violation};
 use tigertrust_credentials::{AuthError, Unauthorized};
 use utoipa::ToSchema;
 
@@ -228,6 +228,11 @@ impl From<&AuthError> for Problem {
                 Code::Forbidden,
                 format!("This needs {scope}, which your role in the workspace does not permit."),
             ),
+            // Not STEP_UP_REQUIRED: a fresh proof is of no help to who has no second factor to prove.
+            AuthError::SecondFactorMissing => Self::new(
+                Code::Forbidden,
+                "The workspace demands a second factor of its members. Add one under /api/auth/2fa, or prove yours with POST /api/auth/step-up; other workspaces are not concerned.",
+            ),
             AuthError::Unavailable(_) => Self::unavailable(),
         }
     }
@@ -251,6 +256,16 @@ impl From<&FlowError> for Problem {
             .with_violations(violations),
             FlowError::NotFound => Self::new(Code::NotFound, "There is nothing here under this id."),
             FlowError::Conflict(conflict) => Self::new(Code::Conflict, sentence(&conflict.to_string())),
+            FlowError::OwnsAlone(workspaces) => {
+                let names: Vec<String> = workspaces.iter().map(ToString::to_string).collect();
+                Self::new(
+                    Code::Conflict,
+                    format!(
+                        "Nobody else owns {}: make somebody else an owner, or delete the workspace, first.",
+                        names.join(", ")
+                    ),
+                )
+            }
             FlowError::Store(_) | FlowError::Random(_) => Self::unavailable(),
         }
     }
@@ -290,6 +305,38 @@ impl From<&SignInError> for Problem {
                 "Authenticator apps cannot be used: the server's key ring lacks the encryption key for them.",
             ),
             SignInError::Flow(error) => error.into(),
+        }
+    }
+}
+
+impl From<&InvitationError> for Problem {
+    fn from(error: &InvitationError) -> Self {
+        match error {
+            InvitationError::Unknown => Self::new(
+                Code::Unauthorized,
+                "The invitation is unknown: it was accepted, revoked or renewed, or the link is cut short.",
+            ),
+            InvitationError::Expired => Self::new(
+                Code::TokenExpired,
+                "The invitation is past its seven days: ask for another one.",
+            ),
+            InvitationError::SignInFirst => Self::new(
+                Code::Unauthorized,
+                "The invited address has an account: sign in with it first.",
+            ),
+            InvitationError::ForAnother => Self::new(
+                Code::Forbidden,
+                "The invitation is for another address than the one that you are signed in with.",
+            ),
+            InvitationError::InviterLostRight => Self::new(
+                Code::Forbidden,
+                "Whoever invited may not do so any more: ask for another invitation.",
+            ),
+            InvitationError::NoMail => Self::new(
+                Code::Conflict,
+                "The server sends no mail, so that nobody would learn of the invitation: let the operator invite with `tigertrust member invite`, which shows the link.",
+            ),
+            InvitationError::SignIn(error) => error.into(),
         }
     }
 }

@@ -258,6 +258,8 @@ pub struct PersonIdentity {
     pub role: Option<&'static str>,
     /// All of the person's workspaces.
     pub workspaces: Vec<Membership>,
+    /// The one that requests act in without `X-Workspace-ID`; null for somebody who has none.
+    pub default_workspace_id: Option<String>,
     /// The session.
     pub session: Session,
 }
@@ -270,6 +272,7 @@ impl From<&PersonPermit> for PersonIdentity {
             workspace: permit.workspace().map(Into::into),
             role: permit.role().map(Role::as_str),
             workspaces: permit.record().memberships.iter().map(Into::into).collect(),
+            default_workspace_id: permit.record().default_workspace().map(|id| id.to_string()),
             session: Session::new(permit.session(), Some(permit.session().id)),
         }
     }

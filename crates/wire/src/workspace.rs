@@ -18,6 +18,8 @@ pub struct Workspace {
     /// The plan that its keys are on.
     #[schema(examples("free"))]
     pub plan: String,
+    /// Whether its members act there only with a second factor.
+    pub require_second_factor: bool,
     /// When it was made.
     #[serde(serialize_with = "timestamp::serialize")]
     #[schema(value_type = String, format = DateTime)]
@@ -30,6 +32,7 @@ impl From<&tigertrust_model::Workspace> for Workspace {
             id: workspace.id.to_string(),
             name: workspace.name.clone(),
             plan: workspace.plan.to_string(),
+            require_second_factor: workspace.requires_second_factor,
             created_at: workspace.created_at,
         }
     }
@@ -60,4 +63,8 @@ pub struct UpdateWorkspace {
     #[serde(default, deserialize_with = "present")]
     #[schema(value_type = String, required = false, examples("pro"))]
     pub plan: Option<String>,
+    /// Whether its members act there only with a second factor. A person sets it to true only with one.
+    #[serde(default, deserialize_with = "present")]
+    #[schema(value_type = bool, required = false)]
+    pub require_second_factor: Option<bool>,
 }

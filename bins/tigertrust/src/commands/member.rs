@@ -1,11 +1,15 @@
 //! `tigertrust member`.
 
-use tigertrust::TigerTrust;
-use tigertrust_accounts::{Actor, FlowError, NewMember, PersonRef};
+use serde::Serialize;
+use tigertrust::{TigerTrust, mail::Letterhead};
+use tigertrust_accounts::{
+    Actor, FlowError, InvitationError, NewInvitation, NewMember, PersonRef, SignInError,
+};
 use tigertrust_model::{Role, UserId, WorkspaceId};
-use tigertrust_wire::{Member as Body, Page, format_rfc3339};
+use tigertrust_wire::{Invitation, Member as Body, Page, format_rfc3339};
+use zeroize::Zeroizing;
 
-use super::{instance, key::with_cursor, user::find_person, workspace::unknown};
+use super::{instance, key::with_cursor, settings, user::find_person, workspace::unknown};
 use crate::{
     cli::{Common, Member, PageArgs},
     failure::Failure,
@@ -26,6 +30,11 @@ pub async fn run(common: &Common, verb: Member) -> Result<(), Failure> {
             let member = added.map_err(|error| unknown(workspace, error))?;
             output::print(common.output, &Body::from(&member), describe)
         }
+        Member::Invite {
+            workspace,
+            email,
+            role,
+        } => invite(common, &instance, workspace, NewInvitation { email, role }).await,
         Member::List { workspace, page } => list(common, &instance, workspace, &page).await,
         Member::SetRole {
             workspace,
@@ -50,6 +59,55 @@ pub async fn run(common: &Common, verb: Member) -> Result<(), Failure> {
     };
     instance.close().await;
     done
+}
+
+/// An invitation, for the operator to hand over.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Issued<'a> {
+    #[serde(flatten)]
+    invitation: Invitation,
+    token: &'a str,
+    /// Where people find this service, that is, if its address is set.
+    link: Option<&'a str>,
+}
+
+async fn invite(
+    common: &Common,
+    instance: &TigerTrust,
+    workspace: WorkspaceId,
+    new: NewInvitation,
+) -> Result<(), Failure> {
+    let invited = instance
+        .invitations()
+        .invite(&Actor::Operator, workspace, new)
+        .await;
+    let issued = invited.map_err(|error| match error {
+        InvitationError::SignIn(SignInError::Flow(error)) => unknown(workspace, error),
+        other => Failure::new(other.to_string()),
+    })?;
+    let token = issued.token.reveal();
+    let found_at = settings(common, Vec::new())?.mail.public_url;
+    let link = found_at.map(|url| Zeroizing::new(url.link(&Letterhead::INVITATION_PAGE, token)));
+    let body = Issued {
+        invitation: Invitation::new(&issued.invitation, instance.clock().now()),
+        token,
+        link: link.as_ref().map(|link| link.as_str()),
+    };
+    output::print(common.output, &body, |body| {
+        let link = body
+            .link
+            .map_or_else(String::new, |link| format!("\nLink        {link}"));
+        format!(
+            "Invitation  {}\nE-mail      {}\nRole        {}\nExpires     {}\nToken       {}{link}\n\
+             Hand it over: whoever has it becomes a member. It is shown once, and good once.",
+            body.invitation.id,
+            body.invitation.email,
+            Role::from(body.invitation.role),
+            format_rfc3339(body.invitation.expires_at),
+            body.token,
+        )
+    })
 }
 
 async fn list(

@@ -8,8 +8,8 @@ use std::{
 
 use serde::Serialize;
 use tigertrust::TigerTrust;
-use tigertrust_accounts::NewUser;
 use tigertrust_accounts::ports::EndSessions;
+use tigertrust_accounts::{FlowError, NewUser};
 use tigertrust_credentials::{OsRandom, Password, PasswordHasher, PasswordPolicy};
 use tigertrust_model::{Email, User as Person, UserId};
 use tigertrust_wire::{Page, format_rfc3339};
@@ -89,6 +89,7 @@ pub async fn run(common: &Common, verb: User) -> Result<(), Failure> {
         User::List(page) => list(common, &page).await,
         User::Disable { user } => set_disabled(common, &user, true).await,
         User::Enable { user } => set_disabled(common, &user, false).await,
+        User::Erase { user, yes } => erase(common, &user, yes).await,
         User::ResetPassword { user, password_file } => {
             reset_password(common, &user, password_file.as_deref()).await
         }
@@ -147,6 +148,34 @@ async fn reset_second_factor(common: &Common, user: &str) -> Result<(), Failure>
     }
     output::print(common.output, &(), |()| {
         format!("{user} signs in with the password alone now. Every session of the account has ended.")
+    })
+}
+
+async fn erase(common: &Common, user: &str, yes: bool) -> Result<(), Failure> {
+    let instance = instance(common).await?;
+    let id = find_person(&instance, user).await?;
+    if !yes {
+        return Err(Failure::new(format!(
+            "this would erase the account {user} for good: its sessions end, its personal keys are revoked, and its name, \
+             address, factors and memberships are gone. Add --yes to do it"
+        )));
+    }
+    let erased = instance.profiles().erase_as_operator(id).await;
+    instance.close().await;
+    erased.map_err(|error| match error {
+        FlowError::OwnsAlone(workspaces) => {
+            let names: Vec<String> = workspaces.iter().map(ToString::to_string).collect();
+            Failure::new(format!(
+                "{user} is the last owner of {}: make somebody else an owner with `tigertrust member set-role`, or delete it, \
+                 first",
+                names.join(", ")
+            ))
+        }
+        FlowError::NotFound => unknown(user),
+        other => other.into(),
+    })?;
+    output::print(common.output, &(), |()| {
+        format!("Erased {user}. The id {id} stays, and names nobody.")
     })
 }
 

@@ -9,6 +9,8 @@ in_a_folder_for_each_engine!(
     the_printed_login_opens_a_session_that_the_operator_can_end,
     a_password_is_reset_and_ends_every_session,
     a_second_factor_that_is_not_there_is_named,
+    an_invitation_is_handed_over_and_accepted,
+    an_account_is_erased,
 );
 
 /// The value of the session's cookie, or the status of the refusal.
@@ -84,4 +86,69 @@ async fn a_second_factor_that_is_not_there_is_named(folder: Folder) {
     folder.quickstart(&[]).stop();
     let failure = folder.failure(&["user", "reset-2fa", "owner@example.com"]);
     assert!(failure.contains("no second factor"), "{failure}");
+}
+
+async fn an_invitation_is_handed_over_and_accepted(folder: Folder) {
+    let served = folder.quickstart(&[]);
+    let home = served.text("workspaceId");
+    let invite = ["member", "invite", home, "jo@example.com", "--role", "member"];
+    let issued = folder.json(&invite);
+    assert_eq!(
+        (&issued["email"], &issued["role"], &issued["invitedBy"]),
+        (&json!("jo@example.com"), &json!("member"), &json!("operator"))
+    );
+    let text = String::from_utf8(folder.run(&invite).stdout).unwrap();
+    let token = text
+        .split("tt_inv_")
+        .nth(1)
+        .unwrap()
+        .split_whitespace()
+        .next()
+        .unwrap();
+    // The second took the place of the first.
+    for (token, status) in [
+        (issued["token"].as_str().unwrap().to_owned(), 401),
+        (format!("tt_inv_{token}"), 200),
+    ] {
+        let body = json!({"token": token, "password": "correct horse battery staple"});
+        let request = served
+            .request(Method::POST, "/api/invitations/accept")
+            .json(&body);
+        assert_eq!(request.send().await.unwrap().status(), status);
+    }
+    let members = folder.json(&["member", "list", home]);
+    assert!(members.to_string().contains("jo@example.com"), "{members}");
+    let twice = folder.failure(&invite);
+    assert!(twice.contains("member of the workspace already"), "{twice}");
+    let nowhere = [
+        "member",
+        "invite",
+        "ws_00000000000000000000000000",
+        "al@example.com",
+        "--role",
+        "member",
+    ];
+    assert!(folder.failure(&nowhere).contains("ws_00000000000000000000000000"));
+}
+
+async fn an_account_is_erased(folder: Folder) {
+    let served = folder.quickstart(&[]);
+    let home = served.text("workspaceId");
+    let alone = folder.failure(&["user", "erase", "owner@example.com", "--yes"]);
+    assert!(alone.contains(home), "{alone}");
+    let jo = folder.json(&["user", "create", "jo@example.com"]);
+    folder.json(&["member", "add", home, "jo@example.com", "--role", "owner"]);
+    assert!(
+        folder
+            .failure(&["user", "erase", "owner@example.com"])
+            .contains("--yes")
+    );
+    let session = login(&served, served.text("password")).await.unwrap();
+    folder.json(&["user", "erase", "OWNER@example.com", "--yes"]);
+    assert_eq!(me(&served, &session).await, 401);
+    let gone = folder.failure(&["user", "erase", "owner@example.com", "--yes"]);
+    assert!(gone.contains("owner@example.com"), "{gone}");
+    let list = folder.json(&["user", "list"]);
+    assert_eq!(list["items"].as_array().unwrap().len(), 1);
+    assert_eq!(list["items"][0]["id"], jo["id"]);
 }

@@ -9,12 +9,14 @@ use std::{
 
 use sha2::{Digest, Sha256};
 use tigertrust_credentials::TokenDigest;
-use tigertrust_model::UserId;
+use tigertrust_model::{UserId, WorkspaceId};
 
 /// Over how long failures are counted.
 pub const FAILURES_COUNT_FOR: Duration = Duration::from_secs(15 * 60);
 const MAX_OF_ACCOUNT: u16 = 10;
 const MAX_OF_NETWORK: u16 = 60;
+const MAX_INVITATIONS_OF_ADDRESS: u16 = 5;
+const MAX_INVITATIONS_OF_WORKSPACE: u16 = 200;
 /// How many links go to one address within [`FAILURES_COUNT_FOR`], and how many are asked for from one network.
 const MAX_LINKS_TO_ADDRESS: u16 = 3;
 const MAX_LINKS_OF_NETWORK: u16 = 30;
@@ -33,6 +35,12 @@ impl Budget {
     #[must_use]
     pub fn subject_of(user: UserId) -> String {
         format!("account:{user}")
+    }
+
+    /// What the budget of a known device is kept under.
+    #[must_use]
+    pub fn subject_of_device(device: TokenDigest) -> String {
+        format!("device:{}", hex(device.as_bytes()))
     }
 }
 
@@ -63,17 +71,32 @@ impl Budgets {
     /// That of a device that its owner signed in on before: nobody else can use it up, so that nobody can lock the owner out.
     pub(crate) fn of_device(device: TokenDigest) -> Self {
         Self(vec![Budget {
-            subject: format!("device:{}", hex(device.as_bytes())),
+            subject: Budget::subject_of_device(device),
             limit: MAX_OF_ACCOUNT,
         }])
     }
 
-    /// That of a network, for guesses that are about no account.
+    /// That of the network that the client is in, alone: where it is not known whose proof is guessed at.
     pub(crate) fn of_network(client: Option<IpAddr>) -> Self {
         Self(vec![Budget {
             subject: format!("network:{}", network(client)),
             limit: MAX_OF_NETWORK,
         }])
+    }
+
+    /// What may be sent to an address, and by a workspace, on behalf of others: these are not failures, but end alike.
+    pub(crate) fn of_invitation(workspace: WorkspaceId, canonical_email: &str) -> Self {
+        let digest = Sha256::digest(canonical_email.as_bytes());
+        Self(vec![
+            Budget {
+                subject: format!("invited:{}", hex(&digest)),
+                limit: MAX_INVITATIONS_OF_ADDRESS,
+            },
+            Budget {
+                subject: format!("invites:{workspace}"),
+                limit: MAX_INVITATIONS_OF_WORKSPACE,
+            },
+        ])
     }
 
     /// Those of links by mail, whether or not an account has the address. They are apart from those of proofs: who asks for

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use tigertrust_credentials::{HashingError, UnsealError, ports::StoreError};
-use tigertrust_model::RandomError;
+use tigertrust_model::{RandomError, Timestamp};
 
 use crate::FlowError;
 
@@ -43,6 +43,15 @@ pub enum SignInError {
     /// What stood against it otherwise.
     #[error(transparent)]
     Flow(#[from] FlowError),
+}
+
+impl SignInError {
+    pub(crate) fn throttled(until: Timestamp, now: Timestamp) -> Self {
+        let micros = u64::try_from(until.unix_micros() - now.unix_micros());
+        Self::Throttled {
+            retry_after: Duration::from_micros(micros.unwrap_or(0)),
+        }
+    }
 }
 
 impl From<StoreError> for SignInError {

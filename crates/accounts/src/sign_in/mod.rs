@@ -17,7 +17,8 @@ use tigertrust_credentials::{
 };
 use tigertrust_model::{Clock, Email, Origin, RandomSource, Session, SessionId, Timestamp, UserId};
 
-use self::{budget::Budgets, factors::totp_place};
+pub(crate) use self::budget::Budgets;
+use self::factors::totp_place;
 pub use self::{
     budget::{Budget, FAILURES_COUNT_FOR},
     error::SignInError,
@@ -246,15 +247,26 @@ impl SignInFlows {
         }
     }
 
-    async fn spend(&self, budgets: &Budgets, now: Timestamp) -> Result<(), SignInError> {
+    pub(crate) async fn spend(&self, budgets: &Budgets, now: Timestamp) -> Result<(), SignInError> {
         match self.0.store.spend(budgets.all(), now).await? {
             None => Ok(()),
-            Some(until) => Err(SignInError::Throttled {
-                retry_after: Duration::from_micros(
-                    u64::try_from(until.unix_micros() - now.unix_micros()).unwrap_or(0),
-                ),
-            }),
+            Some(until) => Err(SignInError::throttled(until, now)),
         }
+    }
+
+    /// Hashes the password of a new account.
+    pub(crate) async fn hash(&self, password: Password) -> Result<PasswordHash, SignInError> {
+        Ok(self.0.hashing.hash(password).await?)
+    }
+
+    /// The session of somebody whose account is made with it.
+    pub(crate) fn first_session(
+        &self,
+        user: UserId,
+        origin: Origin,
+    ) -> Result<(BegunSession, NewSession), SignInError> {
+        let budgets = Budgets::of_account(user, origin.address);
+        self.prepare(user, false, false, origin, &budgets, None)
     }
 
     /// Says so where the secret of an app cannot be read: its codes would all look wrong, and use up the budget.

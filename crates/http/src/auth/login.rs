@@ -146,9 +146,10 @@ pub(crate) fn origin(app: &App, request: &HttpRequest) -> Origin {
     }
 }
 
-async fn signed_in(app: &App, begun: BegunSession) -> Result<HttpResponse, ApiError> {
+/// Hands a session out, with what a login answers.
+pub(crate) async fn signed_in(app: &App, begun: BegunSession) -> Result<HttpResponse, ApiError> {
     tracing::info!(user = %begun.session.user, session = %begun.session.id, "signed in");
-    let need = Need::any_caller();
+    let need = Need::own_account();
     let permit = app
         .sessions
         .admit(begun.token.digest(), HeaderValues::Absent, &need)

@@ -4,4 +4,5 @@ pub(crate) mod check;
 pub(crate) mod links;
 pub(crate) mod login;
 pub(crate) mod me;
+pub(crate) mod profile;
 pub(crate) mod sessions;

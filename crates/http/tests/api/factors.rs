@@ -39,7 +39,7 @@ pub(crate) struct Enrolled {
     pub(crate) recovery_codes: Vec<String>,
 }
 
-fn base32(text: &str) -> TotpSecret {
+pub(crate) fn base32(text: &str) -> TotpSecret {
     let bits = text.bytes().fold(String::new(), |bits, letter| {
         let digit = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
             .iter()

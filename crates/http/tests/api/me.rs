@@ -31,6 +31,7 @@ async fn a_key_of_any_type_learns_who_it_is(server: TestServer) {
                     "id": home.id.to_string(),
                     "name": "Home",
                     "plan": "free",
+                    "requireSecondFactor": false,
                     "createdAt": "2027-01-15T08:00:00Z",
                 },
                 "homeWorkspaceId": home.id.to_string(),

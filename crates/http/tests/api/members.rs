@@ -3,7 +3,9 @@
 use serde_json::{Value, json};
 use tigertrust_accounts::{IssuedKey, ReachRequest};
 use tigertrust_model::{KeyType, Role, UserId, Workspace};
-use tigertrust_testkit::{TestServer, eventually, on_both_engines};
+use tigertrust_testkit::{TestServer, eventually, on_both_engines, send};
+
+use crate::people::Browser;
 
 on_both_engines!(
     members_are_listed_in_pages_and_shown,
@@ -15,6 +17,8 @@ on_both_engines!(
     s26_a_new_role_acts_on_the_next_request_on_every_node,
     s19_who_is_removed_is_refused_at_once_on_every_node,
     everybody_may_leave,
+    a_disabled_owner_is_none_that_could_act,
+    s22_a_key_is_worth_no_more_than_whoever_made_it,
 );
 
 const SCOPES: [&str; 2] = ["members:*", "certificates:*"];
@@ -289,5 +293,60 @@ async fn everybody_may_leave(server: TestServer) {
             server.get("/api/auth/me", &key).await.problem(),
             (401, "KEY_REVOKED")
         );
+    }
+}
+
+async fn a_disabled_owner_is_none_that_could_act(server: TestServer) {
+    let home = server.workspace("Home").await;
+    let platform = instance(&server).await;
+    let jo = server.member(&home, Role::Owner).await;
+    server.users.set_disabled(jo, true).await.unwrap();
+    let refused = server.delete(&path(&home, server.owner), &platform).await;
+    assert_eq!(refused.problem(), (409, "CONFLICT"));
+    // Who is disabled can be taken out all the same.
+    assert_eq!(server.delete(&path(&home, jo), &platform).await.status, 204);
+}
+
+/// Also over a key that the key has made.
+async fn s22_a_key_is_worth_no_more_than_whoever_made_it(server: TestServer) {
+    let home = server.workspace("Home").await;
+    let (jo, al) = (
+        server.member(&home, Role::Admin).await,
+        server.member(&home, Role::Viewer).await,
+    );
+    let mut admin = Browser::signed_in(&server, jo).await;
+    let new = json!({"name": "k", "type": "agent", "scopes": ["members:*", "keys:*"]});
+    let first = admin.post(&server, "/api/keys", &new).await.body["key"].clone();
+    let first = first.as_str().unwrap().to_owned();
+    let made = server
+        .request(reqwest::Method::POST, "/api/keys")
+        .header("X-Agent-API-Key", &first)
+        .json(&new);
+    let second = send(made).await.body["key"].as_str().unwrap().to_owned();
+    let set = async |key: &str, user: UserId, role: &str| {
+        let request = server
+            .request(reqwest::Method::PATCH, &path(&home, user))
+            .header("X-Agent-API-Key", key)
+            .json(&json!({"role": role}));
+        send(request).await.status.as_u16()
+    };
+    for key in [&first, &second] {
+        assert_eq!(set(key, al, "admin").await, 200);
+        assert_eq!(set(key, al, "viewer").await, 200);
+        // An owner's key is an admin at the most.
+        server.set_role(&home, jo, Some(Role::Owner)).await;
+        assert_eq!(set(key, al, "owner").await, 403);
+        for role in [Some(Role::Member), Some(Role::Viewer), None] {
+            server.set_role(&home, jo, role).await;
+            assert_eq!(set(key, al, "member").await, 403, "{role:?}");
+            if role.is_some() {
+                assert_eq!(set(key, jo, "admin").await, 403, "{role:?}");
+            }
+        }
+        server.set_role(&home, jo, Some(Role::Admin)).await;
+        server.users.set_disabled(jo, true).await.unwrap();
+        assert_eq!(set(key, al, "member").await, 403);
+        server.users.set_disabled(jo, false).await.unwrap();
+        assert_eq!(set(key, al, "viewer").await, 200);
     }
 }

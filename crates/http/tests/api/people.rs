@@ -63,6 +63,10 @@ impl Browser {
         self.send(server.request(Method::POST, path).json(body)).await
     }
 
+    pub(crate) async fn patch(&mut self, server: &TestServer, path: &str, body: &Value) -> Answer {
+        self.send(server.request(Method::PATCH, path).json(body)).await
+    }
+
     pub(crate) async fn delete(&mut self, server: &TestServer, path: &str) -> Answer {
         self.send(server.request(Method::DELETE, path)).await
     }

@@ -6,6 +6,8 @@ use tigertrust_accounts::{Actor, IssuedKey, NewKey, OwnerRequest, ReachRequest};
 use tigertrust_model::{KeyType, Role, Workspace};
 use tigertrust_testkit::{TestServer, on_both_engines, send};
 
+use crate::people::Browser;
+
 on_both_engines!(
     s22_a_personal_key_shrinks_with_its_owner_s_role_on_the_next_request,
     s26_a_personal_key_ends_with_its_owner_s_membership_or_account,
@@ -15,6 +17,7 @@ on_both_engines!(
     a_personal_key_follows_its_owner_into_other_workspaces,
     verify_names_the_owner_and_what_the_role_leaves,
     an_instance_key_cannot_be_personal,
+    whatever_the_role_own_keys_are_seen_and_revoked,
 );
 
 const SCOPES: [&str; 4] = ["keys:*", "members:write", "certificates:*", "agents:report"];
@@ -289,4 +292,51 @@ async fn an_instance_key_cannot_be_personal(server: TestServer) {
         ..NewKey::new("x", KeyType::Agent, reach)
     };
     assert!(server.keys.create(&Actor::Operator, new).await.is_err());
+}
+
+async fn whatever_the_role_own_keys_are_seen_and_revoked(server: TestServer) {
+    let home = server.workspace("Home").await;
+    let jo = server.member(&home, Role::Member).await;
+    let own = server.personal(&home, jo, &["certificates:read"]).await;
+    let of_the_workspace = server.admin(&home).await;
+    server.set_role(&home, jo, Some(Role::Viewer)).await;
+    let mut browser = Browser::signed_in(&server, jo).await;
+    let list = browser.get(&server, "/api/keys").await;
+    assert_eq!(list.status, 200, "{list:?}");
+    let items = list.body["items"].as_array().unwrap();
+    assert_eq!(
+        (items.len(), &items[0]["id"]),
+        (1, &json!(own.key.id.to_string()))
+    );
+    let path = |key: &IssuedKey| format!("/api/keys/{}", key.key.id);
+    assert_eq!(browser.get(&server, &path(&own)).await.status, 200);
+    let refused = browser.get(&server, &path(&of_the_workspace)).await;
+    assert_eq!(refused.problem(), (404, "NOT_FOUND"));
+    // More than that it may not do.
+    let body = json!({"name": "x", "type": "agent", "scopes": ["certificates:read"], "personal": true});
+    let made = browser.post(&server, "/api/keys", &body).await;
+    let edited = browser.patch(&server, &path(&own), &json!({"name": "x"})).await;
+    let rotate = format!("{}/rotate", path(&own));
+    let rotated = browser.post(&server, &rotate, &json!({})).await;
+    for refused in [made, edited, rotated] {
+        assert_eq!(refused.problem(), (403, "FORBIDDEN"));
+    }
+    let revoke = |key: &IssuedKey| format!("{}/revoke", path(key));
+    let refused = browser
+        .post(&server, &revoke(&of_the_workspace), &json!({}))
+        .await;
+    assert_eq!(refused.problem(), (404, "NOT_FOUND"));
+    assert_eq!(browser.post(&server, &revoke(&own), &json!({})).await.status, 200);
+    assert_eq!(
+        server.get("/api/auth/me", &own).await.problem(),
+        (401, "KEY_REVOKED")
+    );
+    // Nor does anybody see keys without a session there.
+    let other = server.workspace("Other").await;
+    let request = server.request(Method::GET, "/api/keys");
+    let request = request.header("X-Workspace-ID", other.id.to_string());
+    assert_eq!(
+        browser.send(request).await.problem(),
+        (403, "WORKSPACE_ACCESS_DENIED")
+    );
 }

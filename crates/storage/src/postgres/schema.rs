@@ -11,6 +11,7 @@ diesel::table! {
         created_at -> Timestamptz,
         default_workspace_id -> Nullable<Uuid>,
         email_verified_at -> Nullable<Timestamptz>,
+        erased_at -> Nullable<Timestamptz>,
     }
 }
 
@@ -21,6 +22,7 @@ diesel::table! {
         plan -> Text,
         created_at -> Timestamptz,
         deleted_at -> Nullable<Timestamptz>,
+        require_second_factor -> Bool,
     }
 }
 
@@ -166,6 +168,20 @@ diesel::table! {
 }
 
 diesel::table! {
+    invitations (id) {
+        id -> Uuid,
+        workspace_id -> Uuid,
+        email -> Text,
+        email_canonical -> Text,
+        role -> Text,
+        token -> Binary,
+        invited_by -> Text,
+        invited_at -> Timestamptz,
+        expires_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
     mail_tokens (token) {
         token -> Binary,
         user_id -> Nullable<Uuid>,
@@ -189,5 +205,6 @@ diesel::allow_tables_to_appear_in_same_query!(
     api_key_workspaces,
     api_key_secrets,
     sessions,
-    totp_factors
+    totp_factors,
+    invitations
 );

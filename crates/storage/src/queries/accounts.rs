@@ -11,15 +11,15 @@ use tigertrust_accounts::{
     ports::{AccountStore, Bootstrap, EndSessions, Page, WorkspaceEdit},
 };
 use tigertrust_credentials::{PasswordHash, ports::StoreError};
-use tigertrust_model::{Entity, Role, Timestamp, User, UserId, Workspace, WorkspaceId};
+use tigertrust_model::{Creator, Entity, Role, Timestamp, User, UserId, Workspace, WorkspaceId};
 
 use super::{
     super::{Connection, lock_accounts, lock_workspace},
     Store, Written, keys,
-    members::role_in,
+    members::lock_person,
     rows::{UserRow, WorkspaceRow},
     schema::{memberships, users, workspaces},
-    sessions,
+    sessions, standing,
 };
 use crate::{
     error::OrUnavailable,
@@ -48,6 +48,7 @@ impl AccountStore for Store {
                 Box::pin(async move {
                     users::table
                         .filter(users::email_canonical.eq(canonical))
+                        .filter(users::erased_at.is_null())
                         .select(UserRow::as_select())
                         .first(connection)
                         .await
@@ -65,6 +66,7 @@ impl AccountStore for Store {
                 Box::pin(async move {
                     users::table
                         .find(StoredId::new(id.as_uuid()))
+                        .filter(users::erased_at.is_null())
                         .select(UserRow::as_select())
                         .first(connection)
                         .await
@@ -81,6 +83,7 @@ impl AccountStore for Store {
             .read(move |connection| {
                 Box::pin(async move {
                     let mut query = users::table
+                        .filter(users::erased_at.is_null())
                         .select(UserRow::as_select())
                         .order(users::id.desc())
                         .limit(i64::from(page.limit))
@@ -99,7 +102,7 @@ impl AccountStore for Store {
         self.write(move |connection| {
             Box::pin(async move {
                 let id = StoredId::new(user.as_uuid());
-                let row = diesel::update(users::table.find(id))
+                let row = diesel::update(users::table.find(id).filter(users::erased_at.is_null()))
                     .set(users::disabled_at.eq(at.map(StoredTime::new)))
                     .returning(UserRow::as_returning())
                     .get_result(connection)
@@ -113,20 +116,9 @@ impl AccountStore for Store {
                         .await
                         .or_unavailable()?;
                 }
-                let member_of: Vec<StoredId> = memberships::table
-                    .filter(memberships::user_id.eq(id))
-                    .select(memberships::workspace_id)
-                    .load(connection)
-                    .await
-                    .or_unavailable()?;
-                let concerned = member_of
-                    .into_iter()
-                    .filter_map(|id| id.read().map(WorkspaceId::from_uuid))
-                    .map(|workspace| (Entity::User(user), Some(workspace)));
                 Ok(Written {
                     value: row.read()?,
-                    // Once more for nobody's workspace: whoever belongs to none may be known here all the same.
-                    changed: concerned.chain([(Entity::User(user), None)]).collect(),
+                    changed: everywhere(connection, user).await?,
                 })
             })
         })
@@ -136,11 +128,7 @@ impl AccountStore for Store {
     async fn insert_workspace(&self, workspace: Workspace, owner: UserId) -> Result<(), FlowError> {
         self.write(move |connection| {
             Box::pin(async move {
-                let known: bool = select(exists(users::table.find(StoredId::new(owner.as_uuid()))))
-                    .get_result(connection)
-                    .await
-                    .or_unavailable()?;
-                if !known {
+                if !lock_person(connection, owner).await? {
                     return Err(FlowError::NotFound);
                 }
                 insert_workspace(connection, &workspace, owner, workspace.created_at)
@@ -181,7 +169,7 @@ impl AccountStore for Store {
     async fn edit_workspace(
         &self,
         id: WorkspaceId,
-        by: Option<UserId>,
+        by: Option<Creator>,
         edit: WorkspaceEdit,
     ) -> Result<Workspace, FlowError> {
         self.write(move |connection| {
@@ -191,7 +179,7 @@ impl AccountStore for Store {
                 let found = find_workspace(connection, id).await?;
                 let before = found.ok_or(FlowError::NotFound)?;
                 let role = match by {
-                    Some(by) => role_in(connection, id, by).await?,
+                    Some(by) => standing::of(connection, id, by).await?,
                     None => None,
                 };
                 let mut workspace = before.clone();
@@ -204,6 +192,7 @@ impl AccountStore for Store {
                         workspaces::name.eq(workspace.name.clone()),
                         workspaces::plan.eq(workspace.plan.to_string()),
                         workspaces::deleted_at.eq(workspace.deleted_at.map(StoredTime::new)),
+                        workspaces::require_second_factor.eq(workspace.requires_second_factor),
                     ))
                     .execute(connection)
                     .await
@@ -233,6 +222,25 @@ impl AccountStore for Store {
     }
 }
 
+/// A change of the person, as the business of each of its workspaces; and once more of nobody's: whoever belongs to none may be
+/// known here all the same.
+pub(super) async fn everywhere(
+    connection: &mut Connection,
+    user: UserId,
+) -> Result<Vec<(Entity, Option<WorkspaceId>)>, StoreError> {
+    let member_of: Vec<StoredId> = memberships::table
+        .filter(memberships::user_id.eq(StoredId::new(user.as_uuid())))
+        .select(memberships::workspace_id)
+        .load(connection)
+        .await
+        .or_unavailable()?;
+    let concerned = member_of
+        .into_iter()
+        .filter_map(|id| id.read().map(WorkspaceId::from_uuid))
+        .map(|workspace| (Entity::User(user), Some(workspace)));
+    Ok(concerned.chain([(Entity::User(user), None)]).collect())
+}
+
 async fn find_workspace(
     connection: &mut Connection,
     id: WorkspaceId,
@@ -258,7 +266,11 @@ async fn store_first(connection: &mut Connection, first: &Bootstrap, at: Timesta
 }
 
 /// Stores a person, unless the address is taken. Returns whether it was not.
-async fn insert_user(connection: &mut Connection, user: &User, password: &PasswordHash) -> QueryResult<bool> {
+pub(super) async fn insert_user(
+    connection: &mut Connection,
+    user: &User,
+    password: &PasswordHash,
+) -> QueryResult<bool> {
     let inserted = diesel::insert_into(users::table)
         .values((
             users::id.eq(StoredId::new(user.id.as_uuid())),

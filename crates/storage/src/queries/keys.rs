@@ -13,7 +13,7 @@ use tigertrust_accounts::{
     ports::{KeyDetails, KeyEdit, KeyStore, KeyView, Page, StoredSecret},
 };
 use tigertrust_credentials::ports::StoreError;
-use tigertrust_model::{ApiKey, Entity, KeyFilter, KeyId, KeyReach, SecretInfo, Timestamp};
+use tigertrust_model::{ApiKey, Entity, KeyFilter, KeyId, KeyReach, SecretInfo, Timestamp, UserId};
 
 use super::{
     super::{Connection, lock_key},
@@ -119,6 +119,22 @@ impl KeyStore for Store {
         self.write(move |connection| Box::pin(change(connection, view, id, edit, rotation)))
             .await
     }
+}
+
+/// The personal keys of somebody, newest first.
+pub(super) async fn of_person(
+    connection: &mut Connection,
+    owner: UserId,
+) -> Result<Vec<KeyDetails>, StoreError> {
+    let rows = keys::table
+        .left_join(others::table.on(others::key_id.eq(keys::id)))
+        .filter(keys::owner_id.eq(StoredId::new(owner.as_uuid())))
+        .order(keys::id.desc())
+        .select((KeyRow::as_select(), others::workspace_id.nullable()))
+        .load(connection)
+        .await
+        .or_unavailable()?;
+    with_secrets(connection, read(rows)?).await
 }
 
 /// Edits a key under its lock, and gives it another secret if there is one.

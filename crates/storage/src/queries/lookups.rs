@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use diesel::{
     BoolExpressionMethods, ExpressionMethods, JoinOnDsl, NullableExpressionMethods, OptionalExtension,
-    QueryDsl, SelectableHelper,
+    QueryDsl, SelectableHelper, dsl::exists,
 };
 use diesel_async::RunQueryDsl;
 use tigertrust_credentials::{
@@ -16,7 +16,8 @@ use super::{
     Store,
     rows::{Corrupt, KeyRow, WorkspaceRow},
     schema::{
-        api_key_secrets as secrets, api_key_workspaces, api_keys as keys, memberships, users, workspaces,
+        api_key_secrets as secrets, api_key_workspaces, api_keys as keys, memberships, totp_factors as totp,
+        users, workspaces,
     },
 };
 use crate::{
@@ -42,8 +43,9 @@ type FoundKey = (
     OwnerRow,
 );
 
-/// The owner of a personal key: when the account was disabled, and the roles in the home and in the other workspace.
-type OwnerRow = (Option<StoredTime>, Option<String>, Option<String>);
+/// The owner of a personal key: when the account was disabled, the roles in the home and in the other workspace, and whether
+/// a second factor is enrolled.
+type OwnerRow = (Option<StoredTime>, Option<String>, Option<String>, bool);
 
 #[async_trait]
 impl CredentialStore for Store {
@@ -94,6 +96,11 @@ impl CredentialStore for Store {
                                 users::disabled_at.nullable(),
                                 at_home.field(memberships::role).nullable(),
                                 elsewhere.field(memberships::role).nullable(),
+                                exists(
+                                    totp::table
+                                        .filter(totp::user_id.nullable().eq(keys::owner_id))
+                                        .filter(totp::confirmed_at.is_not_null()),
+                                ),
                             ),
                         ));
                     // A statement with a list would be prepared anew each time on SQLite, since lists differ in length.
@@ -176,7 +183,8 @@ fn record(digests: &[Vec<u8>], mut rows: Vec<FoundKey>) -> Result<Option<KeyReco
 }
 
 fn read_owner(id: UserId, reach: &KeyReach, rows: &[FoundKey]) -> Result<KeyOwner, StoreError> {
-    let (disabled_at, in_home, _) = rows.first().map(|row| row.6.clone()).unwrap_or_default();
+    let (disabled_at, in_home, _, has_second_factor) =
+        rows.first().map(|row| row.6.clone()).unwrap_or_default();
     let in_others = rows.iter().map(|row| {
         let workspace = row.4.and_then(StoredId::read).map(WorkspaceId::from_uuid);
         (workspace, row.6.2.clone())
@@ -193,6 +201,7 @@ fn read_owner(id: UserId, reach: &KeyReach, rows: &[FoundKey]) -> Result<KeyOwne
         id,
         // The foreign key sees to it that there is such a person.
         disabled_at: Corrupt::new("users", Some(id)).optional_time(disabled_at, "disabled_at")?,
+        has_second_factor,
         roles,
     })
 }

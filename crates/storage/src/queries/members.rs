@@ -8,13 +8,14 @@ use tigertrust_accounts::{
     ports::{Member, MemberEdit, MemberStore, Membership, Page, PresentRoles},
 };
 use tigertrust_credentials::ports::StoreError;
-use tigertrust_model::{Entity, Role, Timestamp, UserId, WorkspaceId};
+use tigertrust_model::{Creator, Entity, Role, Timestamp, UserId, WorkspaceId};
 
 use super::{
     super::{Connection, lock_workspace},
     Store, Written,
     rows::{Corrupt, UserRow},
     schema::{api_keys as keys, memberships, users, workspaces},
+    standing,
 };
 use crate::{
     error::OrUnavailable,
@@ -64,7 +65,7 @@ impl MemberStore for Store {
     async fn edit_member(
         &self,
         of: Membership,
-        by: Option<UserId>,
+        by: Option<Creator>,
         at: Timestamp,
         edit: MemberEdit,
     ) -> Result<Option<Member>, FlowError> {
@@ -79,7 +80,7 @@ impl MemberStore for Store {
                 let present = PresentRoles {
                     member: before,
                     by: match by {
-                        Some(by) => role_in(connection, workspace, by).await?,
+                        Some(by) => standing::of(connection, workspace, by).await?,
                         None => None,
                     },
                 };
@@ -134,7 +135,7 @@ async fn find(
     row.map(|row| read(workspace, row)).transpose()
 }
 
-fn corrupt(workspace: WorkspaceId, user: UserId) -> Corrupt {
+pub(super) fn corrupt(workspace: WorkspaceId, user: UserId) -> Corrupt {
     Corrupt::new("memberships", Some(format!("{workspace}, {user}")))
 }
 
@@ -158,12 +159,15 @@ pub(super) async fn role_in(
     role.transpose().map_err(|_| corrupt(workspace, user).at("role"))
 }
 
-async fn ensure_another_owner(
+/// Disabled owners do not count: nobody could act for them.
+pub(super) async fn ensure_another_owner(
     connection: &mut Connection,
     workspace: WorkspaceId,
     user: UserId,
 ) -> Result<(), FlowError> {
     let others: i64 = memberships::table
+        .inner_join(users::table.on(users::id.eq(memberships::user_id)))
+        .filter(users::disabled_at.is_null())
         .filter(memberships::workspace_id.eq(StoredId::new(workspace.as_uuid())))
         .filter(memberships::role.eq(Role::Owner.as_str()))
         .filter(memberships::user_id.ne(StoredId::new(user.as_uuid())))
@@ -177,7 +181,10 @@ async fn ensure_another_owner(
     Ok(())
 }
 
-async fn ensure_open(connection: &mut Connection, workspace: WorkspaceId) -> Result<(), FlowError> {
+pub(super) async fn ensure_open(
+    connection: &mut Connection,
+    workspace: WorkspaceId,
+) -> Result<(), FlowError> {
     let open: Option<StoredId> = workspaces::table
         .find(StoredId::new(workspace.as_uuid()))
         .filter(workspaces::deleted_at.is_null())
@@ -189,7 +196,7 @@ async fn ensure_open(connection: &mut Connection, workspace: WorkspaceId) -> Res
     open.map(|_| ()).ok_or(FlowError::NotFound)
 }
 
-async fn put(
+pub(super) async fn put(
     connection: &mut Connection,
     workspace: WorkspaceId,
     user: UserId,
@@ -197,14 +204,7 @@ async fn put(
     at: Timestamp,
 ) -> Result<(), FlowError> {
     let (workspace_id, user_id) = key_of(workspace, user);
-    let known: Option<StoredId> = users::table
-        .find(user_id)
-        .select(users::id)
-        .first(connection)
-        .await
-        .optional()
-        .or_unavailable()?;
-    if known.is_none() {
+    if !lock_person(connection, user).await? {
         return Err(FlowError::NotFound);
     }
     let updated = diesel::update(memberships::table.find((workspace_id, user_id)))
@@ -227,6 +227,19 @@ async fn put(
     Ok(())
 }
 
+/// Locks a person until the transaction ends, so that it is not erased meanwhile. Returns whether there is one.
+pub(super) async fn lock_person(connection: &mut Connection, user: UserId) -> Result<bool, StoreError> {
+    let person = users::table
+        .filter(users::id.eq(StoredId::new(user.as_uuid())))
+        .filter(users::erased_at.is_null());
+    let locked = diesel::update(person)
+        .set(users::id.eq(users::id))
+        .execute(connection)
+        .await
+        .or_unavailable()?;
+    Ok(locked == 1)
+}
+
 /// Removes a member. The personal keys go for good: who is invited again must not find old ones alive.
 async fn remove(
     connection: &mut Connection,
@@ -236,6 +249,14 @@ async fn remove(
 ) -> Result<(), FlowError> {
     let (workspace_id, user_id) = key_of(workspace, user);
     diesel::delete(memberships::table.find((workspace_id, user_id)))
+        .execute(connection)
+        .await
+        .or_unavailable()?;
+    let chose_it = users::table
+        .filter(users::id.eq(user_id))
+        .filter(users::default_workspace_id.eq(workspace_id));
+    diesel::update(chose_it)
+        .set(users::default_workspace_id.eq(None::<StoredId>))
         .execute(connection)
         .await
         .or_unavailable()?;

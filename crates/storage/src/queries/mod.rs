@@ -6,17 +6,20 @@ mod budgets;
 mod changes;
 mod factors;
 mod feed;
+mod invitations;
 mod key_filter;
 mod keys;
 mod lookups;
 mod mail_tokens;
 mod members;
 mod pool;
+mod profile;
 mod requests;
 mod rows;
 mod schema_state;
 mod sessions;
 mod sign_in;
+mod standing;
 mod uses;
 
 use std::sync::Arc;
@@ -129,8 +132,22 @@ impl Store {
         T: Send + 'static,
         W: for<'c> FnOnce(&'c mut Connection) -> BoxFuture<'c, Result<T, StoreError>> + Send + 'static,
     {
+        self.write_undecided(move |connection| {
+            Box::pin(async move { Ok(Written::quietly(work(connection).await?)) })
+        })
+        .await
+    }
+
+    /// As [`write`](Self::write), for what nothing but storage can refuse.
+    async fn write_undecided<T, W>(&self, work: W) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        W: for<'c> FnOnce(&'c mut Connection) -> BoxFuture<'c, Result<Written<T>, StoreError>>
+            + Send
+            + 'static,
+    {
         let written = self
-            .write(move |connection| Box::pin(async move { Ok(Written::quietly(work(connection).await?)) }))
+            .write(move |connection| Box::pin(async move { Ok(work(connection).await?) }))
             .await;
         written.map_err(|error| match error {
             FlowError::Store(error) => error,

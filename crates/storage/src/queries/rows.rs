@@ -229,6 +229,7 @@ pub(super) struct WorkspaceRow {
     plan: String,
     created_at: StoredTime,
     deleted_at: Option<StoredTime>,
+    require_second_factor: bool,
 }
 
 impl From<&Workspace> for WorkspaceRow {
@@ -239,6 +240,7 @@ impl From<&Workspace> for WorkspaceRow {
             plan: workspace.plan.to_string(),
             created_at: StoredTime::new(workspace.created_at),
             deleted_at: workspace.deleted_at.map(StoredTime::new),
+            require_second_factor: workspace.requires_second_factor,
         }
     }
 }
@@ -251,6 +253,7 @@ impl WorkspaceRow {
             id: id.ok_or_else(|| corrupt.at("id"))?,
             name: self.name,
             plan: self.plan.parse().map_err(|_| corrupt.at("plan"))?,
+            requires_second_factor: self.require_second_factor,
             created_at: corrupt.time(self.created_at, "created_at")?,
             deleted_at: corrupt.optional_time(self.deleted_at, "deleted_at")?,
         })

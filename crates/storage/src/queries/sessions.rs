@@ -179,6 +179,15 @@ pub(super) async fn end(connection: &mut Connection, user: UserId, which: EndSes
     }
 }
 
+/// Notes that nothing is left that a second factor was proved with.
+pub(super) async fn without_second_factor(connection: &mut Connection, user: UserId) -> QueryResult<()> {
+    diesel::update(sessions::table.filter(sessions::user_id.eq(StoredId::new(user.as_uuid()))))
+        .set(sessions::second_factor.eq(false))
+        .execute(connection)
+        .await
+        .map(|_| ())
+}
+
 /// Forgets the devices on which a person signed in before.
 pub(super) async fn forget_devices(connection: &mut Connection, user: UserId) -> QueryResult<()> {
     diesel::delete(devices::table.filter(devices::user_id.eq(StoredId::new(user.as_uuid()))))

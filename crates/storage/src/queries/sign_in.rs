@@ -13,7 +13,9 @@ use uuid::Uuid;
 
 use super::{
     super::Connection,
-    Store, Written, budgets, factors, mail_tokens,
+    Store, Written,
+    accounts::everywhere,
+    budgets, factors, invitations, mail_tokens,
     rows::{Corrupt, UserRow},
     schema::{proof_budgets, sessions as sessions_table, sign_in_challenges as challenges, users},
     sessions,
@@ -208,12 +210,13 @@ impl SignInStore for Store {
         let (id, user) = (session.id, session.user);
         self.write_unheard(move |connection| {
             Box::pin(async move {
+                let second_factor = check.is_some();
                 if let Some(check) = check
                     && !factors::spend_code(connection, user, check).await?
                 {
                     return Ok(false);
                 }
-                prove(connection, id, token, at).await
+                prove(connection, id, token, second_factor, at).await
             })
         })
         .await
@@ -275,7 +278,7 @@ impl SignInStore for Store {
         at: Timestamp,
     ) -> Result<bool, StoreError> {
         let (id, user) = (session.id, session.user);
-        self.write_unheard(move |connection| {
+        self.write_undecided(move |connection| {
             Box::pin(async move {
                 // A login with the password alone that is under way waits here, and then finds the factor.
                 lock_user(connection, user, None).await?;
@@ -283,20 +286,35 @@ impl SignInStore for Store {
                     || !factors::spend_code(connection, user, check).await?
                     || !factors::confirm(connection, user, at).await.or_unavailable()?
                 {
-                    return Ok(false);
+                    return Ok(Written::quietly(false));
                 }
                 factors::replace_codes(connection, user, &recovery_codes)
                     .await
                     .or_unavailable()?;
-                prove(connection, id, token, at).await
+                Ok(Written {
+                    value: prove(connection, id, token, true, at).await?,
+                    // What is remembered of the person's keys says whether there is a factor.
+                    changed: everywhere(connection, user).await?,
+                })
             })
         })
         .await
     }
 
     async fn remove_totp(&self, user: UserId) -> Result<bool, StoreError> {
-        self.write_unheard(move |connection| {
-            Box::pin(async move { factors::remove(connection, user).await.or_unavailable() })
+        self.write_undecided(move |connection| {
+            Box::pin(async move {
+                let removed = factors::remove(connection, user).await.or_unavailable()?;
+                if !factors::of(connection, user).await?.is_enrolled() {
+                    sessions::without_second_factor(connection, user)
+                        .await
+                        .or_unavailable()?;
+                }
+                Ok(Written {
+                    value: removed,
+                    changed: everywhere(connection, user).await?,
+                })
+            })
         })
         .await
     }
@@ -411,16 +429,19 @@ async fn is_disabled(connection: &mut Connection, user: UserId) -> Result<bool, 
     Ok(disabled_at.is_none_or(|at| at.is_some()))
 }
 
-/// Notes a proof of a session, which goes on under another token. Returns whether it does.
+/// Notes a proof of a session, of a second factor too if it was one, which goes on under another token. Returns whether it
+/// does.
 async fn prove(
     connection: &mut Connection,
     session: SessionId,
     token: TokenDigest,
+    second_factor: bool,
     at: Timestamp,
 ) -> Result<bool, StoreError> {
     let proved = diesel::update(sessions_table::table.find(StoredId::new(session.as_uuid())))
         .set((
             sessions_table::proved_at.eq(StoredTime::new(at)),
+            second_factor.then_some(sessions_table::second_factor.eq(true)),
             sessions_table::token.eq(token.as_bytes().to_vec()),
         ))
         .execute(connection)
@@ -457,6 +478,7 @@ impl Store {
                     .execute(connection)
                     .await
                     .or_unavailable()?;
+                invitations::prune(connection, at, limit).await?;
                 mail_tokens::prune(connection, at, limit).await.or_unavailable()?;
                 let begin = StoredTime::new(at.saturating_sub(FAILURES_COUNT_FOR));
                 let over: Vec<String> = proof_budgets::table

@@ -11,6 +11,7 @@ diesel::table! {
         created_at -> TimestamptzSqlite,
         default_workspace_id -> Nullable<Binary>,
         email_verified_at -> Nullable<TimestamptzSqlite>,
+        erased_at -> Nullable<TimestamptzSqlite>,
     }
 }
 
@@ -21,6 +22,7 @@ diesel::table! {
         plan -> Text,
         created_at -> TimestamptzSqlite,
         deleted_at -> Nullable<TimestamptzSqlite>,
+        require_second_factor -> Bool,
     }
 }
 
@@ -166,6 +168,20 @@ diesel::table! {
 }
 
 diesel::table! {
+    invitations (id) {
+        id -> Binary,
+        workspace_id -> Binary,
+        email -> Text,
+        email_canonical -> Text,
+        role -> Text,
+        token -> Binary,
+        invited_by -> Text,
+        invited_at -> TimestamptzSqlite,
+        expires_at -> TimestamptzSqlite,
+    }
+}
+
+diesel::table! {
     mail_tokens (token) {
         token -> Binary,
         user_id -> Nullable<Binary>,
@@ -189,5 +205,6 @@ diesel::allow_tables_to_appear_in_same_query!(
     api_key_workspaces,
     api_key_secrets,
     sessions,
-    totp_factors
+    totp_factors,
+    invitations
 );

@@ -14,6 +14,7 @@ mod accounts;
 mod changes;
 mod corruption;
 mod faults;
+mod invitations;
 mod keys;
 mod lookups;
 mod mail_tokens;

@@ -252,6 +252,7 @@ pub(crate) fn workspace(name: &str) -> Workspace {
         id: WorkspaceId::new(NOW, &OsRandom).unwrap(),
         name: name.to_owned(),
         plan: "free".parse().unwrap(),
+        requires_second_factor: false,
         created_at: NOW,
         deleted_at: None,
     }

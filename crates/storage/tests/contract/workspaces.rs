@@ -2,7 +2,7 @@
 
 use tigertrust_accounts::FlowError;
 use tigertrust_credentials::OsRandom;
-use tigertrust_model::{Change, Entity, Role, Timestamp, UserId, Workspace, WorkspaceId};
+use tigertrust_model::{Change, Creator, Entity, Role, Timestamp, UserId, Workspace, WorkspaceId};
 use tigertrust_testkit::Engine;
 
 use crate::support::{Heard, NOW, World, key_at, on_both_engines, page, workspace};
@@ -141,6 +141,7 @@ async fn an_edit_decides_on_the_present_state_and_may_refuse(engine: Engine) {
             workspace.name = "never stored".to_owned();
             Err(FlowError::Forbidden(Vec::new()))
         };
+        let by = by.map(Creator::User);
         let refused = accounts.edit_workspace(home.id, by, Box::new(edit)).await;
         assert!(matches!(refused, Err(FlowError::Forbidden(_))), "{refused:?}");
     }

@@ -1,0 +1,92 @@
+//! People's own accounts: what they say of themselves, what is held on them, and their end.
+
+mod ports;
+
+use std::sync::Arc;
+
+use tigertrust_credentials::PersonPermit;
+use tigertrust_model::{Clock, UserId, WorkspaceId};
+
+pub use self::ports::{HeldOnPerson, ProfileStore};
+use crate::{FlowError, SignInError, validation::Validation};
+
+const MAX_NAME: usize = 100;
+
+/// What is to change of what a person says of itself; what is `None` stays.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ProfileChanges {
+    /// Another name, or none.
+    pub name: Option<Option<String>>,
+    /// Another workspace to act in where none is named, or none for the first that the person joined.
+    pub default_workspace: Option<Option<WorkspaceId>>,
+}
+
+/// Edits, exports and erases accounts for the people whose they are.
+#[derive(Clone)]
+pub struct ProfileFlows {
+    store: Arc<dyn ProfileStore>,
+    clock: Arc<dyn Clock>,
+}
+
+impl ProfileFlows {
+    /// Flows over the given store.
+    pub fn new(store: Arc<dyn ProfileStore>, clock: Arc<dyn Clock>) -> Self {
+        Self { store, clock }
+    }
+
+    /// Changes what a person says of itself.
+    ///
+    /// # Errors
+    /// [`FlowError::Invalid`], [`FlowError::WorkspaceDenied`] for a default workspace that the person is no member of, and
+    /// [`FlowError::Store`].
+    pub async fn edit(&self, person: &PersonPermit, changes: ProfileChanges) -> Result<(), FlowError> {
+        if let Some(Some(name)) = &changes.name {
+            let mut validation = Validation::default();
+            validation.line("/name", name, MAX_NAME);
+            validation.finish()?;
+        }
+        self.store.edit_profile(person.user().id, changes).await
+    }
+
+    /// Everything that is held on the person.
+    ///
+    /// # Errors
+    /// [`SignInError::StepUpRequired`], and [`FlowError::Store`].
+    pub async fn export(&self, person: &PersonPermit) -> Result<HeldOnPerson, SignInError> {
+        self.ensure_fresh(person)?;
+        let held = self.store.export_person(person.user().id).await?;
+        held.ok_or_else(|| FlowError::NotFound.into())
+    }
+
+    /// Erases the account of the person who asks for it, for good.
+    ///
+    /// # Errors
+    /// [`SignInError::StepUpRequired`], [`FlowError::OwnsAlone`] for the last owner of a workspace, and
+    /// [`FlowError::Store`].
+    pub async fn erase(&self, person: &PersonPermit) -> Result<(), SignInError> {
+        self.ensure_fresh(person)?;
+        Ok(self.erase_as_operator(person.user().id).await?)
+    }
+
+    /// Erases an account, for the operator.
+    ///
+    /// # Errors
+    /// As [`erase`](Self::erase), and [`FlowError::NotFound`].
+    pub async fn erase_as_operator(&self, user: UserId) -> Result<(), FlowError> {
+        self.store.erase_person(user, self.clock.now()).await
+    }
+
+    fn ensure_fresh(&self, person: &PersonPermit) -> Result<(), SignInError> {
+        if person.session().is_fresh(self.clock.now()) {
+            Ok(())
+        } else {
+            Err(SignInError::StepUpRequired)
+        }
+    }
+}
+
+impl std::fmt::Debug for ProfileFlows {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ProfileFlows").finish_non_exhaustive()
+    }
+}
