@@ -12,6 +12,7 @@ mod keys;
 mod leaks;
 mod members;
 mod new_key;
+pub mod passkeys;
 pub mod ports;
 mod sign_in;
 mod users;
@@ -27,7 +28,7 @@ pub use members::{MemberFlows, NewMember, PersonRef};
 pub use new_key::{KeyChanges, NewKey, OwnerRequest, ReachRequest};
 pub use sign_in::{
     BegunSession, FAILURES_COUNT_FOR, From, LoggedIn, Login, NewTotp, RecoveryCodes, RenewedSession,
-    SessionSettings, SignInError, SignInFlows, SignInParts,
+    SecondFactorMethods, SessionSettings, SignInError, SignInFlows, SignInParts,
 };
 pub use users::{NewUser, UserFlows};
 pub use workspaces::{Bootstrapped, NewWorkspace, WorkspaceChanges, WorkspaceFlows};

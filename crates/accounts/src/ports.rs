@@ -7,8 +7,8 @@ use tigertrust_model::{
 };
 
 pub use crate::sign_in::{
-    AcceptedCode, Account, Budget, Challenge, CodeCheck, EndSessions, Factors, NewSession, SignInStore,
-    TotpFactor,
+    AcceptedCode, Account, Budget, Challenge, ChallengeSubject, CodeCheck, EndSessions, FactorAdded, Factors,
+    MAX_PASSKEYS, NewSession, PasskeyChallenge, PasskeyStore, SignInStore, TotpFactor,
 };
 use crate::{Earlier, FlowError, OnceOnly};
 

@@ -2,7 +2,10 @@
 
 use std::{num::NonZeroUsize, sync::Arc, thread};
 
-use tigertrust_accounts::{KeyFlows, LeakPolicy, MemberFlows, SessionSettings, SignInFlows, WorkspaceFlows};
+use tigertrust_accounts::{
+    KeyFlows, LeakPolicy, MemberFlows, SessionSettings, SignInFlows, WorkspaceFlows,
+    passkeys::RelyingPartySettings,
+};
 use tigertrust_credentials::{
     Admission, ChangeTracker, EncryptionRing, HashingSettings, RecentChanges, SessionAdmission,
     ports::ChangeLog,
@@ -46,6 +49,8 @@ pub struct AppSettings {
     pub encryption: Option<EncryptionRing>,
     /// What authenticator apps call this server.
     pub issuer: String,
+    /// Who we are to authenticators.
+    pub relying_party: RelyingPartySettings,
     /// The origins beside our own whose pages may use sessions, such as `https://app.example.com`.
     pub origins: Vec<String>,
     /// Whose word on a client's address counts.
@@ -65,6 +70,7 @@ impl Default for AppSettings {
             },
             encryption: None,
             issuer: "TigerTrust".to_owned(),
+            relying_party: RelyingPartySettings::default(),
             origins: Vec::new(),
             proxies: TrustedProxies::default(),
             leaks: LeakPolicy::default(),

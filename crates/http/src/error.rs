@@ -102,13 +102,19 @@ impl From<SignInError> for ApiError {
                 // Rounded up: a second too early is refused again.
                 retry_after: Some(retry_after.as_secs() + 1),
             },
-            SignInError::NoEncryptionKey | SignInError::Sealed(_) | SignInError::Overloaded => Self {
+            SignInError::NoEncryptionKey
+            | SignInError::Sealed(_)
+            | SignInError::PasskeyUnreadable(_)
+            | SignInError::Overloaded => Self {
                 problem,
                 cause: Some(Cause(error.to_string())),
                 challenge: None,
                 retry_after: None,
             },
-            SignInError::Refused | SignInError::Expired => Self {
+            SignInError::Refused
+            | SignInError::Expired
+            | SignInError::PasskeyRefused(_)
+            | SignInError::PasskeyCopied { .. } => Self {
                 problem,
                 cause: None,
                 challenge: Some(NOT_SIGNED_IN),

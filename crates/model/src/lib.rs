@@ -23,7 +23,7 @@ pub use api_key::{
 };
 pub use change::{Change, Entity};
 pub use clock::Clock;
-pub use id::{IdError, KeyId, SessionId, UserId, WorkspaceId};
+pub use id::{IdError, KeyId, PasskeyId, SessionId, UserId, WorkspaceId};
 pub use key_filter::KeyFilter;
 pub use key_type::{KeyType, KeyTypes, UnknownKeyType};
 pub use random::{RandomError, RandomSource};

@@ -4,7 +4,7 @@ use std::{fmt, sync::Arc};
 
 use async_trait::async_trait;
 use futures_util::future::BoxFuture;
-use tigertrust_accounts::ports::{AccountStore, KeyStore, MemberStore, SignInStore};
+use tigertrust_accounts::ports::{AccountStore, KeyStore, MemberStore, PasskeyStore, SignInStore};
 use tigertrust_credentials::ports::{
     ChangeListener, ChangeLog, CredentialStore, SessionStore, StoreError, UseStore,
 };
@@ -26,7 +26,15 @@ use crate::{
 /// What an engine does beside the ports.
 #[async_trait]
 pub(crate) trait Engine:
-    CredentialStore + KeyStore + AccountStore + MemberStore + SignInStore + SessionStore + UseStore + ChangeLog
+    CredentialStore
+    + KeyStore
+    + AccountStore
+    + MemberStore
+    + SignInStore
+    + PasskeyStore
+    + SessionStore
+    + UseStore
+    + ChangeLog
 {
     async fn ping(&self) -> Result<(), StoreError>;
     async fn applied_migrations(&self) -> Result<Vec<String>, StoreError>;
@@ -145,6 +153,12 @@ impl Storage {
     #[must_use]
     pub fn sign_ins(&self) -> Arc<dyn SignInStore> {
         Arc::clone(&self.engine) as Arc<dyn SignInStore>
+    }
+
+    /// Passkeys.
+    #[must_use]
+    pub fn passkeys(&self) -> Arc<dyn PasskeyStore> {
+        Arc::clone(&self.engine) as Arc<dyn PasskeyStore>
     }
 
     /// Sessions, as requests look them up.

@@ -7,12 +7,14 @@
     reason = "a test may stop at once"
 )]
 
+mod authenticator;
 mod clock;
 pub mod database;
 mod gate;
 mod mail;
 mod server;
 
+pub use authenticator::Authenticator;
 pub use clock::TestClock;
 pub use database::{Engine, ThrowawayDatabase};
 pub use gate::Gate;

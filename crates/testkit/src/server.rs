@@ -8,6 +8,7 @@ use serde_json::Value;
 use tigertrust_accounts::{
     Actor, IssuedKey, KeyFlows, MemberFlows, NewKey, NewUser, OwnerRequest, ReachRequest, SessionSettings,
     SignInFlows, SignInParts, UserFlows, WorkspaceFlows,
+    passkeys::RelyingPartySettings,
     ports::{Membership, PresentRoles},
 };
 use tigertrust_credentials::{
@@ -17,6 +18,7 @@ use tigertrust_credentials::{
 };
 use tigertrust_http::{App, AppSettings, Parts, ServerSettings, TrustedProxies, serve};
 use tigertrust_model::{Clock, KeyType, Plan, RandomSource, Role, ScopeCatalog, UserId, Workspace};
+use tigertrust_passkeys::WebAuthn;
 use tigertrust_storage::{FeedHandle, Options, Storage};
 use tokio::runtime::Handle;
 
@@ -163,6 +165,8 @@ impl TestServer {
         let key = EncryptionKey::new("e1", PEPPER).expect("a key");
         let sign_in = SignInFlows::new(SignInParts {
             store: storage.sign_ins(),
+            passkeys: storage.passkeys(),
+            relying_party: Arc::new(WebAuthn::new(&RelyingPartySettings::default()).expect("localhost")),
             hashing: hashing.expect("threads"),
             encryption: Some(EncryptionRing::new(vec![key]).expect("a ring")),
             clock: Arc::clone(&time),

@@ -300,6 +300,7 @@ impl TigerTrust {
     ) -> Result<crate::server::App, crate::server::AppError> {
         use tigertrust_accounts::{SignInFlows, SignInParts};
         use tigertrust_credentials::{HashingPool, PasswordHasher, SessionAdmission};
+        use tigertrust_passkeys::WebAuthn;
 
         let foundation = &self.0.foundation;
         let (clock, random) = (&foundation.clock, &foundation.random);
@@ -309,6 +310,8 @@ impl TigerTrust {
         let sessions = SessionAdmission::new(self.0.storage.sessions(), Arc::clone(clock), idle_timeout);
         let sign_in = SignInFlows::new(SignInParts {
             store: self.0.storage.sign_ins(),
+            passkeys: self.0.storage.passkeys(),
+            relying_party: Arc::new(WebAuthn::new(&settings.relying_party)?),
             hashing: HashingPool::start(settings.hashing, PasswordHasher::new(), Arc::clone(random))?,
             encryption: settings.encryption.clone(),
             clock: Arc::clone(clock),

@@ -6,6 +6,7 @@ mod key;
 mod me;
 mod member;
 mod page;
+mod passkey;
 mod problem;
 mod sign_in;
 mod timestamp;
@@ -18,6 +19,10 @@ pub use key::{
 pub use me::{KeyIdentity, PrincipalType};
 pub use member::{AddMember, Member, RoleName, UpdateMember};
 pub use page::Page;
+pub use passkey::{
+    AddedPasskey, FinishPasskey, FinishPasskeyLogin, Passkey, PasskeyOptions, RenamePasskey,
+    StartPasskeyLogin,
+};
 pub use problem::{Code, FieldProblem, NOT_SIGNED_IN, Problem, challenge, is_request_id};
 pub use sign_in::{
     ChangePassword, ConfirmTotp, Discover, Discovered, LogIn, Membership, PersonIdentity, RecoveryCodes,

@@ -20,7 +20,7 @@ use tigertrust_http::{AppSettings, ServerSettings, TrustedProxies};
 use tigertrust_model::{KeyType, Scope, ScopeCatalog, ScopeDefinition};
 use tigertrust_storage::DatabaseUrl;
 
-use super::{Keyring, SettingErrors, Source, reader::Reader};
+use super::{Keyring, SettingErrors, Source, passkeys, reader::Reader};
 use crate::duration;
 
 /// How log lines are written.
@@ -316,6 +316,7 @@ fn app(reader: &mut Reader) -> AppSettings {
                 named.then(|| text.to_owned())
             })
             .unwrap_or(shipped.issuer),
+        relying_party: passkeys::read(reader),
         origins: origins(reader),
     }
 }
@@ -355,7 +356,7 @@ fn origins(reader: &mut Reader) -> Vec<String> {
 }
 
 /// An array in TOML, a list with commas in the environment.
-fn list(value: Value) -> Option<Vec<String>> {
+pub(super) fn list(value: Value) -> Option<Vec<String>> {
     match &value.kind {
         ValueKind::String(text) => Some(text.split(',').map(|part| part.trim().to_owned()).collect()),
         _ => value.try_deserialize().ok(),

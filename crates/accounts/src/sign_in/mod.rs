@@ -1,8 +1,12 @@
 //! Signing in: password, second factor, sessions.
 
 mod budget;
+mod ceremony;
 mod error;
 mod factors;
+mod passkey_login;
+mod passkey_ports;
+mod passkeys;
 mod ports;
 mod sessions;
 
@@ -17,11 +21,17 @@ use tigertrust_model::{Clock, Email, Origin, RandomSource, Session, SessionId, T
 use self::{budget::Budgets, factors::totp_place};
 pub use self::{
     budget::{Budget, FAILURES_COUNT_FOR},
+    ceremony::{
+        Backup, Ceremony, CeremonyError, CeremonyKind, ChallengeDigest, Passkey, PasskeyCredential,
+        PasskeyUse, RelyingParty, RelyingPartySettings, UncheckedAnswer,
+    },
     error::SignInError,
     factors::{NewTotp, RecoveryCodes},
+    passkey_ports::{ChallengeSubject, MAX_PASSKEYS, PasskeyChallenge, PasskeyStore},
+    passkeys::AddedPasskey,
     ports::{
-        AcceptedCode, Account, Challenge, CodeCheck, EndSessions, Factors, NewSession, SignInStore,
-        TotpFactor,
+        AcceptedCode, Account, Challenge, CodeCheck, EndSessions, FactorAdded, Factors, NewSession,
+        SecondFactorMethods, SignInStore, TotpFactor,
     },
     sessions::{From, RenewedSession},
 };
@@ -70,8 +80,8 @@ pub enum LoggedIn {
     SecondFactor {
         /// What the second step is asked with.
         token: Token,
-        /// Whether there are recovery codes left, which will do too.
-        has_recovery_codes: bool,
+        /// What will do.
+        methods: SecondFactorMethods,
     },
 }
 
@@ -91,6 +101,10 @@ pub struct BegunSession {
 pub struct SignInParts {
     /// Accounts and sessions.
     pub store: Arc<dyn SignInStore>,
+    /// Passkeys.
+    pub passkeys: Arc<dyn PasskeyStore>,
+    /// What asks for passkeys, and checks them.
+    pub relying_party: Arc<dyn RelyingParty>,
     /// Where passwords are hashed.
     pub hashing: HashingPool,
     /// What secrets are sealed under; without it no second factor can be added.
@@ -168,7 +182,7 @@ impl SignInFlows {
             }
             return Ok(LoggedIn::SecondFactor {
                 token,
-                has_recovery_codes: !account.factors.recovery_codes.is_empty(),
+                methods: account.factors.methods(),
             });
         }
         let (begun, new) = self.prepare(
@@ -201,14 +215,8 @@ impl SignInFlows {
         origin: Origin,
     ) -> Result<BegunSession, SignInError> {
         let SignInParts { store, clock, .. } = &self.0;
-        let Some(Ok(token)) = TokenDigest::read(TokenKind::SecondFactor, token.as_bytes()) else {
-            return Err(SignInError::Refused);
-        };
-        let challenge = store.find_challenge(token).await?.ok_or(SignInError::Refused)?;
         let now = clock.now();
-        if challenge.expires_at <= now {
-            return Err(SignInError::Expired);
-        }
+        let (token, challenge) = self.waiting(token, now).await?;
         let account = store
             .account(challenge.user, None)
             .await?
@@ -232,6 +240,19 @@ impl SignInFlows {
         } else {
             Err(SignInError::Refused)
         }
+    }
+
+    /// The login that waits under a token.
+    async fn waiting(&self, token: &str, now: Timestamp) -> Result<(TokenDigest, Challenge), SignInError> {
+        let Some(Ok(token)) = TokenDigest::read(TokenKind::SecondFactor, token.as_bytes()) else {
+            return Err(SignInError::Refused);
+        };
+        let challenge = self.0.store.find_challenge(token).await?;
+        let challenge = challenge.ok_or(SignInError::Refused)?;
+        if challenge.expires_at <= now {
+            return Err(SignInError::Expired);
+        }
+        Ok((token, challenge))
     }
 
     async fn spend(&self, budgets: &Budgets, now: Timestamp) -> Result<(), SignInError> {

@@ -3,4 +3,5 @@
 pub(crate) mod check;
 pub(crate) mod login;
 pub(crate) mod me;
+pub(crate) mod passkeys;
 pub(crate) mod sessions;

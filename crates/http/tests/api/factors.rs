@@ -32,14 +32,14 @@ on_both_engines!(
 );
 
 /// A person with an authenticator app.
-struct Enrolled {
-    user: UserId,
-    browser: Browser,
-    secret: TotpSecret,
-    recovery_codes: Vec<String>,
+pub(crate) struct Enrolled {
+    pub(crate) user: UserId,
+    pub(crate) browser: Browser,
+    pub(crate) secret: TotpSecret,
+    pub(crate) recovery_codes: Vec<String>,
 }
 
-fn base32(text: &str) -> TotpSecret {
+pub(crate) fn base32(text: &str) -> TotpSecret {
     let bits = text.bytes().fold(String::new(), |bits, letter| {
         let digit = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
             .iter()
@@ -54,7 +54,7 @@ fn base32(text: &str) -> TotpSecret {
 }
 
 impl Enrolled {
-    async fn new(server: &TestServer) -> Self {
+    pub(crate) async fn new(server: &TestServer) -> Self {
         let home = server.workspace("Home").await;
         let user = server.member(&home, Role::Admin).await;
         let mut browser = Browser::signed_in(server, user).await;
@@ -88,7 +88,7 @@ impl Enrolled {
     }
 
     /// The code that the app shows.
-    fn code(&self, server: &TestServer) -> String {
+    pub(crate) fn code(&self, server: &TestServer) -> String {
         self.secret.code(TotpStep::at(server.clock.now())).to_string()
     }
 
@@ -103,7 +103,7 @@ impl Enrolled {
     }
 
     /// The token that the first step answers with.
-    async fn token(&self, server: &TestServer) -> String {
+    pub(crate) async fn token(&self, server: &TestServer) -> String {
         let email = server.email(self.user).await;
         let mut browser = Browser::default();
         let answer = browser.login(server, &email, PASSWORD).await;
@@ -113,7 +113,7 @@ impl Enrolled {
     }
 }
 
-async fn verify(server: &TestServer, token: &str, code: &str) -> (Answer, Browser) {
+pub(crate) async fn verify(server: &TestServer, token: &str, code: &str) -> (Answer, Browser) {
     let mut browser = Browser::default();
     let answer = browser
         .post(

@@ -26,6 +26,8 @@ mod me;
 mod members;
 mod networks;
 mod openapi;
+mod passkey_login;
+mod passkeys;
 mod people;
 mod personal;
 mod raw;

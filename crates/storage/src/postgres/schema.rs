@@ -164,6 +164,30 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    passkeys (id) {
+        id -> Uuid,
+        user_id -> Uuid,
+        name -> Text,
+        credential_id -> Binary,
+        public_key -> Binary,
+        transports -> SmallInt,
+        sign_count -> BigInt,
+        backup -> Text,
+        created_at -> Timestamptz,
+        last_used_at -> Nullable<Timestamptz>,
+    }
+}
+
+diesel::table! {
+    passkey_challenges (challenge) {
+        challenge -> Binary,
+        subject -> Text,
+        state -> Text,
+        expires_at -> Timestamptz,
+    }
+}
+
 // Diesel's own, by which it knows what was applied.
 diesel::table! {
     __diesel_schema_migrations (version) {

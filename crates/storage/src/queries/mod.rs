@@ -10,6 +10,7 @@ mod key_filter;
 mod keys;
 mod lookups;
 mod members;
+mod passkeys;
 mod pool;
 mod requests;
 mod rows;

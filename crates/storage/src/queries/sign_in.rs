@@ -5,7 +5,9 @@ use diesel::{ExpressionMethods, OptionalExtension, QueryDsl, SelectableHelper};
 use diesel_async::RunQueryDsl;
 use tigertrust_accounts::{
     Conflict, FAILURES_COUNT_FOR, FlowError,
-    ports::{Account, Budget, Challenge, CodeCheck, EndSessions, NewSession, SignInStore, TotpFactor},
+    ports::{
+        Account, Budget, Challenge, CodeCheck, EndSessions, FactorAdded, NewSession, SignInStore, TotpFactor,
+    },
 };
 use tigertrust_credentials::{PasswordHash, RecoveryCodeDigest, TokenDigest, ports::StoreError};
 use tigertrust_model::{Session, SessionId, Timestamp, UserId};
@@ -13,7 +15,7 @@ use uuid::Uuid;
 
 use super::{
     super::Connection,
-    Store, Written, budgets, factors,
+    Store, Written, budgets, factors, passkeys,
     rows::{Corrupt, UserRow},
     schema::{proof_budgets, sessions as sessions_table, sign_in_challenges as challenges, users},
     sessions,
@@ -281,22 +283,22 @@ impl SignInStore for Store {
         check: CodeCheck,
         recovery_codes: Vec<RecoveryCodeDigest>,
         at: Timestamp,
-    ) -> Result<bool, StoreError> {
+    ) -> Result<Option<FactorAdded>, StoreError> {
         let (id, user) = (session.id, session.user);
         self.write_unheard(move |connection| {
             Box::pin(async move {
                 // A login with the password alone that is under way waits here, and then finds the factor.
                 lock_user(connection, user, None).await?;
-                if factors::of(connection, user).await?.is_enrolled()
+                let before = factors::of(connection, user).await?;
+                if before.has_totp()
                     || !factors::spend_code(connection, user, check).await?
                     || !factors::confirm(connection, user, at).await.or_unavailable()?
                 {
-                    return Ok(false);
+                    return Ok(None);
                 }
-                factors::replace_codes(connection, user, &recovery_codes)
-                    .await
-                    .or_unavailable()?;
-                prove(connection, id, token, at).await
+                let added = factors::note_added(connection, user, &before, &recovery_codes).await?;
+                let goes_on = prove(connection, id, token, at).await?;
+                Ok(goes_on.then_some(added))
             })
         })
         .await
@@ -304,7 +306,21 @@ impl SignInStore for Store {
 
     async fn remove_totp(&self, user: UserId) -> Result<bool, StoreError> {
         self.write_unheard(move |connection| {
-            Box::pin(async move { factors::remove(connection, user).await.or_unavailable() })
+            Box::pin(async move {
+                lock_user(connection, user, None).await?;
+                factors::remove(connection, user).await
+            })
+        })
+        .await
+    }
+
+    async fn remove_factors(&self, user: UserId) -> Result<bool, StoreError> {
+        self.write_unheard(move |connection| {
+            Box::pin(async move {
+                lock_user(connection, user, None).await?;
+                let passkeys = passkeys::remove_all(connection, user).await.or_unavailable()?;
+                Ok(factors::remove(connection, user).await? || passkeys)
+            })
         })
         .await
     }
@@ -340,7 +356,7 @@ impl SignInStore for Store {
 }
 
 /// Adds what proves that an account is somebody's.
-async fn complete(
+pub(super) async fn complete(
     connection: &mut Connection,
     row: Option<(UserRow, Option<String>)>,
     device: Option<TokenDigest>,
@@ -367,7 +383,7 @@ async fn complete(
 }
 
 /// Locks the account until the transaction ends, if it is not disabled and still has that password. Returns whether it is so.
-async fn lock_user(
+pub(super) async fn lock_user(
     connection: &mut Connection,
     user: UserId,
     password: Option<&PasswordHash>,
@@ -441,6 +457,7 @@ impl Store {
                     .execute(connection)
                     .await
                     .or_unavailable()?;
+                passkeys::prune(connection, at, limit).await.or_unavailable()?;
                 let begin = StoredTime::new(at.saturating_sub(FAILURES_COUNT_FOR));
                 let over: Vec<String> = proof_budgets::table
                     .filter(proof_budgets::updated_at.le(begin))

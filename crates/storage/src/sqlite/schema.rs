@@ -164,6 +164,30 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    passkeys (id) {
+        id -> Binary,
+        user_id -> Binary,
+        name -> Text,
+        credential_id -> Binary,
+        public_key -> Binary,
+        transports -> SmallInt,
+        sign_count -> BigInt,
+        backup -> Text,
+        created_at -> TimestamptzSqlite,
+        last_used_at -> Nullable<TimestamptzSqlite>,
+    }
+}
+
+diesel::table! {
+    passkey_challenges (challenge) {
+        challenge -> Binary,
+        subject -> Text,
+        state -> Text,
+        expires_at -> TimestamptzSqlite,
+    }
+}
+
 // Diesel's own, by which it knows what was applied.
 diesel::table! {
     __diesel_schema_migrations (version) {

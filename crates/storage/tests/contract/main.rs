@@ -17,6 +17,7 @@ mod faults;
 mod keys;
 mod lookups;
 mod members;
+mod passkeys;
 mod schema;
 mod workspaces;
 mod writes;
