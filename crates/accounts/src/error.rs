@@ -34,6 +34,12 @@ pub enum Conflict {
     /// A code confirms an app whose secret was asked for.
     #[error("no authenticator app waits to be confirmed: ask for its secret first, POST /api/auth/2fa/totp")]
     NothingToConfirm,
+    /// There is a limit.
+    #[error("there are 20 passkeys already: remove one first")]
+    TooManyPasskeys,
+    /// A credential belongs to one account, and is added to it once.
+    #[error("this passkey was added before")]
+    PasskeyKnown,
     /// Recovery codes are of use beside a second factor alone.
     #[error("there is no second factor")]
     NoFactor,

@@ -14,6 +14,7 @@ mod leaks;
 mod members;
 mod new_key;
 mod notice;
+pub mod passkeys;
 pub mod ports;
 mod profile;
 mod sign_in;
@@ -36,7 +37,7 @@ pub use notice::{Circumstances, Notice, Notifier, TellsNobody};
 pub use profile::{ProfileChanges, ProfileFlows};
 pub use sign_in::{
     BegunSession, FAILURES_COUNT_FOR, From, LoggedIn, Login, NewTotp, RecoveryCodes, RenewedSession,
-    SessionSettings, SignInError, SignInFlows, SignInParts,
+    SecondFactorMethods, SessionSettings, SignInError, SignInFlows, SignInParts,
 };
 pub use users::{NewUser, UserFlows};
 pub use workspaces::{Bootstrapped, NewWorkspace, WorkspaceChanges, WorkspaceFlows};

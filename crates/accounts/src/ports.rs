@@ -10,8 +10,9 @@ use tigertrust_model::{
 pub use crate::invitations::{FoundInvitation, InvitationCheck, InvitationStore, Joining, PresentInvitation};
 pub use crate::profile::{HeldOnPerson, ProfileStore};
 pub use crate::sign_in::{
-    AcceptedCode, Account, Budget, Challenge, CodeCheck, EndSessions, Factors, MailToken, MailTokenStore,
-    NewSession, SignInStore, TotpFactor,
+    AcceptedCode, Account, Budget, Challenge, ChallengeSubject, CodeCheck, EndSessions, FactorAdded, Factors,
+    MAX_PASSKEYS, MailToken, MailTokenStore, NewSession, PasskeyChallenge, PasskeyStore, SignInStore,
+    TotpFactor,
 };
 use crate::{Earlier, FlowError, OnceOnly};
 

@@ -4,7 +4,7 @@ use std::{num::NonZeroUsize, sync::Arc, thread};
 
 use tigertrust_accounts::{
     InvitationFlows, KeyFlows, LeakPolicy, MemberFlows, ProfileFlows, SessionSettings, SignInFlows,
-    WorkspaceFlows,
+    WorkspaceFlows, passkeys::RelyingPartySettings,
 };
 use tigertrust_credentials::{
     Admission, ChangeTracker, EncryptionRing, HashingSettings, RecentChanges, SessionAdmission,
@@ -51,6 +51,8 @@ pub struct AppSettings {
     pub encryption: Option<EncryptionRing>,
     /// What authenticator apps call this server.
     pub issuer: String,
+    /// Who we are to authenticators.
+    pub relying_party: RelyingPartySettings,
     /// The origins beside our own whose pages may use sessions, such as `https://app.example.com`.
     pub origins: Vec<String>,
     /// Whose word on a client's address counts.
@@ -70,6 +72,7 @@ impl Default for AppSettings {
             },
             encryption: None,
             issuer: "TigerTrust".to_owned(),
+            relying_party: RelyingPartySettings::default(),
             origins: Vec::new(),
             proxies: TrustedProxies::default(),
             leaks: LeakPolicy::default(),

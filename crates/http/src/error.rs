@@ -102,7 +102,10 @@ impl From<SignInError> for ApiError {
                 // Rounded up: a second too early is refused again.
                 retry_after: Some(retry_after.as_secs() + 1),
             },
-            SignInError::NoEncryptionKey | SignInError::Sealed(_) | SignInError::Overloaded => Self {
+            SignInError::NoEncryptionKey
+            | SignInError::Sealed(_)
+            | SignInError::PasskeyUnreadable(_)
+            | SignInError::Overloaded => Self {
                 problem,
                 cause: Some(Cause(error.to_string())),
                 challenge: None,
@@ -111,7 +114,9 @@ impl From<SignInError> for ApiError {
             SignInError::Refused
             | SignInError::Expired
             | SignInError::LinkRefused
-            | SignInError::LinkExpired => Self {
+            | SignInError::LinkExpired
+            | SignInError::PasskeyRefused(_)
+            | SignInError::PasskeyCopied { .. } => Self {
                 problem,
                 cause: None,
                 challenge: Some(NOT_SIGNED_IN),

@@ -238,6 +238,18 @@ pub fn operations() -> Vec<Operation> {
             auth::links::verify_email,
         ),
         people(Method::POST, "/api/auth/email/change", auth::links::change_email),
+        Operation::new(
+            Method::POST,
+            "/api/auth/passkeys/login/start",
+            Access::Anonymous,
+            auth::passkeys::start_login,
+        ),
+        Operation::new(
+            Method::POST,
+            "/api/auth/passkeys/login/finish",
+            Access::Anonymous,
+            auth::passkeys::finish_login,
+        ),
         people(Method::POST, "/api/auth/logout", auth::login::logout),
         people(Method::GET, "/api/auth/sessions", auth::sessions::list),
         people(Method::DELETE, "/api/auth/sessions", auth::sessions::end_others),
@@ -256,6 +268,19 @@ pub fn operations() -> Vec<Operation> {
             "/api/auth/2fa/recovery-codes",
             auth::sessions::renew_recovery_codes,
         ),
+        people(Method::GET, "/api/auth/passkeys", auth::passkeys::list),
+        people(
+            Method::POST,
+            "/api/auth/passkeys/register/start",
+            auth::passkeys::start_registration,
+        ),
+        people(
+            Method::POST,
+            "/api/auth/passkeys/register/finish",
+            auth::passkeys::finish_registration,
+        ),
+        people(Method::PATCH, "/api/auth/passkeys/{id}", auth::passkeys::rename),
+        people(Method::DELETE, "/api/auth/passkeys/{id}", auth::passkeys::remove),
         Operation::new(
             Method::GET,
             "/api/keys",

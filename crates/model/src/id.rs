@@ -129,6 +129,10 @@ typed_id!(
     InvitationId, "inv"
 );
 typed_id!(
+    /// A passkey: `pky_…`. It is the record's id, and not the credential id by which authenticators know it.
+    PasskeyId, "pky"
+);
+typed_id!(
     /// An API key (the record, never the secret): `key_…`.
     KeyId, "key"
 );

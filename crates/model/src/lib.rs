@@ -24,7 +24,7 @@ pub use api_key::{
 };
 pub use change::{Change, Entity};
 pub use clock::Clock;
-pub use id::{IdError, InvitationId, KeyId, SessionId, UserId, WorkspaceId};
+pub use id::{IdError, InvitationId, KeyId, PasskeyId, SessionId, UserId, WorkspaceId};
 pub use invitation::Invitation;
 pub use key_filter::KeyFilter;
 pub use key_type::{KeyType, KeyTypes, UnknownKeyType};

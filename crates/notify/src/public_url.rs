@@ -21,6 +21,18 @@ impl PublicUrl {
         self.0.as_str()
     }
 
+    /// The host's name, without a port; none where it is an address of the network.
+    #[must_use]
+    pub fn domain(&self) -> Option<&str> {
+        self.0.domain()
+    }
+
+    /// The origin of its pages (RFC 6454), such as `https://auth.example.com`.
+    #[must_use]
+    pub fn origin(&self) -> String {
+        self.0.origin().ascii_serialization()
+    }
+
     /// A page below the address, `path` in segments, with the token in its query.
     #[must_use]
     pub fn link(&self, path: &[&str], token: &str) -> String {

@@ -5,7 +5,8 @@ use std::{fmt, sync::Arc};
 use async_trait::async_trait;
 use futures_util::future::BoxFuture;
 use tigertrust_accounts::ports::{
-    AccountStore, InvitationStore, KeyStore, MailTokenStore, MemberStore, ProfileStore, SignInStore,
+    AccountStore, InvitationStore, KeyStore, MailTokenStore, MemberStore, PasskeyStore, ProfileStore,
+    SignInStore,
 };
 use tigertrust_credentials::ports::{
     ChangeListener, ChangeLog, CredentialStore, SessionStore, StoreError, UseStore,
@@ -36,6 +37,7 @@ pub(crate) trait Engine:
     + ProfileStore
     + SignInStore
     + MailTokenStore
+    + PasskeyStore
     + SessionStore
     + UseStore
     + ChangeLog
@@ -175,6 +177,12 @@ impl Storage {
     #[must_use]
     pub fn mail_tokens(&self) -> Arc<dyn MailTokenStore> {
         Arc::clone(&self.engine) as Arc<dyn MailTokenStore>
+    }
+
+    /// Passkeys.
+    #[must_use]
+    pub fn passkeys(&self) -> Arc<dyn PasskeyStore> {
+        Arc::clone(&self.engine) as Arc<dyn PasskeyStore>
     }
 
     /// Sessions, as requests look them up.

@@ -7,6 +7,7 @@
     reason = "a test may stop at once"
 )]
 
+mod authenticator;
 mod clock;
 pub mod database;
 mod gate;
@@ -14,6 +15,7 @@ mod mail;
 mod mailbox;
 mod server;
 
+pub use authenticator::Authenticator;
 pub use clock::TestClock;
 pub use database::{Engine, ThrowawayDatabase};
 pub use gate::Gate;

@@ -8,6 +8,7 @@ use serde_json::Value;
 use tigertrust_accounts::{
     Actor, InvitationFlows, IssuedKey, KeyFlows, MemberFlows, NewKey, NewUser, Notifier, OwnerRequest,
     ProfileFlows, ReachRequest, SessionSettings, SignInFlows, SignInParts, UserFlows, WorkspaceFlows,
+    passkeys::RelyingPartySettings,
     ports::{Membership, PresentRoles},
 };
 use tigertrust_credentials::{
@@ -17,6 +18,7 @@ use tigertrust_credentials::{
 };
 use tigertrust_http::{App, AppSettings, Parts, ServerSettings, TrustedProxies, serve};
 use tigertrust_model::{Clock, KeyType, Plan, RandomSource, Role, ScopeCatalog, UserId, Workspace};
+use tigertrust_passkeys::WebAuthn;
 use tigertrust_storage::{FeedHandle, Options, Storage};
 use tokio::runtime::Handle;
 
@@ -173,6 +175,8 @@ impl TestServer {
             store: storage.sign_ins(),
             links: storage.mail_tokens(),
             notifier: Arc::clone(&mails) as Arc<dyn Notifier>,
+            passkeys: storage.passkeys(),
+            relying_party: Arc::new(WebAuthn::new(&RelyingPartySettings::default()).expect("localhost")),
             hashing: hashing.expect("threads"),
             encryption: Some(EncryptionRing::new(vec![key]).expect("a ring")),
             clock: Arc::clone(&time),

@@ -61,6 +61,15 @@ const TABLE: &[(&str, &str, Reach)] = &[
         "tigertrust-notify",
         Only(&["tigertrust-model", "tigertrust-accounts"]),
     ),
+    (
+        "crates/passkeys",
+        "tigertrust-passkeys",
+        Only(&[
+            "tigertrust-model",
+            "tigertrust-credentials",
+            "tigertrust-accounts",
+        ]),
+    ),
     ("crates/storage", "tigertrust-storage", AllAbove),
     (
         "crates/wire",

@@ -354,6 +354,7 @@ impl TigerTrust {
     ) -> Result<crate::server::App, crate::server::AppError> {
         use tigertrust_accounts::{SignInFlows, SignInParts};
         use tigertrust_credentials::{HashingPool, PasswordHasher, SessionAdmission};
+        use tigertrust_passkeys::WebAuthn;
 
         let foundation = &self.0.foundation;
         let (clock, random) = (&foundation.clock, &foundation.random);
@@ -365,6 +366,8 @@ impl TigerTrust {
             store: self.0.storage.sign_ins(),
             links: self.0.storage.mail_tokens(),
             notifier: Arc::clone(&self.0.notifier),
+            passkeys: self.0.storage.passkeys(),
+            relying_party: Arc::new(WebAuthn::new(&settings.relying_party)?),
             hashing: HashingPool::start(settings.hashing, PasswordHasher::new(), Arc::clone(random))?,
             encryption: settings.encryption.clone(),
             clock: Arc::clone(clock),

@@ -28,6 +28,7 @@
 use std::io;
 
 use tigertrust_model::RandomError;
+use tigertrust_passkeys::SettingsError;
 
 /// Why there is no [`App`].
 #[derive(Debug, thiserror::Error)]
@@ -39,9 +40,12 @@ pub enum AppError {
     /// The operating system gives no threads to hash passwords on.
     #[error("there are no threads to hash passwords on: {0}")]
     Threads(#[from] io::Error),
+    /// Who we are to authenticators is not what browsers take.
+    #[error("passkeys: {0}")]
+    Passkeys(#[from] SettingsError),
 }
 
-pub use tigertrust_accounts::{LeakPolicy, LeakResponse, SessionSettings};
+pub use tigertrust_accounts::{LeakPolicy, LeakResponse, SessionSettings, passkeys::RelyingPartySettings};
 pub use tigertrust_credentials::{EncryptionKey, EncryptionKeyError, EncryptionRing, HashingSettings};
 pub use tigertrust_http::{
     Access, App, AppSettings, Operation, Parts, ServerSettings, TrustedProxies, configure, openapi_document,

@@ -8,6 +8,7 @@ mod link;
 mod me;
 mod member;
 mod page;
+mod passkey;
 mod problem;
 mod profile;
 mod sign_in;
@@ -23,6 +24,10 @@ pub use link::{ChangeEmail, ForgotPassword, ResetPassword, VerifyEmail};
 pub use me::{KeyIdentity, PrincipalType};
 pub use member::{AddMember, Member, RoleName, UpdateMember};
 pub use page::Page;
+pub use passkey::{
+    AddedPasskey, FinishPasskey, FinishPasskeyLogin, Passkey, PasskeyOptions, RenamePasskey,
+    StartPasskeyLogin,
+};
 pub use problem::{Code, FieldProblem, NOT_SIGNED_IN, Problem, challenge, is_request_id};
 pub use profile::{ExportedInvitation, ExportedMembership, PersonExport, UpdateMe};
 pub use sign_in::{

@@ -275,13 +275,15 @@ impl From<&SignInError> for Problem {
     fn from(error: &SignInError) -> Self {
         match error {
             // One answer to whatever is wrong: who guesses learns nothing from it.
-            SignInError::Refused => Self::new(
-                Code::Unauthorized,
-                "The address, password or code is not right, or the account cannot sign in this way.",
-            ),
+            SignInError::Refused | SignInError::PasskeyRefused(_) | SignInError::PasskeyCopied { .. } => {
+                Self::new(
+                    Code::Unauthorized,
+                    "The address, password, code or passkey is not right, or the account cannot sign in this way.",
+                )
+            }
             SignInError::Expired => Self::new(
                 Code::TokenExpired,
-                "The token is past its five minutes: begin again with the password.",
+                "The five minutes for this step are over: begin again.",
             ),
             SignInError::LinkRefused => Self::new(
                 Code::Unauthorized,
@@ -302,7 +304,11 @@ impl From<&SignInError> for Problem {
             ),
             SignInError::NoEncryptionKey | SignInError::Sealed(_) => Self::new(
                 Code::ServiceUnavailable,
-                "Authenticator apps cannot be used: the server's key ring lacks the encryption key for them.",
+                "Second factors cannot be used: the server's key ring lacks the encryption key for them.",
+            ),
+            SignInError::PasskeyUnreadable(_) => Self::new(
+                Code::ServiceUnavailable,
+                "This passkey cannot be used: what the server keeps of it cannot be read.",
             ),
             SignInError::Flow(error) => error.into(),
         }

@@ -5,7 +5,7 @@ use tigertrust_accounts::ports::HeldOnPerson;
 use tigertrust_model::{SessionId, Timestamp};
 use utoipa::ToSchema;
 
-use crate::{Invitation, Key, Session, User, Workspace, key::present, timestamp};
+use crate::{Invitation, Key, Passkey, Session, User, Workspace, key::present, timestamp};
 
 /// What is to change of what a person says of itself; what is absent stays.
 #[derive(Debug, Default, Deserialize, ToSchema)]
@@ -49,6 +49,8 @@ pub struct PersonExport {
     #[serde(serialize_with = "timestamp::serialize_option")]
     #[schema(value_type = Option<String>, format = DateTime)]
     pub totp_added_at: Option<Timestamp>,
+    /// The passkeys, oldest first.
+    pub passkeys: Vec<Passkey>,
     /// How many recovery codes are left.
     pub recovery_codes_left: usize,
     /// How many devices are known as the person's.
@@ -110,6 +112,7 @@ impl PersonExport {
                 .collect(),
             personal_keys: held.keys.iter().map(|details| Key::new(details, now)).collect(),
             totp_added_at: held.totp_added_at,
+            passkeys: held.passkeys.iter().map(Passkey::from).collect(),
             recovery_codes_left: held.recovery_codes,
             known_devices: held.devices.len(),
             invitations: held

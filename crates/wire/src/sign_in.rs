@@ -3,7 +3,8 @@
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
-use tigertrust_accounts::{NewTotp, RecoveryCodes as Codes};
+use serde_json::Value;
+use tigertrust_accounts::{NewTotp, RecoveryCodes as Codes, SecondFactorMethods};
 use tigertrust_credentials::{PersonPermit, Token, ports::SessionRecord};
 use tigertrust_model::{Role, Session as Record, SessionId, Timestamp, User as Person, Workspace as Model};
 use utoipa::ToSchema;
@@ -46,7 +47,7 @@ pub struct VerifySecondFactor {
     pub code: Zeroizing<String>,
 }
 
-/// A fresh proof: of everything that the account has.
+/// A fresh proof: of everything that the account has, or by a passkey alone.
 #[derive(Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct StepUp {
@@ -58,6 +59,10 @@ pub struct StepUp {
     #[serde(default)]
     #[schema(value_type = Option<String>, examples("492039"))]
     pub code: Option<Zeroizing<String>>,
+    /// A passkey's answer to `POST /api/auth/passkeys/login/start`, in place of both.
+    #[serde(default)]
+    #[schema(value_type = Option<Object>)]
+    pub passkey: Option<Value>,
 }
 
 /// A code of an authenticator app.
@@ -180,19 +185,26 @@ pub struct SecondFactorRequired<'a> {
     /// What the second step is asked with: good for five minutes and five tries.
     pub token: &'a str,
     /// What will do.
-    #[schema(examples(json!(["totp", "recoveryCode"])))]
+    #[schema(examples(json!(["totp", "recoveryCode", "passkey"])))]
     pub methods: Vec<&'static str>,
 }
 
 impl<'a> SecondFactorRequired<'a> {
     /// The answer that hands the token out.
     #[must_use]
-    pub fn new(token: &'a Token, has_recovery_codes: bool) -> Self {
-        let recovery = has_recovery_codes.then_some("recoveryCode");
+    pub fn new(token: &'a Token, methods: SecondFactorMethods) -> Self {
+        let names = [
+            (methods.totp, "totp"),
+            (methods.recovery_code, "recoveryCode"),
+            (methods.passkey, "passkey"),
+        ];
         Self {
             requires_2fa: true,
             token: token.reveal(),
-            methods: ["totp"].into_iter().chain(recovery).collect(),
+            methods: names
+                .into_iter()
+                .filter_map(|(is_there, name)| is_there.then_some(name))
+                .collect(),
         }
     }
 }
@@ -300,11 +312,11 @@ impl<'a> From<&'a NewTotp> for TotpEnrolment<'a> {
     }
 }
 
-/// Codes that each open the account once in place of the app. This answer alone shows them.
+/// Codes that each open the account once in place of a second factor. This answer alone shows them.
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct RecoveryCodes<'a> {
-    /// The ten codes.
+    /// The ten codes; none where an app was added beside a passkey, since those that there are stay.
     pub recovery_codes: Vec<&'a str>,
 }
 

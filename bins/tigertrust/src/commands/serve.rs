@@ -115,8 +115,8 @@ pub async fn serve_until_stopped(
     let handle = server.handle();
     if settings.app.encryption.is_none() {
         tracing::warn!(
-            "the key ring holds no encryption key: nobody can add an authenticator app, and codes of those that exist \
-             cannot be checked"
+            "the key ring holds no encryption key: nobody can add an authenticator app or use a passkey, and codes of apps \
+             that exist cannot be checked"
         );
     }
     tracing::info!(%address, database = %settings.database.url, "serving");

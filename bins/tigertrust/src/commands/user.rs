@@ -139,7 +139,7 @@ async fn reset_second_factor(common: &Common, user: &str) -> Result<(), Failure>
     let instance = instance(common).await?;
     let id = find_person(&instance, user).await?;
     let store = instance.storage().sign_ins();
-    let removed = store.remove_totp(id).await?;
+    let removed = store.remove_factors(id).await?;
     store.end_sessions(id, EndSessions::All).await?;
     store.forgive(id).await?;
     instance.close().await;

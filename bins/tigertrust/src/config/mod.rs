@@ -2,6 +2,7 @@
 
 mod keyring;
 mod mail;
+mod passkeys;
 mod reader;
 mod settings;
 

@@ -20,7 +20,7 @@ use tigertrust_http::{AppSettings, ServerSettings, TrustedProxies};
 use tigertrust_model::{KeyType, Scope, ScopeCatalog, ScopeDefinition};
 use tigertrust_storage::DatabaseUrl;
 
-use super::{Keyring, MailSettings, SettingErrors, Source, reader::Reader};
+use super::{Keyring, MailSettings, SettingErrors, Source, passkeys, reader::Reader};
 use crate::duration;
 
 /// How log lines are written.
@@ -118,8 +118,9 @@ impl Settings {
             keep_alive: time(&mut reader, "server.keep_alive", limits.keep_alive),
             shutdown_timeout: time(&mut reader, "server.shutdown_timeout", limits.shutdown_timeout),
         };
-        let app = app(&mut reader);
+        let mut app = app(&mut reader);
         let mail = MailSettings::read(&mut reader, &app.issuer);
+        app.relying_party = passkeys::read(&mut reader, mail.public_url.as_ref());
         let url = secret(
             &mut reader,
             ["database.url", "database.url_file"],
@@ -320,6 +321,8 @@ fn app(reader: &mut Reader) -> AppSettings {
                 named.then(|| text.to_owned())
             })
             .unwrap_or(shipped.issuer),
+        // By where people find this service, once that is read.
+        relying_party: shipped.relying_party,
         origins: origins(reader),
     }
 }
@@ -359,7 +362,7 @@ fn origins(reader: &mut Reader) -> Vec<String> {
 }
 
 /// An array in TOML, a list with commas in the environment.
-fn list(value: Value) -> Option<Vec<String>> {
+pub(super) fn list(value: Value) -> Option<Vec<String>> {
     match &value.kind {
         ValueKind::String(text) => Some(text.split(',').map(|part| part.trim().to_owned()).collect()),
         _ => value.try_deserialize().ok(),

@@ -5,7 +5,7 @@ use tigertrust_credentials::ports::StoreError;
 use tigertrust_model::{Invitation, Role, Session, Timestamp, User, UserId, Workspace, WorkspaceId};
 
 use super::ProfileChanges;
-use crate::{FlowError, ports::KeyDetails};
+use crate::{FlowError, passkeys::Passkey, ports::KeyDetails};
 
 /// Everything that is held on a person. Secrets are left out: nobody can use them for anything but signing in.
 #[derive(Clone, Debug)]
@@ -24,6 +24,8 @@ pub struct HeldOnPerson {
     pub keys: Vec<KeyDetails>,
     /// When the authenticator app was added, if there is one.
     pub totp_added_at: Option<Timestamp>,
+    /// The passkeys, oldest first.
+    pub passkeys: Vec<Passkey>,
     /// How many recovery codes are left.
     pub recovery_codes: usize,
     /// Since when each of the known devices is known.

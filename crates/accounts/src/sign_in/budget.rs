@@ -20,6 +20,8 @@ const MAX_INVITATIONS_OF_WORKSPACE: u16 = 200;
 /// How many links go to one address within [`FAILURES_COUNT_FOR`], and how many are asked for from one network.
 const MAX_LINKS_TO_ADDRESS: u16 = 3;
 const MAX_LINKS_OF_NETWORK: u16 = 30;
+/// Many people may share an address, and a page may begin a login each time that it is shown.
+const MAX_STARTS_OF_NETWORK: u16 = 600;
 
 /// So many failures are allowed within [`FAILURES_COUNT_FOR`].
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -66,6 +68,25 @@ impl Budgets {
     pub(crate) fn of_unknown(canonical_email: &str, client: Option<IpAddr>) -> Self {
         let digest = Sha256::digest(canonical_email.as_bytes());
         Self::new(format!("unknown:{}", hex(&digest)), client)
+    }
+
+    /// Those of a login by a passkey, which nobody guesses: a count for each account would only let strangers lock it.
+    pub(crate) fn of_passkey(device: Option<TokenDigest>, client: Option<IpAddr>) -> Self {
+        match device {
+            Some(device) => Self::of_device(device),
+            None => Self(vec![Budget {
+                subject: format!("network:{}", network(client)),
+                limit: MAX_OF_NETWORK,
+            }]),
+        }
+    }
+
+    /// That of logins by a passkey that are begun, whether or not they are completed.
+    pub(crate) fn of_starts(client: Option<IpAddr>) -> Self {
+        Self(vec![Budget {
+            subject: format!("passkey-starts:{}", network(client)),
+            limit: MAX_STARTS_OF_NETWORK,
+        }])
     }
 
     /// That of a device that its owner signed in on before: nobody else can use it up, so that nobody can lock the owner out.
@@ -155,7 +176,7 @@ fn network(client: Option<IpAddr>) -> String {
     }
 }
 
-fn hex(bytes: &[u8]) -> String {
+pub(super) fn hex(bytes: &[u8]) -> String {
     bytes.iter().fold(String::new(), |mut text, byte| {
         let _ = write!(text, "{byte:02x}");
         text

@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use tigertrust_credentials::{HashingError, UnsealError, ports::StoreError};
-use tigertrust_model::{RandomError, Timestamp};
+use tigertrust_model::{PasskeyId, RandomError, Timestamp, UserId};
 
+use super::ceremony::CeremonyError;
 use crate::FlowError;
 
 /// Why a proof was not accepted, or an act did not happen.
@@ -40,6 +41,20 @@ pub enum SignInError {
     /// The secret of an authenticator app cannot be read with the key ring.
     #[error("the secret of an authenticator app cannot be opened: {0}")]
     Sealed(UnsealError),
+    /// An authenticator's answer is not right. To whoever asks it is as [`Refused`](Self::Refused).
+    #[error("{0}")]
+    PasskeyRefused(CeremonyError),
+    /// A passkey has signed fewer times than it had. To whoever asks it is as [`Refused`](Self::Refused).
+    #[error("the signature counter of {passkey} of {user} went back: the passkey may have been copied")]
+    PasskeyCopied {
+        /// The passkey.
+        passkey: PasskeyId,
+        /// Whose it is.
+        user: UserId,
+    },
+    /// What is stored of a passkey, or of a ceremony, cannot be read.
+    #[error("{0}")]
+    PasskeyUnreadable(CeremonyError),
     /// What stood against it otherwise.
     #[error(transparent)]
     Flow(#[from] FlowError),
@@ -57,6 +72,15 @@ impl SignInError {
 impl From<StoreError> for SignInError {
     fn from(error: StoreError) -> Self {
         Self::Flow(error.into())
+    }
+}
+
+impl From<CeremonyError> for SignInError {
+    fn from(error: CeremonyError) -> Self {
+        match error {
+            CeremonyError::Unreadable(_) => Self::PasskeyUnreadable(error),
+            _ => Self::PasskeyRefused(error),
+        }
     }
 }
 

@@ -3,7 +3,7 @@
 use tigertrust_credentials::{PersonPermit, RecoveryCode, SealedPlace, Token, TokenKind, TotpSecret};
 use zeroize::Zeroizing;
 
-use super::{From, RenewedSession, SignInError, SignInFlows, SignInParts, TotpFactor};
+use super::{From, RenewedSession, SignInError, SignInFlows, SignInParts, TotpFactor, ports::FactorAdded};
 use crate::{Conflict, FlowError, Notice};
 
 /// What people are told that was added to their account, or removed.
@@ -64,7 +64,8 @@ impl SignInFlows {
         })
     }
 
-    /// Adds the app, given one of its codes. The session goes on under another token.
+    /// Adds the app, given one of its codes. The session goes on under another token. Recovery codes come with the first second
+    /// factor; beside a passkey there are none new.
     ///
     /// # Errors
     /// [`SignInError::Refused`] for a wrong code, [`SignInError::StepUpRequired`], and others.
@@ -97,17 +98,17 @@ impl SignInFlows {
         let confirmed = store
             .confirm_totp(person.session(), token.digest(), check, digests, now)
             .await?;
-        if !confirmed {
-            return Err(SignInError::Refused);
-        }
+        let shown = match confirmed.ok_or(SignInError::Refused)? {
+            FactorAdded::First => codes.iter().map(RecoveryCode::reveal).collect(),
+            FactorAdded::Another => Vec::new(),
+        };
         store.refund(budgets.subjects(), now).await?;
         let (factor, by) = (APP.to_owned(), self.circumstances(&from.origin));
         self.tell(&account.user.email, Notice::FactorAdded { factor, by });
-        let codes = RecoveryCodes(codes.iter().map(RecoveryCode::reveal).collect());
-        Ok((codes, RenewedSession(token)))
+        Ok((RecoveryCodes(shown), RenewedSession(token)))
     }
 
-    /// Takes the app away, and the recovery codes with it.
+    /// Takes the app away, and with the last second factor the recovery codes.
     ///
     /// # Errors
     /// [`SignInError::StepUpRequired`], [`FlowError::NotFound`] where there is none, and others.

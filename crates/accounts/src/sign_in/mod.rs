@@ -1,10 +1,14 @@
 //! Signing in: password, second factor, sessions.
 
 mod budget;
+mod ceremony;
 mod error;
 mod factors;
 mod links;
 mod notices;
+mod passkey_login;
+mod passkey_ports;
+mod passkeys;
 mod ports;
 mod sessions;
 mod tokens;
@@ -21,11 +25,17 @@ pub(crate) use self::budget::Budgets;
 use self::factors::totp_place;
 pub use self::{
     budget::{Budget, FAILURES_COUNT_FOR},
+    ceremony::{
+        Backup, Ceremony, CeremonyError, CeremonyKind, ChallengeDigest, Passkey, PasskeyCredential,
+        PasskeyUse, RelyingParty, RelyingPartySettings, UncheckedAnswer,
+    },
     error::SignInError,
     factors::{NewTotp, RecoveryCodes},
+    passkey_ports::{ChallengeSubject, MAX_PASSKEYS, PasskeyChallenge, PasskeyStore},
+    passkeys::AddedPasskey,
     ports::{
-        AcceptedCode, Account, Challenge, CodeCheck, EndSessions, Factors, NewSession, SignInStore,
-        TotpFactor,
+        AcceptedCode, Account, Challenge, CodeCheck, EndSessions, FactorAdded, Factors, NewSession,
+        SecondFactorMethods, SignInStore, TotpFactor,
     },
     sessions::{From, RenewedSession},
     tokens::{MailToken, MailTokenStore},
@@ -76,8 +86,8 @@ pub enum LoggedIn {
     SecondFactor {
         /// What the second step is asked with.
         token: Token,
-        /// Whether there are recovery codes left, which will do too.
-        has_recovery_codes: bool,
+        /// What will do.
+        methods: SecondFactorMethods,
     },
 }
 
@@ -101,6 +111,10 @@ pub struct SignInParts {
     pub links: Arc<dyn MailTokenStore>,
     /// How people are told what happened to their accounts.
     pub notifier: Arc<dyn Notifier>,
+    /// Passkeys.
+    pub passkeys: Arc<dyn PasskeyStore>,
+    /// What asks for passkeys, and checks them.
+    pub relying_party: Arc<dyn RelyingParty>,
     /// Where passwords are hashed.
     pub hashing: HashingPool,
     /// What secrets are sealed under; without it no second factor can be added.
@@ -173,12 +187,15 @@ impl SignInFlows {
                 expires_at: now.saturating_add(CHALLENGE_LIVES),
                 device,
             };
-            if !store.begin_challenge(token.digest(), challenge, hash).await? {
+            if !store
+                .begin_challenge(token.digest(), challenge, hash, verified.rehash)
+                .await?
+            {
                 return Err(SignInError::Refused);
             }
             return Ok(LoggedIn::SecondFactor {
                 token,
-                has_recovery_codes: !account.factors.recovery_codes.is_empty(),
+                methods: account.factors.methods(),
             });
         }
         let (begun, new) = self.prepare(
@@ -212,14 +229,8 @@ impl SignInFlows {
         origin: Origin,
     ) -> Result<BegunSession, SignInError> {
         let SignInParts { store, clock, .. } = &self.0;
-        let Some(Ok(token)) = TokenDigest::read(TokenKind::SecondFactor, token.as_bytes()) else {
-            return Err(SignInError::Refused);
-        };
-        let challenge = store.find_challenge(token).await?.ok_or(SignInError::Refused)?;
         let now = clock.now();
-        if challenge.expires_at <= now {
-            return Err(SignInError::Expired);
-        }
+        let (token, challenge) = self.waiting(token, now).await?;
         let account = store
             .account(challenge.user, None)
             .await?
@@ -245,6 +256,19 @@ impl SignInFlows {
         } else {
             Err(SignInError::Refused)
         }
+    }
+
+    /// The login that waits under a token.
+    async fn waiting(&self, token: &str, now: Timestamp) -> Result<(TokenDigest, Challenge), SignInError> {
+        let Some(Ok(token)) = TokenDigest::read(TokenKind::SecondFactor, token.as_bytes()) else {
+            return Err(SignInError::Refused);
+        };
+        let challenge = self.0.store.find_challenge(token).await?;
+        let challenge = challenge.ok_or(SignInError::Refused)?;
+        if challenge.expires_at <= now {
+            return Err(SignInError::Expired);
+        }
+        Ok((token, challenge))
     }
 
     pub(crate) async fn spend(&self, budgets: &Budgets, now: Timestamp) -> Result<(), SignInError> {

@@ -6,7 +6,10 @@ use tigertrust_credentials::{
 };
 use tigertrust_model::{Session, SessionId, Timestamp, User, UserId};
 
-use super::budget::Budget;
+use super::{
+    budget::Budget,
+    ceremony::{Passkey, PasskeyUse},
+};
 use crate::FlowError;
 
 /// An authenticator app, added or about to be.
@@ -25,15 +28,44 @@ pub struct TotpFactor {
 pub struct Factors {
     /// The app.
     pub totp: Option<TotpFactor>,
+    /// The passkeys, oldest first.
+    pub passkeys: Vec<Passkey>,
     /// The recovery codes that are left.
     pub recovery_codes: Vec<RecoveryCodeDigest>,
+}
+
+/// What the second step of a login takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SecondFactorMethods {
+    /// Codes of an app.
+    pub totp: bool,
+    /// Recovery codes.
+    pub recovery_code: bool,
+    /// A passkey.
+    pub passkey: bool,
 }
 
 impl Factors {
     /// Whether signing in asks for a second factor.
     #[must_use]
     pub fn is_enrolled(&self) -> bool {
+        self.has_totp() || !self.passkeys.is_empty()
+    }
+
+    /// Whether there is an app, and it was confirmed.
+    #[must_use]
+    pub fn has_totp(&self) -> bool {
         self.totp.as_ref().is_some_and(|totp| totp.confirmed_at.is_some())
+    }
+
+    /// What the second step of a login takes.
+    #[must_use]
+    pub fn methods(&self) -> SecondFactorMethods {
+        SecondFactorMethods {
+            totp: self.has_totp(),
+            recovery_code: !self.recovery_codes.is_empty(),
+            passkey: !self.passkeys.is_empty(),
+        }
     }
 }
 
@@ -59,6 +91,17 @@ pub enum AcceptedCode {
     Totp(TotpStep),
     /// A recovery code.
     Recovery(RecoveryCodeDigest),
+    /// No code: a passkey's signature, which was right.
+    Passkey(PasskeyUse),
+}
+
+/// Whether a second factor that was added is the first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FactorAdded {
+    /// There was none: the recovery codes came with it.
+    First,
+    /// There was another one, and recovery codes with it.
+    Another,
 }
 
 /// Decides on a code inside the transaction that spends it; `None` refuses it.
@@ -149,8 +192,8 @@ pub trait SignInStore: Send + Sync {
     /// [`StoreError`].
     async fn begin_session(&self, new: NewSession) -> Result<bool, StoreError>;
 
-    /// Stores a login that waits for its second factor, if the account still has the password that was verified. Returns
-    /// whether it was stored.
+    /// Stores a login that waits for its second factor, if the account still has the password that was verified; `rehash` takes
+    /// the place of its hash. Returns whether it was stored.
     ///
     /// # Errors
     /// [`StoreError`].
@@ -159,6 +202,7 @@ pub trait SignInStore: Send + Sync {
         token: TokenDigest,
         challenge: Challenge,
         verified: PasswordHash,
+        rehash: Option<PasswordHash>,
     ) -> Result<bool, StoreError>;
 
     /// The login that waits under the token, if there is one.
@@ -214,8 +258,8 @@ pub trait SignInStore: Send + Sync {
     /// [`Conflict::FactorEnrolled`](crate::Conflict::FactorEnrolled) if one is confirmed, and [`FlowError::Store`].
     async fn put_totp(&self, user: UserId, factor: TotpFactor) -> Result<(), FlowError>;
 
-    /// Confirms the app with a code that `check` accepts, and gives the account these recovery codes. Returns whether it
-    /// was accepted; the session goes on under another token then.
+    /// Confirms the app with a code that `check` accepts; the session goes on under another token then. Where it is the first
+    /// second factor, the account is given the recovery codes. `None` if the code was not accepted.
     ///
     /// # Errors
     /// [`StoreError`].
@@ -226,13 +270,19 @@ pub trait SignInStore: Send + Sync {
         check: CodeCheck,
         recovery_codes: Vec<RecoveryCodeDigest>,
         at: Timestamp,
-    ) -> Result<bool, StoreError>;
+    ) -> Result<Option<FactorAdded>, StoreError>;
 
-    /// Takes the app and the recovery codes away. Returns whether there was one.
+    /// Takes the app away, and with the last second factor the recovery codes. Returns whether there was one.
     ///
     /// # Errors
     /// [`StoreError`].
     async fn remove_totp(&self, user: UserId) -> Result<bool, StoreError>;
+
+    /// Takes the app, the passkeys and the recovery codes away. Returns whether there was an app or a passkey.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    async fn remove_factors(&self, user: UserId) -> Result<bool, StoreError>;
 
     /// Gives the account other recovery codes.
     ///

@@ -200,7 +200,7 @@ fn ensure_complete(account: &Account, password: Option<&str>, code: Option<&str>
     if account.factors.is_enrolled() && code.is_none() {
         missing.push(Violation::new(
             "/code",
-            "is asked for, since a second factor is enrolled",
+            "is asked for, since a second factor is enrolled; or send a passkey alone",
         ));
     }
     if missing.is_empty() {

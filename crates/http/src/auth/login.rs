@@ -55,10 +55,9 @@ pub(crate) async fn login(
         .await;
     match logged_in {
         Ok(LoggedIn::Session(begun)) => signed_in(&app, *begun).await,
-        Ok(LoggedIn::SecondFactor {
-            token,
-            has_recovery_codes,
-        }) => Ok(json(&SecondFactorRequired::new(&token, has_recovery_codes))),
+        Ok(LoggedIn::SecondFactor { token, methods }) => {
+            Ok(json(&SecondFactorRequired::new(&token, methods)))
+        }
         Err(error) => {
             tracing::info!(%error, address = ?app.proxies.client(&request), "login refused");
             Err(error.into())

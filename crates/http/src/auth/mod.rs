@@ -4,5 +4,6 @@ pub(crate) mod check;
 pub(crate) mod links;
 pub(crate) mod login;
 pub(crate) mod me;
+pub(crate) mod passkeys;
 pub(crate) mod profile;
 pub(crate) mod sessions;

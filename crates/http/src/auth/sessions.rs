@@ -6,7 +6,10 @@ use tigertrust_wire::{
     ChangePassword, ConfirmTotp, Page, Problem, RecoveryCodes, Session, StepUp, TotpEnrolment,
 };
 
-use super::login::{from, renewed};
+use super::{
+    login::{from, renewed},
+    passkeys,
+};
 use crate::{App, body::Body, cookies, error::ApiError, permit::Person, respond::json};
 
 /// Lists the caller's sessions, newest first.
@@ -64,7 +67,8 @@ pub(crate) async fn end_others(person: Person, app: web::Data<App>) -> Result<Ht
     Ok(HttpResponse::NoContent().finish())
 }
 
-/// Takes a fresh proof of all that the account has, which counts for ten minutes. The session goes on under another token.
+/// Takes a fresh proof of all that the account has, or by a passkey alone, which counts for ten minutes. The session goes on under
+/// another token.
 #[utoipa::path(
     post, path = "/api/auth/step-up", tag = "auth", operation_id = "stepUp", request_body = StepUp,
     responses(
@@ -79,12 +83,20 @@ pub(crate) async fn step_up(
     body: Body,
 ) -> Result<HttpResponse, ApiError> {
     let body = body.json::<StepUp>(person.admitted()).await?;
+    let from = from(&app, &request);
+    if let Some(passkey) = &body.passkey {
+        let fresh = app
+            .sign_in
+            .step_up_by_passkey(&person, &passkeys::bytes(passkey), &from)
+            .await
+            .inspect_err(|error| {
+                passkeys::note_refusal(&app, &request, "fresh proof by a passkey refused", error)
+            })?;
+        return renewed(&app, person.session(), &fresh, HttpResponse::NoContent().finish());
+    }
     let password = body.password.as_ref().map(|password| password.as_str());
     let code = body.code.as_ref().map(|code| code.as_str());
-    let fresh = app
-        .sign_in
-        .step_up(&person, password, code, &from(&app, &request))
-        .await?;
+    let fresh = app.sign_in.step_up(&person, password, code, &from).await?;
     renewed(&app, person.session(), &fresh, HttpResponse::NoContent().finish())
 }
 
@@ -130,8 +142,8 @@ pub(crate) async fn add_totp(person: Person, app: web::Data<App>) -> Result<Http
     Ok(json(&TotpEnrolment::from(&new)))
 }
 
-/// Adds the authenticator app, given one of its codes, and shows ten recovery codes, once. The session goes on under another
-/// token. Needs a fresh proof.
+/// Adds the authenticator app, given one of its codes, and shows ten recovery codes, once; none where a passkey was there before. The
+/// session goes on under another token. Needs a fresh proof.
 #[utoipa::path(
     post, path = "/api/auth/2fa/totp/confirm", tag = "auth", operation_id = "confirmTotp", request_body = ConfirmTotp,
     responses((status = 200, description = "The recovery codes, shown once", body = RecoveryCodes)),
@@ -156,7 +168,7 @@ pub(crate) async fn confirm_totp(
     )
 }
 
-/// Removes the authenticator app and the recovery codes. Needs a fresh proof.
+/// Removes the authenticator app, and with the last second factor the recovery codes. Needs a fresh proof.
 #[utoipa::path(
     delete, path = "/api/auth/2fa/totp", tag = "auth", operation_id = "removeTotp",
     responses(

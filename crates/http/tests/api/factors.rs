@@ -35,7 +35,7 @@ on_both_engines!(
 pub(crate) struct Enrolled {
     pub(crate) user: UserId,
     pub(crate) browser: Browser,
-    secret: TotpSecret,
+    pub(crate) secret: TotpSecret,
     pub(crate) recovery_codes: Vec<String>,
 }
 

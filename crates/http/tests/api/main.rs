@@ -31,6 +31,8 @@ mod members;
 mod networks;
 mod notices;
 mod openapi;
+mod passkey_login;
+mod passkeys;
 mod people;
 mod personal;
 mod profile;

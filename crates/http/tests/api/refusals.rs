@@ -19,7 +19,7 @@ on_both_engines!(
 );
 
 /// The operations that anybody may call. Whatever is not on this list must refuse.
-const ANONYMOUS: [(&str, &str); 11] = [
+const ANONYMOUS: [(&str, &str); 13] = [
     ("GET", "/healthz"),
     ("GET", "/readyz"),
     ("GET", "/openapi.json"),
@@ -27,6 +27,8 @@ const ANONYMOUS: [(&str, &str); 11] = [
     ("POST", "/api/auth/login"),
     ("POST", "/api/auth/verify-2fa"),
     ("POST", "/api/auth/discover"),
+    ("POST", "/api/auth/passkeys/login/start"),
+    ("POST", "/api/auth/passkeys/login/finish"),
     ("POST", "/api/auth/password/forgot"),
     ("POST", "/api/auth/password/reset"),
     ("POST", "/api/auth/email/verify"),

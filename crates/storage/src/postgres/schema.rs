@@ -182,10 +182,34 @@ diesel::table! {
 }
 
 diesel::table! {
+    passkeys (id) {
+        id -> Uuid,
+        user_id -> Uuid,
+        name -> Text,
+        credential_id -> Binary,
+        public_key -> Binary,
+        transports -> SmallInt,
+        sign_count -> BigInt,
+        backup -> Text,
+        created_at -> Timestamptz,
+        last_used_at -> Nullable<Timestamptz>,
+    }
+}
+
+diesel::table! {
     mail_tokens (token) {
         token -> Binary,
         user_id -> Nullable<Uuid>,
         email -> Nullable<Text>,
+        expires_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    passkey_challenges (challenge) {
+        challenge -> Binary,
+        subject -> Text,
+        state -> Text,
         expires_at -> Timestamptz,
     }
 }
@@ -206,5 +230,6 @@ diesel::allow_tables_to_appear_in_same_query!(
     api_key_secrets,
     sessions,
     totp_factors,
+    passkeys,
     invitations
 );

@@ -2,14 +2,16 @@
 
 use diesel::{BoolExpressionMethods, ExpressionMethods, OptionalExtension, QueryDsl, QueryResult};
 use diesel_async::RunQueryDsl;
-use tigertrust_accounts::ports::{AcceptedCode, CodeCheck, Factors, TotpFactor};
+use tigertrust_accounts::ports::{AcceptedCode, CodeCheck, FactorAdded, Factors, TotpFactor};
 use tigertrust_credentials::{RecoveryCodeDigest, TotpStep, ports::StoreError};
 use tigertrust_model::{Timestamp, UserId};
 
 use super::{
     super::Connection,
+    passkeys,
     rows::Corrupt,
     schema::{recovery_codes as codes, totp_factors as totp},
+    sessions,
 };
 use crate::{
     error::OrUnavailable,
@@ -48,6 +50,7 @@ pub(super) async fn of(connection: &mut Connection, user: UserId) -> Result<Fact
     let recovery_codes = digests.into_iter().map(read).collect::<Option<_>>();
     Ok(Factors {
         totp: app,
+        passkeys: passkeys::of(connection, user).await?,
         recovery_codes: recovery_codes.ok_or_else(|| corrupt.at("digest"))?,
     })
 }
@@ -77,6 +80,7 @@ pub(super) async fn spend_code(
                 .await
                 .or_unavailable()?
         }
+        Some(AcceptedCode::Passkey(used)) => usize::from(passkeys::note_use(connection, user, &used).await?),
     };
     Ok(spent == 1)
 }
@@ -107,12 +111,40 @@ pub(super) async fn confirm(connection: &mut Connection, user: UserId, at: Times
     Ok(confirmed == 1)
 }
 
-/// Takes the app and the recovery codes away. Returns whether there was an app.
-pub(super) async fn remove(connection: &mut Connection, user: UserId) -> QueryResult<bool> {
+/// Takes the app away. Returns whether there was one.
+pub(super) async fn remove(connection: &mut Connection, user: UserId) -> Result<bool, StoreError> {
     let id = StoredId::new(user.as_uuid());
-    replace_codes(connection, user, &[]).await?;
-    let removed = diesel::delete(totp::table.find(id)).execute(connection).await?;
+    let removed = diesel::delete(totp::table.find(id))
+        .execute(connection)
+        .await
+        .or_unavailable()?;
+    note_removed(connection, user).await?;
     Ok(removed == 1)
+}
+
+/// Without a second factor left, takes the recovery codes away, and no session counts as begun with one any more.
+pub(super) async fn note_removed(connection: &mut Connection, user: UserId) -> Result<(), StoreError> {
+    if of(connection, user).await?.is_enrolled() {
+        return Ok(());
+    }
+    replace_codes(connection, user, &[]).await.or_unavailable()?;
+    sessions::without_second_factor(connection, user)
+        .await
+        .or_unavailable()
+}
+
+/// Gives the person the recovery codes, if the second factor that is being added is the first.
+pub(super) async fn note_added(
+    connection: &mut Connection,
+    user: UserId,
+    before: &Factors,
+    digests: &[RecoveryCodeDigest],
+) -> Result<FactorAdded, StoreError> {
+    if before.is_enrolled() {
+        return Ok(FactorAdded::Another);
+    }
+    replace_codes(connection, user, digests).await.or_unavailable()?;
+    Ok(FactorAdded::First)
 }
 
 /// Gives the person these recovery codes and no others.

@@ -16,8 +16,8 @@ use super::{
     Store,
     rows::{Corrupt, KeyRow, WorkspaceRow},
     schema::{
-        api_key_secrets as secrets, api_key_workspaces, api_keys as keys, memberships, totp_factors as totp,
-        users, workspaces,
+        api_key_secrets as secrets, api_key_workspaces, api_keys as keys, memberships, passkeys,
+        totp_factors as totp, users, workspaces,
     },
 };
 use crate::{
@@ -100,7 +100,10 @@ impl CredentialStore for Store {
                                     totp::table
                                         .filter(totp::user_id.nullable().eq(keys::owner_id))
                                         .filter(totp::confirmed_at.is_not_null()),
-                                ),
+                                )
+                                .or(exists(
+                                    passkeys::table.filter(passkeys::user_id.nullable().eq(keys::owner_id)),
+                                )),
                             ),
                         ));
                     // A statement with a list would be prepared anew each time on SQLite, since lists differ in length.

@@ -12,6 +12,7 @@ mod keys;
 mod lookups;
 mod mail_tokens;
 mod members;
+mod passkeys;
 mod pool;
 mod profile;
 mod requests;

@@ -18,6 +18,7 @@ use super::{
     invitations::InvitationRow,
     keys, mail_tokens,
     members::{corrupt, ensure_another_owner, lock_person},
+    passkeys,
     rows::{SessionRow, UserRow, WorkspaceRow},
     schema::{
         api_key_secrets as secrets, api_keys, devices, invitations, memberships, proof_budgets as budgets,
@@ -203,6 +204,7 @@ async fn held_on(connection: &mut Connection, user: UserId) -> Result<Option<Hel
         sessions: sessions?,
         keys: keys::of_person(connection, user).await?,
         totp_added_at: factors.totp.and_then(|totp| totp.confirmed_at),
+        passkeys: factors.passkeys,
         recovery_codes: factors.recovery_codes.len(),
         devices: known_since.into_iter().filter_map(StoredTime::read).collect(),
         invitations: invitations_to(connection, canonical).await?,
@@ -296,10 +298,8 @@ async fn forget_ways_in(connection: &mut Connection, user: UserId) -> Result<(),
         .await
         .or_unavailable()?;
     mail_tokens::end(connection, user).await.or_unavailable()?;
-    factors::remove(connection, user)
-        .await
-        .or_unavailable()
-        .map(|_| ())
+    passkeys::remove_all(connection, user).await.or_unavailable()?;
+    factors::remove(connection, user).await.map(|_| ())
 }
 
 /// The records of keys stay, as those of all revoked keys do, without the addresses in them.

@@ -360,7 +360,7 @@ impl Corrupt {
         }
     }
 
-    fn time(&self, stored: StoredTime, column: &'static str) -> Result<Timestamp, StoreError> {
+    pub(super) fn time(&self, stored: StoredTime, column: &'static str) -> Result<Timestamp, StoreError> {
         stored.read().ok_or_else(|| self.at(column))
     }
 

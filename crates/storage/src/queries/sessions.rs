@@ -9,7 +9,7 @@ use diesel::{
 use diesel_async::RunQueryDsl;
 use tigertrust_accounts::ports::{EndSessions, NewSession};
 use tigertrust_credentials::{
-    TokenDigest,
+    PasswordHash, TokenDigest,
     ports::{SessionRecord, SessionStore, StoreError},
 };
 use tigertrust_model::{Role, Session, SessionId, Timestamp, UserId, Workspace, WorkspaceId};
@@ -138,12 +138,22 @@ pub(super) async fn begin(connection: &mut Connection, new: &NewSession) -> Quer
             .await?;
     }
     if let Some(rehash) = &new.rehash {
-        diesel::update(users::table.find(user))
-            .set(users::password_hash.eq(rehash.as_phc().to_owned()))
-            .execute(connection)
-            .await?;
+        put_hash(connection, user, rehash).await?;
     }
     diesel::delete(budgets::table.filter(budgets::subject.eq_any(new.cleared.clone())))
+        .execute(connection)
+        .await
+        .map(|_| ())
+}
+
+/// Stores another hash of the same password.
+pub(super) async fn put_hash(
+    connection: &mut Connection,
+    user: StoredId,
+    hash: &PasswordHash,
+) -> QueryResult<()> {
+    diesel::update(users::table.find(user))
+        .set(users::password_hash.eq(hash.as_phc().to_owned()))
         .execute(connection)
         .await
         .map(|_| ())

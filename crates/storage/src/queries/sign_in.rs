@@ -5,7 +5,9 @@ use diesel::{ExpressionMethods, OptionalExtension, QueryDsl, QueryResult, Select
 use diesel_async::RunQueryDsl;
 use tigertrust_accounts::{
     Conflict, FAILURES_COUNT_FOR, FlowError,
-    ports::{Account, Budget, Challenge, CodeCheck, EndSessions, NewSession, SignInStore, TotpFactor},
+    ports::{
+        Account, Budget, Challenge, CodeCheck, EndSessions, FactorAdded, NewSession, SignInStore, TotpFactor,
+    },
 };
 use tigertrust_credentials::{PasswordHash, RecoveryCodeDigest, TokenDigest, ports::StoreError};
 use tigertrust_model::{Session, SessionId, Timestamp, UserId};
@@ -15,7 +17,7 @@ use super::{
     super::Connection,
     Store, Written,
     accounts::everywhere,
-    budgets, factors, invitations, mail_tokens,
+    budgets, factors, invitations, mail_tokens, passkeys,
     rows::{Corrupt, UserRow},
     schema::{proof_budgets, sessions as sessions_table, sign_in_challenges as challenges, users},
     sessions,
@@ -112,11 +114,18 @@ impl SignInStore for Store {
         token: TokenDigest,
         challenge: Challenge,
         verified: PasswordHash,
+        rehash: Option<PasswordHash>,
     ) -> Result<bool, StoreError> {
         self.write_unheard(move |connection| {
             Box::pin(async move {
                 if !lock_user(connection, challenge.user, Some(&verified)).await? {
                     return Ok(false);
+                }
+                if let Some(rehash) = rehash {
+                    let user = StoredId::new(challenge.user.as_uuid());
+                    sessions::put_hash(connection, user, &rehash)
+                        .await
+                        .or_unavailable()?;
                 }
                 diesel::insert_into(challenges::table)
                     .values((
@@ -276,23 +285,23 @@ impl SignInStore for Store {
         check: CodeCheck,
         recovery_codes: Vec<RecoveryCodeDigest>,
         at: Timestamp,
-    ) -> Result<bool, StoreError> {
+    ) -> Result<Option<FactorAdded>, StoreError> {
         let (id, user) = (session.id, session.user);
         self.write_undecided(move |connection| {
             Box::pin(async move {
                 // A login with the password alone that is under way waits here, and then finds the factor.
                 lock_user(connection, user, None).await?;
-                if factors::of(connection, user).await?.is_enrolled()
+                let before = factors::of(connection, user).await?;
+                if before.has_totp()
                     || !factors::spend_code(connection, user, check).await?
                     || !factors::confirm(connection, user, at).await.or_unavailable()?
                 {
-                    return Ok(Written::quietly(false));
+                    return Ok(Written::quietly(None));
                 }
-                factors::replace_codes(connection, user, &recovery_codes)
-                    .await
-                    .or_unavailable()?;
+                let added = factors::note_added(connection, user, &before, &recovery_codes).await?;
+                let goes_on = prove(connection, id, token, true, at).await?;
                 Ok(Written {
-                    value: prove(connection, id, token, true, at).await?,
+                    value: goes_on.then_some(added),
                     // What is remembered of the person's keys says whether there is a factor.
                     changed: everywhere(connection, user).await?,
                 })
@@ -304,14 +313,23 @@ impl SignInStore for Store {
     async fn remove_totp(&self, user: UserId) -> Result<bool, StoreError> {
         self.write_undecided(move |connection| {
             Box::pin(async move {
-                let removed = factors::remove(connection, user).await.or_unavailable()?;
-                if !factors::of(connection, user).await?.is_enrolled() {
-                    sessions::without_second_factor(connection, user)
-                        .await
-                        .or_unavailable()?;
-                }
+                lock_user(connection, user, None).await?;
                 Ok(Written {
-                    value: removed,
+                    value: factors::remove(connection, user).await?,
+                    changed: everywhere(connection, user).await?,
+                })
+            })
+        })
+        .await
+    }
+
+    async fn remove_factors(&self, user: UserId) -> Result<bool, StoreError> {
+        self.write_undecided(move |connection| {
+            Box::pin(async move {
+                lock_user(connection, user, None).await?;
+                let passkeys = passkeys::remove_all(connection, user).await.or_unavailable()?;
+                Ok(Written {
+                    value: factors::remove(connection, user).await? || passkeys,
                     changed: everywhere(connection, user).await?,
                 })
             })
@@ -350,7 +368,7 @@ impl SignInStore for Store {
 }
 
 /// Adds what proves that an account is somebody's.
-async fn complete(
+pub(super) async fn complete(
     connection: &mut Connection,
     row: Option<(UserRow, Option<String>)>,
     device: Option<TokenDigest>,
@@ -431,7 +449,7 @@ async fn is_disabled(connection: &mut Connection, user: UserId) -> Result<bool, 
 
 /// Notes a proof of a session, of a second factor too if it was one, which goes on under another token. Returns whether it
 /// does.
-async fn prove(
+pub(super) async fn prove(
     connection: &mut Connection,
     session: SessionId,
     token: TokenDigest,
@@ -480,6 +498,7 @@ impl Store {
                     .or_unavailable()?;
                 invitations::prune(connection, at, limit).await?;
                 mail_tokens::prune(connection, at, limit).await.or_unavailable()?;
+                passkeys::prune(connection, at, limit).await.or_unavailable()?;
                 let begin = StoredTime::new(at.saturating_sub(FAILURES_COUNT_FOR));
                 let over: Vec<String> = proof_budgets::table
                     .filter(proof_budgets::updated_at.le(begin))

@@ -182,10 +182,34 @@ diesel::table! {
 }
 
 diesel::table! {
+    passkeys (id) {
+        id -> Binary,
+        user_id -> Binary,
+        name -> Text,
+        credential_id -> Binary,
+        public_key -> Binary,
+        transports -> SmallInt,
+        sign_count -> BigInt,
+        backup -> Text,
+        created_at -> TimestamptzSqlite,
+        last_used_at -> Nullable<TimestamptzSqlite>,
+    }
+}
+
+diesel::table! {
     mail_tokens (token) {
         token -> Binary,
         user_id -> Nullable<Binary>,
         email -> Nullable<Text>,
+        expires_at -> TimestamptzSqlite,
+    }
+}
+
+diesel::table! {
+    passkey_challenges (challenge) {
+        challenge -> Binary,
+        subject -> Text,
+        state -> Text,
         expires_at -> TimestamptzSqlite,
     }
 }
@@ -206,5 +230,6 @@ diesel::allow_tables_to_appear_in_same_query!(
     api_key_secrets,
     sessions,
     totp_factors,
+    passkeys,
     invitations
 );

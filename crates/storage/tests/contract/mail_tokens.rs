@@ -137,7 +137,7 @@ async fn a_reset_ends_all_other_links_and_waiting_logins(engine: Engine) {
     let sign_ins = storage.sign_ins();
     assert!(
         sign_ins
-            .begin_challenge(challenge, waiting, password())
+            .begin_challenge(challenge, waiting, password(), None)
             .await
             .unwrap()
     );

@@ -19,6 +19,7 @@ mod keys;
 mod lookups;
 mod mail_tokens;
 mod members;
+mod passkeys;
 mod schema;
 mod workspaces;
 mod writes;

@@ -1,0 +1,48 @@
+//! The settings of passkeys.
+
+use tigertrust::mail::PublicUrl;
+use tigertrust_accounts::passkeys::RelyingPartySettings;
+use tigertrust_passkeys::WebAuthn;
+
+use super::{reader::Reader, settings::list};
+
+/// Reads who we are to authenticators: where nothing says so, the domain that people find this service at.
+pub(super) fn read(reader: &mut Reader, public_url: Option<&PublicUrl>) -> RelyingPartySettings {
+    let found_at = public_url.and_then(|url| {
+        let settings = RelyingPartySettings {
+            id: url.domain()?.to_owned(),
+            // On every port of localhost they may be used without saying so.
+            origins: Vec::from_iter((url.domain() != Some("localhost")).then(|| url.origin())),
+        };
+        WebAuthn::new(&settings).is_ok().then_some(settings)
+    });
+    let of = |id: &str| {
+        let settings = RelyingPartySettings {
+            id: id.to_owned(),
+            origins: Vec::new(),
+        };
+        WebAuthn::new(&settings).is_ok().then_some(settings)
+    };
+    let allowed = "a domain such as example.com, in small letters and without a port";
+    let settings = reader
+        .read("passkeys.rp_id", allowed, of)
+        .or(found_at)
+        .unwrap_or_default();
+    let Some((value, origin)) = reader.take_any("passkeys.origins") else {
+        return settings;
+    };
+    let settings = RelyingPartySettings {
+        origins: list(value).unwrap_or_default(),
+        ..settings
+    };
+    if settings.origins.is_empty() {
+        reader.refuse(
+            "passkeys.origins",
+            &origin,
+            "must be origins such as https://login.example.com",
+        );
+    } else if let Err(error) = WebAuthn::new(&settings) {
+        reader.refuse("passkeys.origins", &origin, &error.to_string());
+    }
+    settings
+}
