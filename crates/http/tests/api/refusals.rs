@@ -27,11 +27,11 @@ const ANONYMOUS: [(&str, &str); 13] = [
     ("POST", "/api/auth/login"),
     ("POST", "/api/auth/verify-2fa"),
     ("POST", "/api/auth/discover"),
-    ("POST", "/api/auth/passkeys/login/start"),
-    ("POST", "/api/auth/passkeys/login/finish"),
     ("POST", "/api/auth/password/forgot"),
     ("POST", "/api/auth/password/reset"),
     ("POST", "/api/auth/email/verify"),
+    ("POST", "/api/auth/passkeys/login/start"),
+    ("POST", "/api/auth/passkeys/login/finish"),
     // Possession of the key in the body is the proof.
     ("POST", "/api/keys/report-leak"),
     // So it is of the token in the body.

@@ -251,10 +251,9 @@ impl PasskeyStore for Store {
         let (id, user) = (session.id, session.user);
         self.write(move |connection| {
             Box::pin(async move {
-                // Others that are added at the same time wait here, and so does a login with the password alone. The passkey
-                // has just been proved, by somebody who had given a fresh proof.
+                // Others that are added at the same time wait here, and so does a login with the password alone.
                 if !sign_in::lock_user(connection, user, None).await?
-                    || !sign_in::prove(connection, id, token, true, passkey.created_at).await?
+                    || !sessions::renew(connection, id, token).await.or_unavailable()?
                 {
                     return Ok(Written::quietly(None));
                 }
@@ -272,6 +271,10 @@ impl PasskeyStore for Store {
                     return Err(Conflict::PasskeyKnown.into());
                 }
                 let added = factors::note_added(connection, user, &before, &recovery_codes).await?;
+                // The passkey was used, but is no proof of the factors before it: the session gets no fresher.
+                sessions::with_second_factor(connection, id)
+                    .await
+                    .or_unavailable()?;
                 Ok(Written {
                     value: Some(added),
                     // What is remembered of the person's keys says whether there is a factor.

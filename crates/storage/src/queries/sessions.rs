@@ -189,6 +189,15 @@ pub(super) async fn end(connection: &mut Connection, user: UserId, which: EndSes
     }
 }
 
+/// Notes that a second factor was used in a session.
+pub(super) async fn with_second_factor(connection: &mut Connection, session: SessionId) -> QueryResult<()> {
+    diesel::update(sessions::table.find(StoredId::new(session.as_uuid())))
+        .set(sessions::second_factor.eq(true))
+        .execute(connection)
+        .await
+        .map(|_| ())
+}
+
 /// Notes that nothing is left that a second factor was proved with.
 pub(super) async fn without_second_factor(connection: &mut Connection, user: UserId) -> QueryResult<()> {
     diesel::update(sessions::table.filter(sessions::user_id.eq(StoredId::new(user.as_uuid()))))

@@ -449,7 +449,7 @@ async fn is_disabled(connection: &mut Connection, user: UserId) -> Result<bool, 
 
 /// Notes a proof of a session, of a second factor too if it was one, which goes on under another token. Returns whether it
 /// does.
-pub(super) async fn prove(
+async fn prove(
     connection: &mut Connection,
     session: SessionId,
     token: TokenDigest,
