@@ -169,7 +169,7 @@ pub enum User {
         #[arg(long, value_name = "FILE")]
         password_file: Option<PathBuf>,
     },
-    /// Take an account's authenticator app and recovery codes away, and end its sessions
+    /// Take an account's authenticator app, passkeys and recovery codes away, and end its sessions
     #[command(name = "reset-2fa")]
     Reset2fa {
         /// An e-mail address or a user's id

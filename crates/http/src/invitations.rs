@@ -118,7 +118,7 @@ pub(crate) async fn revoke(
         (status = 401, description = "The invitation is unknown, spent, revoked or expired; or the address has an account that is to sign in first", body = Problem, content_type = "application/problem+json"),
         (status = 403, description = "Somebody else is signed in, or whoever invited may not do so any more", body = Problem, content_type = "application/problem+json"),
         (status = 409, description = "The person is a member already", body = Problem, content_type = "application/problem+json"),
-        (status = 429, description = "Too many attempts have failed", body = Problem, content_type = "application/problem+json"),
+        (status = 429, description = "Too many attempts", body = Problem, content_type = "application/problem+json"),
     ),
 )]
 pub(crate) async fn accept(

@@ -27,4 +27,10 @@ impl Invitation {
     pub fn is_expired(&self, now: Timestamp) -> bool {
         self.expires_at <= now
     }
+
+    /// Whether it was mailed, so that whoever has it reads what arrives at the address. An operator hands the link over.
+    #[must_use]
+    pub fn went_by_mail(&self) -> bool {
+        self.invited_by != Creator::Operator
+    }
 }

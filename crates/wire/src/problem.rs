@@ -231,7 +231,7 @@ impl From<&AuthError> for Problem {
             // Not STEP_UP_REQUIRED: a fresh proof is of no help to who has no second factor to prove.
             AuthError::SecondFactorMissing => Self::new(
                 Code::Forbidden,
-                "The workspace demands a second factor of its members. Add one under /api/auth/2fa, or prove yours with POST /api/auth/step-up; other workspaces are not concerned.",
+                "The workspace demands a second factor of its members. Add one under /api/auth/2fa or /api/auth/passkeys, or prove yours with POST /api/auth/step-up; for a personal key its owner must have one. Other workspaces are not concerned.",
             ),
             AuthError::Unavailable(_) => Self::unavailable(),
         }
@@ -295,7 +295,7 @@ impl From<&SignInError> for Problem {
             ),
             SignInError::Throttled { .. } => Self::new(
                 Code::RateLimited,
-                "Too many attempts have failed. Try again after the time in Retry-After.",
+                "Too many attempts. Try again after the time in Retry-After.",
             ),
             SignInError::Overloaded => Self::unavailable(),
             SignInError::StepUpRequired => Self::new(

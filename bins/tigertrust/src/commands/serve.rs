@@ -35,7 +35,7 @@ pub async fn run(common: &Common, args: Serve) -> Result<(), Failure> {
     let mails = mail::over_smtp(&settings.mail)?;
     if mails.is_none() {
         tracing::warn!(
-            "mail.smtp_url is not set: no mail is sent, so nobody can set a forgotten password or prove an address"
+            "mail.smtp_url is not set: no mail is sent, so nobody can set a forgotten password, prove an address or invite over the API"
         );
     }
     let instance = instance::open(&settings, mails)?;

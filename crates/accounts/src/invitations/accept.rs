@@ -107,7 +107,7 @@ impl InvitationFlows {
             id: UserId::new(now, &*self.random)?,
             email: invitation.email.clone(),
             name: account.name,
-            email_verified_at: Some(now),
+            email_verified_at: invitation.went_by_mail().then_some(now),
             disabled_at: None,
             created_at: now,
         };

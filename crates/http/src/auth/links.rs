@@ -33,7 +33,7 @@ pub(crate) async fn forgot_password(
         (status = 204, description = "It is set"),
         (status = 400, description = "The password is not accepted; the link is still good", body = Problem, content_type = "application/problem+json"),
         (status = 401, description = "The link was used, has ended or is too old", body = Problem, content_type = "application/problem+json"),
-        (status = 429, description = "Too many attempts have failed", body = Problem, content_type = "application/problem+json"),
+        (status = 429, description = "Too many attempts", body = Problem, content_type = "application/problem+json"),
         (status = 503, description = "Too many passwords are being checked", body = Problem, content_type = "application/problem+json"),
     ),
 )]
@@ -88,7 +88,7 @@ pub(crate) async fn change_email(
     responses(
         (status = 204, description = "The address is the account's, and proved"),
         (status = 401, description = "The link was used, has ended or is too old, or another account has the address by now", body = Problem, content_type = "application/problem+json"),
-        (status = 429, description = "Too many attempts have failed", body = Problem, content_type = "application/problem+json"),
+        (status = 429, description = "Too many attempts", body = Problem, content_type = "application/problem+json"),
     ),
 )]
 pub(crate) async fn verify_email(

@@ -34,7 +34,7 @@ enum LoginAnswer<'a> {
     responses(
         (status = 200, description = "The person is signed in, and the session is in the cookie; or a second factor is asked for", body = LoginAnswer),
         (status = 401, description = "The address or the password is not right", body = Problem, content_type = "application/problem+json"),
-        (status = 429, description = "Too many attempts have failed", body = Problem, content_type = "application/problem+json"),
+        (status = 429, description = "Too many attempts", body = Problem, content_type = "application/problem+json"),
         (status = 503, description = "Too many passwords are being checked", body = Problem, content_type = "application/problem+json"),
     ),
 )]
@@ -73,7 +73,7 @@ pub(crate) async fn login(
     responses(
         (status = 200, description = "The person is signed in, and the session is in the cookie", body = SignedIn),
         (status = 401, description = "The code is not right, or the token is spent or too old", body = Problem, content_type = "application/problem+json"),
-        (status = 429, description = "Too many attempts have failed", body = Problem, content_type = "application/problem+json"),
+        (status = 429, description = "Too many attempts", body = Problem, content_type = "application/problem+json"),
     ),
 )]
 pub(crate) async fn verify_second_factor(

@@ -156,7 +156,7 @@ pub(crate) async fn start_login(
     responses(
         (status = 200, description = "The person is signed in, and the session is in the cookie", body = SignedIn),
         (status = 401, description = "The passkey or its answer is not right, or too late", body = Problem, content_type = "application/problem+json"),
-        (status = 429, description = "Too many attempts have failed", body = Problem, content_type = "application/problem+json"),
+        (status = 429, description = "Too many attempts", body = Problem, content_type = "application/problem+json"),
     ),
 )]
 pub(crate) async fn finish_login(

@@ -73,7 +73,7 @@ pub(crate) async fn end_others(person: Person, app: web::Data<App>) -> Result<Ht
     post, path = "/api/auth/step-up", tag = "auth", operation_id = "stepUp", request_body = StepUp,
     responses(
         (status = 204, description = "The proof is fresh"),
-        (status = 429, description = "Too many attempts have failed", body = Problem, content_type = "application/problem+json"),
+        (status = 429, description = "Too many attempts", body = Problem, content_type = "application/problem+json"),
     ),
 )]
 pub(crate) async fn step_up(
@@ -105,7 +105,7 @@ pub(crate) async fn step_up(
     put, path = "/api/auth/password", tag = "auth", operation_id = "changePassword", request_body = ChangePassword,
     responses(
         (status = 204, description = "It is changed"),
-        (status = 429, description = "Too many attempts have failed", body = Problem, content_type = "application/problem+json"),
+        (status = 429, description = "Too many attempts", body = Problem, content_type = "application/problem+json"),
     ),
 )]
 pub(crate) async fn change_password(

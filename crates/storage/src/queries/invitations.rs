@@ -390,7 +390,12 @@ async fn join(
             let proved = diesel::update(users::table.find(StoredId::new(user.as_uuid())))
                 .filter(users::disabled_at.is_null())
                 .filter(users::email_canonical.eq(invitation.email.canonical()))
-                .set(users::email_verified_at.eq(Some(StoredTime::new(at))))
+                .set((
+                    users::id.eq(users::id),
+                    invitation
+                        .went_by_mail()
+                        .then(|| users::email_verified_at.eq(Some(StoredTime::new(at)))),
+                ))
                 .execute(connection)
                 .await
                 .or_unavailable()?;

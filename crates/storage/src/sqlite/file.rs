@@ -1,8 +1,9 @@
 //! The file that holds the database.
 
 use std::{
-    fs::{self, OpenOptions},
+    fs::{self, DirBuilder, OpenOptions},
     io,
+    path::Path,
 };
 
 use crate::{error::OpenError, url::DatabaseUrl};
@@ -51,9 +52,16 @@ impl DatabaseFile {
         format!("file:{root}{path}?mode=rw")
     }
 
-    /// Makes an empty file for the owner's eyes only. SQLite gives the same permissions to the files beside it. Returns
-    /// whether there was none.
+    /// Makes an empty file for the owner's eyes only, and the folder that it lies in where only that is missing. SQLite gives the
+    /// same permissions to the files beside it. Returns whether there was none.
     pub(super) fn create_if_missing(&self) -> Result<bool, OpenError> {
+        let folder = Path::new(&self.path).parent();
+        if let Some(folder) = folder.filter(|folder| !folder.as_os_str().is_empty() && !folder.exists()) {
+            let mut builder = DirBuilder::new();
+            #[cfg(unix)]
+            std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+            builder.create(folder).map_err(|error| self.unusable(error))?;
+        }
         let mut options = OpenOptions::new();
         options.write(true).create_new(true);
         #[cfg(unix)]

@@ -32,7 +32,7 @@ fn token() -> TokenDigest {
         .digest()
 }
 
-fn invitation(home: &Workspace, email: &str) -> Invitation {
+pub(crate) fn invitation(home: &Workspace, email: &str) -> Invitation {
     Invitation {
         id: InvitationId::new(NOW, &OsRandom).unwrap(),
         workspace: home.id,
@@ -44,7 +44,11 @@ fn invitation(home: &Workspace, email: &str) -> Invitation {
     }
 }
 
-async fn put(world: &World, new: Invitation, token: TokenDigest) -> Result<(Invitation, bool), FlowError> {
+pub(crate) async fn put(
+    world: &World,
+    new: Invitation,
+    token: TokenDigest,
+) -> Result<(Invitation, bool), FlowError> {
     let store = world.node.storage.invitations();
     let check = |_: PresentInvitation| Ok(());
     store.put_invitation(new, token, 100, None, Box::new(check)).await

@@ -1,18 +1,17 @@
 //! Links in mails.
 
-use std::{env, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use futures_util::future::join_all;
 use tigertrust_accounts::ports::{Challenge, MailToken};
 use tigertrust_credentials::{OsRandom, PasswordHash, TokenDigest};
 use tigertrust_model::{RandomSource, Timestamp, User};
-use tigertrust_storage::Options;
+
 use tigertrust_testkit::Engine;
 
-use crate::support::{NOW, Node, World, on_both_engines, password, patient};
+use crate::support::{NOW, World, on_both_engines, password};
 
 on_both_engines!(
-    racing_uses_of_one_reset_link_accept_one,
     racing_uses_of_one_verification_link_accept_one,
     a_link_of_nobody_is_never_found,
     a_reset_ends_all_other_links_and_waiting_logins,
@@ -34,44 +33,17 @@ fn end() -> Timestamp {
     NOW.saturating_add(HALF_AN_HOUR)
 }
 
-fn another_password() -> PasswordHash {
+pub(crate) fn another_password() -> PasswordHash {
     PasswordHash::from_phc("$argon2id$another".to_owned())
 }
 
 /// A link to the person's own address.
-async fn link(world: &World, user: &User, address: &str) -> TokenDigest {
+pub(crate) async fn link(world: &World, user: &User, address: &str) -> TokenDigest {
     let token = digest();
     let of = Some((user.id, address.parse().unwrap()));
     let tokens = world.node.storage.mail_tokens();
     tokens.put_mail_token(token, of, end()).await.unwrap();
     token
-}
-
-/// How many race; `scripts/test --full` sets more.
-fn racers() -> usize {
-    env::var("TIGERTRUST_TEST_RACERS").map_or(200, |number| number.parse().unwrap())
-}
-
-async fn racing_uses_of_one_reset_link_accept_one(engine: Engine) {
-    let world = World::new(engine).await;
-    let jo = world.user("jo@example.com").await;
-    let token = link(&world, &jo, "jo@example.com").await;
-    // Who waits too long for a connection is refused for that, which would prove nothing.
-    let options = Options {
-        acquire_timeout: Duration::from_secs(600),
-        ..patient()
-    };
-    let node = Node::open(world.database.url(), options);
-    let tokens = node.storage.mail_tokens();
-    let uses = (0..racers()).map(|_| {
-        let tokens = Arc::clone(&tokens);
-        tokio::spawn(async move { tokens.reset_password(token, jo.id, another_password(), NOW).await })
-    });
-    let outcomes = join_all(uses).await;
-    let accepted = outcomes
-        .into_iter()
-        .filter(|outcome| *outcome.as_ref().unwrap().as_ref().unwrap());
-    assert_eq!(accepted.count(), 1);
 }
 
 async fn racing_uses_of_one_verification_link_accept_one(engine: Engine) {

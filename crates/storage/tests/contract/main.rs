@@ -20,6 +20,7 @@ mod lookups;
 mod mail_tokens;
 mod members;
 mod passkeys;
+mod races;
 mod schema;
 mod workspaces;
 mod writes;

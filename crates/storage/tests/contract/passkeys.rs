@@ -20,7 +20,7 @@ on_both_engines!(
     the_limit_holds_for_those_that_race,
 );
 
-fn token() -> Token {
+pub(crate) fn token() -> Token {
     Token::generate(TokenKind::Session, &OsRandom).unwrap()
 }
 
@@ -71,7 +71,7 @@ fn used(passkey: &Passkey, sign_count: u32) -> PasskeyUse {
     }
 }
 
-async fn begun(world: &World, user: UserId) -> Session {
+pub(crate) async fn begun(world: &World, user: UserId) -> Session {
     let new = new_session(user);
     let session = new.session.clone();
     assert!(world.node.storage.sign_ins().begin_session(new).await.unwrap());
