@@ -177,6 +177,14 @@ impl WorkspaceFlows {
             let detail = "only who has proved a second factor may demand one: add one, or prove yours, first";
             return Err(FlowError::forbidden("/requireSecondFactor", detail));
         }
+        // Nor lets a key of a workspace in who is shut out.
+        if changes.requires_second_factor == Some(false)
+            && actor.person().is_none()
+            && !actor.is_of_instance()
+        {
+            let detail = "only people and instance keys may end the demand for a second factor";
+            return Err(FlowError::forbidden("/requireSecondFactor", detail));
+        }
         let standing = actor.standing();
         let edit = move |workspace: &mut Workspace, present: Option<Role>| {
             if !standing.role(present)?.permits(&management::WORKSPACE_WRITE) {

@@ -8,6 +8,8 @@ CREATE TABLE mail_tokens (
     -- None for a link that was asked for where there is nobody to have it: written all the same, so that the time that
     -- it takes to ask tells nothing.
     user_id BLOB REFERENCES users (id),
+    -- The session that asked for it, without which it is dead; none for a link that was asked for without one.
+    session_id BLOB,
     -- The address that the link went to, and that it proves.
     email TEXT,
     expires_at TEXT NOT NULL,

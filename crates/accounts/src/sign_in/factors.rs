@@ -3,7 +3,9 @@
 use tigertrust_credentials::{PersonPermit, RecoveryCode, SealedPlace, Token, TokenKind, TotpSecret};
 use zeroize::Zeroizing;
 
-use super::{From, RenewedSession, SignInError, SignInFlows, SignInParts, TotpFactor, ports::FactorAdded};
+use super::{
+    AppState, From, RenewedSession, SignInError, SignInFlows, SignInParts, TotpFactor, ports::FactorAdded,
+};
 use crate::{Conflict, FlowError, Notice};
 
 /// What people are told that was added to their account, or removed.
@@ -94,7 +96,7 @@ impl SignInFlows {
         let codes = RecoveryCode::generate_set(&**random)?;
         let digests = codes.iter().map(RecoveryCode::digest).collect();
         let token = Token::generate(TokenKind::Session, &**random)?;
-        let check = self.code_check(person.user().id, code);
+        let check = self.code_check(person.user().id, code, AppState::Pending);
         let confirmed = store
             .confirm_totp(person.session(), token.digest(), check, digests, now)
             .await?;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use tigertrust_credentials::{Password, PasswordPolicy, PersonPermit, Token, TokenDigest, TokenKind};
-use tigertrust_model::{Email, EmailError, Origin, UserId};
+use tigertrust_model::{Email, EmailError, Origin, SessionId, UserId};
 
 use super::{MailToken, SignInError, SignInFlows, SignInParts, budget::Budgets};
 use crate::{FlowError, Notice};
@@ -34,7 +34,7 @@ impl SignInFlows {
             return Ok(());
         }
         let to = account.map(|account| (account.user.id, account.user.email));
-        self.send_link(TokenKind::PasswordReset, to).await
+        self.send_link(TokenKind::PasswordReset, to, None).await
     }
 
     /// Sets a new password, given the token of a link. Every session ends, and nobody is signed in by it: a second factor
@@ -98,7 +98,8 @@ impl SignInFlows {
         self.spend(&budgets, self.0.clock.now()).await?;
         let user = person.user().id;
         let is_free = holder.is_none_or(|holder| holder.user.id == user);
-        self.send_link(TokenKind::EmailVerification, is_free.then_some((user, new)))
+        let to = is_free.then_some((user, new));
+        self.send_link(TokenKind::EmailVerification, to, Some(person.session().id))
             .await?;
         Ok(())
     }
@@ -123,14 +124,19 @@ impl SignInFlows {
     }
 
     /// Makes a link and sends it, or does as much for nobody.
-    async fn send_link(&self, kind: TokenKind, to: Option<(UserId, Email)>) -> Result<(), FlowError> {
+    async fn send_link(
+        &self,
+        kind: TokenKind,
+        to: Option<(UserId, Email)>,
+        asked_by: Option<SessionId>,
+    ) -> Result<(), FlowError> {
         let SignInParts {
             links, clock, random, ..
         } = &self.0;
         let token = Token::generate(kind, &**random)?;
         let expires_at = clock.now().saturating_add(LINK_LIVES);
         links
-            .put_mail_token(token.digest(), to.clone(), expires_at)
+            .put_mail_token(token.digest(), to.clone(), asked_by, expires_at)
             .await?;
         if let Some((_, email)) = to {
             let valid_for = LINK_LIVES;

@@ -102,6 +102,13 @@ pub struct BegunSession {
     pub device: Option<Token>,
 }
 
+/// Which app a code may be of: one that is not confirmed proves nothing.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum AppState {
+    Confirmed,
+    Pending,
+}
+
 /// What [`SignInFlows`] stand on.
 #[derive(Clone)]
 pub struct SignInParts {
@@ -238,7 +245,7 @@ impl SignInFlows {
         self.ensure_openable(&account, code)?;
         let budgets = Budgets::of(challenge.user, challenge.device, origin.address);
         self.spend(&budgets, now).await?;
-        let check = self.code_check(challenge.user, code);
+        let check = self.code_check(challenge.user, code, AppState::Confirmed);
         let (begun, new) = self.prepare(
             challenge.user,
             true,
@@ -307,8 +314,8 @@ impl SignInFlows {
         }
     }
 
-    /// A check of a code against an account's factors.
-    fn code_check(&self, user: UserId, code: &str) -> CodeCheck {
+    /// A check of a code against an account's factors: of an app that was confirmed, or of the one to confirm.
+    fn code_check(&self, user: UserId, code: &str, of: AppState) -> CodeCheck {
         let code = OneTimeCode::read(code);
         let (encryption, now) = (self.0.encryption.clone(), self.0.clock.now());
         Box::new(move |factors| match code? {
@@ -319,6 +326,9 @@ impl SignInFlows {
             }
             OneTimeCode::Totp(code) => {
                 let factor = factors.totp.as_ref()?;
+                if factor.confirmed_at.is_some() != (of == AppState::Confirmed) {
+                    return None;
+                }
                 let row = user.to_string();
                 let secret = encryption?.open(&factor.secret, totp_place(&row)).ok()?;
                 let step = TotpSecret::from_bytes(&secret)?.check(&code, now, factor.last_step)?;

@@ -7,7 +7,7 @@ use tigertrust_model::{PasskeyId, Timestamp};
 use zeroize::Zeroizing;
 
 use super::{
-    From, RecoveryCodes, RenewedSession, SignInError, SignInFlows, SignInParts,
+    Budgets, From, RecoveryCodes, RenewedSession, SignInError, SignInFlows, SignInParts,
     ceremony::{Ceremony, CeremonyError, CeremonyKind, ChallengeDigest, Passkey},
     passkey_ports::{ChallengeSubject, MAX_PASSKEYS, PasskeyChallenge},
     ports::FactorAdded,
@@ -46,8 +46,11 @@ impl SignInFlows {
     ///
     /// # Errors
     /// [`SignInError::StepUpRequired`], [`Conflict::TooManyPasskeys`], [`SignInError::NoEncryptionKey`], and others.
-    pub async fn start_passkey(&self, person: &PersonPermit) -> Result<String, SignInError> {
+    pub async fn start_passkey(&self, person: &PersonPermit, from: &From) -> Result<String, SignInError> {
         self.ensure_fresh(person)?;
+        // Each of these leaves a row.
+        let budgets = Budgets::of_starts(from.origin.address);
+        self.spend(&budgets, self.0.clock.now()).await?;
         let passkeys = self.passkeys(person).await?;
         if passkeys.len() >= MAX_PASSKEYS {
             return Err(FlowError::Conflict(Conflict::TooManyPasskeys).into());

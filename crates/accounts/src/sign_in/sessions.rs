@@ -3,7 +3,7 @@
 use tigertrust_credentials::{Password, PasswordPolicy, PersonPermit, Token, TokenDigest, TokenKind};
 use tigertrust_model::{Origin, Session, SessionId};
 
-use super::{EndSessions, SignInError, SignInFlows, SignInParts, budget::Budgets, ports::Account};
+use super::{AppState, EndSessions, SignInError, SignInFlows, SignInParts, budget::Budgets, ports::Account};
 use crate::{FlowError, Notice, Violation};
 
 /// The token under which a session goes on: privileges changed, so the old one counts no longer.
@@ -57,7 +57,7 @@ impl SignInFlows {
         let check = account
             .factors
             .is_enrolled()
-            .then(|| self.code_check(account.user.id, code.unwrap_or_default()));
+            .then(|| self.code_check(account.user.id, code.unwrap_or_default(), AppState::Confirmed));
         let token = Token::generate(TokenKind::Session, &**random)?;
         if !store
             .note_proof(person.session(), token.digest(), check, now)

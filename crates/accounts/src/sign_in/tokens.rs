@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use tigertrust_credentials::{PasswordHash, TokenDigest, ports::StoreError};
-use tigertrust_model::{Email, Timestamp, UserId};
+use tigertrust_model::{Email, SessionId, Timestamp, UserId};
 
 /// A link that was sent by mail and not used yet.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -18,8 +18,8 @@ pub struct MailToken {
 /// Links in mails. What a token is for is part of its digest.
 #[async_trait]
 pub trait MailTokenStore: Send + Sync {
-    /// Keeps a link. Where there is nobody to have one, `None` writes as much, so that the time tells nothing; it is
-    /// never found.
+    /// Keeps a link, which is dead without the session that asked for it, if there was one. Where there is nobody to have one,
+    /// `None` writes as much, so that the time tells nothing; it is never found.
     ///
     /// # Errors
     /// [`StoreError`].
@@ -27,6 +27,7 @@ pub trait MailTokenStore: Send + Sync {
         &self,
         token: TokenDigest,
         of: Option<(UserId, Email)>,
+        asked_by: Option<SessionId>,
         expires_at: Timestamp,
     ) -> Result<(), StoreError>;
 
@@ -52,8 +53,9 @@ pub trait MailTokenStore: Send + Sync {
     ) -> Result<bool, StoreError>;
 
     /// Uses up a link to make the address that it went to the account's, and proved. All other links end. Returns the
-    /// address that the account had; none if it did not happen: as for [`reset_password`](Self::reset_password), or
-    /// because another account has the address.
+    /// address that the account had; none if it did not happen: as for [`reset_password`](Self::reset_password), because
+    /// another account has the address, or because the session that asked for the link is over: whoever ends the session of a
+    /// thief ends what the thief began.
     ///
     /// # Errors
     /// [`StoreError`].

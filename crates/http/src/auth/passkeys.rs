@@ -33,10 +33,11 @@ pub(crate) async fn list(person: Person, app: web::Data<App>) -> Result<HttpResp
     ),
 )]
 pub(crate) async fn start_registration(
+    request: HttpRequest,
     person: Person,
     app: web::Data<App>,
 ) -> Result<HttpResponse, ApiError> {
-    let options = app.sign_in.start_passkey(&person).await?;
+    let options = app.sign_in.start_passkey(&person, &from(&app, &request)).await?;
     Ok(json(&PasskeyOptions::new(&options)))
 }
 

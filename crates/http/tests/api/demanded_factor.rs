@@ -265,6 +265,12 @@ async fn keys_of_the_workspace_go_on(server: TestServer) {
     demand(&server, &home).await;
     assert_eq!(server.get("/api/auth/check", &key).await.status, 200);
     assert_eq!(server.get(&path(&home), &instance).await.status, 200);
+    // They do not end the demand: who is shut out may hold one.
+    let key = server.admin(&home).await;
+    let ended = server
+        .patch(&path(&home), &key, &json!({"requireSecondFactor": false}))
+        .await;
+    assert_eq!(ended.problem(), (403, "FORBIDDEN"));
 }
 
 async fn who_has_no_other_workspace_can_sign_in_and_add_a_factor(server: TestServer) {

@@ -19,6 +19,7 @@ on_both_engines!(
     s12_parallel_codes_evaluate_at_most_five,
     s13_the_secret_is_sealed_in_the_database,
     s14_a_recovery_code_opens_once,
+    s19_a_login_that_waits_does_not_outlive_a_disabled_account,
     s14_racing_uses_of_one_recovery_code_accept_one,
     s15_factors_are_changed_with_a_fresh_proof_only,
     s7_wrong_codes_use_up_the_account_s_budget,
@@ -538,4 +539,19 @@ async fn s7_strangers_cannot_keep_an_owner_from_a_fresh_proof(server: TestServer
     assert_eq!(own.post(&server, "/api/auth/step-up", &proof).await.status, 204);
     own.device = None;
     assert_eq!(own.post(&server, "/api/auth/step-up", &proof).await.status, 429);
+}
+
+async fn s19_a_login_that_waits_does_not_outlive_a_disabled_account(server: TestServer) {
+    let jo = Enrolled::new(&server).await;
+    let token = jo.token(&server).await;
+    let accounts = server.storage.accounts();
+    accounts
+        .set_disabled(jo.user, Some(server.clock.now()))
+        .await
+        .unwrap();
+    accounts.set_disabled(jo.user, None).await.unwrap();
+    let (late, _) = verify(&server, &token, &jo.code(&server)).await;
+    assert_eq!(late.problem(), (401, "UNAUTHORIZED"));
+    let (answer, _) = verify(&server, &jo.token(&server).await, &jo.code(&server)).await;
+    assert_eq!(answer.status, 200);
 }

@@ -24,6 +24,8 @@ on_both_engines!(
     s15_another_address_needs_a_fresh_proof_and_its_link,
     s6_who_changes_the_address_does_not_learn_whose_it_is,
     the_present_address_is_proved_by_asking_for_it,
+    s16_a_link_to_another_address_dies_with_the_session_that_asked_for_it,
+    s19_a_link_does_not_outlive_a_disabled_account,
 );
 
 const NEW: &str = "a long and uncommon sentence";
@@ -465,4 +467,40 @@ async fn the_present_address_is_proved_by_asking_for_it(server: TestServer) {
             status
         );
     }
+}
+
+async fn s16_a_link_to_another_address_dies_with_the_session_that_asked_for_it(server: TestServer) {
+    let (jo, email, mut owner) = person(&server).await;
+    let mut thief = Browser::signed_in(&server, jo).await;
+    let body = json!({"newEmail": "thief@example.net"});
+    let asked = thief.post(&server, "/api/auth/email/change", &body).await;
+    assert_eq!(asked.status, 202);
+    let token = server.mails.token("thief@example.net");
+    assert_eq!(owner.delete(&server, "/api/auth/sessions").await.status, 204);
+    assert_eq!(
+        verify_email(&server, &token).await.problem(),
+        (401, "UNAUTHORIZED")
+    );
+    assert_eq!(server.email(jo).await, email);
+}
+
+async fn s19_a_link_does_not_outlive_a_disabled_account(server: TestServer) {
+    let (jo, email, mut browser) = person(&server).await;
+    let body = json!({"newEmail": "jo@example.net"});
+    assert_eq!(
+        browser
+            .post(&server, "/api/auth/email/change", &body)
+            .await
+            .status,
+        202
+    );
+    let (token, reset_token) = (
+        server.mails.token("jo@example.net"),
+        reset_link(&server, &email).await,
+    );
+    let accounts = server.storage.accounts();
+    accounts.set_disabled(jo, Some(server.clock.now())).await.unwrap();
+    accounts.set_disabled(jo, None).await.unwrap();
+    assert_eq!(verify_email(&server, &token).await.status, 401);
+    assert_eq!(reset(&server, &reset_token, NEW).await.status, 401);
 }

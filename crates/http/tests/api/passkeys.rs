@@ -4,11 +4,12 @@ use std::time::Duration;
 
 use reqwest::Method;
 use serde_json::{Value, json};
-use tigertrust_model::{Role, UserId};
+use tigertrust_credentials::TotpStep;
+use tigertrust_model::{Clock as _, Role, UserId};
 use tigertrust_testkit::{Answer, Authenticator, PASSWORD, TestServer, on_both_engines};
 
 use crate::{
-    factors::{Enrolled, verify},
+    factors::{Enrolled, base32, verify},
     people::Browser,
 };
 
@@ -16,6 +17,7 @@ on_both_engines!(
     a_passkey_is_added_listed_named_and_removed,
     s15_passkeys_are_changed_with_a_fresh_proof_only,
     s16_adding_and_removing_a_passkey_renews_the_token,
+    s11_an_app_that_is_not_confirmed_proves_nothing_beside_a_passkey,
     s14_recovery_codes_come_with_the_first_factor_and_go_with_the_last,
     s14_no_new_codes_come_with_a_passkey_beside_an_app,
     s1_a_passkey_allows_a_shorter_password,
@@ -392,4 +394,24 @@ async fn resetting_the_second_factor_removes_passkeys(server: TestServer) {
             .problem(),
         (409, "CONFLICT")
     );
+}
+
+async fn s11_an_app_that_is_not_confirmed_proves_nothing_beside_a_passkey(server: TestServer) {
+    let mut jo = Keyed::new(&server).await;
+    let email = server.email(jo.user).await;
+    let app = jo.browser.post(&server, "/api/auth/2fa/totp", &Value::Null).await;
+    let secret = base32(app.body["secret"].as_str().unwrap());
+    let code = || secret.code(TotpStep::at(server.clock.now())).to_string();
+    let first = Browser::default().login(&server, &email, PASSWORD).await;
+    let token = first.body["token"].as_str().unwrap();
+    let (answer, _) = verify(&server, token, &code()).await;
+    assert_eq!(answer.problem(), (401, "UNAUTHORIZED"));
+    let body = json!({"password": PASSWORD, "code": code()});
+    let proof = jo.browser.post(&server, "/api/auth/step-up", &body).await;
+    assert_eq!(proof.problem(), (401, "UNAUTHORIZED"));
+    let confirmed = jo
+        .browser
+        .post(&server, "/api/auth/2fa/totp/confirm", &json!({"code": code()}))
+        .await;
+    assert_eq!(confirmed.status, 200);
 }

@@ -200,6 +200,7 @@ diesel::table! {
     mail_tokens (token) {
         token -> Binary,
         user_id -> Nullable<Uuid>,
+        session_id -> Nullable<Uuid>,
         email -> Nullable<Text>,
         expires_at -> Timestamptz,
     }

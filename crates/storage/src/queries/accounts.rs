@@ -8,7 +8,7 @@ use diesel::{
 use diesel_async::RunQueryDsl;
 use tigertrust_accounts::{
     Conflict, FlowError,
-    ports::{AccountStore, Bootstrap, EndSessions, Page, WorkspaceEdit},
+    ports::{AccountStore, Bootstrap, Page, WorkspaceEdit},
 };
 use tigertrust_credentials::{PasswordHash, ports::StoreError};
 use tigertrust_model::{Creator, Entity, Role, Timestamp, User, UserId, Workspace, WorkspaceId};
@@ -19,7 +19,7 @@ use super::{
     members::lock_person,
     rows::{UserRow, WorkspaceRow},
     schema::{memberships, users, workspaces},
-    sessions, standing,
+    sign_in, standing,
 };
 use crate::{
     error::OrUnavailable,
@@ -112,9 +112,7 @@ impl AccountStore for Store {
                     .ok_or(FlowError::NotFound)?;
                 // Who is enabled again has to sign in again.
                 if at.is_some() {
-                    sessions::end(connection, user, EndSessions::All)
-                        .await
-                        .or_unavailable()?;
+                    sign_in::sign_out(connection, user, None).await.or_unavailable()?;
                 }
                 Ok(Written {
                     value: row.read()?,

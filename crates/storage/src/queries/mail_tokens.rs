@@ -2,19 +2,19 @@
 
 use async_trait::async_trait;
 use diesel::{
-    ExpressionMethods, OptionalExtension, QueryDsl, QueryResult,
+    ExpressionMethods, NullableExpressionMethods, OptionalExtension, QueryDsl, QueryResult,
     dsl::{exists, select},
 };
 use diesel_async::RunQueryDsl;
 use tigertrust_accounts::ports::{MailToken, MailTokenStore};
 use tigertrust_credentials::{PasswordHash, TokenDigest, ports::StoreError};
-use tigertrust_model::{Email, Timestamp, UserId};
+use tigertrust_model::{Email, SessionId, Timestamp, UserId};
 
 use super::{
     super::Connection,
     Store,
     rows::Corrupt,
-    schema::{mail_tokens as tokens, users},
+    schema::{mail_tokens as tokens, sessions, users},
     sign_in::{lock_user, sign_out},
 };
 use crate::{
@@ -30,15 +30,18 @@ impl MailTokenStore for Store {
         &self,
         token: TokenDigest,
         of: Option<(UserId, Email)>,
+        asked_by: Option<SessionId>,
         expires_at: Timestamp,
     ) -> Result<(), StoreError> {
         let (user, email) = of.unzip();
         self.write_alone(move |connection| {
             Box::pin(async move {
+                let asked_by = asked_by.map(|session| StoredId::new(session.as_uuid()));
                 diesel::insert_into(tokens::table)
                     .values((
                         tokens::token.eq(token.as_bytes().to_vec()),
                         tokens::user_id.eq(user.map(|user| StoredId::new(user.as_uuid()))),
+                        tokens::session_id.eq(asked_by),
                         tokens::email.eq(email.map(|email| email.as_str().to_owned())),
                         tokens::expires_at.eq(StoredTime::new(expires_at)),
                     ))
@@ -86,7 +89,7 @@ impl MailTokenStore for Store {
     ) -> Result<bool, StoreError> {
         self.write_unheard(move |connection| {
             Box::pin(async move {
-                let Some(email) = use_up(connection, token, user, at).await? else {
+                let Some((email, _)) = use_up(connection, token, user, at).await? else {
                     return Ok(false);
                 };
                 let set = diesel::update(users::table.find(StoredId::new(user.as_uuid())))
@@ -115,10 +118,20 @@ impl MailTokenStore for Store {
     ) -> Result<Option<Email>, StoreError> {
         self.write_unheard(move |connection| {
             Box::pin(async move {
-                let Some(email) = use_up(connection, token, user, at).await? else {
+                let Some((email, asked_by)) = use_up(connection, token, user, at).await? else {
                     return Ok(None);
                 };
                 let id = StoredId::new(user.as_uuid());
+                let asking = sessions::table
+                    .filter(sessions::id.nullable().eq(asked_by))
+                    .filter(sessions::user_id.eq(id));
+                let goes_on: bool = select(exists(asking))
+                    .get_result(connection)
+                    .await
+                    .or_unavailable()?;
+                if !goes_on {
+                    return Ok(None);
+                }
                 let others = users::table
                     .filter(users::email_canonical.eq(email.canonical()))
                     .filter(users::id.ne(id));
@@ -153,14 +166,14 @@ impl MailTokenStore for Store {
     }
 }
 
-/// Takes a link that is good, and returns the address that it went to. The account is locked first, as everywhere: of those
+/// Takes a link that is good, and returns the address that it went to, and the session that asked for it. The account is locked first, as everywhere: of those
 /// that use one link at the same time, the first takes it.
 async fn use_up(
     connection: &mut Connection,
     token: TokenDigest,
     user: UserId,
     at: Timestamp,
-) -> Result<Option<Email>, StoreError> {
+) -> Result<Option<(Email, Option<StoredId>)>, StoreError> {
     if !lock_user(connection, user, None).await? {
         return Ok(None);
     }
@@ -168,16 +181,15 @@ async fn use_up(
         .find(token.as_bytes().to_vec())
         .filter(tokens::user_id.eq(StoredId::new(user.as_uuid())))
         .filter(tokens::expires_at.gt(StoredTime::new(at)));
-    let email: Option<Option<String>> = diesel::delete(good)
-        .returning(tokens::email)
+    let used: Option<(Option<String>, Option<StoredId>)> = diesel::delete(good)
+        .returning((tokens::email, tokens::session_id))
         .get_result(connection)
         .await
         .optional()
         .or_unavailable()?;
     let corrupt = Corrupt::new("mail_tokens", Some(user));
-    email
-        .flatten()
-        .map(|email| email.parse().map_err(|_| corrupt.at("email")))
+    used.and_then(|(email, asked_by)| Some((email?, asked_by)))
+        .map(|(email, asked_by)| Ok((email.parse().map_err(|_| corrupt.at("email"))?, asked_by)))
         .transpose()
 }
 

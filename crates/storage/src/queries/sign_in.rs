@@ -182,6 +182,10 @@ impl SignInStore for Store {
     ) -> Result<bool, StoreError> {
         self.write_unheard(move |connection| {
             Box::pin(async move {
+                // The account first, as everywhere: who disables it, or sets its password, waits for this or is waited for.
+                if !lock_user(connection, new.session.user, None).await? {
+                    return Ok(false);
+                }
                 let waiting = challenges::table.find(token.as_bytes().to_vec());
                 // Counted before anything is looked at, so that answers at the same time wait for each other here.
                 let tries: Option<i16> = diesel::update(waiting.clone())
@@ -192,7 +196,7 @@ impl SignInStore for Store {
                     .optional()
                     .or_unavailable()?;
                 let within = |tries| u16::try_from(tries).is_ok_and(|tries| tries <= max_tries);
-                if !tries.is_some_and(within) || is_disabled(connection, new.session.user).await? {
+                if !tries.is_some_and(within) {
                     return Ok(false);
                 }
                 if !factors::spend_code(connection, new.session.user, check).await? {
@@ -434,17 +438,6 @@ pub(super) async fn sign_out(
         sessions::forget_devices(connection, user).await?;
     }
     Ok(())
-}
-
-async fn is_disabled(connection: &mut Connection, user: UserId) -> Result<bool, StoreError> {
-    let disabled_at: Option<Option<StoredTime>> = users::table
-        .find(StoredId::new(user.as_uuid()))
-        .select(users::disabled_at)
-        .first(connection)
-        .await
-        .optional()
-        .or_unavailable()?;
-    Ok(disabled_at.is_none_or(|at| at.is_some()))
 }
 
 /// Notes a proof of a session, of a second factor too if it was one, which goes on under another token. Returns whether it

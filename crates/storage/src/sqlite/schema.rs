@@ -200,6 +200,7 @@ diesel::table! {
     mail_tokens (token) {
         token -> Binary,
         user_id -> Nullable<Binary>,
+        session_id -> Nullable<Binary>,
         email -> Nullable<Text>,
         expires_at -> TimestamptzSqlite,
     }

@@ -9,6 +9,7 @@ use tigertrust_model::{RandomSource, Timestamp, User};
 
 use tigertrust_testkit::Engine;
 
+use crate::passkeys::begun;
 use crate::support::{NOW, World, on_both_engines, password};
 
 on_both_engines!(
@@ -42,7 +43,11 @@ pub(crate) async fn link(world: &World, user: &User, address: &str) -> TokenDige
     let token = digest();
     let of = Some((user.id, address.parse().unwrap()));
     let tokens = world.node.storage.mail_tokens();
-    tokens.put_mail_token(token, of, end()).await.unwrap();
+    let session = begun(world, user.id).await;
+    tokens
+        .put_mail_token(token, of, Some(session.id), end())
+        .await
+        .unwrap();
     token
 }
 
@@ -68,7 +73,7 @@ async fn a_link_of_nobody_is_never_found(engine: Engine) {
     let world = World::new(engine).await;
     let tokens = world.node.storage.mail_tokens();
     let token = digest();
-    tokens.put_mail_token(token, None, end()).await.unwrap();
+    tokens.put_mail_token(token, None, None, end()).await.unwrap();
     assert_eq!(tokens.find_mail_token(token).await.unwrap(), None);
     let jo = world.user("jo@example.com").await;
     assert!(
