@@ -17,6 +17,10 @@ test-full:
 bench *arguments:
     ./scripts/bench "$@"
 
+# What signing in costs and tells: just measure login-timing
+measure *arguments:
+    ./scripts/measure "$@"
+
 # A server to try things on
 quickstart:
     ./scripts/quickstart
