@@ -10,6 +10,7 @@ use tigertrust_model::{
 
 use crate::{
     Actor, FlowError, IssuedKey, KeyFlows, NewKey, NewUser, ReachRequest, UserFlows,
+    actor::Standing,
     new_key::Checked,
     ports::{AccountStore, Bootstrap, Page},
     validation::Validation,
@@ -177,15 +178,12 @@ impl WorkspaceFlows {
             let detail = "only who has proved a second factor may demand one: add one, or prove yours, first";
             return Err(FlowError::forbidden("/requireSecondFactor", detail));
         }
+        let standing = actor.standing();
         // Nor lets a key of a workspace in who is shut out.
-        if changes.requires_second_factor == Some(false)
-            && actor.person().is_none()
-            && !actor.is_of_instance()
-        {
+        if changes.requires_second_factor == Some(false) && matches!(standing, Standing::OfMaker(_)) {
             let detail = "only people and instance keys may end the demand for a second factor";
             return Err(FlowError::forbidden("/requireSecondFactor", detail));
         }
-        let standing = actor.standing();
         let edit = move |workspace: &mut Workspace, present: Option<Role>| {
             if !standing.role(present)?.permits(&management::WORKSPACE_WRITE) {
                 return Err(FlowError::forbidden("", "this needs the role admin or owner"));

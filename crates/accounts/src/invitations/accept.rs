@@ -43,7 +43,7 @@ pub struct Accepted {
 
 impl InvitationFlows {
     /// Accepts an invitation: for the person who is signed in, if it is for its address; or, where the address has no
-    /// account, for one that is made with it. That the token arrived proves that the address is the person's.
+    /// account, for one that is made with it. That a token arrived by mail proves that the address is the person's.
     ///
     /// # Errors
     /// [`InvitationError`].
