@@ -11,7 +11,8 @@ use crate::{
     validation::Validation,
 };
 
-const MAX_NAME: usize = 100;
+/// The longest name of a person, in characters.
+pub(crate) const MAX_NAME: usize = 100;
 
 /// What a new account is to be.
 #[derive(Debug)]

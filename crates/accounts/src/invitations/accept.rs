@@ -5,10 +5,9 @@ use tigertrust_model::{Invitation, Origin, Timestamp, User, UserId};
 
 use super::{InvitationError, InvitationFlows, Joining};
 use crate::{
-    BegunSession, Conflict, FlowError, SignInFlows, Violation, sign_in::Budgets, validation::Validation,
+    BegunSession, Conflict, FlowError, SignInFlows, Violation, sign_in::Budgets, users::MAX_NAME,
+    validation::Validation,
 };
-
-const MAX_NAME: usize = 100;
 
 /// What an account is to be that an invitation makes.
 pub struct AccountToMake<'a> {

@@ -8,9 +8,7 @@ use tigertrust_credentials::PersonPermit;
 use tigertrust_model::{Clock, UserId, WorkspaceId};
 
 pub use self::ports::{HeldOnPerson, ProfileStore};
-use crate::{FlowError, SignInError, validation::Validation};
-
-const MAX_NAME: usize = 100;
+use crate::{FlowError, SignInError, sign_in::ensure_fresh, users::MAX_NAME, validation::Validation};
 
 /// What is to change of what a person says of itself; what is `None` stays.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -53,7 +51,7 @@ impl ProfileFlows {
     /// # Errors
     /// [`SignInError::StepUpRequired`], and [`FlowError::Store`].
     pub async fn export(&self, person: &PersonPermit) -> Result<HeldOnPerson, SignInError> {
-        self.ensure_fresh(person)?;
+        ensure_fresh(person, &*self.clock)?;
         let held = self.store.export_person(person.user().id).await?;
         held.ok_or_else(|| FlowError::NotFound.into())
     }
@@ -64,7 +62,7 @@ impl ProfileFlows {
     /// [`SignInError::StepUpRequired`], [`FlowError::OwnsAlone`] for the last owner of a workspace, and
     /// [`FlowError::Store`].
     pub async fn erase(&self, person: &PersonPermit) -> Result<(), SignInError> {
-        self.ensure_fresh(person)?;
+        ensure_fresh(person, &*self.clock)?;
         Ok(self.erase_as_operator(person.user().id).await?)
     }
 
@@ -74,14 +72,6 @@ impl ProfileFlows {
     /// As [`erase`](Self::erase), and [`FlowError::NotFound`].
     pub async fn erase_as_operator(&self, user: UserId) -> Result<(), FlowError> {
         self.store.erase_person(user, self.clock.now()).await
-    }
-
-    fn ensure_fresh(&self, person: &PersonPermit) -> Result<(), SignInError> {
-        if person.session().is_fresh(self.clock.now()) {
-            Ok(())
-        } else {
-            Err(SignInError::StepUpRequired)
-        }
     }
 }
 

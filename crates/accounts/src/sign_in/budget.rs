@@ -74,10 +74,7 @@ impl Budgets {
     pub(crate) fn of_passkey(device: Option<TokenDigest>, client: Option<IpAddr>) -> Self {
         match device {
             Some(device) => Self::of_device(device),
-            None => Self(vec![Budget {
-                subject: format!("network:{}", network(client)),
-                limit: MAX_OF_NETWORK,
-            }]),
+            None => Self::of_network(client),
         }
     }
 
@@ -137,16 +134,11 @@ impl Budgets {
     }
 
     fn new(account: String, client: Option<IpAddr>) -> Self {
-        Self(vec![
-            Budget {
-                subject: account,
-                limit: MAX_OF_ACCOUNT,
-            },
-            Budget {
-                subject: format!("network:{}", network(client)),
-                limit: MAX_OF_NETWORK,
-            },
-        ])
+        let account = Budget {
+            subject: account,
+            limit: MAX_OF_ACCOUNT,
+        };
+        Self([vec![account], Self::of_network(client).0].concat())
     }
 
     pub(crate) fn all(&self) -> Vec<Budget> {

@@ -1,6 +1,7 @@
 //! Second factors: added, proved, removed.
 
 use tigertrust_credentials::{PersonPermit, RecoveryCode, SealedPlace, Token, TokenKind, TotpSecret};
+use tigertrust_model::Clock;
 use zeroize::Zeroizing;
 
 use super::{
@@ -144,11 +145,16 @@ impl SignInFlows {
         Ok(RecoveryCodes(codes.iter().map(RecoveryCode::reveal).collect()))
     }
 
-    pub(crate) fn ensure_fresh(&self, person: &PersonPermit) -> Result<(), SignInError> {
-        if person.session().is_fresh(self.0.clock.now()) {
-            Ok(())
-        } else {
-            Err(SignInError::StepUpRequired)
-        }
+    pub(super) fn ensure_fresh(&self, person: &PersonPermit) -> Result<(), SignInError> {
+        ensure_fresh(person, &*self.0.clock)
+    }
+}
+
+/// What an act asks for that only the person itself may do.
+pub(crate) fn ensure_fresh(person: &PersonPermit, clock: &dyn Clock) -> Result<(), SignInError> {
+    if person.session().is_fresh(clock.now()) {
+        Ok(())
+    } else {
+        Err(SignInError::StepUpRequired)
     }
 }

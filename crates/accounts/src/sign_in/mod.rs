@@ -22,6 +22,7 @@ use tigertrust_credentials::{
 use tigertrust_model::{Clock, Email, Origin, RandomSource, Session, SessionId, Timestamp, UserId};
 
 pub(crate) use self::budget::Budgets;
+pub(crate) use self::factors::ensure_fresh;
 use self::factors::totp_place;
 pub use self::{
     budget::{Budget, FAILURES_COUNT_FOR},

@@ -176,10 +176,7 @@ impl AccountStore for Store {
                 lock_workspace(connection, stored).await.or_unavailable()?;
                 let found = find_workspace(connection, id).await?;
                 let before = found.ok_or(FlowError::NotFound)?;
-                let role = match by {
-                    Some(by) => standing::of(connection, id, by).await?,
-                    None => None,
-                };
+                let role = standing::of(connection, id, by).await?;
                 let mut workspace = before.clone();
                 edit(&mut workspace, role)?;
                 if workspace == before {

@@ -13,7 +13,7 @@ use tigertrust_accounts::{
     ports::{FoundInvitation, InvitationCheck, InvitationStore, Joining, Page, PresentInvitation},
 };
 use tigertrust_credentials::{TokenDigest, ports::StoreError};
-use tigertrust_model::{Creator, Entity, Invitation, InvitationId, Role, Timestamp, UserId, WorkspaceId};
+use tigertrust_model::{Creator, Entity, Invitation, InvitationId, Timestamp, UserId, WorkspaceId};
 
 use super::{
     super::{Connection, lock_workspace},
@@ -96,7 +96,7 @@ impl InvitationStore for Store {
                 let canonical = invitation.email.canonical();
                 let earlier = find(connection, workspace, &canonical).await?;
                 let role = earlier.as_ref().map(|earlier| earlier.role);
-                let by = standing_of(connection, workspace, by).await?;
+                let by = standing::of(connection, workspace, by).await?;
                 check(PresentInvitation { role, by })?;
                 if is_member(connection, workspace, &canonical).await? {
                     return Err(Conflict::AlreadyMember.into());
@@ -162,7 +162,7 @@ impl InvitationStore for Store {
                     .optional()
                     .or_unavailable()?;
                 let invitation = row.ok_or(FlowError::NotFound)?.read()?;
-                let by = standing_of(connection, workspace, by).await?;
+                let by = standing::of(connection, workspace, by).await?;
                 check(PresentInvitation {
                     role: Some(invitation.role),
                     by,
@@ -242,17 +242,6 @@ impl InvitationStore for Store {
             })
         })
         .await
-    }
-}
-
-async fn standing_of(
-    connection: &mut Connection,
-    workspace: WorkspaceId,
-    by: Option<Creator>,
-) -> Result<Option<Role>, StoreError> {
-    match by {
-        Some(by) => standing::of(connection, workspace, by).await,
-        None => Ok(None),
     }
 }
 
@@ -364,7 +353,7 @@ async fn ensure_inviter_may(
             return Err(FlowError::Forbidden(Vec::new()));
         }
     }
-    let standing = standing::of(connection, invitation.workspace, invitation.invited_by).await?;
+    let standing = standing::of(connection, invitation.workspace, Some(invitation.invited_by)).await?;
     if standing.is_some_and(|role| role.may_turn(None, Some(invitation.role))) {
         Ok(())
     } else {

@@ -166,8 +166,8 @@ impl MailTokenStore for Store {
     }
 }
 
-/// Takes a link that is good, and returns the address that it went to, and the session that asked for it. The account is locked first, as everywhere: of those
-/// that use one link at the same time, the first takes it.
+/// Takes a link that is good, and returns the address that it went to, and the session that asked for it. The account is
+/// locked first, as everywhere: of those that use one link at the same time, the first takes it.
 async fn use_up(
     connection: &mut Connection,
     token: TokenDigest,

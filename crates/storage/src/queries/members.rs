@@ -79,10 +79,7 @@ impl MemberStore for Store {
                 let before = role_in(connection, workspace, user).await?;
                 let present = PresentRoles {
                     member: before,
-                    by: match by {
-                        Some(by) => standing::of(connection, workspace, by).await?,
-                        None => None,
-                    },
+                    by: standing::of(connection, workspace, by).await?,
                 };
                 let role = edit(present)?;
                 if before == role && role.is_some() {

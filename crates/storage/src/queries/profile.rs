@@ -5,7 +5,7 @@ use diesel::{ExpressionMethods, JoinOnDsl, OptionalExtension, QueryDsl, Selectab
 use diesel_async::RunQueryDsl;
 use tigertrust_accounts::{
     FlowError, ProfileChanges, Violation,
-    ports::{Budget, EndSessions, HeldOnPerson, ProfileStore},
+    ports::{Budget, HeldOnPerson, ProfileStore},
 };
 use tigertrust_credentials::{TokenDigest, ports::StoreError};
 use tigertrust_model::{Invitation, Role, Session, Timestamp, User, UserId, Workspace, WorkspaceId};
@@ -16,15 +16,15 @@ use super::{
     accounts::everywhere,
     factors,
     invitations::InvitationRow,
-    keys, mail_tokens,
+    keys,
     members::{corrupt, ensure_another_owner, lock_person},
     passkeys,
     rows::{SessionRow, UserRow, WorkspaceRow},
     schema::{
         api_key_secrets as secrets, api_keys, devices, invitations, memberships, proof_budgets as budgets,
-        sessions as sessions_table, sign_in_challenges as challenges, users, workspaces,
+        sessions as sessions_table, users, workspaces,
     },
-    sessions,
+    sign_in::sign_out,
 };
 use crate::{
     error::OrUnavailable,
@@ -287,17 +287,7 @@ async fn forget_ways_in(connection: &mut Connection, user: UserId) -> Result<(),
         .execute(connection)
         .await
         .or_unavailable()?;
-    sessions::end(connection, user, EndSessions::All)
-        .await
-        .or_unavailable()?;
-    sessions::forget_devices(connection, user)
-        .await
-        .or_unavailable()?;
-    diesel::delete(challenges::table.filter(challenges::user_id.eq(id)))
-        .execute(connection)
-        .await
-        .or_unavailable()?;
-    mail_tokens::end(connection, user).await.or_unavailable()?;
+    sign_out(connection, user, None).await.or_unavailable()?;
     passkeys::remove_all(connection, user).await.or_unavailable()?;
     factors::remove(connection, user).await.map(|_| ())
 }

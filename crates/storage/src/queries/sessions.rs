@@ -146,7 +146,7 @@ pub(super) async fn begin(connection: &mut Connection, new: &NewSession) -> Quer
         .map(|_| ())
 }
 
-/// Stores another hash of the same password.
+/// Stores the hash of a password: of another one, or another of the same.
 pub(super) async fn put_hash(
     connection: &mut Connection,
     user: StoredId,

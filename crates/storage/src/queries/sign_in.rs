@@ -255,9 +255,7 @@ impl SignInStore for Store {
                 {
                     return Ok(false);
                 }
-                diesel::update(users::table.find(id))
-                    .set(users::password_hash.eq(password.as_phc().to_owned()))
-                    .execute(connection)
+                sessions::put_hash(connection, id, &password)
                     .await
                     .or_unavailable()?;
                 sign_out(connection, user, keep.map(|(id, _)| id))

@@ -16,14 +16,17 @@ use crate::{error::OrUnavailable, types::StoredId};
 /// How many keys may have made each other in a row before nobody is looked for any more.
 const MAX_MAKERS: usize = 64;
 
-/// What somebody counts as in a workspace: a person as what it is there, unless the account is disabled; the operator and
+/// What somebody counts as in a workspace, if it is asked of anybody: a person as what it is there, unless the account is disabled; the operator and
 /// instance keys as an owner; a key of the workspace as whoever made it, up to an admin.
 pub(super) async fn of(
     connection: &mut Connection,
     workspace: WorkspaceId,
-    who: Creator,
+    who: Option<Creator>,
 ) -> Result<Option<Role>, StoreError> {
-    let (mut who, mut by_key) = (who, false);
+    let Some(mut who) = who else {
+        return Ok(None);
+    };
+    let mut by_key = false;
     for _ in 0..MAX_MAKERS {
         let role = match who {
             Creator::Operator => Some(Role::Owner),
