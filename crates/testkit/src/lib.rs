@@ -14,6 +14,7 @@ mod gate;
 mod mail;
 mod mailbox;
 mod server;
+mod valkey;
 
 pub use authenticator::Authenticator;
 pub use clock::TestClock;
@@ -22,3 +23,4 @@ pub use gate::Gate;
 pub use mail::{ReceivedMail, TestMailServer};
 pub use mailbox::Mailbox;
 pub use server::{Answer, IDLE_TIMEOUT, MAX_STALENESS, PASSWORD, TestServer, eventually, send};
+pub use valkey::ThrowawayValkey;

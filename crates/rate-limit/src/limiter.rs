@@ -1,0 +1,223 @@
+//! The limits of a process, and of those that it shares them with.
+
+use std::{
+    fmt,
+    sync::{
+        Arc,
+        atomic::{AtomicI64, AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use tigertrust_model::{Clock, Timestamp};
+
+#[cfg(feature = "valkey")]
+use crate::valkey::Valkey;
+use crate::{Decision, Quotas, Slot, SnapshotError, Subject, local::Slots, snapshot::Snapshot};
+
+/// How many states stand in one piece of a snapshot.
+const STATES_A_PIECE: usize = 1000;
+
+/// Who wants to hear that limits are not shared, or are shared again.
+pub trait LimiterEvents: Send + Sync {
+    /// The shared store does not answer: from now on each node limits for itself.
+    fn away(&self, why: &str);
+
+    /// The shared store answers again, after so long.
+    fn back(&self, after: Duration);
+}
+
+/// Decides by [`Subject`], with states that are kept here or, with [`share`](Self::share), together with other nodes.
+pub struct RateLimiter {
+    clock: Arc<dyn Clock>,
+    slots: Slots,
+    /// What the states' time is ahead of the monotonic clock, in microseconds: it runs on evenly while the wall clock is set, and
+    /// goes on where an earlier process left off.
+    ahead: AtomicI64,
+    refused: AtomicU64,
+    shadowed: AtomicU64,
+    #[cfg(feature = "valkey")]
+    shared: Option<Arc<Valkey>>,
+    #[cfg(feature = "valkey")]
+    decided_alone: AtomicU64,
+    #[cfg(feature = "valkey")]
+    nodes: std::sync::atomic::AtomicU32,
+}
+
+impl RateLimiter {
+    /// A limiter that keeps its states in this process.
+    #[must_use]
+    pub fn new(clock: Arc<dyn Clock>) -> Self {
+        let ahead = clock.now().unix_micros() - micros(clock.monotonic());
+        Self {
+            clock,
+            slots: Slots::new(),
+            ahead: AtomicI64::new(ahead),
+            refused: AtomicU64::new(0),
+            shadowed: AtomicU64::new(0),
+            #[cfg(feature = "valkey")]
+            shared: None,
+            #[cfg(feature = "valkey")]
+            decided_alone: AtomicU64::new(0),
+            #[cfg(feature = "valkey")]
+            nodes: std::sync::atomic::AtomicU32::new(1),
+        }
+    }
+
+    /// The same over a store that it shares with other nodes. While that is away, each node grants an equal share of the limits.
+    #[cfg(feature = "valkey")]
+    #[must_use]
+    pub fn share(self, store: Arc<Valkey>) -> Self {
+        Self {
+            shared: Some(store),
+            ..self
+        }
+    }
+
+    /// The store that limits are shared by.
+    #[cfg(feature = "valkey")]
+    #[must_use]
+    pub const fn shared(&self) -> Option<&Arc<Valkey>> {
+        self.shared.as_ref()
+    }
+
+    /// Says how many nodes are alive, this one among them.
+    #[cfg(feature = "valkey")]
+    pub fn set_nodes(&self, nodes: u32) {
+        self.nodes.store(nodes.max(1), Ordering::Relaxed);
+    }
+
+    /// The state of a subject, to be kept by who decides for it often.
+    #[must_use]
+    pub fn slot(&self, subject: Subject) -> Arc<Slot> {
+        self.slots.get(subject)
+    }
+
+    /// Decides whether a call of the subject, whose slot this is, is admitted, and spends its cost if so.
+    pub async fn decide(&self, subject: Subject, slot: &Slot, quotas: &Quotas, cost: u32) -> Decision {
+        #[cfg(feature = "valkey")]
+        if let Some(shared) = &self.shared {
+            // Boxed, so that who shares nothing does not carry it about.
+            return Box::pin(self.decide_shared(shared, subject, slot, quotas, cost)).await;
+        }
+        let _ = subject;
+        slot.decide(self.now(), quotas, cost)
+    }
+
+    #[cfg(feature = "valkey")]
+    async fn decide_shared(
+        &self,
+        shared: &Valkey,
+        subject: Subject,
+        slot: &Slot,
+        quotas: &Quotas,
+        cost: u32,
+    ) -> Decision {
+        match shared.decide(subject, quotas, cost).await {
+            Some(decision) => {
+                // Remembered here too, so that what this node has granted counts when the store goes away.
+                if decision.admitted {
+                    slot.note(self.now(), quotas, cost);
+                }
+                decision
+            }
+            None => {
+                self.decided_alone.fetch_add(1, Ordering::Relaxed);
+                let share = quotas.share_of(self.nodes.load(Ordering::Relaxed));
+                slot.decide(self.now(), &share, cost)
+            }
+        }
+    }
+
+    /// The time of the states.
+    fn now(&self) -> Timestamp {
+        let ahead = self.ahead.load(Ordering::Relaxed);
+        Timestamp::from_unix_micros(ahead.saturating_add(micros(self.clock.monotonic())))
+    }
+
+    /// Counts a call that was refused.
+    pub fn note_refused(&self) {
+        self.refused.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Counts a call that was admitted over the limit of a plan in shadow mode.
+    pub fn note_shadowed(&self) {
+        self.shadowed.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// How it went since the start.
+    #[must_use]
+    pub fn counts(&self) -> LimiterCounts {
+        LimiterCounts {
+            refused: self.refused.load(Ordering::Relaxed),
+            shadowed: self.shadowed.load(Ordering::Relaxed),
+            #[cfg(feature = "valkey")]
+            decided_alone: self.decided_alone.load(Ordering::Relaxed),
+            #[cfg(not(feature = "valkey"))]
+            decided_alone: 0,
+            #[cfg(feature = "valkey")]
+            is_alone: self.shared.as_ref().is_some_and(|shared| shared.is_away()),
+            #[cfg(not(feature = "valkey"))]
+            is_alone: false,
+            states: self.slots.len(),
+        }
+    }
+
+    /// Drops the states that say nothing any more: to be called every minute or so.
+    pub fn sweep(&self) {
+        self.slots.sweep(self.now());
+    }
+
+    /// What is to be kept for the next process, in pieces of bounded size.
+    #[must_use]
+    pub fn save(&self) -> Vec<Vec<u8>> {
+        let at = self.now();
+        let mut states = self.slots.states(at).into_iter();
+        let pieces = std::iter::from_fn(|| {
+            let states: Vec<_> = states.by_ref().take(STATES_A_PIECE).collect();
+            (!states.is_empty()).then(|| Snapshot { at, states }.to_bytes())
+        });
+        pieces.collect()
+    }
+
+    /// Takes up what an earlier process has left. Time does not go back behind it, though the wall clock may have.
+    ///
+    /// # Errors
+    /// [`SnapshotError`]; nothing of the piece counts then.
+    pub fn restore(&self, piece: &[u8]) -> Result<(), SnapshotError> {
+        let snapshot = Snapshot::from_bytes(piece)?;
+        let ahead = snapshot.at.unix_micros() - micros(self.clock.monotonic());
+        self.ahead.fetch_max(ahead, Ordering::Relaxed);
+        for (subject, state) in snapshot.states {
+            self.slots.restore(subject, state);
+        }
+        Ok(())
+    }
+}
+
+/// How it went since the start of a process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LimiterCounts {
+    /// Calls that were refused.
+    pub refused: u64,
+    /// Calls that were admitted over the limit of a plan in shadow mode.
+    pub shadowed: u64,
+    /// Calls that were decided without the shared store, since that was away.
+    pub decided_alone: u64,
+    /// Whether the shared store is away.
+    pub is_alone: bool,
+    /// States that are kept.
+    pub states: usize,
+}
+
+fn micros(duration: Duration) -> i64 {
+    i64::try_from(duration.as_micros()).unwrap_or(i64::MAX)
+}
+
+impl fmt::Debug for RateLimiter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RateLimiter")
+            .field("slots", &self.slots)
+            .finish_non_exhaustive()
+    }
+}
