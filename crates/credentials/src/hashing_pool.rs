@@ -108,18 +108,49 @@ impl HashingPool {
         Ok(answered.await.map_err(|_| HashingError::Stopped)??)
     }
 
+    /// What the pool has to do, to be read at any time. It does not keep the threads alive.
+    #[must_use]
+    pub fn load(&self) -> HashingLoad {
+        HashingLoad(Arc::clone(&self.0.0))
+    }
+}
+
+/// What a [`HashingPool`] has to do.
+#[derive(Clone)]
+pub struct HashingLoad(Arc<Queue>);
+
+impl HashingLoad {
+    /// How many passwords are being hashed.
+    #[must_use]
+    pub fn running(&self) -> usize {
+        self.0.running()
+    }
+
     /// How many passwords are waiting for a thread, those whose callers went away included.
     #[must_use]
-    pub fn queue_depth(&self) -> usize {
-        self.0.0.waiting()
+    pub fn queued(&self) -> usize {
+        self.0.waiting()
+    }
+
+    /// How many have been refused since too many waited.
+    #[must_use]
+    pub fn refused(&self) -> u64 {
+        self.0.refused()
+    }
+}
+
+impl fmt::Debug for HashingLoad {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("HashingLoad")
+            .field("running", &self.running())
+            .field("queued", &self.queued())
+            .finish_non_exhaustive()
     }
 }
 
 impl fmt::Debug for HashingPool {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("HashingPool")
-            .field("queue_depth", &self.queue_depth())
-            .finish()
+        f.debug_struct("HashingPool").field("load", &self.load()).finish()
     }
 }
 
@@ -237,9 +268,11 @@ mod tests {
         was_asked.recv().unwrap();
         let mut waiting = pin!(pool.hash(password()));
         assert!(poll(waiting.as_mut()).is_none());
-        assert_eq!(pool.queue_depth(), 1);
+        let load = pool.load();
+        assert_eq!((load.running(), load.queued(), load.refused()), (1, 1, 0));
         let refused = poll(pin!(pool.verify(password(), None)));
         assert_eq!(refused, Some(Err(HashingError::Overloaded)));
+        assert_eq!(load.refused(), 1);
     }
 
     #[test]
@@ -253,7 +286,7 @@ mod tests {
         drop(dropped);
         let mut waiting = Box::pin(pool.hash(password()));
         assert!(poll(waiting.as_mut()).is_none());
-        assert_eq!(pool.queue_depth(), 1);
+        assert_eq!(pool.load().queued(), 1);
         let_answer.send(()).unwrap();
         // The one that waits is next, and not the one whose caller is gone.
         was_asked.recv().unwrap();

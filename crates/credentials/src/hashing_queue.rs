@@ -85,6 +85,7 @@ pub(crate) struct Queue {
 struct State {
     jobs: VecDeque<Job>,
     running: usize,
+    refused: u64,
     stopped: bool,
 }
 
@@ -113,6 +114,7 @@ impl Queue {
             state.jobs.retain(Job::is_wanted);
         }
         if state.count() >= self.limit {
+            state.refused += 1;
             return Err(HashingError::Overloaded);
         }
         state.jobs.push_back(job);
@@ -123,6 +125,15 @@ impl Queue {
 
     pub(crate) fn finished(&self) {
         self.lock().running -= 1;
+    }
+
+    pub(crate) fn running(&self) -> usize {
+        self.lock().running
+    }
+
+    /// How many were refused, all told.
+    pub(crate) fn refused(&self) -> u64 {
+        self.lock().refused
     }
 
     /// How many wait, those included that nobody wants any more.

@@ -35,7 +35,7 @@ pub use admit::{Admission, CacheSettings, Permit, Verdict, Verification};
 pub use encryption_key::{EncryptionKey, EncryptionKeyError};
 pub use error::{AuthError, Unauthorized};
 pub use feed::{After, RecentChanges};
-pub use hashing_pool::{HashingError, HashingPool, HashingSettings, Verified};
+pub use hashing_pool::{HashingError, HashingLoad, HashingPool, HashingSettings, Verified};
 pub use key::{KeySecret, ParsedKey};
 pub use key_format::{KEY_LENGTH, KeyFormat, MalformedKey};
 pub use need::{Need, WorkspaceNeed};

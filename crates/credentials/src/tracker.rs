@@ -93,6 +93,13 @@ impl ChangeTracker {
         }
     }
 
+    /// How long ago the feed was last caught up; since the clock began, where it never was.
+    #[must_use]
+    pub fn silence(&self) -> Duration {
+        let heard = self.heard_at.load(Ordering::Acquire).saturating_sub(1);
+        self.monotonic().saturating_sub(Duration::from_micros(heard))
+    }
+
     /// The monotonic clock that freshness is measured on.
     pub(crate) fn monotonic(&self) -> Duration {
         self.clock.monotonic()
@@ -323,6 +330,7 @@ mod tests {
         tracker.caught_up(Duration::ZERO);
         clock.0.store(5000, Ordering::Relaxed);
         assert!(tracker.is_fresh());
+        assert_eq!(tracker.silence(), Duration::from_secs(5));
         clock.0.store(5001, Ordering::Relaxed);
         assert!(!tracker.is_fresh());
         tracker.caught_up(Duration::from_millis(5001));

@@ -12,7 +12,7 @@ use tigertrust_credentials::{
 };
 use tigertrust_model::{Clock, ScopeCatalog};
 
-use crate::{client_address::TrustedProxies, followers::Followers, outage::OutageLog};
+use crate::{Metrics, client_address::TrustedProxies, followers::Followers, outage::OutageLog};
 
 /// What every handler works with. One for all workers of a server; two servers in one process share nothing.
 pub struct App {
@@ -35,6 +35,7 @@ pub struct App {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) proxies: TrustedProxies,
     pub(crate) outages: OutageLog,
+    pub(crate) metrics: Metrics,
     pub(crate) request_ids: crate::respond::RequestIds,
 }
 
@@ -108,6 +109,8 @@ pub struct Parts {
     pub log: Arc<dyn ChangeLog>,
     /// Time.
     pub clock: Arc<dyn Clock>,
+    /// Where figures are shown; the application adds its own.
+    pub metrics: Metrics,
     /// What is the operator's to say.
     pub settings: AppSettings,
     /// Random: tells the request ids of servers apart.
@@ -118,6 +121,7 @@ impl App {
     /// An application out of its parts.
     #[must_use]
     pub fn new(parts: Parts) -> Self {
+        show_figures(&parts);
         Self {
             admission: parts.admission,
             keys: parts.keys,
@@ -136,11 +140,49 @@ impl App {
             cookie_name: parts.settings.cookie_name,
             origins: parts.settings.origins,
             outages: OutageLog::new(Arc::clone(&parts.clock)),
+            metrics: parts.metrics,
             clock: parts.clock,
             proxies: parts.settings.proxies,
             request_ids: crate::respond::RequestIds::new(parts.instance),
         }
     }
+}
+
+impl App {
+    /// The figures of this application, to add others to.
+    #[must_use]
+    pub const fn metrics(&self) -> &Metrics {
+        &self.metrics
+    }
+}
+
+fn show_figures(parts: &Parts) {
+    let metrics = &parts.metrics;
+    let tracker = Arc::clone(&parts.tracker);
+    metrics.gauge(
+        "feed_staleness_seconds",
+        "How long ago the feed of changes was last caught up",
+        move || tracker.silence().as_secs_f64(),
+    );
+    let load = parts.sign_in.hashing_load();
+    let running = load.clone();
+    metrics.gauge("hashing_running", "Passwords that are being hashed", move || {
+        figure(running.running())
+    });
+    let queued = load.clone();
+    metrics.gauge("hashing_queued", "Passwords that wait to be hashed", move || {
+        figure(queued.queued())
+    });
+    metrics.counter(
+        "hashing_refused",
+        "Passwords that were answered 503 since too many waited",
+        move || load.refused(),
+    );
+}
+
+/// A count as a gauge shows it: exact up to 2³², and no pool is larger.
+fn figure(count: usize) -> f64 {
+    f64::from(u32::try_from(count).unwrap_or(u32::MAX))
 }
 
 impl std::fmt::Debug for App {

@@ -16,6 +16,7 @@ mod health;
 mod invitations;
 mod keys;
 mod members;
+mod metrics;
 mod openapi;
 mod outage;
 mod permit;
@@ -28,6 +29,7 @@ mod workspaces;
 
 pub use app::{App, AppSettings, Parts};
 pub use client_address::TrustedProxies;
+pub use metrics::{Metrics, serve_metrics};
 pub use openapi::document as openapi_document;
 pub use routes::{Access, Operation, configure, operations};
 pub use server::{ServerSettings, serve};

@@ -138,6 +138,9 @@ where
 }
 
 fn respond(mut response: ServiceResponse, id: HeaderValue) -> ServiceResponse {
+    if let Some(app) = response.request().app_data::<web::Data<App>>() {
+        app.metrics.answered(response.status());
+    }
     let problem = response.response_mut().extensions_mut().remove::<Problem>();
     let mut response = match problem {
         None => response,

@@ -1,6 +1,13 @@
 //! The mails that are under way, beside the requests that they come from.
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::{
+    fmt,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
 
 use tigertrust_accounts::{Notice, Notifier};
 use tigertrust_model::{Email, RandomSource};
@@ -40,6 +47,8 @@ struct Office {
     under_way: TaskTracker,
     closing: CancellationToken,
     closed: CancellationToken,
+    sent: AtomicU64,
+    failed: AtomicU64,
 }
 
 impl Postman {
@@ -62,7 +71,27 @@ impl Postman {
             under_way: TaskTracker::new(),
             closing: CancellationToken::new(),
             closed: CancellationToken::new(),
+            sent: AtomicU64::new(0),
+            failed: AtomicU64::new(0),
         }))
+    }
+
+    /// How many mails are under way: those that wait and those that are being sent.
+    #[must_use]
+    pub fn under_way(&self) -> usize {
+        self.0.under_way.len()
+    }
+
+    /// How many mails the transport took, all told.
+    #[must_use]
+    pub fn sent(&self) -> u64 {
+        self.0.sent.load(Ordering::Relaxed)
+    }
+
+    /// How many mails did not go and never will, all told: dropped, refused or given up.
+    #[must_use]
+    pub fn failed(&self) -> u64 {
+        self.0.failed.load(Ordering::Relaxed)
     }
 
     /// Takes no more mails, tries those that are waiting a last time, and gives up what has not gone after `patience`.
@@ -87,25 +116,34 @@ impl Notifier for Postman {
         let kind = notice.kind();
         if office.closing.is_cancelled() {
             tracing::warn!(kind, "a mail was dropped: the server is stopping");
+            office.failed.fetch_add(1, Ordering::Relaxed);
             return;
         }
         match Arc::clone(&office.room).try_acquire_owned() {
             Ok(place) => {
                 let delivery = Arc::clone(office).deliver(to, notice, place);
-                let closed = office.closed.clone();
+                let office = Arc::clone(office);
                 let until_closed = async move {
-                    closed.run_until_cancelled(delivery).await;
+                    let sent = office.closed.run_until_cancelled(delivery).await;
+                    let count = match sent {
+                        Some(true) => &office.sent,
+                        Some(false) | None => &office.failed,
+                    };
+                    count.fetch_add(1, Ordering::Relaxed);
                 };
-                office.under_way.spawn_on(until_closed, &office.runtime);
+                self.0.under_way.spawn_on(until_closed, &self.0.runtime);
             }
-            Err(_) => tracing::warn!(kind, "a mail was dropped: {CAPACITY} are under way already"),
+            Err(_) => {
+                tracing::warn!(kind, "a mail was dropped: {CAPACITY} are under way already");
+                office.failed.fetch_add(1, Ordering::Relaxed);
+            }
         }
     }
 }
 
 impl Office {
-    /// Tries to send a notice until it is sent, refused, or was tried often enough.
-    async fn deliver(self: Arc<Self>, to: Email, notice: Notice, _place: OwnedSemaphorePermit) {
+    /// Tries to send a notice until it is sent, refused, or was tried often enough; returns whether it was sent.
+    async fn deliver(self: Arc<Self>, to: Email, notice: Notice, _place: OwnedSemaphorePermit) -> bool {
         let kind = notice.kind();
         let mail = self.letterhead.write(&to, &notice);
         drop(notice);
@@ -117,12 +155,12 @@ impl Office {
             match sent {
                 Ok(()) => {
                     tracing::debug!(kind, attempt, "a mail was sent");
-                    return;
+                    return true;
                 }
                 Err(error @ MailError::Unavailable { .. }) if attempt < TRIES => {
                     if self.closing.is_cancelled() {
                         tracing::warn!(kind, %error, "a mail was not sent before the end");
-                        return;
+                        return false;
                     }
                     tracing::info!(kind, attempt, %error, "a mail will be tried again");
                     // The end of the server ends the pause: the mail has one more try then.
@@ -130,10 +168,11 @@ impl Office {
                 }
                 Err(error) => {
                     tracing::warn!(kind, attempt, %error, "a mail was not sent");
-                    return;
+                    return false;
                 }
             }
         }
+        false
     }
 
     /// The pause after a try: between the half and the whole of what the try's number says.
@@ -161,10 +200,7 @@ impl fmt::Debug for Postman {
 #[cfg(test)]
 #[allow(clippy::disallowed_methods, reason = "the time of these tests is paused")]
 mod tests {
-    use std::sync::{
-        Mutex,
-        atomic::{AtomicUsize, Ordering},
-    };
+    use std::sync::{Mutex, atomic::AtomicUsize};
 
     use async_trait::async_trait;
     use tigertrust_accounts::Circumstances;
@@ -261,6 +297,7 @@ mod tests {
             rest(&postman).await;
             assert_eq!(transport.asked.lock().unwrap().len(), tries);
             assert_eq!(postman.0.room.available_permits(), CAPACITY);
+            assert_eq!((postman.sent(), postman.failed()), (0, 1));
         }
     }
 
@@ -276,6 +313,7 @@ mod tests {
         tell(&postman);
         rest(&postman).await;
         assert_eq!(transport.taken.load(Ordering::SeqCst), CAPACITY + 1);
+        assert_eq!((postman.sent(), postman.failed()), (1001, 50));
     }
 
     #[tokio::test(start_paused = true)]

@@ -25,5 +25,5 @@ mod url;
 
 pub use error::OpenError;
 pub use options::Options;
-pub use storage::{FeedHandle, SchemaState, Storage};
+pub use storage::{Connections, FeedHandle, SchemaState, Storage};
 pub use url::{DatabaseUrl, DatabaseUrlError};

@@ -22,6 +22,7 @@ use self::queries::{Access, Pool};
 use crate::{
     error::{OrUnavailable, too_slow},
     options::Options,
+    storage::Connections,
     types::StoredId,
     url::DatabaseUrl,
 };
@@ -78,6 +79,10 @@ impl Pools {
 
     const fn writers(&self) -> &Pool {
         &self.0
+    }
+
+    fn connections(&self) -> Connections {
+        self.0.connections()
     }
 }
 

@@ -29,6 +29,7 @@ use self::{
 use crate::{
     error::{OpenError, OrUnavailable},
     options::Options,
+    storage::Connections,
     types::StoredId,
     url::DatabaseUrl,
 };
@@ -93,6 +94,14 @@ impl Pools {
 
     const fn writers(&self) -> &Pool {
         &self.writer
+    }
+
+    fn connections(&self) -> Connections {
+        let (readers, writer) = (self.readers.connections(), self.writer.connections());
+        Connections {
+            in_use: readers.in_use + writer.in_use,
+            idle: readers.idle + writer.idle,
+        }
     }
 }
 

@@ -44,6 +44,7 @@ pub(crate) trait Engine:
 {
     async fn ping(&self) -> Result<(), StoreError>;
     async fn applied_migrations(&self) -> Result<Vec<String>, StoreError>;
+    fn connections(&self) -> Connections;
     fn known_migrations(&self) -> Vec<Known>;
     async fn prune_changes(&self, older_than: Timestamp, batch: u32) -> Result<u64, StoreError>;
     async fn forget_requests(&self, older_than: Timestamp) -> Result<(), StoreError>;
@@ -59,6 +60,15 @@ impl url::Engine {
             Self::Sqlite => "SQLite",
         })
     }
+}
+
+/// Connections for requests; the feed has one of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Connections {
+    /// How many are at work.
+    pub in_use: u32,
+    /// How many are open, and wait for work.
+    pub idle: u32,
 }
 
 /// How the schema of a database compares with what this program knows.
@@ -205,6 +215,12 @@ impl Storage {
     /// [`StoreError`].
     pub async fn ping(&self) -> Result<(), StoreError> {
         self.engine.ping().await
+    }
+
+    /// How many connections there are at this moment.
+    #[must_use]
+    pub fn connections(&self) -> Connections {
+        self.engine.connections()
     }
 
     /// How the schema compares with what this program knows.

@@ -16,7 +16,7 @@ use tigertrust_credentials::{
     OsRandom, Password, PasswordHasher, Pepper, PepperRing, RecentChanges, SessionAdmission,
     ports::ChangeListener,
 };
-use tigertrust_http::{App, AppSettings, Parts, ServerSettings, TrustedProxies, serve};
+use tigertrust_http::{App, AppSettings, Metrics, Parts, ServerSettings, TrustedProxies, serve};
 use tigertrust_model::{Clock, KeyType, Plan, RandomSource, Role, ScopeCatalog, UserId, Workspace};
 use tigertrust_passkeys::WebAuthn;
 use tigertrust_storage::{FeedHandle, Options, Storage};
@@ -210,6 +210,7 @@ impl TestServer {
             clock: time,
             recent: Arc::clone(&recent),
             log: storage.changes(),
+            metrics: Metrics::default(),
             settings: AppSettings {
                 // The tests play a proxy now and then: they come from the loopback address.
                 proxies: TrustedProxies::new(vec!["127.0.0.0/8".parse().expect("a network")]),

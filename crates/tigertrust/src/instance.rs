@@ -70,6 +70,8 @@ struct Inner {
     background: OnceLock<Background>,
     #[cfg(feature = "actix")]
     outages: crate::actix::OutageLog,
+    #[cfg(feature = "server")]
+    metrics: tigertrust_http::Metrics,
 }
 
 impl TigerTrust {
@@ -143,6 +145,7 @@ impl TigerTrust {
             Some(postman) => Arc::new(postman.clone()),
             None => Arc::new(TellsNobody),
         };
+        let storage = Arc::new(storage);
         Ok(Self(Arc::new(Inner {
             admission,
             keys,
@@ -151,9 +154,11 @@ impl TigerTrust {
             members,
             invitations,
             profiles,
-            storage: Arc::new(storage),
             #[cfg(feature = "actix")]
             outages: crate::actix::OutageLog::new(Arc::clone(clock)),
+            #[cfg(feature = "server")]
+            metrics: crate::server::figures(&storage, postman.as_ref(), clock.now()),
+            storage,
             notifier,
             postman,
             foundation,
@@ -315,6 +320,14 @@ impl TigerTrust {
         });
     }
 
+    /// The figures of this instance and of the HTTP API over it, to add others to, and to be served with
+    /// [`serve_metrics`](crate::server::serve_metrics).
+    #[cfg(feature = "server")]
+    #[must_use]
+    pub fn metrics(&self) -> &crate::server::Metrics {
+        &self.0.metrics
+    }
+
     /// Ends the streams of those who follow the changes: to be called before a server is told to stop, which waits for its
     /// answers to end.
     #[cfg(feature = "server")]
@@ -389,6 +402,7 @@ impl TigerTrust {
             clock: Arc::clone(&foundation.clock),
             recent: Arc::clone(&self.0.recent),
             log: self.0.storage.changes(),
+            metrics: self.0.metrics.clone(),
             settings,
             instance,
         }))

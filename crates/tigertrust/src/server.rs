@@ -25,10 +25,12 @@
 //! # }
 //! ```
 
-use std::io;
+use std::{io, sync::Arc, time::Duration};
 
-use tigertrust_model::RandomError;
+use tigertrust_model::{RandomError, Timestamp};
+use tigertrust_notify::Postman;
 use tigertrust_passkeys::SettingsError;
+use tigertrust_storage::Storage;
 
 /// Why there is no [`App`].
 #[derive(Debug, thiserror::Error)]
@@ -48,6 +50,44 @@ pub enum AppError {
 pub use tigertrust_accounts::{LeakPolicy, LeakResponse, SessionSettings, passkeys::RelyingPartySettings};
 pub use tigertrust_credentials::{EncryptionKey, EncryptionKeyError, EncryptionRing, HashingSettings};
 pub use tigertrust_http::{
-    Access, App, AppSettings, Operation, Parts, ServerSettings, TrustedProxies, configure, openapi_document,
-    operations, serve,
+    Access, App, AppSettings, Metrics, Operation, Parts, ServerSettings, TrustedProxies, configure,
+    openapi_document, operations, serve, serve_metrics,
 };
+
+/// The figures of an instance, whatever stands on it.
+pub(crate) fn figures(storage: &Arc<Storage>, postman: Option<&Postman>, started: Timestamp) -> Metrics {
+    let metrics = Metrics::default();
+    let started = Duration::from_micros(u64::try_from(started.unix_micros()).unwrap_or_default());
+    metrics.gauge(
+        "start_time_seconds",
+        "When the program started, in seconds since 1970",
+        move || started.as_secs_f64(),
+    );
+    let database = Arc::clone(storage);
+    metrics.gauge(
+        "database_connections_in_use",
+        "Connections to the database that are at work",
+        move || f64::from(database.connections().in_use),
+    );
+    let database = Arc::clone(storage);
+    metrics.gauge(
+        "database_connections_idle",
+        "Connections to the database that wait for work",
+        move || f64::from(database.connections().idle),
+    );
+    if let Some(postman) = postman {
+        let office = postman.clone();
+        metrics.gauge("mails_queued", "Mails that wait or are being sent", move || {
+            f64::from(u32::try_from(office.under_way()).unwrap_or(u32::MAX))
+        });
+        let office = postman.clone();
+        metrics.counter("mails_sent", "Mails that were sent", move || office.sent());
+        let office = postman.clone();
+        metrics.counter(
+            "mails_failed",
+            "Mails that were dropped, refused or given up",
+            move || office.failed(),
+        );
+    }
+    metrics
+}

@@ -67,4 +67,15 @@ async fn the_api_and_routes_of_one_s_own_live_side_by_side() {
         (401, "KEY_REVOKED".to_owned())
     );
     handle.stop(false).await;
+
+    // The figures of the API, and those that an embedder adds.
+    auth.metrics().gauge("own_things", "Things of one's own", || 1.5);
+    let text = auth.metrics().text().unwrap();
+    for line in [
+        "tigertrust_http_responses_total{code=\"200\"} 2",
+        "tigertrust_http_responses_total{code=\"404\"} 1",
+        "tigertrust_own_things 1.5",
+    ] {
+        assert!(text.lines().any(|other| other == line), "{line}\n{text}");
+    }
 }

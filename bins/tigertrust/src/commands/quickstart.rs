@@ -67,7 +67,7 @@ pub async fn run(common: &Common, args: Quickstart) -> Result<(), Failure> {
     let before = Settings::load(&super::source(common, flags.clone())?, &common.data)?;
     ensure_no_other_database(common, &before, args.ephemeral, database.is_some())?;
     // The port first: a taken one must leave nothing behind.
-    let listener = serve::bind(before.listen)?;
+    let listeners = serve::Listeners::bind(&before)?;
     let config = database
         .as_ref()
         .map(|url| DatabaseConfig::new(&common.data, url))
@@ -75,7 +75,7 @@ pub async fn run(common: &Common, args: Quickstart) -> Result<(), Failure> {
     let made_ring = prepare_folder(&common.data, before.keyring.is_none())?;
     let settings = settings(common, flags)?;
     instance::migrate(&settings).await?;
-    let base_url = base_url(listener.local_addr()?);
+    let base_url = base_url(listeners.api.local_addr()?);
     let found_at = base_url
         .parse()
         .map_err(|_| Failure::new(format!("{base_url} is no address")))?;
@@ -99,7 +99,7 @@ pub async fn run(common: &Common, args: Quickstart) -> Result<(), Failure> {
     }
     announce(common, ephemeral.is_some(), &base_url, first.as_ref(), &shown)?;
     drop(first);
-    serve::serve_until_stopped(instance, listener, signals, &settings).await
+    serve::serve_until_stopped(instance, listeners, signals, &settings).await
 }
 
 /// Refuses what would be about another database than the user thinks.

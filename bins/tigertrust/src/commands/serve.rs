@@ -7,7 +7,7 @@ use std::{
 };
 
 use tigertrust::TigerTrust;
-use tigertrust_http::serve;
+use tigertrust_http::{serve, serve_metrics};
 use tigertrust_storage::SchemaState;
 use tokio::{
     signal::unix::{Signal, SignalKind, signal},
@@ -28,7 +28,7 @@ const LOOK_AT_SCHEMA_EVERY: Duration = Duration::from_secs(10 * 60);
 pub async fn run(common: &Common, args: Serve) -> Result<(), Failure> {
     let settings = settings(common, listen_flag(args.listen))?;
     let signals = StopSignals::catch()?;
-    let listener = bind(settings.listen)?;
+    let listeners = Listeners::bind(&settings)?;
     if args.migrate || settings.database.migrate_on_start {
         instance::migrate(&settings).await?;
     }
@@ -50,7 +50,7 @@ pub async fn run(common: &Common, args: Serve) -> Result<(), Failure> {
             tracing::error!(%error, "the database is not reachable: every request is answered 503 until it is")
         }
     }
-    serve_until_stopped(instance, listener, signals, &settings).await
+    serve_until_stopped(instance, listeners, signals, &settings).await
 }
 
 /// The signals that tell a server to stop: SIGINT and SIGTERM.
@@ -88,11 +88,31 @@ pub fn listen_flag(listen: Option<String>) -> Vec<Flag> {
         .collect()
 }
 
-/// Takes the port, before anything else is done.
-pub fn bind(address: SocketAddr) -> Result<TcpListener, Failure> {
+/// The ports that a server takes.
+pub struct Listeners {
+    /// Of the API.
+    pub api: TcpListener,
+    /// Of the figures.
+    metrics: Option<TcpListener>,
+}
+
+impl Listeners {
+    /// Takes the ports, before anything else is done.
+    pub fn bind(settings: &Settings) -> Result<Self, Failure> {
+        Ok(Self {
+            api: bind(settings.listen, "--listen ")?,
+            metrics: settings
+                .metrics_listen
+                .map(|address| bind(address, "metrics.listen = "))
+                .transpose()?,
+        })
+    }
+}
+
+fn bind(address: SocketAddr, setting: &str) -> Result<TcpListener, Failure> {
     let listener = TcpListener::bind(address).map_err(|error| match error.kind() {
         io::ErrorKind::AddrInUse => Failure::new(format!(
-            "{address} is taken: another program listens there. Choose another port, such as --listen {}:{}",
+            "{address} is taken: another program listens there. Choose another port, such as {setting}{}:{}",
             address.ip(),
             address.port().checked_add(1).unwrap_or(8080)
         )),
@@ -105,14 +125,24 @@ pub fn bind(address: SocketAddr) -> Result<TcpListener, Failure> {
 /// Serves until the process is told to stop, then lets running requests and writes end.
 pub async fn serve_until_stopped(
     instance: TigerTrust,
-    listener: TcpListener,
+    listeners: Listeners,
     mut signals: StopSignals,
     settings: &Settings,
 ) -> Result<(), Failure> {
-    let address = listener.local_addr()?;
+    let address = listeners.api.local_addr()?;
     instance.start();
-    let server = serve(instance.app(settings.app.clone())?, listener, settings.server)?;
+    let server = serve(
+        instance.app(settings.app.clone())?,
+        listeners.api,
+        settings.server,
+    )?;
     let handle = server.handle();
+    if let Some(listener) = listeners.metrics {
+        let address = listener.local_addr()?;
+        // It ends with the process, so that the last figures can be read.
+        tokio::spawn(serve_metrics(instance.metrics().clone(), listener)?);
+        tracing::info!(%address, "serving metrics");
+    }
     if settings.app.encryption.is_none() {
         tracing::warn!(
             "the key ring holds no encryption key: nobody can add an authenticator app or use a passkey, and codes of apps \

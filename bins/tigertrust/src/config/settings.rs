@@ -61,6 +61,8 @@ pub struct DatabaseSettings {
 pub struct Settings {
     /// Where to listen.
     pub listen: SocketAddr,
+    /// Where to listen for who reads the figures; none if nobody does.
+    pub metrics_listen: Option<SocketAddr>,
     /// The limits of the server.
     pub server: ServerSettings,
     /// Whose word on a client's address counts, and what happens to leaked keys.
@@ -118,6 +120,11 @@ impl Settings {
             keep_alive: time(&mut reader, "server.keep_alive", limits.keep_alive),
             shutdown_timeout: time(&mut reader, "server.shutdown_timeout", limits.shutdown_timeout),
         };
+        let metrics_listen = reader.read(
+            "metrics.listen",
+            "an address and a port such as 127.0.0.1:9464",
+            |text| text.parse().ok(),
+        );
         let mut app = app(&mut reader);
         let mail = MailSettings::read(&mut reader, &app.issuer);
         app.relying_party = passkeys::read(&mut reader, mail.public_url.as_ref());
@@ -191,6 +198,7 @@ impl Settings {
         };
         Ok(Self {
             listen,
+            metrics_listen,
             server,
             app,
             mail,

@@ -14,6 +14,7 @@ mod documentation;
 mod faults;
 mod mail;
 mod members;
+mod metrics;
 mod people;
 mod program;
 mod quickstart;

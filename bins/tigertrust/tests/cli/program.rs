@@ -147,6 +147,13 @@ impl Served {
         request.send().await.unwrap().status().as_u16()
     }
 
+    /// The next line of the log that holds a text; what comes before is passed over.
+    pub fn logged(&mut self, text: &str) -> String {
+        let log = BufReader::new(self.child.stderr.as_mut().unwrap());
+        let mut lines = log.lines().map(Result::unwrap);
+        lines.find(|line| line.contains(text)).unwrap()
+    }
+
     /// Tells the server to stop, waits for its end, and returns what it logged.
     pub fn stop(mut self) -> String {
         let pid = self.child.id().to_string();

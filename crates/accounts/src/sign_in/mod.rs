@@ -16,8 +16,8 @@ mod tokens;
 use std::{fmt, sync::Arc, time::Duration};
 
 use tigertrust_credentials::{
-    EncryptionRing, HashingPool, OneTimeCode, Password, PasswordHash, Token, TokenDigest, TokenKind,
-    TotpSecret,
+    EncryptionRing, HashingLoad, HashingPool, OneTimeCode, Password, PasswordHash, Token, TokenDigest,
+    TokenKind, TotpSecret,
 };
 use tigertrust_model::{Clock, Email, Origin, RandomSource, Session, SessionId, Timestamp, UserId};
 
@@ -284,6 +284,12 @@ impl SignInFlows {
             None => Ok(()),
             Some(until) => Err(SignInError::throttled(until, now)),
         }
+    }
+
+    /// What the threads that hash passwords have to do.
+    #[must_use]
+    pub fn hashing_load(&self) -> HashingLoad {
+        self.0.hashing.load()
     }
 
     /// Hashes the password of a new account.

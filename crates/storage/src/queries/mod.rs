@@ -37,7 +37,12 @@ pub(crate) use self::{
     schema_state::applied_migrations,
 };
 use super::{Connection, Pools, Settings, begin_write, execute_all, schema, within_deadline};
-use crate::{error::OrUnavailable, migrations::Known, storage::Engine, tasks::Tasks};
+use crate::{
+    error::OrUnavailable,
+    migrations::Known,
+    storage::{Connections, Engine},
+    tasks::Tasks,
+};
 
 /// The ports over one database.
 pub(crate) struct Store {
@@ -227,6 +232,10 @@ impl Engine for Store {
     async fn applied_migrations(&self) -> Result<Vec<String>, StoreError> {
         self.read(|connection| Box::pin(async move { applied_migrations(connection).await.or_unavailable() }))
             .await
+    }
+
+    fn connections(&self) -> Connections {
+        self.pools.connections()
     }
 
     fn known_migrations(&self) -> Vec<Known> {

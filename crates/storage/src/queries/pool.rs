@@ -12,7 +12,7 @@ use diesel_async::pooled_connection::{
 use tigertrust_credentials::ports::StoreError;
 
 use super::super::{Connection, Settings, connect, recycling};
-use crate::url::DatabaseUrl;
+use crate::{storage::Connections, url::DatabaseUrl};
 
 type Manager = AsyncDieselConnectionManager<Connection>;
 
@@ -56,6 +56,15 @@ impl Pool {
             inner,
             settings: Arc::clone(settings),
             failures,
+        }
+    }
+
+    /// How many connections there are, and how many of them nobody uses.
+    pub(crate) fn connections(&self) -> Connections {
+        let state = self.inner.state();
+        Connections {
+            in_use: state.connections.saturating_sub(state.idle_connections),
+            idle: state.idle_connections,
         }
     }
 
