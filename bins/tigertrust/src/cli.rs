@@ -410,6 +410,12 @@ pub struct CreateKey {
     /// A network that it may be used from, such as 192.0.2.0/24; may be given more than once [default: everywhere]
     #[arg(long, value_name = "NETWORK", value_delimiter = ',')]
     pub allow_from: Vec<String>,
+    /// How often it may be used in the plan's short window, if less than the plan allows
+    #[arg(long, value_name = "CALLS")]
+    pub limit_minute: Option<u32>,
+    /// How often it may be used in the plan's long window, if less than the plan allows
+    #[arg(long, value_name = "CALLS")]
+    pub limit_hour: Option<u32>,
     /// The name that the owning application knows it by
     #[arg(long)]
     pub external_id: Option<String>,

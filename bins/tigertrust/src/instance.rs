@@ -25,7 +25,11 @@ pub fn open(settings: &Settings, mails: Option<Mails>) -> Result<TigerTrust, Fai
     if let Some((letterhead, transport)) = mails {
         builder = builder.mail(letterhead, transport);
     }
+    if let Some(shared) = &settings.shared_limits {
+        builder = builder.share_limits(shared.clone());
+    }
     Ok(builder
+        .limits(settings.limits.clone())
         .database_url(database.url.clone())
         .storage_options(Options {
             pool_size: database.pool_size,

@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use tigertrust_credentials::{Permit, PersonPermit};
-use tigertrust_model::{Creator, KeyId, Role, Scope, ScopeSet, UserId, Workspace, WorkspaceId, management};
+use tigertrust_model::{
+    Creator, KeyId, KeyLimits, Role, Scope, ScopeSet, UserId, Workspace, WorkspaceId, management,
+};
 
 use crate::{FlowError, ports::KeyView};
 
@@ -149,6 +151,14 @@ impl Actor {
                 role.is_some_and(|role| role.manages_keys())
             }),
             Self::Person(permit) => permit.role_in(workspace).is_some_and(|role| role.manages_keys()),
+        }
+    }
+
+    /// The limits of its own that the actor is held to.
+    pub(crate) fn limits(&self) -> KeyLimits {
+        match self {
+            Self::Operator | Self::Person(_) => KeyLimits::default(),
+            Self::Caller(permit) => permit.key().key.limits,
         }
     }
 

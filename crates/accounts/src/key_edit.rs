@@ -1,6 +1,8 @@
 //! What an edit does to a key, and what whoever makes it must hold.
 
-use tigertrust_model::{ApiKey, KeyReach, Lifecycle, ScopeCatalog, ScopeSet, Timestamp, WorkspaceId};
+use tigertrust_model::{
+    ApiKey, KeyLimits, KeyReach, Lifecycle, ScopeCatalog, ScopeSet, Timestamp, WorkspaceId,
+};
 
 use crate::{
     Actor, FlowError, KeyChanges,
@@ -41,11 +43,16 @@ pub(crate) fn apply(
     if let Some(networks) = changes.allowed_cidrs {
         key.allowed_cidrs = validation.networks(&networks);
     }
+    if let Some(limits) = changes.limits {
+        validation.limits(limits);
+        key.limits = limits;
+    }
     // Whoever gives a key more than it has must hold all that it then may do, wherever it may do it.
     let widened = changes.scopes.is_some()
         || others.is_some()
         || key.allowed_cidrs != before.allowed_cidrs
         || key.expires_at != before.expires_at
+        || key.limits != before.limits
         || (is_anothers(actor, key)
             && (key.external_id != before.external_id || key.metadata != before.metadata))
         || (changes.active == Some(true) && before.lifecycle != Lifecycle::Active);
@@ -64,6 +71,9 @@ pub(crate) fn apply(
     validation.finish()?;
     if widened {
         ensure_holds(actor, key)?;
+    }
+    if changes.limits.is_some() {
+        ensure_limited(actor, key.limits)?;
     }
     match changes.active {
         Some(true) => key.activate()?,
@@ -86,6 +96,24 @@ pub(crate) fn ensure_grantable(actor: &Actor, scopes: &ScopeSet) -> Result<(), F
             "/scopes",
             format!("{scope} is beyond the caller's own scopes, so the caller cannot give it to a key"),
         )),
+    }
+}
+
+/// Whoever is held to limits of its own holds others to them.
+pub(crate) fn ensure_limited(actor: &Actor, limits: KeyLimits) -> Result<(), FlowError> {
+    let own = actor.limits();
+    let exceeds =
+        |own: Option<u32>, given: Option<u32>| own.is_some_and(|own| given.is_none_or(|given| given > own));
+    let refuse = |place, own: Option<u32>| {
+        let detail = format!("must be at most {}, as the caller's own", own.unwrap_or_default());
+        Err(FlowError::forbidden(place, detail))
+    };
+    if exceeds(own.minute, limits.minute) {
+        refuse("/limits/minute", own.minute)
+    } else if exceeds(own.hour, limits.hour) {
+        refuse("/limits/hour", own.hour)
+    } else {
+        Ok(())
     }
 }
 

@@ -12,7 +12,7 @@ use tigertrust_model::{
 use crate::{
     Actor, Conflict, Earlier, FlowError, IdempotencyKey, KeyChanges, NewKey, OnceOnly, OwnerRequest,
     ReachRequest, Violation,
-    key_edit::{apply, ensure_grantable, ensure_holds},
+    key_edit::{apply, ensure_grantable, ensure_holds, ensure_limited},
     new_key::Checked,
     ports::{KeyDetails, KeyStore, KeyView, MemberStore, Page, StoredSecret},
     validation::Validation,
@@ -155,6 +155,7 @@ impl KeyFlows {
     async fn prepare(&self, actor: &Actor, new: NewKey) -> Result<IssuedKey, FlowError> {
         let (scopes, allowed_cidrs) = self.validate(&new)?;
         ensure_grantable(actor, &scopes)?;
+        ensure_limited(actor, new.limits)?;
         let reach = self.reach(actor, &new).await?;
         let owner = self.owner(actor, &new, &reach).await?;
         let checked = Checked {
@@ -285,6 +286,7 @@ impl KeyFlows {
         validation.expiry(new.expires_at, self.clock.now());
         let allowed_cidrs = validation.networks(&new.allowed_cidrs);
         validation.metadata(&new.metadata);
+        validation.limits(new.limits);
         if let Some(external_id) = &new.external_id {
             validation.line("/externalId", external_id, MAX_EXTERNAL_ID);
         }
@@ -396,6 +398,7 @@ impl KeyFlows {
             lifecycle: Lifecycle::Active,
             expires_at: new.expires_at,
             allowed_cidrs: checked.allowed_cidrs,
+            limits: new.limits,
             external_id: new.external_id,
             metadata: new.metadata,
             display: secret.parsed().display(),

@@ -1,7 +1,7 @@
 //! What callers ask for when they make or edit a key.
 
 use ipnet::IpNet;
-use tigertrust_model::{KeyReach, KeyType, Metadata, ScopeSet, Timestamp, UserId, WorkspaceId};
+use tigertrust_model::{KeyLimits, KeyReach, KeyType, Metadata, ScopeSet, Timestamp, UserId, WorkspaceId};
 
 /// Where a new key is to act.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -39,6 +39,8 @@ pub struct NewKey {
     pub owner: OwnerRequest,
     /// Networks that it may be used from, as the caller wrote them; everywhere if there is none.
     pub allowed_cidrs: Vec<String>,
+    /// Limits of its own, where they are lower than its plan's.
+    pub limits: KeyLimits,
     /// The name that the owning application knows it by: 1 to 255 characters.
     pub external_id: Option<String>,
     /// What the owning application keeps with it.
@@ -57,6 +59,7 @@ impl NewKey {
             reach,
             owner: OwnerRequest::Workspace,
             allowed_cidrs: Vec::new(),
+            limits: KeyLimits::default(),
             external_id: None,
             metadata: Metadata::default(),
         }
@@ -89,6 +92,8 @@ pub struct KeyChanges {
     pub workspace_ids: Option<Vec<String>>,
     /// Other networks, as the caller wrote them.
     pub allowed_cidrs: Option<Vec<String>>,
+    /// Other limits of its own, in place of all it has.
+    pub limits: Option<KeyLimits>,
     /// Another external id, or none any more.
     pub external_id: Option<Option<String>>,
     /// Other metadata.

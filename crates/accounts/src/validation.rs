@@ -3,7 +3,8 @@
 use std::net::IpAddr;
 
 use ipnet::IpNet;
-use tigertrust_model::{KeyType, Metadata, Scope, ScopeCatalog, ScopeSet, Timestamp};
+use tigertrust_credentials::rate_limit::Quota;
+use tigertrust_model::{KeyLimits, KeyType, Metadata, Scope, ScopeCatalog, ScopeSet, Timestamp};
 
 use crate::{FlowError, Violation};
 
@@ -56,6 +57,15 @@ impl Validation {
                 "/metadata",
                 format!("must have {MAX_METADATA_BYTES} bytes or fewer as JSON"),
             );
+        }
+    }
+
+    pub(crate) fn limits(&mut self, limits: KeyLimits) {
+        let highest = Quota::MAX_LIMIT;
+        for (place, limit) in [("/limits/minute", limits.minute), ("/limits/hour", limits.hour)] {
+            if limit.is_some_and(|limit| !(1..=highest).contains(&limit)) {
+                self.refuse(place, format!("must be 1 to {highest}"));
+            }
         }
     }
 

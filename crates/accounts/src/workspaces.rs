@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use tigertrust_credentials::Password;
+use tigertrust_credentials::rate_limit::Plans;
 use tigertrust_model::{
     Clock, Email, KeyReach, KeyType, Plan, RandomSource, Role, ScopeCatalog, ScopeSet, User, UserId,
     Workspace, WorkspaceId, management,
@@ -22,6 +23,7 @@ const MAX_NAME: usize = 100;
 #[derive(Clone)]
 pub struct WorkspaceFlows {
     accounts: Arc<dyn AccountStore>,
+    plans: Arc<Plans>,
     clock: Arc<dyn Clock>,
     random: Arc<dyn RandomSource>,
 }
@@ -65,11 +67,13 @@ impl WorkspaceFlows {
     /// Flows over the given store.
     pub fn new(
         accounts: Arc<dyn AccountStore>,
+        plans: Plans,
         clock: Arc<dyn Clock>,
         random: Arc<dyn RandomSource>,
     ) -> Self {
         Self {
             accounts,
+            plans: Arc::new(plans),
             clock,
             random,
         }
@@ -89,7 +93,7 @@ impl WorkspaceFlows {
             None => Plan::free(),
             Some(plan) => {
                 ensure_sets_plans(actor)?;
-                ensure_known(&plan)?;
+                self.ensure_known(&plan)?;
                 plan
             }
         };
@@ -171,7 +175,7 @@ impl WorkspaceFlows {
         }
         if let Some(plan) = &changes.plan {
             ensure_sets_plans(actor)?;
-            ensure_known(plan)?;
+            self.ensure_known(plan)?;
         }
         // Nobody shuts itself out.
         if changes.requires_second_factor == Some(true) && !actor.has_second_factor() {
@@ -298,6 +302,17 @@ impl WorkspaceFlows {
         }))
     }
 
+    fn ensure_known(&self, plan: &Plan) -> Result<(), FlowError> {
+        if self.plans.knows(plan) {
+            return Ok(());
+        }
+        let names: Vec<&str> = self.plans.names().collect();
+        Err(FlowError::invalid(
+            "/plan",
+            format!("must be one of {}", names.join(", ")),
+        ))
+    }
+
     fn prepare(&self, name: String, plan: Plan) -> Result<Workspace, FlowError> {
         let now = self.clock.now();
         Ok(Workspace {
@@ -347,14 +362,6 @@ fn ensure_sets_plans(actor: &Actor) -> Result<(), FlowError> {
     } else {
         Err(FlowError::forbidden("/plan", "only an instance key sets plans"))
     }
-}
-
-fn ensure_known(plan: &Plan) -> Result<(), FlowError> {
-    if Plan::SHIPPED.contains(&plan.as_str()) {
-        return Ok(());
-    }
-    let detail = format!("must be one of {}", Plan::SHIPPED.join(", "));
-    Err(FlowError::invalid("/plan", detail))
 }
 
 impl std::fmt::Debug for WorkspaceFlows {

@@ -12,12 +12,13 @@ use std::{hint::black_box, sync::Arc, time::Duration};
 use async_trait::async_trait;
 use criterion::{Criterion, criterion_group, criterion_main};
 use tigertrust_credentials::{
-    Admission, CacheSettings, ChangeTracker, HeaderValues, KeyDigest, KeySecret, Need, OsRandom, ParsedKey,
-    Pepper, PepperRing, Presented, SystemClock, UseMark,
+    Admission, CacheSettings, ChangeTracker, HeaderValues, KeyCounts, KeyDigest, KeySecret, Need, OsRandom,
+    ParsedKey, Pepper, PepperRing, Presented, RateLimits, SystemClock, UseMark,
     ports::{ChangeListener, CredentialStore, KeyRecord, StoreError},
+    rate_limit::{Limits, Plans, Quota, Quotas, RateLimiter},
 };
 use tigertrust_model::{
-    ApiKey, Clock, Creator, KeyId, KeyReach, KeyType, Lifecycle, Metadata, Plan, Scope, Workspace,
+    ApiKey, Clock, Creator, KeyId, KeyLimits, KeyReach, KeyType, Lifecycle, Metadata, Plan, Scope, Workspace,
     WorkspaceId,
 };
 use uuid::Uuid;
@@ -60,6 +61,7 @@ fn record(secret: &KeySecret, clock: &SystemClock) -> KeyRecord {
             lifecycle: Lifecycle::Active,
             expires_at: None,
             allowed_cidrs: Vec::new(),
+            limits: KeyLimits::default(),
             external_id: None,
             metadata: Metadata::default(),
             display: secret.parsed().display(),
@@ -70,10 +72,22 @@ fn record(secret: &KeySecret, clock: &SystemClock) -> KeyRecord {
         },
         secret_digest: KeyDigest::from_bytes([0; 32]),
         mark: UseMark::default(),
+        limits: KeyCounts::default(),
         secret_ends_at: None,
         workspaces: vec![home],
         owner: None,
     }
+}
+
+/// Both windows are asked, and have room for as long as this runs.
+fn limits(clock: &Arc<dyn Clock>) -> Arc<RateLimits> {
+    let quotas = Quotas::per_minute_and_hour(Quota::MAX_LIMIT, Quota::MAX_LIMIT);
+    let limits = Limits {
+        plans: Plans::default().with([(Plan::free(), quotas.into())]),
+        ..Limits::default()
+    };
+    let limiter = Arc::new(RateLimiter::new(Arc::clone(clock)));
+    Arc::new(RateLimits::new(limits, limiter, Arc::clone(clock)))
 }
 
 fn admission(criterion: &mut Criterion) {
@@ -100,6 +114,7 @@ fn admission(criterion: &mut Criterion) {
         Arc::new(OneKey(record(&secret, &clock))),
         &tracker,
         CacheSettings::default(),
+        limits(&time),
     );
     let presented = Presented {
         agent_api_key: HeaderValues::One(text),

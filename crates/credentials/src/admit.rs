@@ -12,10 +12,13 @@ use std::{
 
 use tigertrust_model::{Clock, KeyState, LastUse, Scope, ScopeSet, Timestamp, Workspace, WorkspaceId};
 
+use tigertrust_rate_limit::Decision;
+
 use crate::{
-    AuthError, ChangeTracker, HeaderValues, KeyDigest, Need, ParsedKey, PepperRing, Presented, Unauthorized,
-    WorkspaceNeed,
+    AuthError, ChangeTracker, Charge, HeaderValues, KeyDigest, Need, ParsedKey, PepperRing, Presented,
+    RateLimits, Refusal, Unauthorized, WorkspaceNeed,
     cache::{Remembered, TrackedCache},
+    limits::Spent,
     ports::{CredentialStore, KeyRecord, StoreError, UseStore},
     uses::{UseLog, user_agent},
 };
@@ -45,7 +48,31 @@ pub struct Admission {
     store: Arc<dyn CredentialStore>,
     keys: TrackedCache<KeyDigest, KeyRecord, BuildHasherDefault<DigestHasher>>,
     workspaces: TrackedCache<WorkspaceId, Workspace, std::hash::RandomState>,
+    limits: Arc<RateLimits>,
     uses: UseLog,
+}
+
+/// What a call costs: nothing where it was counted before, in the same request.
+#[derive(Clone, Copy)]
+struct Cost {
+    charge: Charge,
+    amount: Option<u32>,
+}
+
+impl Cost {
+    const fn of(need: &Need) -> Self {
+        Self {
+            charge: need.charge,
+            amount: Some(1),
+        }
+    }
+
+    const fn counted_before(need: &Need) -> Self {
+        Self {
+            charge: need.charge,
+            amount: None,
+        }
+    }
 }
 
 impl Admission {
@@ -57,11 +84,13 @@ impl Admission {
         store: Arc<dyn CredentialStore>,
         tracker: &Arc<ChangeTracker>,
         cache: CacheSettings,
+        limits: Arc<RateLimits>,
     ) -> Self {
         Self {
             peppers,
             clock,
             store,
+            limits,
             uses: UseLog::default(),
             keys: TrackedCache::new(Arc::clone(tracker), cache.max_keys, BuildHasherDefault::default()),
             workspaces: TrackedCache::new(
@@ -75,45 +104,84 @@ impl Admission {
     /// Checks a request against what its route needs. The first check that fails gives the answer.
     ///
     /// # Errors
-    /// [`AuthError`].
-    pub async fn admit(&self, presented: &Presented<'_>, need: &Need) -> Result<Permit, AuthError> {
+    /// [`Refusal`].
+    pub async fn admit(&self, presented: &Presented<'_>, need: &Need) -> Result<Permit, Refusal> {
+        self.admit_at(Cost::of(need), presented, need).await
+    }
+
+    /// Checks a request again against something else than before: as [`admit`](Self::admit), but its rate limits are not asked.
+    ///
+    /// # Errors
+    /// [`Refusal`].
+    pub async fn admit_uncounted(&self, presented: &Presented<'_>, need: &Need) -> Result<Permit, Refusal> {
+        self.admit_at(Cost::counted_before(need), presented, need).await
+    }
+
+    async fn admit_at(&self, cost: Cost, presented: &Presented<'_>, need: &Need) -> Result<Permit, Refusal> {
         // 1. One credential, well formed, its checksum right.
         let secret = presented.credential()?;
-        // 2. The failure budget of the client's network will be asked here.
-        // 3. It exists.
-        let record = self.look_up(&secret).await?;
-        self.permit(record, presented, need).await
+        let digest = self.peppers.current().digest(&secret);
+        let record = match self.keys.known(&digest) {
+            Some(record) => record,
+            None => {
+                // 2. Look-ups for a network that has failed too often share a narrow lane.
+                let look_up = self.limits.failures.enter(presented.client).await?;
+                // 3. It exists.
+                let found = self.look_up(&secret, digest).await;
+                // Whoever presents a key that is no good tries a key, whatever it is no good for.
+                let found = found.and_then(|record| {
+                    check_state(&record, self.clock.now())?;
+                    Ok(record)
+                });
+                found.map_err(|why| match why {
+                    AuthError::Unavailable(_) => why,
+                    why => look_up.failed(why),
+                })?
+            }
+        };
+        self.permit(record, cost, presented, need).await
     }
 
     /// Checks a request again that was admitted some time ago: as [`admit`](Self::admit), which it spares the look-up if
-    /// nothing has changed since.
+    /// nothing has changed since. What it spent was spent then.
     ///
     /// # Errors
-    /// [`AuthError`].
+    /// [`Refusal`].
     pub async fn admit_again(
         &self,
         earlier: &Permit,
         presented: &Presented<'_>,
         need: &Need,
-    ) -> Result<Permit, AuthError> {
-        if self.keys.vouches_for(&earlier.record) {
-            self.permit(Arc::clone(&earlier.record), presented, need).await
+    ) -> Result<Permit, Refusal> {
+        let cost = Cost::counted_before(need);
+        let admitted = if self.keys.vouches_for(&earlier.record) {
+            self.permit(Arc::clone(&earlier.record), cost, presented, need)
+                .await
         } else {
-            self.admit(presented, need).await
-        }
+            self.admit_at(cost, presented, need).await
+        };
+        admitted.map(|permit| Permit {
+            limits: earlier.limits,
+            ..permit
+        })
     }
 
     async fn permit(
         &self,
         record: Arc<Remembered<KeyRecord>>,
+        cost: Cost,
         presented: &Presented<'_>,
         need: &Need,
-    ) -> Result<Permit, AuthError> {
-        let workspace = self
-            .examine(&record, presented.client, presented.workspace, need)
+    ) -> Result<Permit, Refusal> {
+        let (workspace, limits) = self
+            .examine(&record, cost, presented.client, presented.workspace, need)
             .await?;
         self.note_use(&record, presented.client, presented.user_agent);
-        Ok(Permit { record, workspace })
+        Ok(Permit {
+            record,
+            workspace,
+            limits,
+        })
     }
 
     /// Stores when secrets were last used, for `limit` of them at the most, those first that have waited longest: to be
@@ -149,56 +217,93 @@ impl Admission {
     /// # Errors
     /// [`StoreError`]: a key is neither valid nor not while storage does not answer.
     pub async fn verify(&self, asked: &Verification<'_>) -> Result<Verdict, StoreError> {
-        let refused = |record, why| {
+        let refused = |record, refusal: Refusal| {
             Ok(Verdict {
                 record,
                 workspace: PermitWorkspace::Open,
-                refusal: Some(why),
+                limits: refusal.limits().copied(),
+                refusal: Some(refusal.why),
             })
         };
         let Some(Ok(secret)) = ParsedKey::read(asked.key.as_bytes()) else {
-            return refused(None, AuthError::Unauthorized(Unauthorized::Malformed));
+            return refused(None, AuthError::Unauthorized(Unauthorized::Malformed).into());
         };
-        let record = match self.look_up(&secret).await {
+        let digest = self.peppers.current().digest(&secret);
+        let record = match self.look_up(&secret, digest).await {
             Ok(record) => record,
             Err(AuthError::Unavailable(error)) => return Err(error),
-            Err(why) => return refused(None, why),
+            Err(why) => return refused(None, why.into()),
         };
         // What belongs to another workspace answers as what nobody knows.
         let foreign = asked
             .home
             .is_some_and(|home| record.key.reach.home() != Some(home));
         if foreign {
-            return refused(None, AuthError::Unauthorized(Unauthorized::Unknown));
+            return refused(None, AuthError::Unauthorized(Unauthorized::Unknown).into());
         }
         let named = asked
             .workspace
             .map_or(HeaderValues::Absent, |text| HeaderValues::One(text.as_bytes()));
-        match self.examine(&record, asked.client, named, &asked.need).await {
-            Ok(workspace) => {
-                self.note_use(&record, asked.client, None);
+        let cost = Cost {
+            amount: Some(asked.cost),
+            ..Cost::of(&asked.need)
+        };
+        match self
+            .examine(&record, cost, asked.client, named, &asked.need)
+            .await
+        {
+            Ok((workspace, limits)) => {
+                if asked.cost > 0 {
+                    self.note_use(&record, asked.client, None);
+                }
                 Ok(Verdict {
                     record: Some(record),
                     workspace,
+                    limits,
                     refusal: None,
                 })
             }
-            Err(AuthError::Unavailable(error)) => Err(error),
-            Err(why) => refused(Some(record), why),
+            Err(Refusal {
+                why: AuthError::Unavailable(error),
+                ..
+            }) => Err(error),
+            Err(refusal) => refused(Some(record), refusal),
         }
     }
 
-    /// The checks of a known key, from its state on.
+    /// The checks of a known key, from its state on, and how its limits stand if they were asked.
     async fn examine(
+        &self,
+        record: &KeyRecord,
+        cost: Cost,
+        client: Option<IpAddr>,
+        named: HeaderValues<'_>,
+        need: &Need,
+    ) -> Result<(PermitWorkspace, Option<Decision>), Refusal> {
+        // 4–6. It is not revoked, not expired, active, and its workspace and owner are there.
+        check_state(record, self.clock.now())?;
+        // 7. It has not called too often.
+        let limits = match cost.amount {
+            None => None,
+            Some(amount) => match self.limits.spend(record, cost.charge, amount).await {
+                Spent::Admitted(decision) => Some(decision),
+                Spent::Refused(decision) => return Err(Refusal::over_limit(decision)),
+            },
+        };
+        match self.examine_use(record, client, named, need).await {
+            Ok(workspace) => Ok((workspace, limits)),
+            Err(why) => Err(Refusal::new(why, limits)),
+        }
+    }
+
+    /// The checks of what a key that is good is used for.
+    async fn examine_use(
         &self,
         record: &KeyRecord,
         client: Option<IpAddr>,
         named: HeaderValues<'_>,
         need: &Need,
     ) -> Result<PermitWorkspace, AuthError> {
-        // 4–6. It is not revoked, not expired, active, and its workspace and owner are there.
-        check_state(record, self.clock.now())?;
-        // 7. The rate limit of the key will be asked here.
         // 8. It may be used from where the client is.
         if !record.key.allows_address(client) {
             return Err(AuthError::AddressNotAllowed);
@@ -225,8 +330,11 @@ impl Admission {
         }
     }
 
-    async fn look_up(&self, secret: &ParsedKey<'_>) -> Result<Arc<Remembered<KeyRecord>>, AuthError> {
-        let digest = self.peppers.current().digest(secret);
+    async fn look_up(
+        &self,
+        secret: &ParsedKey<'_>,
+        digest: KeyDigest,
+    ) -> Result<Arc<Remembered<KeyRecord>>, AuthError> {
         let found = self
             .keys
             .get(digest, || async {
@@ -298,6 +406,7 @@ fn check_state(record: &KeyRecord, now: Timestamp) -> Result<(), AuthError> {
 pub struct Permit {
     record: Arc<Remembered<KeyRecord>>,
     workspace: PermitWorkspace,
+    limits: Option<Decision>,
 }
 
 #[derive(Clone, Debug)]
@@ -325,6 +434,12 @@ impl Permit {
     #[must_use]
     pub fn key(&self) -> &KeyRecord {
         &self.record
+    }
+
+    /// How the key's limits stand after the call; none where they were not asked.
+    #[must_use]
+    pub const fn limits(&self) -> Option<&Decision> {
+        self.limits.as_ref()
     }
 
     /// The workspace that the request acts in; none only for an instance key on a route that needs none.
@@ -373,6 +488,8 @@ pub struct Verification<'a> {
     pub client: Option<IpAddr>,
     /// The workspace whose keys the asker may know of; `None` for all.
     pub home: Option<WorkspaceId>,
+    /// What the use costs, of the quotas of the key's plan; nothing to ask only.
+    pub cost: u32,
 }
 
 /// What a key that was presented to somebody else is worth. It is no [`Permit`]: it lets nobody in here.
@@ -380,6 +497,7 @@ pub struct Verification<'a> {
 pub struct Verdict {
     record: Option<Arc<Remembered<KeyRecord>>>,
     workspace: PermitWorkspace,
+    limits: Option<Decision>,
     refusal: Option<AuthError>,
 }
 
@@ -388,6 +506,12 @@ impl Verdict {
     #[must_use]
     pub const fn refusal(&self) -> Option<&AuthError> {
         self.refusal.as_ref()
+    }
+
+    /// How the key's limits stand; none where it was refused before they were asked.
+    #[must_use]
+    pub const fn limits(&self) -> Option<&Decision> {
+        self.limits.as_ref()
     }
 
     /// The key, if it is one that the asker may know of.

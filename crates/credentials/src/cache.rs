@@ -157,6 +157,14 @@ where
         self.miss(key, look_up).await
     }
 
+    /// The value, if the cache has it and may be trusted.
+    pub(crate) fn known(&self, key: &K) -> Option<Arc<Remembered<V>>> {
+        if !self.tracker.is_fresh() {
+            return None;
+        }
+        self.found.get(key)?.ok().filter(|found| self.is_current(found))
+    }
+
     /// Whether a value that was got earlier is what [`get`](Self::get) would answer now.
     pub(crate) fn vouches_for(&self, found: &Remembered<V>) -> bool {
         self.tracker.is_fresh() && self.is_current(found)

@@ -1,5 +1,7 @@
 //! The one error of authentication and authorisation.
 
+use std::time::Duration;
+
 use tigertrust_model::{KeyTypes, Scope};
 
 use crate::ports::StoreError;
@@ -45,6 +47,14 @@ pub enum AuthError {
     /// The session is past its life, or was not used for too long.
     #[error("the session is over")]
     SessionOver,
+    /// The caller, or the network that it is in, has done too much already.
+    #[error("the rate limit is reached")]
+    RateLimited {
+        /// When to come again; none for what costs more than there ever is.
+        retry_after: Option<Duration>,
+        /// Which limits were reached: `minute`, `hour` or `failures`.
+        policies: &'static [&'static str],
+    },
     /// The key may not be used from the client's address.
     #[error("the key may not be used from this address")]
     AddressNotAllowed,

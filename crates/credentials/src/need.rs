@@ -2,6 +2,8 @@
 
 use tigertrust_model::{KeyTypes, Scope};
 
+use crate::Charge;
+
 /// Whether a route acts in a workspace.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum WorkspaceNeed {
@@ -24,6 +26,8 @@ pub struct Need {
     pub scope: Option<Scope>,
     /// Whether a workspace must be known.
     pub workspace: WorkspaceNeed,
+    /// What the call counts against.
+    pub charge: Charge,
 }
 
 impl Need {
@@ -34,6 +38,7 @@ impl Need {
             types: KeyTypes::AGENT,
             scope: Some(scope),
             workspace: WorkspaceNeed::Required,
+            charge: Charge::Plan,
         }
     }
 
@@ -44,6 +49,7 @@ impl Need {
             types: KeyTypes::ANY,
             scope: None,
             workspace: WorkspaceNeed::Optional,
+            charge: Charge::Plan,
         }
     }
 
@@ -54,6 +60,7 @@ impl Need {
             types: KeyTypes::ANY,
             scope: None,
             workspace: WorkspaceNeed::OwnAccount,
+            charge: Charge::Plan,
         }
     }
 }

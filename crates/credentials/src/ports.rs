@@ -4,11 +4,11 @@ use std::{borrow::Cow, error::Error, fmt, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use tigertrust_model::{
-    ApiKey, Change, Entity, LastUse, Role, Scope, ScopeSet, Session, SessionId, Timestamp, User, UserId,
-    Workspace, WorkspaceId,
+    ApiKey, Change, Entity, LastUse, NodeId, Role, Scope, ScopeSet, Session, SessionId, Timestamp, User,
+    UserId, Workspace, WorkspaceId,
 };
 
-use crate::{KeyDigest, TokenDigest, UseMark};
+use crate::{KeyCounts, KeyDigest, TokenDigest, UseMark};
 
 /// Storage did not answer as it should. The text is for the operator; a client learns only that a part is down.
 #[derive(Clone)]
@@ -61,6 +61,8 @@ pub struct KeyRecord {
     pub secret_digest: KeyDigest,
     /// When the use of that secret was last noted.
     pub mark: UseMark,
+    /// Where what the key spends is counted.
+    pub limits: KeyCounts,
     /// When the secret that was presented ends or ended, if another has taken its place.
     pub secret_ends_at: Option<Timestamp>,
     /// The workspaces that the key names, its home first, deleted ones included; none for an instance key.
@@ -236,6 +238,35 @@ pub trait UseStore: Send + Sync {
     /// # Errors
     /// [`StoreError`].
     async fn record_uses(&self, uses: Vec<(KeyDigest, LastUse)>) -> Result<(), StoreError>;
+}
+
+/// What is kept of rate limits while no server runs, and which servers do.
+#[async_trait]
+pub trait SpendStore: Send + Sync {
+    /// Keeps what was spent at a server that stops, in pieces.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    async fn save_spends(&self, node: NodeId, pieces: Vec<Vec<u8>>) -> Result<(), StoreError>;
+
+    /// Takes out what was kept. Of two servers that do so at once each gets some.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    async fn take_spends(&self) -> Result<Vec<Vec<u8>>, StoreError>;
+
+    /// Notes that a server runs, forgets those that were last heard of before `dead_before`, and counts the others, this one among
+    /// them.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    async fn beat(&self, node: NodeId, now: Timestamp, dead_before: Timestamp) -> Result<u32, StoreError>;
+
+    /// Forgets a server that stops.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    async fn leave(&self, node: NodeId) -> Result<(), StoreError>;
 }
 
 /// The log of changes, for those who follow it from elsewhere.

@@ -1,11 +1,15 @@
 //! The way in for people: from a session's token to a [`PersonPermit`].
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::{fmt, net::IpAddr, sync::Arc, time::Duration};
 
 use tigertrust_model::{Clock, Role, Scope, Session, Timestamp, User, Workspace, WorkspaceId};
 
+use tigertrust_rate_limit::Decision;
+
 use crate::{
-    AuthError, HeaderValues, Need, TokenDigest, TokenKind, Unauthorized, WorkspaceNeed,
+    AuthError, HeaderValues, Need, Presented, RateLimits, Refusal, TokenDigest, TokenKind, Unauthorized,
+    WorkspaceNeed,
+    limits::Spent,
     ports::{SessionRecord, SessionStore},
 };
 
@@ -17,15 +21,22 @@ const SEEN_EVERY: Duration = Duration::from_secs(60);
 pub struct SessionAdmission {
     store: Arc<dyn SessionStore>,
     clock: Arc<dyn Clock>,
+    limits: Arc<RateLimits>,
     idle_timeout: Option<Duration>,
 }
 
 impl SessionAdmission {
     /// An admission over the store's sessions. Those that are not used for longer than `idle_timeout` are over.
-    pub fn new(store: Arc<dyn SessionStore>, clock: Arc<dyn Clock>, idle_timeout: Option<Duration>) -> Self {
+    pub fn new(
+        store: Arc<dyn SessionStore>,
+        clock: Arc<dyn Clock>,
+        limits: Arc<RateLimits>,
+        idle_timeout: Option<Duration>,
+    ) -> Self {
         Self {
             store,
             clock,
+            limits,
             idle_timeout,
         }
     }
@@ -50,35 +61,68 @@ impl SessionAdmission {
     /// role in the workspace permits.
     ///
     /// # Errors
-    /// [`AuthError`].
+    /// [`Refusal`].
     pub async fn admit(
         &self,
         token: TokenDigest,
-        named: HeaderValues<'_>,
+        presented: &Presented<'_>,
         need: &Need,
-    ) -> Result<PersonPermit, AuthError> {
-        let found = self.store.find_session(token).await?;
-        let record = found.ok_or(AuthError::Unauthorized(Unauthorized::SessionUnknown))?;
+    ) -> Result<PersonPermit, Refusal> {
+        self.admit_at(true, token, presented, need).await
+    }
+
+    /// Checks a session again, or against something else than before: as [`admit`](Self::admit), but its rate limit is not asked.
+    ///
+    /// # Errors
+    /// [`Refusal`].
+    pub async fn admit_uncounted(
+        &self,
+        token: TokenDigest,
+        presented: &Presented<'_>,
+        need: &Need,
+    ) -> Result<PersonPermit, Refusal> {
+        self.admit_at(false, token, presented, need).await
+    }
+
+    async fn admit_at(
+        &self,
+        is_counted: bool,
+        token: TokenDigest,
+        presented: &Presented<'_>,
+        need: &Need,
+    ) -> Result<PersonPermit, Refusal> {
         let now = self.clock.now();
-        if record.session.is_over(now, self.idle_timeout) {
-            return Err(AuthError::SessionOver);
-        }
-        if record.user.disabled_at.is_some() {
-            return Err(AuthError::Unauthorized(Unauthorized::SessionUnknown));
-        }
-        let membership = record.choose(named, need.workspace)?;
-        let permit = PersonPermit {
-            record: Arc::new(record),
-            membership,
+        let record = self.look_up(token, presented.client, now).await?;
+        let limits = match is_counted {
+            false => None,
+            true => match self.limits.spend_session(record.session.id).await {
+                Spent::Admitted(decision) => Some(decision),
+                Spent::Refused(decision) => return Err(Refusal::over_limit(decision)),
+            },
         };
-        if need.workspace != WorkspaceNeed::OwnAccount && permit.lacks_second_factor() {
-            return Err(AuthError::SecondFactorMissing);
-        }
-        if let Some(scope) = need.scope.as_ref().filter(|scope| !permit.permits(scope)) {
-            return Err(AuthError::RoleForbids(scope.clone()));
-        }
+        let permit =
+            enter(record, limits, presented.workspace, need).map_err(|why| Refusal::new(why, limits))?;
         self.note_seen(&permit.record.session, now).await;
         Ok(permit)
+    }
+
+    /// The session, if it is one that goes on.
+    async fn look_up(
+        &self,
+        token: TokenDigest,
+        client: Option<IpAddr>,
+        now: Timestamp,
+    ) -> Result<SessionRecord, AuthError> {
+        let look_up = self.limits.failures.enter(client).await?;
+        let unknown = || look_up.failed(AuthError::Unauthorized(Unauthorized::SessionUnknown));
+        let record = self.store.find_session(token).await?.ok_or_else(unknown)?;
+        if record.session.is_over(now, self.idle_timeout) {
+            return Err(look_up.failed(AuthError::SessionOver));
+        }
+        if record.user.disabled_at.is_some() {
+            return Err(unknown());
+        }
+        Ok(record)
     }
 
     /// Notes the use of a session now and then. That it could not be noted keeps nobody out.
@@ -86,6 +130,27 @@ impl SessionAdmission {
         if session.last_seen_at.saturating_add(SEEN_EVERY) <= now {
             let _ = self.store.note_seen(session.id, now).await;
         }
+    }
+}
+
+fn enter(
+    record: SessionRecord,
+    limits: Option<Decision>,
+    named: HeaderValues<'_>,
+    need: &Need,
+) -> Result<PersonPermit, AuthError> {
+    let membership = record.choose(named, need.workspace)?;
+    let permit = PersonPermit {
+        record: Arc::new(record),
+        membership,
+        limits,
+    };
+    if need.workspace != WorkspaceNeed::OwnAccount && permit.lacks_second_factor() {
+        return Err(AuthError::SecondFactorMissing);
+    }
+    match need.scope.as_ref().filter(|scope| !permit.permits(scope)) {
+        Some(scope) => Err(AuthError::RoleForbids(scope.clone())),
+        None => Ok(permit),
     }
 }
 
@@ -132,6 +197,7 @@ impl SessionRecord {
 pub struct PersonPermit {
     record: Arc<SessionRecord>,
     membership: Option<usize>,
+    limits: Option<Decision>,
 }
 
 impl PersonPermit {
@@ -139,6 +205,12 @@ impl PersonPermit {
     #[must_use]
     pub fn record(&self) -> &SessionRecord {
         &self.record
+    }
+
+    /// How the session's limit stands after the call; none where it was not asked.
+    #[must_use]
+    pub const fn limits(&self) -> Option<&Decision> {
+        self.limits.as_ref()
     }
 
     /// The session.

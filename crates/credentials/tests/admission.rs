@@ -18,13 +18,14 @@ use std::{
 
 use async_trait::async_trait;
 use tigertrust_credentials::{
-    Admission, AuthError, CacheSettings, ChangeTracker, HeaderValues, KeyDigest, KeySecret, Need, OsRandom,
-    Pepper, PepperRing, Permit, Presented, UseMark, WorkspaceNeed,
+    Admission, AuthError, CacheSettings, ChangeTracker, Charge, HeaderValues, KeyCounts, KeyDigest,
+    KeySecret, Need, OsRandom, Pepper, PepperRing, Permit, Presented, RateLimits, UseMark, WorkspaceNeed,
     ports::{ChangeListener, CredentialStore, KeyOwner, KeyRecord, StoreError},
+    rate_limit::{Limits, Plans, Quota, Quotas, RateLimiter},
 };
 use tigertrust_model::{
-    ApiKey, Change, Clock, Creator, Entity, KeyId, KeyReach, KeyType, KeyTypes, Lifecycle, Metadata, Plan,
-    Role, Scope, Timestamp, UserId, Workspace, WorkspaceId,
+    ApiKey, Change, Clock, Creator, Entity, KeyId, KeyLimits, KeyReach, KeyType, KeyTypes, Lifecycle,
+    Metadata, Plan, Role, Scope, Timestamp, UserId, Workspace, WorkspaceId,
 };
 use tokio::sync::Semaphore;
 use uuid::Uuid;
@@ -151,6 +152,7 @@ fn record(secret: &KeySecret, workspaces: Vec<Workspace>) -> KeyRecord {
             lifecycle: Lifecycle::Active,
             expires_at: None,
             allowed_cidrs: Vec::new(),
+            limits: KeyLimits::default(),
             external_id: None,
             metadata: Metadata::default(),
             display: secret.parsed().display(),
@@ -161,6 +163,7 @@ fn record(secret: &KeySecret, workspaces: Vec<Workspace>) -> KeyRecord {
         },
         secret_digest: KeyDigest::from_bytes([0; 32]),
         mark: UseMark::default(),
+        limits: KeyCounts::default(),
         secret_ends_at: None,
         workspaces,
         owner: None,
@@ -196,6 +199,7 @@ impl World {
             Arc::clone(&store) as Arc<dyn CredentialStore>,
             &tracker,
             CacheSettings::default(),
+            unlimited(Arc::clone(&clock) as Arc<dyn Clock>),
         ));
         Self {
             clock,
@@ -248,7 +252,23 @@ async fn admit(
         client: None,
         user_agent: None,
     };
-    admission.admit(&presented, need).await
+    admission
+        .admit(&presented, need)
+        .await
+        .map_err(|refusal| refusal.why)
+}
+
+/// Limits that are reached by those alone that have their own.
+fn unlimited(clock: Arc<dyn Clock>) -> Arc<RateLimits> {
+    let quotas = Quotas::per_minute_and_hour(Quota::MAX_LIMIT, Quota::MAX_LIMIT);
+    let limits = Limits {
+        plans: Plans::default().with([(Plan::free(), quotas.into())]),
+        instance: quotas,
+        failures: quotas.minute,
+        ..Limits::default()
+    };
+    let limiter = Arc::new(RateLimiter::new(Arc::clone(&clock)));
+    Arc::new(RateLimits::new(limits, limiter, clock))
 }
 
 fn need(types: KeyTypes, scope: Option<&str>) -> Need {
@@ -256,6 +276,7 @@ fn need(types: KeyTypes, scope: Option<&str>) -> Need {
         types,
         scope: scope.map(|text| text.parse().unwrap()),
         workspace: WorkspaceNeed::Required,
+        charge: Charge::Plan,
     }
 }
 
@@ -265,6 +286,7 @@ fn name(result: Result<Permit, AuthError>) -> String {
         Err(AuthError::Unauthorized(why)) => format!("{why:?}"),
         Err(AuthError::KeyRevoked) => "KeyRevoked".to_owned(),
         Err(AuthError::TokenExpired) => "TokenExpired".to_owned(),
+        Err(AuthError::RateLimited { .. }) => "RateLimited".to_owned(),
         Err(AuthError::AddressNotAllowed) => "AddressNotAllowed".to_owned(),
         Err(AuthError::WrongType { .. }) => "WrongType".to_owned(),
         Err(AuthError::WorkspaceAccessDenied) => "WorkspaceAccessDenied".to_owned(),
@@ -404,6 +426,7 @@ async fn what_the_format_already_refuses_is_not_looked_up() {
                 .admission
                 .admit(&Presented::default(), &Need::any_caller())
                 .await
+                .map_err(|refusal| refusal.why)
         ),
         "NotPresented"
     );
@@ -606,8 +629,9 @@ async fn a_repeated_workspace_header_names_none() {
         client: None,
         user_agent: None,
     };
+    let refused = world.admission.admit(&presented, &Need::any_caller()).await;
     assert_eq!(
-        name(world.admission.admit(&presented, &Need::any_caller()).await),
+        name(refused.map_err(|refusal| refusal.why)),
         "WorkspaceAccessDenied"
     );
 }

@@ -10,8 +10,8 @@ use actix_web::{
     },
 };
 use tigertrust_accounts::{FlowError, InvitationError, SignInError};
-use tigertrust_credentials::AuthError;
-use tigertrust_wire::{Code, NOT_SIGNED_IN, Problem, challenge};
+use tigertrust_credentials::{AuthError, Refusal};
+use tigertrust_wire::{Code, NOT_SIGNED_IN, Problem, challenge, seconds};
 
 /// Why a handler has no other answer. The status is the wire's to know; here it only becomes a response.
 #[derive(Debug)]
@@ -59,6 +59,12 @@ impl From<Problem> for ApiError {
     }
 }
 
+impl From<Refusal> for ApiError {
+    fn from(refusal: Refusal) -> Self {
+        refusal.why.into()
+    }
+}
+
 impl From<AuthError> for ApiError {
     fn from(error: AuthError) -> Self {
         let cause = match &error {
@@ -69,7 +75,10 @@ impl From<AuthError> for ApiError {
             problem: Box::new(Problem::from(&error)),
             cause,
             challenge: challenge(&error),
-            retry_after: None,
+            retry_after: match &error {
+                AuthError::RateLimited { retry_after, .. } => retry_after.map(seconds),
+                _ => None,
+            },
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use actix_web::{HttpRequest, HttpResponse, http::header, web};
 use tigertrust_accounts::{Acceptance, AccountToMake, FlowError, NewInvitation};
-use tigertrust_credentials::{AuthError, HeaderValues, Need, PersonPermit, Unauthorized};
+use tigertrust_credentials::{AuthError, HeaderValues, Need, PersonPermit, Presented, Unauthorized};
 use tigertrust_model::InvitationId;
 use tigertrust_wire::{AcceptInvitation, Invitation, Invite, Page, Problem, SignedIn};
 
@@ -157,14 +157,20 @@ pub(crate) async fn accept(
 
 /// Who is signed in, if somebody is: a session that is over is none.
 async fn person(app: &App, request: &HttpRequest) -> Result<Option<PersonPermit>, ApiError> {
-    let Some(token) = session_token(app, request, &presented(app, request))? else {
+    let presented = Presented {
+        workspace: HeaderValues::Absent,
+        ..presented(app, request)
+    };
+    let Some(token) = session_token(app, request, &presented)? else {
         return Ok(None);
     };
     same_site::ensure(request, request.method(), &app.origins)?;
     let need = Need::own_account();
-    match app.sessions.admit(token, HeaderValues::Absent, &need).await {
+    match app.sessions.admit(token, &presented, &need).await {
         Ok(permit) => Ok(Some(permit)),
-        Err(AuthError::SessionOver | AuthError::Unauthorized(Unauthorized::SessionUnknown)) => Ok(None),
-        Err(error) => Err(error.into()),
+        Err(refusal) => match refusal.why {
+            AuthError::SessionOver | AuthError::Unauthorized(Unauthorized::SessionUnknown) => Ok(None),
+            why => Err(why.into()),
+        },
     }
 }

@@ -2,18 +2,14 @@
 
 use std::time::Duration;
 
-use actix_web::{
-    HttpRequest, HttpResponse,
-    http::header,
-    web::{self, Bytes},
-};
+use actix_web::{HttpRequest, HttpResponse, http::header, web};
 use serde::Deserialize;
 use tigertrust_accounts::{CreatedOnce, FlowError, IdempotencyKey, LeakResponse, Violation};
-use tigertrust_credentials::{AuthError, Need, Verification};
+use tigertrust_credentials::{AuthError, Need, Verification, rate_limit::Decision};
 use tigertrust_model::{KeyFilter, KeyId, KeyState, KeyType, KeyTypes, Lifecycle, Scope, Timestamp};
 use tigertrust_wire::{
     CreateKey, IssuedKey, Key, KeyVerdict, Page, Problem, ReportLeak, RevokeKey, RotateKey, UpdateKey,
-    VerifyKey, parse_rfc3339,
+    VerifyKey, parse_rfc3339, rate_limits,
 };
 use utoipa::IntoParams;
 
@@ -279,6 +275,7 @@ pub(crate) async fn verify(
         workspace: asked.workspace_id.as_deref(),
         client: asked.client_address,
         home: caller.workspace().map(|workspace| workspace.id),
+        cost: asked.cost,
     };
     let verdict = app
         .admission
@@ -288,12 +285,30 @@ pub(crate) async fn verify(
     // The same for every good use of the key in its home, so that it is written once.
     let kept = verdict.derived(|verdict| {
         // No longer than it must be: there is one for each key.
-        json_bytes(&KeyVerdict::from(verdict)).map(|text| Bytes::from(text.into_boxed_slice()))
+        let text = json_bytes(&KeyVerdict::from(verdict).without_limits());
+        text.map(Vec::into_boxed_slice)
     });
-    Ok(match kept {
-        Some(text) => json_text(text.clone()),
+    let written = kept
+        .zip(verdict.limits())
+        .and_then(|(text, limits)| with_limits(text, limits));
+    Ok(match written {
+        Some(text) => json_text(Some(text.into())),
         None => json(&KeyVerdict::from(&verdict)),
     })
+}
+
+/// A verdict that was written without its limits, with them.
+fn with_limits(verdict: &Option<Box<[u8]>>, limits: &Decision) -> Option<Vec<u8>> {
+    const MEMBER: &[u8] = br#","rateLimits":"#;
+    let (b'}', members) = verdict.as_deref()?.split_last()? else {
+        return None;
+    };
+    let mut text = Vec::with_capacity(members.len() + 256);
+    text.extend_from_slice(members);
+    text.extend_from_slice(MEMBER);
+    serde_json::to_writer(&mut text, &rate_limits(limits)).ok()?;
+    text.push(b'}');
+    Some(text)
 }
 
 /// Takes a report that a key has leaked; whoever holds the key may make it. By the server's policy the key is revoked or

@@ -21,6 +21,7 @@ mod openapi;
 mod outage;
 mod permit;
 mod query;
+mod rate_limit;
 mod respond;
 mod routes;
 mod same_site;

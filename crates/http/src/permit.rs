@@ -10,7 +10,7 @@ use actix_web::{
 };
 use tigertrust_accounts::{Actor, FlowError};
 use tigertrust_credentials::{
-    AuthError, HeaderValues, Need, Permit, PersonPermit, Presented, SessionAdmission, TokenDigest,
+    AuthError, HeaderValues, Need, Permit, PersonPermit, Presented, Refusal, SessionAdmission, TokenDigest,
     Unauthorized,
 };
 use tigertrust_model::{Creator, Workspace};
@@ -19,6 +19,7 @@ use tigertrust_wire::{Code, Problem};
 use crate::{
     App, cookies,
     error::ApiError,
+    rate_limit,
     routes::{Exception, MethodNeed, Needs},
     same_site,
 };
@@ -141,7 +142,7 @@ async fn admit(request: &HttpRequest, earlier: Option<&Caller>) -> Result<Caller
     let admitted = match session_token(app, request, &presented)? {
         Some(token) => {
             same_site::ensure(request, request.method(), &app.origins)?;
-            admit_person(app, request, token, &presented, own).await
+            admit_person(app, request, token, &presented, own, earlier.is_some()).await
         }
         None => admit_key(app, request, &presented, own, earlier).await,
     };
@@ -158,12 +159,30 @@ async fn admit_person(
     token: TokenDigest,
     presented: &Presented<'_>,
     own: &MethodNeed,
+    is_counted: bool,
 ) -> Result<Caller, AuthError> {
-    let admit = async |need: &Need| app.sessions.admit(token, presented.workspace, need).await;
-    if own.exception == Exception::AnyPerson {
-        return Ok(Caller::Person(Arc::new(admit(&Need::own_account()).await?)));
-    }
-    let permit = match (admit(&own.need).await, own.exception) {
+    let own_account = Need::own_account();
+    let need = match own.exception {
+        Exception::AnyPerson => &own_account,
+        _ => &own.need,
+    };
+    let first = if is_counted {
+        app.sessions.admit_uncounted(token, presented, need).await
+    } else {
+        app.sessions.admit(token, presented, need).await
+    };
+    rate_limit::tell(
+        request,
+        first.as_ref().map_or_else(Refusal::limits, PersonPermit::limits),
+    );
+    // The request was counted; what is asked beyond is asked about the same one.
+    let admit = async |need: &Need| {
+        app.sessions
+            .admit_uncounted(token, presented, need)
+            .await
+            .map_err(|refusal| refusal.why)
+    };
+    let permit = match (first.map_err(|refusal| refusal.why), own.exception) {
         // Whose role does not reach to keys sees and revokes its own all the same, and flows show it no others.
         (Err(AuthError::RoleForbids(_)), Exception::Itself | Exception::OwnKeys) => {
             let need = Need {
@@ -173,7 +192,7 @@ async fn admit_person(
             admit(&need).await
         }
         (Err(refusal @ (AuthError::RoleForbids(_) | AuthError::SecondFactorMissing)), Exception::Oneself) => {
-            let permit = admit(&Need::own_account()).await?;
+            let permit = admit(&own_account).await?;
             let person = permit.user().id.to_string();
             let is_oneself = request.match_info().get("userId") == Some(person.as_str());
             is_oneself.then_some(permit).ok_or(refusal)
@@ -195,16 +214,29 @@ async fn admit_key(
         Some(Caller::Key(earlier)) => app.admission.admit_again(earlier, presented, &own.need).await,
         _ => app.admission.admit(presented, &own.need).await,
     };
-    let permit = match (admitted, own.exception) {
+    rate_limit::tell(
+        request,
+        admitted.as_ref().map_or_else(Refusal::limits, Permit::limits),
+    );
+    let own_account = async || {
+        let admitted = app
+            .admission
+            .admit_uncounted(presented, &Need::own_account())
+            .await;
+        admitted.map_err(|refusal| refusal.why)
+    };
+    let permit = match (admitted.map_err(|refusal| refusal.why), own.exception) {
         (
             Err(
                 refusal @ (AuthError::WrongType { .. }
                 | AuthError::MissingScope(_)
-                | AuthError::SecondFactorMissing),
+                | AuthError::SecondFactorMissing
+                // Whoever has lost a key must be able to end it, however busy others keep it.
+                | AuthError::RateLimited { .. }),
             ),
             Exception::Itself,
         ) => {
-            let permit = app.admission.admit(presented, &Need::own_account()).await?;
+            let permit = own_account().await?;
             let is_itself = path.get("id") == Some(permit.key().key.id.to_string().as_str());
             is_itself.then_some(permit).ok_or(refusal)
         }
@@ -212,7 +244,7 @@ async fn admit_key(
             Err(refusal @ (AuthError::MissingScope(_) | AuthError::SecondFactorMissing)),
             Exception::Oneself,
         ) => {
-            let permit = app.admission.admit(presented, &Need::own_account()).await?;
+            let permit = own_account().await?;
             let key = &permit.key().key;
             let person = key.owner.map(|owner| owner.to_string());
             let is_oneself = person

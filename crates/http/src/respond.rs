@@ -20,7 +20,7 @@ use actix_web::{
 use serde::Serialize;
 use tigertrust_wire::{Problem, is_request_id};
 
-use crate::{App, error::Cause};
+use crate::{App, error::Cause, rate_limit};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
@@ -160,7 +160,16 @@ fn respond(mut response: ServiceResponse, id: HeaderValue) -> ServiceResponse {
             })
         }
     };
+    let limits = rate_limit::told(&response).zip(
+        response
+            .request()
+            .app_data::<web::Data<App>>()
+            .map(|app| app.clock.now()),
+    );
     let headers = response.headers_mut();
+    if let Some((limits, now)) = limits {
+        rate_limit::add_to(headers, &limits, now);
+    }
     headers.insert(REQUEST_ID, id);
     secure(headers);
     response

@@ -5,7 +5,7 @@ use actix_web::{
     http::{Method, header},
     web::{self, ServiceConfig},
 };
-use tigertrust_credentials::{Need, WorkspaceNeed};
+use tigertrust_credentials::{Charge, Need, WorkspaceNeed};
 use tigertrust_model::management;
 use tigertrust_wire::{Code, Problem};
 
@@ -185,6 +185,7 @@ pub fn operations() -> Vec<Operation> {
             "/api/keys/verify",
             Access::Needs(Need {
                 workspace: WorkspaceNeed::Optional,
+                charge: Charge::Verify,
                 ..Need::management(management::KEYS_VERIFY)
             }),
             keys::verify,

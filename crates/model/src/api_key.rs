@@ -113,6 +113,15 @@ impl Default for Metadata {
     }
 }
 
+/// Limits of a key's own, below those of its plan. One that is higher changes nothing.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct KeyLimits {
+    /// Calls in the plan's short window.
+    pub minute: Option<u32>,
+    /// Calls in the plan's long window.
+    pub hour: Option<u32>,
+}
+
 /// The parts of a secret that may be shown, so that its owner recognises it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KeyDisplay {
@@ -237,6 +246,8 @@ pub struct ApiKey {
     pub expires_at: Option<Timestamp>,
     /// The networks that it may be used from; everywhere if there is none.
     pub allowed_cidrs: Vec<IpNet>,
+    /// Its own limits, where they are lower than its plan's.
+    pub limits: KeyLimits,
     /// The name that the owning application knows it by.
     pub external_id: Option<String>,
     /// What the owning application keeps with it.
@@ -339,6 +350,7 @@ mod tests {
             lifecycle: Lifecycle::Active,
             expires_at: None,
             allowed_cidrs: Vec::new(),
+            limits: KeyLimits::default(),
             external_id: None,
             metadata: Metadata::default(),
             display: KeyDisplay {

@@ -133,6 +133,10 @@ typed_id!(
     PasskeyId, "pky"
 );
 typed_id!(
+    /// A running server: `node_…`.
+    NodeId, "node"
+);
+typed_id!(
     /// An API key (the record, never the secret): `key_…`.
     KeyId, "key"
 );

@@ -19,12 +19,12 @@ mod user;
 mod workspace;
 
 pub use api_key::{
-    ApiKey, Creator, KeyDisplay, KeyReach, KeyState, LastUse, Lifecycle, Metadata, SecretInfo, StateError,
-    UnknownCreator, UnknownKeyState,
+    ApiKey, Creator, KeyDisplay, KeyLimits, KeyReach, KeyState, LastUse, Lifecycle, Metadata, SecretInfo,
+    StateError, UnknownCreator, UnknownKeyState,
 };
 pub use change::{Change, Entity};
 pub use clock::Clock;
-pub use id::{IdError, InvitationId, KeyId, PasskeyId, SessionId, UserId, WorkspaceId};
+pub use id::{IdError, InvitationId, KeyId, NodeId, PasskeyId, SessionId, UserId, WorkspaceId};
 pub use invitation::Invitation;
 pub use key_filter::KeyFilter;
 pub use key_type::{KeyType, KeyTypes, UnknownKeyType};

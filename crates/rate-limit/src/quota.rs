@@ -177,6 +177,29 @@ impl Quotas {
     }
 }
 
+/// Written `60/1m,1000/1h`: the short one, and the long one if there is one.
+impl fmt::Display for Quotas {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.minute)?;
+        self.hour.map_or(Ok(()), |hour| write!(f, ",{hour}"))
+    }
+}
+
+impl FromStr for Quotas {
+    type Err = QuotaError;
+
+    fn from_str(text: &str) -> Result<Self, QuotaError> {
+        let (minute, hour) = match text.split_once(',') {
+            Some((minute, hour)) => (minute, Some(hour.parse()?)),
+            None => (text, None),
+        };
+        Ok(Self {
+            minute: minute.parse()?,
+            hour,
+        })
+    }
+}
+
 impl From<Quota> for Quotas {
     fn from(minute: Quota) -> Self {
         Self { minute, hour: None }
@@ -222,6 +245,23 @@ mod tests {
         ];
         for text in texts {
             assert_eq!(text.parse::<Quota>(), Err(QuotaError), "{text}");
+        }
+    }
+
+    #[test]
+    fn pairs_of_quotas_are_read_as_they_are_written() {
+        for text in ["60/1m,1000/1h", "60/1m"] {
+            assert_eq!(text.parse::<Quotas>().unwrap().to_string(), text);
+        }
+        for text in [
+            "",
+            ",",
+            "60/1m,",
+            ",60/1m",
+            "60/1m,1000/1h,1/1d",
+            "60/1m, 1000/1h",
+        ] {
+            assert_eq!(text.parse::<Quotas>(), Err(QuotaError), "{text}");
         }
     }
 

@@ -28,8 +28,7 @@ const CONNECT_AGAIN_AFTER: Duration = Duration::from_millis(250);
 pub struct ValkeySettings {
     urls: Vec<String>,
     is_cluster: bool,
-    /// How long a request waits for the store before its node decides alone.
-    pub deadline: Duration,
+    deadline: Duration,
 }
 
 /// The URL is not one of Valkey or Redis.
@@ -63,6 +62,12 @@ impl ValkeySettings {
             url.as_str().into_connection_info().map_err(|_| ValkeyError)?;
         }
         settings.client().map(|_| settings)
+    }
+
+    /// The same with another time that a request waits for the store before its node decides alone.
+    #[must_use]
+    pub fn with_deadline(self, deadline: Duration) -> Self {
+        Self { deadline, ..self }
     }
 
     fn client(&self) -> Result<AnyClient, ValkeyError> {
@@ -339,10 +344,9 @@ mod tests {
 
     impl Node {
         async fn over(server: &ThrowawayValkey, deadline: Duration) -> Self {
-            let settings = ValkeySettings {
-                deadline,
-                ..ValkeySettings::new(&server.url()).unwrap()
-            };
+            let settings = ValkeySettings::new(&server.url())
+                .unwrap()
+                .with_deadline(deadline);
             let (sender, events) = mpsc::unbounded_channel();
             let clock = Arc::new(TestClock::default());
             let store = Valkey::new(

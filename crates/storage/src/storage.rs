@@ -9,7 +9,7 @@ use tigertrust_accounts::ports::{
     SignInStore,
 };
 use tigertrust_credentials::ports::{
-    ChangeListener, ChangeLog, CredentialStore, SessionStore, StoreError, UseStore,
+    ChangeListener, ChangeLog, CredentialStore, SessionStore, SpendStore, StoreError, UseStore,
 };
 use tigertrust_model::{Clock, Timestamp};
 use tokio::runtime::Handle;
@@ -40,6 +40,7 @@ pub(crate) trait Engine:
     + PasskeyStore
     + SessionStore
     + UseStore
+    + SpendStore
     + ChangeLog
 {
     async fn ping(&self) -> Result<(), StoreError>;
@@ -145,6 +146,12 @@ impl Storage {
     #[must_use]
     pub fn uses(&self) -> Arc<dyn UseStore> {
         Arc::clone(&self.engine) as Arc<dyn UseStore>
+    }
+
+    /// What is kept of rate limits while no server runs, and which servers do.
+    #[must_use]
+    pub fn spends(&self) -> Arc<dyn SpendStore> {
+        Arc::clone(&self.engine) as Arc<dyn SpendStore>
     }
 
     /// The log of changes.

@@ -13,12 +13,15 @@ use tigertrust_accounts::{
 };
 use tigertrust_credentials::{
     Admission, CacheSettings, ChangeTracker, EncryptionKey, EncryptionRing, HashingPool, HashingSettings,
-    OsRandom, Password, PasswordHasher, Pepper, PepperRing, RecentChanges, SessionAdmission,
+    OsRandom, Password, PasswordHasher, Pepper, PepperRing, RateLimits, RecentChanges, SessionAdmission,
     ports::ChangeListener,
 };
 use tigertrust_http::{App, AppSettings, Metrics, Parts, ServerSettings, TrustedProxies, serve};
 use tigertrust_model::{Clock, KeyType, Plan, RandomSource, Role, ScopeCatalog, UserId, Workspace};
 use tigertrust_passkeys::WebAuthn;
+use tigertrust_rate_limit::{
+    LimiterEvents, Limits, PlanLimits, Plans, Quota, Quotas, RateLimiter, Valkey, ValkeySettings,
+};
 use tigertrust_storage::{FeedHandle, Options, Storage};
 use tokio::runtime::Handle;
 
@@ -26,6 +29,7 @@ use crate::{
     clock::TestClock,
     database::{Engine, ThrowawayDatabase},
     mailbox::Mailbox,
+    valkey::ThrowawayValkey,
 };
 
 /// How long the feed may be silent before the cache is not trusted.
@@ -59,6 +63,7 @@ pub struct TestServer {
     /// The latest changes, as those who follow them hear of them.
     pub recent: Arc<RecentChanges>,
     admission: Arc<Admission>,
+    limits: Arc<RateLimits>,
     database: Arc<ThrowawayDatabase>,
     base_url: String,
     client: Client,
@@ -125,8 +130,29 @@ impl TestServer {
         Self::over(Arc::clone(&self.database), Options::default()).await
     }
 
+    /// Another server over the database of this one, with limits of rates in place of none that a test could reach.
+    pub async fn limited(&self, limits: Limits) -> Self {
+        Self::build(Arc::clone(&self.database), Options::default(), limits, None).await
+    }
+
+    /// Another server over the database of this one, which shares its limits with those over the same store. It counts the seconds
+    /// as the store does.
+    pub async fn sharing(&self, limits: Limits, valkey: &ThrowawayValkey) -> Self {
+        let database = Arc::clone(&self.database);
+        Self::build(database, Options::default(), limits, Some(valkey)).await
+    }
+
     /// A server over a database that may be shared, or not be there yet.
     pub async fn over(database: Arc<ThrowawayDatabase>, options: Options) -> Self {
+        Self::build(database, options, boundless(), None).await
+    }
+
+    async fn build(
+        database: Arc<ThrowawayDatabase>,
+        options: Options,
+        limits: Limits,
+        valkey: Option<&ThrowawayValkey>,
+    ) -> Self {
         let clock = Arc::new(TestClock::default());
         let random: Arc<dyn RandomSource> = Arc::new(OsRandom);
         let time = Arc::clone(&clock) as Arc<dyn Clock>;
@@ -153,13 +179,21 @@ impl TestServer {
         );
         let users = UserFlows::new(storage.accounts(), Arc::clone(&time), Arc::clone(&random));
         let members = MemberFlows::new(storage.members(), storage.accounts(), Arc::clone(&time));
-        let workspaces = WorkspaceFlows::new(storage.accounts(), Arc::clone(&time), random);
+        let plans = limits.plans.clone();
+        let workspaces = WorkspaceFlows::new(storage.accounts(), plans, Arc::clone(&time), random);
+        let limiter = RateLimiter::new(Arc::clone(&time));
+        let limiter = match valkey {
+            None => limiter,
+            Some(valkey) => limiter.share(connected(valkey, &time).await),
+        };
+        let limits = Arc::new(RateLimits::new(limits, Arc::new(limiter), Arc::clone(&time)));
         let admission = Arc::new(Admission::new(
             peppers,
             Arc::clone(&time),
             storage.credentials(),
             &tracker,
             CacheSettings::default(),
+            Arc::clone(&limits),
         ));
         let hashing = HashingPool::start(
             HashingSettings {
@@ -198,7 +232,12 @@ impl TestServer {
         let profiles = ProfileFlows::new(storage.profiles(), Arc::clone(&time));
         let app = App::new(Parts {
             sign_in,
-            sessions: SessionAdmission::new(storage.sessions(), Arc::clone(&time), Some(IDLE_TIMEOUT)),
+            sessions: SessionAdmission::new(
+                storage.sessions(),
+                Arc::clone(&time),
+                Arc::clone(&limits),
+                Some(IDLE_TIMEOUT),
+            ),
             admission: Arc::clone(&admission),
             keys: keys.clone(),
             workspaces: workspaces.clone(),
@@ -242,12 +281,19 @@ impl TestServer {
             profiles,
             recent,
             admission,
+            limits,
             database,
             base_url,
             client,
             handle,
             _feed: feed,
         }
+    }
+
+    /// The limits of rates, and what has been spent of them.
+    #[must_use]
+    pub fn limits(&self) -> &RateLimits {
+        &self.limits
     }
 
     /// Everything that the database holds, as text.
@@ -473,4 +519,39 @@ macro_rules! on_both_engines {
             )+
         }
     };
+}
+
+/// Limits that no test reaches.
+fn boundless() -> Limits {
+    let quotas = Quotas::per_minute_and_hour(Quota::MAX_LIMIT, Quota::MAX_LIMIT);
+    let plans = Plan::SHIPPED.map(|name| (name.parse().expect("a name"), PlanLimits::from(quotas)));
+    Limits {
+        plans: Plans::default().with(plans),
+        instance: quotas,
+        verify: quotas.minute,
+        session: quotas.minute,
+        failures: quotas.minute,
+    }
+}
+
+/// A store of limits that is there, with a deadline that no machine is too slow for.
+async fn connected(valkey: &ThrowawayValkey, clock: &Arc<dyn Clock>) -> Arc<Valkey> {
+    let settings = ValkeySettings::new(&valkey.url())
+        .expect("a URL")
+        .with_deadline(Duration::from_secs(30));
+    let store = Arc::new(Valkey::new(&settings, Arc::clone(clock), Arc::new(Untold)).expect("a client"));
+    let kept = Arc::clone(&store);
+    tokio::spawn(async move { kept.keep_connected().await });
+    while store.is_away() {
+        tokio::task::yield_now().await;
+    }
+    store
+}
+
+struct Untold;
+
+impl LimiterEvents for Untold {
+    fn away(&self, _: &str) {}
+
+    fn back(&self, _: Duration) {}
 }

@@ -2,6 +2,9 @@
 
 use std::{sync::Arc, time::Duration};
 
+#[cfg(feature = "valkey")]
+use crate::limits::BEAT_EVERY;
+use crate::limits::{Ledger, SWEEP_EVERY};
 use tigertrust_credentials::{Admission, ports::StoreError};
 use tigertrust_model::Clock;
 use tigertrust_storage::Storage;
@@ -21,18 +24,27 @@ const STORE_USES_EVERY: Duration = Duration::from_secs(5);
 const STORE_USES_OF: usize = 5_000;
 
 /// Tasks that run until they are stopped or dropped.
-pub(crate) struct Background([JoinHandle<()>; 2]);
+pub(crate) struct Background(Vec<JoinHandle<()>>);
 
 impl Background {
     pub(crate) fn start(
         storage: &Arc<Storage>,
         admission: &Arc<Admission>,
         clock: &Arc<dyn Clock>,
+        ledger: &Ledger,
         runtime: &Handle,
     ) -> Self {
         let pruning = prune(Arc::clone(storage), Arc::clone(clock));
         let uses = keep_storing_uses(Arc::clone(admission), Arc::clone(storage));
-        Self([runtime.spawn(pruning), runtime.spawn(uses)])
+        let limits = keep_limits(ledger.clone());
+        let mut tasks = vec![runtime.spawn(pruning), runtime.spawn(uses), runtime.spawn(limits)];
+        #[cfg(feature = "valkey")]
+        if let Some(shared) = ledger.limits.limiter().shared() {
+            let shared = Arc::clone(shared);
+            tasks.push(runtime.spawn(async move { shared.keep_connected().await }));
+            tasks.push(runtime.spawn(keep_beating(ledger.clone(), Arc::clone(clock))));
+        }
+        Self(tasks)
     }
 
     pub(crate) fn stop(&self) {
@@ -69,6 +81,24 @@ async fn prune(storage: Arc<Storage>, clock: Arc<dyn Clock>) {
         if let Err(error) = storage.forget_requests(older_than).await {
             tracing::debug!(%error, "old requests could not be forgotten");
         }
+    }
+}
+
+async fn keep_limits(ledger: Ledger) {
+    ledger.take_up().await;
+    let mut ticks = every(SWEEP_EVERY);
+    loop {
+        ticks.tick().await;
+        ledger.limits.sweep();
+    }
+}
+
+#[cfg(feature = "valkey")]
+async fn keep_beating(ledger: Ledger, clock: Arc<dyn Clock>) {
+    let mut ticks = every(BEAT_EVERY);
+    loop {
+        ticks.tick().await;
+        ledger.beat(&*clock).await;
     }
 }
 

@@ -5,6 +5,9 @@ use std::{str::FromStr, sync::Arc, time::Duration};
 use tigertrust_credentials::{CacheSettings, OsRandom, Pepper, PepperError, PepperRing, SystemClock};
 use tigertrust_model::{CatalogError, Clock, KeyTypes, RandomSource, Scope, ScopeCatalog, ScopeDefinition};
 use tigertrust_notify::{Letterhead, MailTransport};
+use tigertrust_rate_limit::Limits;
+#[cfg(feature = "valkey")]
+use tigertrust_rate_limit::ValkeySettings;
 use tigertrust_storage::{DatabaseUrl, DatabaseUrlError, Options, SchemaState, migrations};
 use tokio::runtime::Handle;
 
@@ -25,6 +28,9 @@ pub struct Builder {
     scopes: Vec<(String, String, KeyTypes)>,
     cache: CacheSettings,
     max_staleness: Duration,
+    limits: Limits,
+    #[cfg(feature = "valkey")]
+    valkey: Option<ValkeySettings>,
     clock: Option<Arc<dyn Clock>>,
     random: Option<Arc<dyn RandomSource>>,
     mail: Option<(Letterhead, Arc<dyn MailTransport>)>,
@@ -43,6 +49,9 @@ impl Builder {
             scopes: Vec::new(),
             cache: CacheSettings::default(),
             max_staleness: MAX_STALENESS,
+            limits: Limits::default(),
+            #[cfg(feature = "valkey")]
+            valkey: None,
             clock: None,
             random: None,
             mail: None,
@@ -110,6 +119,21 @@ impl Builder {
     /// database: the bound on how late a revocation can be noticed. 5 seconds if nobody says otherwise.
     pub fn max_staleness(mut self, bound: Duration) -> Self {
         self.max_staleness = bound;
+        self
+    }
+
+    /// How often keys may be used, by the plan of their workspace, and all other limits of rates. If nobody says otherwise: 60 a
+    /// minute and 1,000 an hour on plan `free`, 300 and 10,000 on `pro`, 1,000 and 50,000 on `enterprise`.
+    pub fn limits(mut self, limits: Limits) -> Self {
+        self.limits = limits;
+        self
+    }
+
+    /// Where the processes over one database keep what was spent of the limits, so that these hold over all of them. If nobody
+    /// says, each process counts for itself.
+    #[cfg(feature = "valkey")]
+    pub fn share_limits(mut self, valkey: ValkeySettings) -> Self {
+        self.valkey = Some(valkey);
         self
     }
 
@@ -201,6 +225,9 @@ impl Builder {
             catalog: Arc::new(catalog),
             cache: self.cache,
             max_staleness: self.max_staleness,
+            limits: self.limits,
+            #[cfg(feature = "valkey")]
+            valkey: self.valkey,
             clock: self.clock.unwrap_or_else(|| Arc::new(SystemClock::new())),
             random: self.random.unwrap_or_else(|| Arc::new(OsRandom)),
             mail: self.mail,

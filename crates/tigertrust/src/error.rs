@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use tigertrust_credentials::{PepperError, ports::StoreError};
-use tigertrust_model::{CatalogError, ScopeError};
+use tigertrust_model::{CatalogError, RandomError, ScopeError};
 use tigertrust_storage::{DatabaseUrlError, OpenError, migrations::MigrationError};
 
 /// Why an instance could not be built. No message repeats a secret or a URL, which may hold a password.
@@ -48,6 +48,13 @@ pub enum BuildError {
     /// With no time at all nothing could ever be trusted.
     #[error("max_staleness must be more than zero, and not {0:?}")]
     Staleness(Duration),
+    /// There are no random bytes for the id of this process.
+    #[error(transparent)]
+    Random(#[from] RandomError),
+    /// The shared store of rate limits cannot be used.
+    #[cfg(feature = "valkey")]
+    #[error("the URL of the shared rate limits {0}")]
+    Valkey(#[from] tigertrust_rate_limit::ValkeyError),
     /// Connections live on a tokio runtime.
     #[error("there is no tokio runtime: build within one, or name one with Builder::runtime")]
     NoRuntime,

@@ -11,19 +11,25 @@ use tigertrust_accounts::{
     ProfileFlows, ReachRequest, TellsNobody, UserFlows, WorkspaceFlows,
 };
 use tigertrust_credentials::{
-    Admission, AuthError, CacheSettings, ChangeTracker, HeaderValues, Need, OsRandom, Password, Pepper,
-    PepperRing, Permit, Presented, RecentChanges, Verdict, Verification,
+    Admission, CacheSettings, ChangeTracker, HeaderValues, Need, OsRandom, Password, Pepper, PepperRing,
+    Permit, Presented, RateLimits, RecentChanges, Refusal, Verdict, Verification,
     ports::{ChangeListener, StoreError},
 };
-use tigertrust_model::{Clock, Email, KeyType, RandomError, RandomSource, ScopeCatalog, WorkspaceId};
+use tigertrust_model::{Clock, Email, KeyType, NodeId, RandomError, RandomSource, ScopeCatalog, WorkspaceId};
 use tigertrust_notify::{Letterhead, MailTransport, Postman};
+use tigertrust_rate_limit::{Limits, RateLimiter};
+#[cfg(feature = "valkey")]
+use tigertrust_rate_limit::{Valkey, ValkeySettings};
 use tigertrust_storage::{DatabaseUrl, FeedHandle, Options, Storage};
 use tokio::runtime::Handle;
 use zeroize::Zeroizing;
 
+#[cfg(feature = "valkey")]
+use crate::limits::Told;
 use crate::{
     BuildError, Builder,
     background::{self, Background},
+    limits::Ledger,
 };
 
 /// How long the end of an instance waits for mails that are under way.
@@ -37,6 +43,9 @@ pub(crate) struct Foundation {
     pub(crate) catalog: Arc<ScopeCatalog>,
     pub(crate) cache: CacheSettings,
     pub(crate) max_staleness: Duration,
+    pub(crate) limits: Limits,
+    #[cfg(feature = "valkey")]
+    pub(crate) valkey: Option<ValkeySettings>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) random: Arc<dyn RandomSource>,
     pub(crate) mail: Option<(Letterhead, Arc<dyn MailTransport>)>,
@@ -64,6 +73,7 @@ struct Inner {
     notifier: Arc<dyn Notifier>,
     postman: Option<Postman>,
     foundation: Foundation,
+    ledger: Ledger,
     tracker: Arc<ChangeTracker>,
     recent: Arc<RecentChanges>,
     feed: OnceLock<FeedHandle>,
@@ -97,21 +107,44 @@ impl TigerTrust {
             catalog,
             cache,
             max_staleness,
+            limits,
             clock,
             random,
             mail,
             runtime,
+            ..
         } = &foundation;
         let tracker = Arc::new(ChangeTracker::new(Arc::clone(clock), *max_staleness));
         let recent = Arc::new(RecentChanges::new());
         let listener = Arc::new((Arc::clone(&tracker), Arc::clone(&recent))) as Arc<dyn ChangeListener>;
         let storage = Storage::open(url, *options, Arc::clone(clock), listener, runtime.clone())?;
+        let limiter = RateLimiter::new(Arc::clone(clock));
+        #[cfg(feature = "valkey")]
+        let limiter = match &foundation.valkey {
+            Some(settings) => limiter.share(Arc::new(Valkey::new(
+                settings,
+                Arc::clone(clock),
+                Arc::new(Told),
+            )?)),
+            None => limiter,
+        };
+        let limits = Arc::new(RateLimits::new(
+            limits.clone(),
+            Arc::new(limiter),
+            Arc::clone(clock),
+        ));
+        let ledger = Ledger {
+            limits: Arc::clone(&limits),
+            store: storage.spends(),
+            node: NodeId::new(clock.now(), &**random)?,
+        };
         let admission = Arc::new(Admission::new(
             peppers.clone(),
             Arc::clone(clock),
             storage.credentials(),
             &tracker,
             *cache,
+            Arc::clone(&limits),
         ));
         let keys = KeyFlows::new(
             storage.keys(),
@@ -123,7 +156,9 @@ impl TigerTrust {
             Arc::clone(random),
         );
         let users = UserFlows::new(storage.accounts(), Arc::clone(clock), Arc::clone(random));
-        let workspaces = WorkspaceFlows::new(storage.accounts(), Arc::clone(clock), Arc::clone(random));
+        let plans = limits.limits().plans.clone();
+        let workspaces =
+            WorkspaceFlows::new(storage.accounts(), plans, Arc::clone(clock), Arc::clone(random));
         let members = MemberFlows::new(storage.members(), storage.accounts(), Arc::clone(clock));
         let postman = mail.as_ref().map(|(letterhead, transport)| {
             let random = Arc::clone(random);
@@ -157,11 +192,12 @@ impl TigerTrust {
             #[cfg(feature = "actix")]
             outages: crate::actix::OutageLog::new(Arc::clone(clock)),
             #[cfg(feature = "server")]
-            metrics: crate::server::figures(&storage, postman.as_ref(), clock.now()),
+            metrics: crate::server::figures(&storage, &ledger.limits, postman.as_ref(), clock.now()),
             storage,
             notifier,
             postman,
             foundation,
+            ledger,
             tracker,
             recent,
             feed: OnceLock::new(),
@@ -172,16 +208,16 @@ impl TigerTrust {
     /// Checks what a request presents against what its route needs. A key that is known costs no look-up.
     ///
     /// # Errors
-    /// [`AuthError`]: why the caller does not get in, or that the database does not answer.
-    pub async fn admit(&self, presented: &Presented<'_>, need: &Need) -> Result<Permit, AuthError> {
+    /// [`Refusal`]: why the caller does not get in, or that the database does not answer.
+    pub async fn admit(&self, presented: &Presented<'_>, need: &Need) -> Result<Permit, Refusal> {
         self.0.admission.admit(presented, need).await
     }
 
     /// [`admit`](Self::admit) for a caller who presents nothing but a key.
     ///
     /// # Errors
-    /// [`AuthError`].
-    pub async fn admit_key(&self, key: &str, need: &Need) -> Result<Permit, AuthError> {
+    /// [`Refusal`].
+    pub async fn admit_key(&self, key: &str, need: &Need) -> Result<Permit, Refusal> {
         let presented = Presented {
             agent_api_key: HeaderValues::One(key.as_bytes()),
             ..Presented::default()
@@ -195,6 +231,12 @@ impl TigerTrust {
     /// [`StoreError`]: a key is neither valid nor not while the database does not answer.
     pub async fn verify(&self, asked: &Verification<'_>) -> Result<Verdict, StoreError> {
         self.0.admission.verify(asked).await
+    }
+
+    /// The limits of rates, and what has been spent of them.
+    #[must_use]
+    pub fn limits(&self) -> &RateLimits {
+        &self.0.ledger.limits
     }
 
     /// Creates, lists, edits and revokes keys. What it changes is true for this instance once it answers, and for every
@@ -315,6 +357,7 @@ impl TigerTrust {
                 &inner.storage,
                 &inner.admission,
                 &inner.foundation.clock,
+                &inner.ledger,
                 &inner.foundation.runtime,
             )
         });
@@ -342,6 +385,7 @@ impl TigerTrust {
         if let Some(background) = self.0.background.get() {
             background.stop();
             background::store_uses(&self.0.admission, &self.0.storage).await;
+            self.0.ledger.put_down().await;
         }
         if let Some(postman) = &self.0.postman {
             postman.close(LAST_MAILS).await;
@@ -374,7 +418,9 @@ impl TigerTrust {
         let mut instance = [0; 8];
         random.fill(&mut instance)?;
         let idle_timeout = settings.sessions.idle_timeout;
-        let sessions = SessionAdmission::new(self.0.storage.sessions(), Arc::clone(clock), idle_timeout);
+        let limits = Arc::clone(&self.0.ledger.limits);
+        let sessions =
+            SessionAdmission::new(self.0.storage.sessions(), Arc::clone(clock), limits, idle_timeout);
         let sign_in = SignInFlows::new(SignInParts {
             store: self.0.storage.sign_ins(),
             links: self.0.storage.mail_tokens(),

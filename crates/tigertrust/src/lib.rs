@@ -6,6 +6,7 @@ mod background;
 mod builder;
 mod error;
 mod instance;
+mod limits;
 #[cfg(feature = "server")]
 pub mod server;
 
@@ -20,9 +21,9 @@ pub use tigertrust_accounts::{
     ports::{KeyDetails, Member, Page},
 };
 pub use tigertrust_credentials::{
-    AuthError, CacheSettings, HeaderValues, KeySecret, Need, OsRandom, Password, PasswordPolicy,
-    PasswordPolicyError, Pepper, PepperError, PepperRing, Permit, Presented, SystemClock, Unauthorized,
-    Verdict, Verification, WorkspaceNeed,
+    AuthError, CacheSettings, Charge, HeaderValues, KeySecret, Need, OsRandom, Password, PasswordPolicy,
+    PasswordPolicyError, Pepper, PepperError, PepperRing, Permit, Presented, RateLimits, Refusal,
+    SystemClock, Unauthorized, Verdict, Verification, WorkspaceNeed,
     ports::{KeyOwner, KeyRecord, StoreError},
 };
 /// Keys, scopes, workspaces and people, as values: those that the interface of this crate is made of, and the others.
@@ -34,4 +35,6 @@ pub use tigertrust_model::{
 };
 /// Mail to people: what it says, and the ways it goes.
 pub use tigertrust_notify as mail;
+/// How often keys may be used.
+pub use tigertrust_rate_limit as rate_limit;
 pub use tigertrust_storage::{DatabaseUrl, DatabaseUrlError, Options, SchemaState, Storage, migrations};

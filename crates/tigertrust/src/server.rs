@@ -27,9 +27,11 @@
 
 use std::{io, sync::Arc, time::Duration};
 
+use tigertrust_credentials::RateLimits;
 use tigertrust_model::{RandomError, Timestamp};
 use tigertrust_notify::Postman;
 use tigertrust_passkeys::SettingsError;
+use tigertrust_rate_limit::LimiterCounts;
 use tigertrust_storage::Storage;
 
 /// Why there is no [`App`].
@@ -55,7 +57,12 @@ pub use tigertrust_http::{
 };
 
 /// The figures of an instance, whatever stands on it.
-pub(crate) fn figures(storage: &Arc<Storage>, postman: Option<&Postman>, started: Timestamp) -> Metrics {
+pub(crate) fn figures(
+    storage: &Arc<Storage>,
+    limits: &Arc<RateLimits>,
+    postman: Option<&Postman>,
+    started: Timestamp,
+) -> Metrics {
     let metrics = Metrics::default();
     let started = Duration::from_micros(u64::try_from(started.unix_micros()).unwrap_or_default());
     metrics.gauge(
@@ -63,6 +70,7 @@ pub(crate) fn figures(storage: &Arc<Storage>, postman: Option<&Postman>, started
         "When the program started, in seconds since 1970",
         move || started.as_secs_f64(),
     );
+    limit_figures(&metrics, limits);
     let database = Arc::clone(storage);
     metrics.gauge(
         "database_connections_in_use",
@@ -90,4 +98,44 @@ pub(crate) fn figures(storage: &Arc<Storage>, postman: Option<&Postman>, started
         );
     }
     metrics
+}
+
+fn limit_figures(metrics: &Metrics, limits: &Arc<RateLimits>) {
+    let counter = |name, help, read: fn(LimiterCounts) -> u64| {
+        let limits = Arc::clone(limits);
+        metrics.counter(name, help, move || read(limits.limiter().counts()));
+    };
+    counter("rate_limit_refused", "Calls that were over a limit", |counts| {
+        counts.refused
+    });
+    counter(
+        "rate_limit_shadow_refused",
+        "Calls that were over the limit of a plan in shadow mode, and were admitted",
+        |counts| counts.shadowed,
+    );
+    counter(
+        "rate_limit_decided_alone",
+        "Calls that were decided without the shared store of rate limits, since it was away",
+        |counts| counts.decided_alone,
+    );
+    let gauge = |name, help, read: fn(LimiterCounts) -> f64| {
+        let limits = Arc::clone(limits);
+        metrics.gauge(name, help, move || read(limits.limiter().counts()));
+    };
+    gauge(
+        "rate_limit_alone",
+        "1 while the shared store of rate limits is away, 0 while it is there or none is set",
+        |counts| f64::from(u8::from(counts.is_alone)),
+    );
+    gauge(
+        "rate_limit_states",
+        "Keys and sessions whose spends are kept in memory",
+        |counts| f64::from(u32::try_from(counts.states).unwrap_or(u32::MAX)),
+    );
+    let failures = Arc::clone(limits);
+    metrics.counter(
+        "credential_failures_refused",
+        "Credentials that were no good, of networks where too many had been",
+        move || failures.failures_refused(),
+    );
 }

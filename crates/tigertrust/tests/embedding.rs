@@ -103,6 +103,7 @@ fn verification(key: &str, home: Option<tigertrust::WorkspaceId>) -> Verificatio
         need: Need::any_caller(),
         workspace: None,
         home,
+        cost: 1,
     }
 }
 

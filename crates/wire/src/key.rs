@@ -6,7 +6,7 @@ use serde::{Deserialize, Deserializer, Serialize, de::Error};
 use serde_json::{Map, Value};
 use tigertrust_accounts::{KeyChanges, NewKey, OwnerRequest, ReachRequest, ports::KeyDetails};
 use tigertrust_credentials::KeySecret;
-use tigertrust_model::{KeyState, KeyType, Lifecycle, Metadata, SecretInfo, Timestamp};
+use tigertrust_model::{KeyLimits, KeyState, KeyType, Lifecycle, Metadata, SecretInfo, Timestamp};
 use utoipa::ToSchema;
 use zeroize::Zeroizing;
 
@@ -63,6 +63,39 @@ impl From<KeyState> for KeyStateName {
             KeyState::Deactivated => Self::Deactivated,
             KeyState::Expired => Self::Expired,
             KeyState::Revoked => Self::Revoked,
+        }
+    }
+}
+
+/// Limits of a key's own. They count where they are lower than its plan's.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[schema(as = KeyLimits)]
+pub struct OwnLimits {
+    /// Calls in the plan's short window.
+    #[serde(default)]
+    #[schema(minimum = 1, maximum = 50_000_000)]
+    pub minute: Option<u32>,
+    /// Calls in the plan's long window.
+    #[serde(default)]
+    #[schema(minimum = 1, maximum = 50_000_000)]
+    pub hour: Option<u32>,
+}
+
+impl From<KeyLimits> for OwnLimits {
+    fn from(limits: KeyLimits) -> Self {
+        Self {
+            minute: limits.minute,
+            hour: limits.hour,
+        }
+    }
+}
+
+impl From<OwnLimits> for KeyLimits {
+    fn from(limits: OwnLimits) -> Self {
+        Self {
+            minute: limits.minute,
+            hour: limits.hour,
         }
     }
 }
@@ -149,6 +182,8 @@ pub struct Key {
     pub instance: bool,
     /// The networks that it may be used from; everywhere if there is none.
     pub allowed_cidrs: Vec<String>,
+    /// Its own limits, where they are lower than its plan's.
+    pub limits: OwnLimits,
     /// The name that the owning application knows it by.
     pub external_id: Option<String>,
     /// What the owning application keeps with it.
@@ -208,6 +243,7 @@ impl Key {
             workspace_ids: key.reach.named().map(|id| id.to_string()).collect(),
             instance: key.reach.home().is_none(),
             allowed_cidrs: key.allowed_cidrs.iter().map(ToString::to_string).collect(),
+            limits: key.limits.into(),
             external_id: key.external_id.clone(),
             metadata: metadata_object(&key.metadata),
             expires_at: key.expires_at,
@@ -282,6 +318,9 @@ pub struct CreateKey {
     #[serde(default)]
     #[schema(max_items = 50, examples(json!(["192.0.2.0/24"])))]
     pub allowed_cidrs: Vec<String>,
+    /// Limits of its own, below those of its plan.
+    #[serde(default)]
+    pub limits: OwnLimits,
     /// The name that the owning application knows it by.
     #[serde(default)]
     #[schema(min_length = 1, max_length = 255)]
@@ -312,6 +351,7 @@ impl From<CreateKey> for NewKey {
                 OwnerRequest::Workspace
             },
             allowed_cidrs: body.allowed_cidrs,
+            limits: body.limits.into(),
             external_id: body.external_id,
             metadata: body.metadata.unwrap_or_default(),
         }
@@ -346,6 +386,10 @@ pub struct UpdateKey {
     #[serde(default, deserialize_with = "present")]
     #[schema(value_type = Vec<String>, required = false, max_items = 50)]
     pub allowed_cidrs: Option<Vec<String>>,
+    /// Other limits of its own, in place of all it has; an empty object for those of its plan alone.
+    #[serde(default, deserialize_with = "present")]
+    #[schema(value_type = OwnLimits, required = false)]
+    pub limits: Option<OwnLimits>,
     /// Another external id, or null for none.
     #[serde(default, deserialize_with = "present")]
     #[schema(value_type = Option<String>, required = false, min_length = 1, max_length = 255)]
@@ -365,6 +409,7 @@ impl From<UpdateKey> for KeyChanges {
             expires_at: body.expires_at,
             workspace_ids: body.workspace_ids,
             allowed_cidrs: body.allowed_cidrs,
+            limits: body.limits.map(Into::into),
             external_id: body.external_id,
             metadata: body.metadata,
         }

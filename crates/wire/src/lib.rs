@@ -11,6 +11,7 @@ mod page;
 mod passkey;
 mod problem;
 mod profile;
+mod rate_limit;
 mod sign_in;
 mod timestamp;
 mod verify;
@@ -18,7 +19,8 @@ mod workspace;
 
 pub use invitation::{AcceptInvitation, Invitation, Invite};
 pub use key::{
-    CreateKey, IssuedKey, Key, KeyStateName, KeyTypeName, ReportLeak, RevokeKey, RotateKey, Secret, UpdateKey,
+    CreateKey, IssuedKey, Key, KeyStateName, KeyTypeName, OwnLimits, ReportLeak, RevokeKey, RotateKey,
+    Secret, UpdateKey,
 };
 pub use link::{ChangeEmail, ForgotPassword, ResetPassword, VerifyEmail};
 pub use me::{KeyIdentity, PrincipalType};
@@ -30,6 +32,7 @@ pub use passkey::{
 };
 pub use problem::{Code, FieldProblem, NOT_SIGNED_IN, Problem, challenge, is_request_id};
 pub use profile::{ExportedInvitation, ExportedMembership, PersonExport, UpdateMe};
+pub use rate_limit::{RateLimit, RateLimitHeaders, rate_limits, seconds};
 pub use sign_in::{
     ChangePassword, ConfirmTotp, Discover, Discovered, LogIn, Membership, PersonIdentity, RecoveryCodes,
     SecondFactorRequired, Session, SignedIn, StepUp, TotpEnrolment, User, VerifySecondFactor,

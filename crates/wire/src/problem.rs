@@ -136,6 +136,10 @@ pub struct Problem {
     /// What is wrong with the request, one entry a place.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub errors: Vec<FieldProblem>,
+    /// Which limits were reached, for `RATE_LIMITED`: `minute` and `hour` are the caller's, `failures` are of its network.
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    #[schema(value_type = Option<Vec<String>>, examples(json!(["minute"])))]
+    pub violated_policies: &'static [&'static str],
 }
 
 impl Problem {
@@ -150,6 +154,7 @@ impl Problem {
             code,
             request_id: String::new(),
             errors: Vec::new(),
+            violated_policies: &[],
         }
     }
 
@@ -203,6 +208,20 @@ impl From<&AuthError> for Problem {
             ) => Self::new(Code::Unauthorized, "The API key is unknown or not active."),
             AuthError::KeyRevoked => Self::new(Code::KeyRevoked, "The API key is revoked."),
             AuthError::TokenExpired => Self::new(Code::TokenExpired, "The API key is past its expiry."),
+            AuthError::RateLimited { policies, .. } if *policies == ["failures"] => Self {
+                violated_policies: &["failures"],
+                ..Self::new(
+                    Code::RateLimited,
+                    "Too many credentials from your network were refused. Try again after the time in Retry-After.",
+                )
+            },
+            AuthError::RateLimited { policies, .. } => Self {
+                violated_policies: policies,
+                ..Self::new(
+                    Code::RateLimited,
+                    "The rate limit is reached. Try again after the time in Retry-After.",
+                )
+            },
             AuthError::AddressNotAllowed => {
                 Self::new(Code::Forbidden, "The API key may not be used from this address.")
             }

@@ -4,12 +4,12 @@ use std::{borrow::Cow, fmt, net::IpAddr};
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
-use tigertrust_credentials::Verdict;
+use tigertrust_credentials::{AuthError, Verdict};
 use tigertrust_model::Timestamp;
 use utoipa::ToSchema;
 use zeroize::Zeroizing;
 
-use crate::{Code, KeyTypeName, Problem, key::metadata_object, timestamp};
+use crate::{Code, KeyTypeName, Problem, RateLimit, key::metadata_object, rate_limits, seconds, timestamp};
 
 /// A key that somebody presented, and what it is to fulfil.
 #[derive(Deserialize, ToSchema)]
@@ -32,6 +32,14 @@ pub struct VerifyKey {
     /// The workspace that it is to act in; by default its home.
     #[serde(default)]
     pub workspace_id: Option<String>,
+    /// What the use costs of the key's quotas; 0 to ask only.
+    #[serde(default = "one")]
+    #[schema(default = 1, maximum = 50_000_000)]
+    pub cost: u32,
+}
+
+const fn one() -> u32 {
+    1
 }
 
 impl fmt::Debug for VerifyKey {
@@ -57,6 +65,16 @@ pub struct KeyVerdict<'a> {
     /// The key, where it is one that the caller may know of.
     #[serde(flatten)]
     pub key: Option<VerifiedKey<'a>>,
+    /// How the key's limits stand after this use, the short window first. Absent where the key was refused before they were asked.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub rate_limits: Vec<RateLimit>,
+    /// The windows that had no room for the cost.
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    #[schema(value_type = Option<Vec<String>>, examples(json!(["minute"])))]
+    pub violated_policies: &'static [&'static str],
+    /// After how many seconds the same use would be within the limits.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub retry_after_seconds: Option<u64>,
 }
 
 /// The key that was verified.
@@ -90,6 +108,17 @@ pub struct VerifiedKey<'a> {
     pub plan: Option<String>,
 }
 
+impl KeyVerdict<'_> {
+    /// The same without what differs from one use to the next.
+    #[must_use]
+    pub fn without_limits(self) -> Self {
+        Self {
+            rate_limits: Vec::new(),
+            ..self
+        }
+    }
+}
+
 impl<'a> From<&'a Verdict> for KeyVerdict<'a> {
     fn from(verdict: &'a Verdict) -> Self {
         let scopes = match verdict.scopes() {
@@ -109,12 +138,16 @@ impl<'a> From<&'a Verdict> for KeyVerdict<'a> {
             expires_at: record.expires_at(),
             plan: record.home().map(|home| home.plan.to_string()),
         });
+        let rate_limits = verdict.limits().map(rate_limits).unwrap_or_default();
         match verdict.refusal() {
             None => Self {
                 valid: true,
                 code: "VALID",
                 detail: None,
                 key,
+                rate_limits,
+                violated_policies: &[],
+                retry_after_seconds: None,
             },
             Some(refusal) => {
                 let problem = Problem::from(refusal);
@@ -124,6 +157,12 @@ impl<'a> From<&'a Verdict> for KeyVerdict<'a> {
                     code: code.as_str(),
                     detail: Some(problem.detail),
                     key,
+                    rate_limits,
+                    violated_policies: problem.violated_policies,
+                    retry_after_seconds: match refusal {
+                        AuthError::RateLimited { retry_after, .. } => retry_after.map(seconds),
+                        _ => None,
+                    },
                 }
             }
         }

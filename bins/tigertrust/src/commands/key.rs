@@ -4,7 +4,7 @@ use serde_json::{Map, Value};
 use tigertrust::TigerTrust;
 use tigertrust_accounts::{Actor, FlowError, NewKey, OwnerRequest, ReachRequest, ports::Page as PageRequest};
 use tigertrust_credentials::KeyFormat;
-use tigertrust_model::{IdError, KeyFilter, KeyId, Metadata, WorkspaceId};
+use tigertrust_model::{IdError, KeyFilter, KeyId, KeyLimits, Metadata, WorkspaceId};
 use tigertrust_wire::{IssuedKey, Key as Body, Page, format_rfc3339};
 
 use super::{instance, user::find_person};
@@ -92,6 +92,10 @@ async fn create(common: &Common, instance: &TigerTrust, args: CreateKey) -> Resu
         }),
         reach,
         allowed_cidrs: args.allow_from,
+        limits: KeyLimits {
+            minute: args.limit_minute,
+            hour: args.limit_hour,
+        },
         external_id: args.external_id,
         metadata: metadata(args.metadata.as_deref())?,
     };
@@ -210,6 +214,14 @@ fn describe(key: &Body) -> String {
     }
     if !key.allowed_cidrs.is_empty() {
         lines.push(("From", key.allowed_cidrs.join(", ")));
+    }
+    let own = [(key.limits.minute, "minute"), (key.limits.hour, "hour")];
+    let own: Vec<String> = own
+        .into_iter()
+        .filter_map(|(limit, window)| Some(format!("{} a {window}", limit?)))
+        .collect();
+    if !own.is_empty() {
+        lines.push(("Limits", own.join(", ")));
     }
     if let Some(used) = key.last_used_at {
         lines.push(("Last used", format_rfc3339(used)));

@@ -14,13 +14,14 @@ use std::{
 use config::{Value, ValueKind};
 use ipnet::IpNet;
 use serde::Deserialize;
+use tigertrust::rate_limit::{Limits, ValkeySettings};
 use tigertrust_accounts::{LeakPolicy, LeakResponse, SessionSettings};
 use tigertrust_credentials::{CacheSettings, HashingSettings};
 use tigertrust_http::{AppSettings, ServerSettings, TrustedProxies};
 use tigertrust_model::{KeyType, Scope, ScopeCatalog, ScopeDefinition};
 use tigertrust_storage::DatabaseUrl;
 
-use super::{Keyring, MailSettings, SettingErrors, Source, passkeys, reader::Reader};
+use super::{Keyring, MailSettings, SettingErrors, Source, limits, passkeys, reader::Reader};
 use crate::duration;
 
 /// How log lines are written.
@@ -77,6 +78,10 @@ pub struct Settings {
     pub cache: CacheSettings,
     /// How long the feed of changes may be silent before nothing remembered is trusted.
     pub max_staleness: Duration,
+    /// How often keys may be used.
+    pub limits: Limits,
+    /// Where limits are shared with other servers; none where each counts for itself.
+    pub shared_limits: Option<ValkeySettings>,
     /// Which scopes exist.
     pub catalog: ScopeCatalog,
     /// Logs.
@@ -94,7 +99,7 @@ impl Settings {
     pub fn load(source: &Source, data: &Path) -> Result<Self, SettingErrors> {
         let mut reader = Reader::new(source)?;
         let cores = thread::available_parallelism().map_or(1, usize::from);
-        let limits = ServerSettings {
+        let shipped = ServerSettings {
             workers: cores,
             ..ServerSettings::default()
         };
@@ -108,17 +113,17 @@ impl Settings {
             )
             .unwrap_or(SocketAddr::from(([127, 0, 0, 1], 8080)));
         let server = ServerSettings {
-            workers: number(&mut reader, "server.workers", limits.workers, 1, 1024),
+            workers: number(&mut reader, "server.workers", shipped.workers, 1, 1024),
             max_connections: number(
                 &mut reader,
                 "server.max_connections",
-                limits.max_connections,
+                shipped.max_connections,
                 1,
                 1_000_000,
             ),
-            request_timeout: time(&mut reader, "server.request_timeout", limits.request_timeout),
-            keep_alive: time(&mut reader, "server.keep_alive", limits.keep_alive),
-            shutdown_timeout: time(&mut reader, "server.shutdown_timeout", limits.shutdown_timeout),
+            request_timeout: time(&mut reader, "server.request_timeout", shipped.request_timeout),
+            keep_alive: time(&mut reader, "server.keep_alive", shipped.keep_alive),
+            shutdown_timeout: time(&mut reader, "server.shutdown_timeout", shipped.shutdown_timeout),
         };
         let metrics_listen = reader.read(
             "metrics.listen",
@@ -158,6 +163,8 @@ impl Settings {
             ),
         };
         let max_staleness = time(&mut reader, "cache.max_staleness", Duration::from_secs(5));
+        let limits = limits::read(&mut reader);
+        let shared_limits = limits::read_shared(&mut reader);
         let catalog = scopes(&mut reader);
         let log = LogSettings {
             format: reader
@@ -206,6 +213,8 @@ impl Settings {
             keyring,
             cache,
             max_staleness,
+            limits,
+            shared_limits,
             catalog,
             log,
             origins,

@@ -10,7 +10,7 @@ use actix_web::{
 };
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 use serde::Deserialize;
-use tigertrust_credentials::{AuthError, HeaderValues, Need, Permit, PersonPermit, Presented};
+use tigertrust_credentials::{AuthError, HeaderValues, Need, Permit, PersonPermit, Presented, Refusal};
 use tigertrust_model::{KeyType, KeyTypes, Role, Scope, WorkspaceId};
 use utoipa::IntoParams;
 
@@ -18,7 +18,7 @@ use crate::{
     App,
     error::ApiError,
     permit::{presented, session_token},
-    query, same_site,
+    query, rate_limit, same_site,
 };
 
 const CODE: HeaderName = HeaderName::from_static("x-auth-code");
@@ -134,7 +134,12 @@ async fn admit(
     need: &Need,
 ) -> Result<Passed, ApiError> {
     let Some(token) = session_token(app, request, presented)? else {
-        return Ok(Passed::Key(app.admission.admit(presented, need).await?));
+        let admitted = app.admission.admit(presented, need).await;
+        rate_limit::tell(
+            request,
+            admitted.as_ref().map_or_else(Refusal::limits, Permit::limits),
+        );
+        return Ok(Passed::Key(admitted?));
     };
     // What the proxy was asked for; where it does not say, or two headers disagree, it may have been anything.
     let headers = request.headers();
@@ -146,7 +151,14 @@ async fn admit(
     let original = named.next().filter(|first| named.all(|other| other == *first));
     let original = original.and_then(|name| Method::from_bytes(name).ok());
     same_site::ensure(request, &original.unwrap_or(Method::POST), &app.origins)?;
-    let permit = app.sessions.admit(token, presented.workspace, need).await?;
+    let admitted = app.sessions.admit(token, presented, need).await;
+    rate_limit::tell(
+        request,
+        admitted
+            .as_ref()
+            .map_or_else(Refusal::limits, PersonPermit::limits),
+    );
+    let permit = admitted?;
     if need.types == KeyTypes::ANY {
         Ok(Passed::Person(permit))
     } else {

@@ -2,7 +2,7 @@
 
 use actix_web::{HttpRequest, HttpResponse, http::header, web};
 use tigertrust_accounts::{BegunSession, From, LoggedIn, Login, RenewedSession};
-use tigertrust_credentials::{HeaderValues, Need, ports::SessionRecord};
+use tigertrust_credentials::{Need, Presented, ports::SessionRecord};
 use tigertrust_model::{Origin, Session, Timestamp};
 use tigertrust_wire::{
     Discover, Discovered, LogIn, Problem, SecondFactorRequired, SignedIn, VerifySecondFactor,
@@ -151,7 +151,7 @@ pub(crate) async fn signed_in(app: &App, begun: BegunSession) -> Result<HttpResp
     let need = Need::own_account();
     let permit = app
         .sessions
-        .admit(begun.token.digest(), HeaderValues::Absent, &need)
+        .admit_uncounted(begun.token.digest(), &Presented::default(), &need)
         .await?;
     let record: &SessionRecord = permit.record();
     let mut response = json(&SignedIn::from(record));

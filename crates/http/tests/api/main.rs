@@ -36,6 +36,7 @@ mod passkeys;
 mod people;
 mod personal;
 mod profile;
+mod rate_limits;
 mod raw;
 mod refusals;
 mod revocation;

@@ -57,6 +57,8 @@ diesel::table! {
         updated_at -> Timestamptz,
         owner_id -> Nullable<Uuid>,
         leak_reported_at -> Nullable<Timestamptz>,
+        limit_minute -> Nullable<Integer>,
+        limit_hour -> Nullable<Integer>,
     }
 }
 
@@ -219,6 +221,21 @@ diesel::table! {
 diesel::table! {
     __diesel_schema_migrations (version) {
         version -> Text,
+    }
+}
+
+diesel::table! {
+    saved_spends (node_id, piece) {
+        node_id -> Uuid,
+        piece -> Integer,
+        states -> Bytea,
+    }
+}
+
+diesel::table! {
+    nodes (id) {
+        id -> Uuid,
+        seen_at -> Timestamptz,
     }
 }
 

@@ -20,6 +20,7 @@ mod rows;
 mod schema_state;
 mod sessions;
 mod sign_in;
+mod spends;
 mod standing;
 mod uses;
 

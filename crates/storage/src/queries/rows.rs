@@ -4,8 +4,8 @@ use diesel::{AsChangeset, Insertable, Queryable, Selectable};
 use ipnet::IpNet;
 use tigertrust_credentials::ports::StoreError;
 use tigertrust_model::{
-    ApiKey, KeyDisplay, KeyId, KeyReach, LastUse, Lifecycle, Metadata, Origin, Scope, ScopeSet, SecretInfo,
-    Session, SessionId, Timestamp, User, UserId, Workspace, WorkspaceId,
+    ApiKey, KeyDisplay, KeyId, KeyLimits, KeyReach, LastUse, Lifecycle, Metadata, Origin, Scope, ScopeSet,
+    SecretInfo, Session, SessionId, Timestamp, User, UserId, Workspace, WorkspaceId,
 };
 
 use super::schema::{api_key_secrets, api_keys, sessions, users, workspaces};
@@ -45,6 +45,8 @@ pub(super) struct EditedColumns {
     display_last_four: String,
     updated_at: StoredTime,
     leak_reported_at: Option<StoredTime>,
+    limit_minute: Option<i32>,
+    limit_hour: Option<i32>,
 }
 
 impl From<&ApiKey> for EditedColumns {
@@ -70,6 +72,8 @@ impl From<&ApiKey> for EditedColumns {
             display_last_four: key.display.last_four.clone(),
             updated_at: StoredTime::new(key.updated_at),
             leak_reported_at: key.leak_reported_at.map(StoredTime::new),
+            limit_minute: key.limits.minute.map(stored_limit),
+            limit_hour: key.limits.hour.map(stored_limit),
         }
     }
 }
@@ -110,6 +114,10 @@ impl KeyRow {
             lifecycle,
             expires_at: corrupt.optional_time(edited.expires_at, "expires_at")?,
             allowed_cidrs,
+            limits: KeyLimits {
+                minute: read_limit(edited.limit_minute).ok_or_else(|| corrupt.at("limit_minute"))?,
+                hour: read_limit(edited.limit_hour).ok_or_else(|| corrupt.at("limit_hour"))?,
+            },
             external_id: edited.external_id,
             metadata,
             display: KeyDisplay {
@@ -122,6 +130,16 @@ impl KeyRow {
             leak_reported_at: corrupt.optional_time(edited.leak_reported_at, "leak_reported_at")?,
         })
     }
+}
+
+/// No limit is above fifty million.
+fn stored_limit(limit: u32) -> i32 {
+    i32::try_from(limit).unwrap_or(i32::MAX)
+}
+
+/// The limit, if there is one; `None` for one that cannot be read.
+fn read_limit(stored: Option<i32>) -> Option<Option<u32>> {
+    stored.map(u32::try_from).transpose().ok()
 }
 
 /// The owner, if there is one; `None` for an id that cannot be read.

@@ -57,6 +57,8 @@ diesel::table! {
         updated_at -> TimestamptzSqlite,
         owner_id -> Nullable<Binary>,
         leak_reported_at -> Nullable<TimestamptzSqlite>,
+        limit_minute -> Nullable<Integer>,
+        limit_hour -> Nullable<Integer>,
     }
 }
 
@@ -219,6 +221,21 @@ diesel::table! {
 diesel::table! {
     __diesel_schema_migrations (version) {
         version -> Text,
+    }
+}
+
+diesel::table! {
+    saved_spends (node_id, piece) {
+        node_id -> Binary,
+        piece -> Integer,
+        states -> Binary,
+    }
+}
+
+diesel::table! {
+    nodes (id) {
+        id -> Binary,
+        seen_at -> TimestamptzSqlite,
     }
 }
 

@@ -10,8 +10,8 @@ use tigertrust_accounts::{
 };
 use tigertrust_credentials::{KeyDigest, OsRandom, PasswordHash, ports::ChangeListener};
 use tigertrust_model::{
-    ApiKey, Change, Clock, Creator, Entity, KeyDisplay, KeyFilter, KeyId, KeyReach, KeyType, Lifecycle,
-    Metadata, RandomSource, Role, Timestamp, User, UserId, Workspace, WorkspaceId,
+    ApiKey, Change, Clock, Creator, Entity, KeyDisplay, KeyFilter, KeyId, KeyLimits, KeyReach, KeyType,
+    Lifecycle, Metadata, RandomSource, Role, Timestamp, User, UserId, Workspace, WorkspaceId,
 };
 use tigertrust_storage::{DatabaseUrl, Options, Storage};
 use tigertrust_testkit::{Engine, TestClock, ThrowawayDatabase};
@@ -272,6 +272,7 @@ pub(crate) fn key(reach: KeyReach) -> ApiKey {
         lifecycle: Lifecycle::Active,
         expires_at: None,
         allowed_cidrs: Vec::new(),
+        limits: KeyLimits::default(),
         external_id: None,
         metadata: Metadata::default(),
         display: display(),

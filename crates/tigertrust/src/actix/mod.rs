@@ -46,6 +46,6 @@ pub use needs::Needs;
 pub use needs::{is_scope, need_in_workspace, need_of_scope};
 pub use permitted::Permitted;
 pub use rejection::Rejection;
-pub use tigertrust_wire::{Code, FieldProblem, Problem};
+pub use tigertrust_wire::{Code, FieldProblem, Problem, RateLimitHeaders};
 
 pub(crate) use outage::OutageLog;

@@ -11,6 +11,7 @@ use actix_web::{
 use tigertrust_accounts::Actor;
 use tigertrust_credentials::{AuthError, HeaderValues, Permit, Presented};
 use tigertrust_model::Workspace;
+use tigertrust_wire::RateLimitHeaders;
 
 use super::{ClientAddress, Needs, Rejection};
 use crate::TigerTrust;
@@ -40,6 +41,27 @@ impl<N> Permitted<N> {
         self.permit
             .workspace()
             .ok_or_else(|| AuthError::WorkspaceMissing.into())
+    }
+
+    /// How the caller's limits stand, as headers for the answer: what the server's own API tells on each. None where they were
+    /// not asked.
+    ///
+    /// ```
+    /// use actix_web::{HttpResponse, web};
+    /// use tigertrust::{TigerTrust, actix::{Needs, Permitted}};
+    ///
+    /// async fn list<N: Needs>(caller: Permitted<N>, auth: web::Data<TigerTrust>) -> HttpResponse {
+    ///     let mut answer = HttpResponse::Ok();
+    ///     for header in caller.limit_headers(&auth).iter().flat_map(|headers| headers.iter()) {
+    ///         answer.insert_header(header);
+    ///     }
+    ///     answer.json(["…"])
+    /// }
+    /// ```
+    #[must_use]
+    pub fn limit_headers(&self, auth: &TigerTrust) -> Option<RateLimitHeaders> {
+        let limits = self.permit.limits()?;
+        Some(RateLimitHeaders::new(limits, auth.clock().now()))
     }
 
     /// The caller as flows know it: [`KeyFlows`](crate::KeyFlows) then allow what the key allows.
@@ -89,9 +111,12 @@ impl<N: Needs> FromRequest for Permitted<N> {
                     permit: Arc::new(permit),
                     need: PhantomData,
                 }),
-                Err(error) => {
-                    explain(auth, &error);
-                    Err(Rejection::from(error).of(&request))
+                Err(refusal) => {
+                    explain(auth, &refusal.why);
+                    let limits = refusal
+                        .limits()
+                        .map(|limits| RateLimitHeaders::new(limits, auth.clock().now()));
+                    Err(Rejection::from(refusal.why).of(&request).with_limits(limits))
                 }
             }
         })

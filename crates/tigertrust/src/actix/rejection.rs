@@ -11,7 +11,7 @@ use actix_web::{
 };
 use tigertrust_accounts::FlowError;
 use tigertrust_credentials::AuthError;
-use tigertrust_wire::{Code, Problem, challenge, is_request_id};
+use tigertrust_wire::{Code, Problem, RateLimitHeaders, challenge, is_request_id, seconds};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
@@ -32,6 +32,10 @@ pub struct Rejection {
     // Boxed, since most results hold no error.
     problem: Box<Problem>,
     challenge: Option<&'static str>,
+    /// In seconds.
+    retry_after: Option<u64>,
+    /// How the caller's limits stand.
+    limits: Option<Box<RateLimitHeaders>>,
     /// For the operator: what failed behind the 503 of a flow.
     cause: Option<String>,
 }
@@ -55,6 +59,12 @@ impl Rejection {
         self
     }
 
+    /// The same for a caller whose limits were asked.
+    pub(super) fn with_limits(mut self, limits: Option<RateLimitHeaders>) -> Self {
+        self.limits = limits.map(Box::new);
+        self
+    }
+
     fn body(&self) -> serde_json::Result<Vec<u8>> {
         if !self.problem.request_id.is_empty() {
             return serde_json::to_vec(&self.problem);
@@ -72,6 +82,8 @@ impl From<Problem> for Rejection {
         Self {
             problem: Box::new(problem),
             challenge: None,
+            retry_after: None,
+            limits: None,
             cause: None,
         }
     }
@@ -81,6 +93,10 @@ impl From<AuthError> for Rejection {
     fn from(error: AuthError) -> Self {
         Self {
             challenge: challenge(&error),
+            retry_after: match &error {
+                AuthError::RateLimited { retry_after, .. } => retry_after.map(seconds),
+                _ => None,
+            },
             ..Problem::from(&error).into()
         }
     }
@@ -122,8 +138,12 @@ impl ResponseError for Rejection {
         if let Some(challenge) = self.challenge {
             response.insert_header((header::WWW_AUTHENTICATE, HeaderValue::from_static(challenge)));
         }
-        if self.problem.code == Code::ServiceUnavailable {
-            response.insert_header((header::RETRY_AFTER, HeaderValue::from_static("1")));
+        let unavailable = (self.problem.code == Code::ServiceUnavailable).then_some(1);
+        if let Some(seconds) = self.retry_after.or(unavailable) {
+            response.insert_header((header::RETRY_AFTER, HeaderValue::from(seconds)));
+        }
+        for header in self.limits.iter().flat_map(|limits| limits.iter()) {
+            response.insert_header(header);
         }
         response.body(self.body().unwrap_or_default())
     }

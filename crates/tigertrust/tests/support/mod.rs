@@ -44,7 +44,7 @@ pub(crate) fn builder(database: &ThrowawayDatabase) -> Builder {
 
 /// What an instance makes of a key, for short assertions.
 pub(crate) async fn verdict(auth: &TigerTrust, key: &str, need: &Need) -> String {
-    match auth.admit_key(key, need).await {
+    match auth.admit_key(key, need).await.map_err(|refusal| refusal.why) {
         Ok(permit) => permit.key().key.name.clone(),
         Err(AuthError::Unavailable(_)) => "unavailable".to_owned(),
         Err(why) => why.to_string(),

@@ -1,0 +1,117 @@
+//! The limits of rates: how often keys may be used.
+
+use std::time::Duration;
+
+use config::{Value, ValueKind};
+use serde::Deserialize;
+use tigertrust::rate_limit::{Limits, PlanLimits, Quota, Quotas, ValkeySettings};
+use tigertrust_model::Plan;
+
+use super::{reader::Reader, settings::secret};
+use crate::duration;
+
+const QUOTAS: &str =
+    "a limit and a window such as 60/1m, and mostly a longer one after a comma: 60/1m,1000/1h";
+const QUOTA: &str = "a limit and a window such as 60/1m";
+/// Whoever waits longer for a store of limits is better off without one.
+const LONGEST_DEADLINE: Duration = Duration::from_secs(1);
+
+/// Reads the limits.
+pub fn read(reader: &mut Reader) -> Limits {
+    let shipped = Limits::default();
+    Limits {
+        plans: shipped.plans.with(plans(reader)),
+        instance: reader
+            .read("rate_limit.instance", QUOTAS, |text| text.parse().ok())
+            .unwrap_or(shipped.instance),
+        verify: quota(reader, "rate_limit.verify").unwrap_or(shipped.verify),
+        session: quota(reader, "rate_limit.sessions").unwrap_or(shipped.session),
+        failures: quota(reader, "rate_limit.failures").unwrap_or(shipped.failures),
+    }
+}
+
+/// Reads where limits are shared, if they are.
+pub fn read_shared(reader: &mut Reader) -> Option<ValkeySettings> {
+    let settings = secret(
+        reader,
+        ["rate_limit.url", "rate_limit.url_file"],
+        ValkeySettings::new,
+    );
+    let deadline = reader.read(
+        "rate_limit.deadline",
+        "a length of time such as 20ms, of a second at the most",
+        |text| {
+            let is_within = |deadline: &Duration| !deadline.is_zero() && *deadline <= LONGEST_DEADLINE;
+            duration::parse(text).ok().filter(is_within)
+        },
+    );
+    settings.map(|settings| settings.with_deadline(deadline.unwrap_or(ValkeySettings::DEADLINE)))
+}
+
+fn quota(reader: &mut Reader, key: &'static str) -> Option<Quota> {
+    reader.read(key, QUOTA, |text| text.parse().ok())
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct PlanEntry {
+    name: String,
+    limits: String,
+    #[serde(default)]
+    shadow: bool,
+}
+
+fn plans(reader: &mut Reader) -> Vec<(Plan, PlanLimits)> {
+    let Some((value, origin)) = reader.take_any("rate_limit.plans") else {
+        return Vec::new();
+    };
+    read_plans(value).unwrap_or_else(|detail| {
+        reader.refuse("rate_limit.plans", &origin, &detail);
+        Vec::new()
+    })
+}
+
+/// Tables in TOML; in the environment `pro=300/1m,10000/1h trial=10/1m:shadow`.
+fn read_plans(value: Value) -> Result<Vec<(Plan, PlanLimits)>, String> {
+    let entries: Vec<PlanEntry> = match &value.kind {
+        ValueKind::String(text) => text.split_whitespace().map(entry).collect::<Option<_>>().ok_or_else(|| {
+            "must be plans such as pro=300/1m,10000/1h with blanks between them, each with :shadow at its end if it is to be \
+             tried out only"
+                .to_owned()
+        })?,
+        _ => value.try_deserialize().map_err(|error| {
+            format!("must be tables [[rate_limit.plans]] with name, limits and shadow: {error}")
+        })?,
+    };
+    entries
+        .into_iter()
+        .map(|entry| {
+            let name = entry.name;
+            let plan = name.parse().map_err(|error| format!("{name:?} {error}"))?;
+            let quotas: Quotas = entry
+                .limits
+                .parse()
+                .map_err(|_| format!("{name}: limits must be {QUOTAS}"))?;
+            Ok((
+                plan,
+                PlanLimits {
+                    quotas,
+                    shadow: entry.shadow,
+                },
+            ))
+        })
+        .collect()
+}
+
+fn entry(text: &str) -> Option<PlanEntry> {
+    let (name, limits) = text.split_once('=')?;
+    let (limits, shadow) = match limits.strip_suffix(":shadow") {
+        Some(limits) => (limits, true),
+        None => (limits, false),
+    };
+    Some(PlanEntry {
+        name: name.to_owned(),
+        limits: limits.to_owned(),
+        shadow,
+    })
+}

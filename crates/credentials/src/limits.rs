@@ -1,0 +1,208 @@
+//! What a credential may spend, and what became of a call that was to spend something.
+
+use std::{fmt, sync::Arc, sync::OnceLock, time::Duration};
+
+use tigertrust_model::{Clock, SessionId};
+use tigertrust_rate_limit::{Decision, Limits, PlanLimits, Quotas, RateLimiter, Slot, Subject};
+
+use crate::{AuthError, failures::FailureBudget, ports::KeyRecord};
+
+/// What a call counts against.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Charge {
+    /// The caller's plan.
+    Plan,
+    /// The caller's own quota for the verification of others' keys, in place of its plan.
+    Verify,
+}
+
+/// The limits of a server with what has been spent of them.
+#[derive(Debug)]
+pub struct RateLimits {
+    limits: Limits,
+    limiter: Arc<RateLimiter>,
+    pub(crate) failures: FailureBudget,
+}
+
+/// What became of a call that was to spend something.
+pub(crate) enum Spent {
+    Admitted(Decision),
+    Refused(Decision),
+}
+
+impl RateLimits {
+    /// The limits, with what `limiter` knows to be spent.
+    pub fn new(limits: Limits, limiter: Arc<RateLimiter>, clock: Arc<dyn Clock>) -> Self {
+        let failures = FailureBudget::new(limits.failures, clock);
+        Self {
+            limits,
+            limiter,
+            failures,
+        }
+    }
+
+    /// Where spends are counted.
+    #[must_use]
+    pub const fn limiter(&self) -> &Arc<RateLimiter> {
+        &self.limiter
+    }
+
+    /// How often credentials were refused since their network had failed too often.
+    #[must_use]
+    pub fn failures_refused(&self) -> u64 {
+        self.failures.refused()
+    }
+
+    /// Which plans there are, and all other limits.
+    #[must_use]
+    pub const fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
+    /// Forgets what says nothing any more: to be called every minute or so.
+    pub fn sweep(&self) {
+        self.limiter.sweep();
+        self.failures.sweep();
+    }
+
+    pub(crate) async fn spend(&self, record: &KeyRecord, charge: Charge, cost: u32) -> Spent {
+        let id = record.key.id;
+        let (place, subject) = match charge {
+            Charge::Plan => (&record.limits.plan, Subject::Key(id)),
+            Charge::Verify => (&record.limits.verify, Subject::Verifier(id)),
+        };
+        let bound = place.get_or_init(|| Bound {
+            slot: self.limiter.slot(subject),
+            limits: self.limits_of(record, charge),
+        });
+        let Bound { slot, limits } = bound;
+        self.judge(
+            self.limiter.decide(subject, slot, &limits.quotas, cost).await,
+            limits.shadow,
+        )
+    }
+
+    pub(crate) async fn spend_session(&self, session: SessionId) -> Spent {
+        let subject = Subject::Session(session);
+        let quotas = Quotas::from(self.limits.session);
+        let slot = self.limiter.slot(subject);
+        self.judge(self.limiter.decide(subject, &slot, &quotas, 1).await, false)
+    }
+
+    fn judge(&self, decision: Decision, shadow: bool) -> Spent {
+        if decision.admitted {
+            Spent::Admitted(decision)
+        } else if shadow {
+            self.limiter.note_shadowed();
+            Spent::Admitted(decision)
+        } else {
+            self.limiter.note_refused();
+            Spent::Refused(decision)
+        }
+    }
+
+    fn limits_of(&self, record: &KeyRecord, charge: Charge) -> PlanLimits {
+        let limits = match (charge, record.home()) {
+            (Charge::Verify, _) => PlanLimits::from(Quotas::from(self.limits.verify)),
+            (Charge::Plan, Some(home)) => *self.limits.plans.limits_of(&home.plan),
+            (Charge::Plan, None) => PlanLimits::from(self.limits.instance),
+        };
+        let own = record.key.limits;
+        match charge {
+            Charge::Verify => limits,
+            Charge::Plan => PlanLimits {
+                quotas: limits.quotas.at_most(own.minute, own.hour),
+                ..limits
+            },
+        }
+    }
+}
+
+/// Where what a key has spent is counted, and its limits; found once for as long as the record is remembered. A changed record
+/// finds the same count anew.
+struct Bound {
+    slot: Arc<Slot>,
+    limits: PlanLimits,
+}
+
+/// The counts of a key, beside its record. A copy of the record finds them anew, and is equal whatever was found.
+#[derive(Default)]
+pub struct KeyCounts {
+    plan: OnceLock<Bound>,
+    verify: OnceLock<Bound>,
+}
+
+impl Clone for KeyCounts {
+    fn clone(&self) -> Self {
+        Self::default()
+    }
+}
+
+impl PartialEq for KeyCounts {
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
+}
+
+impl Eq for KeyCounts {}
+
+impl fmt::Debug for KeyCounts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("KeyCounts")
+    }
+}
+
+/// Why a caller does not get in, and how its limits stand if they were asked.
+#[derive(Clone, Debug, thiserror::Error)]
+#[error("{why}")]
+pub struct Refusal {
+    /// Why.
+    pub why: AuthError,
+    // Boxed, since most results hold no refusal.
+    limits: Option<Box<Decision>>,
+}
+
+impl Refusal {
+    pub(crate) fn new(why: AuthError, limits: Option<Decision>) -> Self {
+        Self {
+            why,
+            limits: limits.map(Box::new),
+        }
+    }
+
+    pub(crate) fn over_limit(decision: Decision) -> Self {
+        Self::new(over(&decision), Some(decision))
+    }
+
+    /// How the limits of the caller stand; none where it was refused before they were asked.
+    #[must_use]
+    pub fn limits(&self) -> Option<&Decision> {
+        self.limits.as_deref()
+    }
+}
+
+impl<E: Into<AuthError>> From<E> for Refusal {
+    fn from(why: E) -> Self {
+        Self::new(why.into(), None)
+    }
+}
+
+/// What a refused call is told.
+pub(crate) fn over(decision: &Decision) -> AuthError {
+    let refuses = |name| {
+        decision
+            .windows()
+            .any(|(own, standing)| own == name && standing.refuses())
+    };
+    AuthError::RateLimited {
+        retry_after: decision.retry_after(),
+        policies: match (refuses("minute"), refuses("hour")) {
+            (true, true) => &["minute", "hour"],
+            (false, true) => &["hour"],
+            (_, false) => &["minute"],
+        },
+    }
+}
+
+/// How long to wait, where nobody can say.
+pub(crate) const A_MOMENT: Duration = Duration::from_secs(1);

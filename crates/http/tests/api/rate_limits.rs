@@ -1,0 +1,830 @@
+//! Limits of rates, as callers meet them.
+
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use reqwest::{Method, StatusCode};
+use serde_json::{Value, json};
+use tigertrust_accounts::{IssuedKey, ReachRequest};
+use tigertrust_credentials::{
+    OsRandom,
+    rate_limit::{Limits, PlanLimits, Plans, Quota, Quotas},
+};
+use tigertrust_model::{Clock as _, KeyType, NodeId, Plan};
+use tigertrust_testkit::{Answer, PASSWORD, TestServer, ThrowawayValkey, on_both_engines, send};
+
+on_both_engines!(
+    calls_at_once_are_admitted_up_to_the_limit_and_no_further,
+    answers_tell_how_the_limits_stand_and_refusals_when_to_come_again,
+    every_answer_after_the_limits_were_asked_tells_how_they_stand,
+    a_refused_call_spends_nothing,
+    a_request_is_counted_once_however_often_its_caller_is_asked_for,
+    the_hour_is_counted_beside_the_minute,
+    another_plan_counts_at_once_and_what_was_spent_still_does,
+    rotation_and_edits_give_nothing_back,
+    own_limits_count_where_they_are_lower,
+    own_limits_are_checked_and_kept,
+    whoever_is_limited_limits_others,
+    a_key_over_its_limit_can_revoke_itself_and_do_nothing_else,
+    verify_spends_the_quota_of_the_key_and_tells_how_it_stands,
+    verify_with_a_cost_of_nothing_is_a_question,
+    the_caller_of_verify_has_a_quota_of_its_own,
+    the_cost_of_verify_is_checked,
+    forward_auth_folds_the_limit_for_proxies_that_know_only_refusals,
+    plans_are_configuration_and_a_plan_in_shadow_mode_refuses_nobody,
+    instance_keys_have_limits_of_their_own,
+    a_session_has_a_limit_of_its_own,
+    failed_credentials_of_a_network_are_bounded_and_good_ones_behind_it_are_not_kept_out,
+    failed_sessions_count_like_failed_keys,
+    what_is_malformed_or_misses_is_no_failed_credential,
+    what_was_spent_outlives_a_server_that_is_stopped,
+    two_servers_over_one_store_share_the_limit,
+);
+
+async fn check(server: &TestServer, key: &str) -> Answer {
+    send(
+        server
+            .request(Method::GET, "/api/auth/check")
+            .header("x-agent-api-key", key),
+    )
+    .await
+}
+
+async fn call(server: &TestServer, key: &IssuedKey) -> Answer {
+    check(server, key.secret.reveal()).await
+}
+
+async fn statuses(server: &TestServer, key: &IssuedKey, count: usize) -> Vec<u16> {
+    let answers = join_all((0..count).map(|_| call(server, key))).await;
+    answers.iter().map(|answer| answer.status.as_u16()).collect()
+}
+
+fn count(statuses: &[u16], status: u16) -> usize {
+    statuses.iter().filter(|other| **other == status).count()
+}
+
+/// A key of a workspace on plan Free, and a server with the shipped limits.
+async fn limited(server: &TestServer) -> (TestServer, IssuedKey) {
+    let home = server.workspace("Home").await;
+    let key = server.admin(&home).await;
+    (server.limited(Limits::default()).await, key)
+}
+
+async fn calls_at_once_are_admitted_up_to_the_limit_and_no_further(server: TestServer) {
+    let (server, key) = limited(&server).await;
+    let statuses = statuses(&server, &key, 160).await;
+    assert_eq!((count(&statuses, 200), count(&statuses, 429)), (60, 100));
+    server.clock.advance(Duration::from_secs(60));
+    assert_eq!(call(&server, &key).await.status, 200);
+}
+
+async fn answers_tell_how_the_limits_stand_and_refusals_when_to_come_again(server: TestServer) {
+    let (server, key) = limited(&server).await;
+    // 08:00:00 is the edge of a sixtieth.
+    let first = call(&server, &key).await;
+    assert_eq!(first.header("x-ratelimit-limit"), "60");
+    assert_eq!(first.header("x-ratelimit-remaining"), "59");
+    assert_eq!(first.header("x-ratelimit-reset"), "1800000060");
+    assert_eq!(
+        first.header("ratelimit-policy"),
+        r#""minute";q=60;w=60, "hour";q=1000;w=3600"#
+    );
+    assert_eq!(
+        first.header("ratelimit"),
+        r#""minute";r=59;t=60, "hour";r=999;t=3600"#
+    );
+    assert_eq!(first.header("retry-after"), "");
+    server.clock.advance(Duration::from_secs(10));
+    for _ in 0..59 {
+        assert_eq!(call(&server, &key).await.status, 200);
+    }
+    let refused = call(&server, &key).await;
+    assert_eq!(refused.problem(), (429, "RATE_LIMITED"));
+    assert_eq!(refused.body["violatedPolicies"], json!(["minute"]));
+    assert_eq!(refused.header("retry-after"), "50");
+    assert_eq!(refused.header("x-ratelimit-remaining"), "0");
+    assert_eq!(refused.header("x-ratelimit-reset"), "1800000070");
+    assert_eq!(
+        refused.header("ratelimit"),
+        r#""minute";r=0;t=50, "hour";r=940;t=3590"#
+    );
+    assert_eq!(refused.header("www-authenticate"), "");
+    server.clock.advance(Duration::from_millis(49_999));
+    assert_eq!(call(&server, &key).await.status, 429);
+    server.clock.advance(Duration::from_millis(1));
+    assert_eq!(call(&server, &key).await.status, 200);
+}
+
+async fn every_answer_after_the_limits_were_asked_tells_how_they_stand(server: TestServer) {
+    let home = server.workspace("Home").await;
+    let (agent, public) = (
+        server.admin(&home).await,
+        server.key(&home, KeyType::Public, &[]).await,
+    );
+    let revoked = server.key(&home, KeyType::Agent, &[]).await;
+    let server = server.limited(Limits::default()).await;
+    let bound = json!({ "allowedCidrs": ["203.0.113.0/24"] });
+    let elsewhere = server.key(&home, KeyType::Agent, &[]).await;
+    assert_eq!(
+        server
+            .patch(&format!("/api/keys/{}", elsewhere.key.id), &agent, &bound)
+            .await
+            .status,
+        200
+    );
+    server
+        .post(
+            &format!("/api/keys/{}/revoke", revoked.key.id),
+            &agent,
+            &json!({}),
+        )
+        .await;
+    let told = [
+        ("a list", server.get("/api/keys", &agent).await, 200),
+        (
+            "nothing there",
+            server
+                .get("/api/keys/key_01h2xcejqtf2nbrexx3vqjhp41", &agent)
+                .await,
+            404,
+        ),
+        (
+            "a body that is wrong",
+            server.post("/api/keys", &agent, &json!({ "nonsense": 1 })).await,
+            400,
+        ),
+        (
+            "a query that is wrong",
+            server.get("/api/keys?limit=x", &agent).await,
+            400,
+        ),
+        ("the wrong type", server.get("/api/keys", &public).await, 403),
+        ("another network", call(&server, &elsewhere).await, 403),
+        (
+            "a foreign workspace",
+            server
+                .get("/api/auth/check?workspace=ws_01h2xcejqtf2nbrexx3vqjhp41", &agent)
+                .await,
+            403,
+        ),
+    ];
+    for (case, answer, status) in told {
+        assert_eq!(answer.status.as_u16(), status, "{case}: {}", answer.body);
+        assert_eq!(answer.header("x-ratelimit-limit"), "60", "{case}");
+        assert!(answer.header("ratelimit").starts_with("\"minute\";r="), "{case}");
+    }
+    let untold = [
+        (
+            "no credential",
+            send(server.request(Method::GET, "/api/auth/check")).await,
+            401,
+        ),
+        ("a revoked key", call(&server, &revoked).await, 401),
+        ("nobody", send(server.request(Method::GET, "/healthz")).await, 200),
+    ];
+    for (case, answer, status) in untold {
+        assert_eq!(answer.status.as_u16(), status, "{case}");
+        assert_eq!(answer.header("x-ratelimit-limit"), "", "{case}");
+    }
+}
+
+async fn a_refused_call_spends_nothing(server: TestServer) {
+    let (server, key) = limited(&server).await;
+    for _ in 0..60 {
+        call(&server, &key).await;
+    }
+    for _ in 0..200 {
+        assert_eq!(call(&server, &key).await.status, 429);
+    }
+    server.clock.advance(Duration::from_secs(60));
+    let admitted = call(&server, &key).await;
+    assert_eq!(
+        admitted.header("ratelimit"),
+        r#""minute";r=59;t=60, "hour";r=939;t=3540"#
+    );
+    // What is refused later than by the limit has spent its cost.
+    let foreign = server
+        .get("/api/auth/check?workspace=ws_01h2xcejqtf2nbrexx3vqjhp41", &key)
+        .await;
+    assert_eq!(
+        (foreign.status.as_u16(), foreign.header("x-ratelimit-remaining")),
+        (403, "58")
+    );
+}
+
+async fn a_request_is_counted_once_however_often_its_caller_is_asked_for(server: TestServer) {
+    let (server, key) = limited(&server).await;
+    // The caller is asked for again once the body is there.
+    let body = json!({ "name": "x", "type": "agent", "scopes": [] });
+    let created = server.post("/api/keys", &key, &body).await;
+    assert_eq!(
+        (created.status.as_u16(), created.header("x-ratelimit-remaining")),
+        (201, "59")
+    );
+    // And here whether it is the key that the path names.
+    let public = server
+        .post(
+            "/api/keys",
+            &key,
+            &json!({ "name": "p", "type": "public", "scopes": [] }),
+        )
+        .await;
+    let (id, secret) = (
+        public.body["id"].as_str().unwrap(),
+        public.body["key"].as_str().unwrap(),
+    );
+    let revoke = server
+        .request(Method::POST, &format!("/api/keys/{id}/revoke"))
+        .bearer_auth(secret);
+    let revoked = send(revoke).await;
+    assert_eq!(
+        (revoked.status.as_u16(), revoked.header("x-ratelimit-remaining")),
+        (200, "59")
+    );
+}
+
+async fn the_hour_is_counted_beside_the_minute(server: TestServer) {
+    let (server, key) = limited(&server).await;
+    let mut admitted = 0;
+    for _ in 0..20 {
+        admitted += count(&statuses(&server, &key, 60).await, 200);
+        server.clock.advance(Duration::from_secs(61));
+    }
+    assert_eq!(admitted, 1_000);
+    let refused = call(&server, &key).await;
+    assert_eq!(refused.body["violatedPolicies"], json!(["hour"]));
+    assert_eq!(refused.header("x-ratelimit-limit"), "1000");
+    let wait: u64 = refused.header("retry-after").parse().unwrap();
+    server.clock.advance(Duration::from_secs(wait));
+    assert_eq!(call(&server, &key).await.status, 200);
+}
+
+async fn another_plan_counts_at_once_and_what_was_spent_still_does(server: TestServer) {
+    let home = server.workspace("Home").await;
+    let key = server.key(&home, KeyType::Agent, &[]).await;
+    let server = server.limited(Limits::default()).await;
+    assert_eq!(count(&statuses(&server, &key, 70).await, 200), 60);
+    server
+        .workspaces
+        .set_plan(home.id, "pro".parse().unwrap())
+        .await
+        .unwrap();
+    let next = call(&server, &key).await;
+    assert_eq!(
+        (next.status.as_u16(), next.header("x-ratelimit-limit")),
+        (200, "300")
+    );
+    assert_eq!(next.header("x-ratelimit-remaining"), "239");
+    server.workspaces.set_plan(home.id, Plan::free()).await.unwrap();
+    assert_eq!(call(&server, &key).await.status, 429);
+}
+
+async fn rotation_and_edits_give_nothing_back(server: TestServer) {
+    let (server, admin) = limited(&server).await;
+    let created = server
+        .post(
+            "/api/keys",
+            &admin,
+            &json!({ "name": "x", "type": "agent", "scopes": [] }),
+        )
+        .await;
+    let (id, secret) = (
+        created.body["id"].as_str().unwrap(),
+        created.body["key"].as_str().unwrap(),
+    );
+    for _ in 0..30 {
+        assert_eq!(check(&server, secret).await.status, 200);
+    }
+    server
+        .patch(&format!("/api/keys/{id}"), &admin, &json!({ "name": "y" }))
+        .await;
+    assert_eq!(check(&server, secret).await.header("x-ratelimit-remaining"), "29");
+    let rotated = server
+        .post(
+            &format!("/api/keys/{id}/rotate"),
+            &admin,
+            &json!({ "overlapSeconds": 3600 }),
+        )
+        .await;
+    let next = rotated.body["key"].as_str().unwrap();
+    assert_eq!(check(&server, next).await.header("x-ratelimit-remaining"), "28");
+    assert_eq!(check(&server, secret).await.header("x-ratelimit-remaining"), "27");
+}
+
+async fn own_limits_count_where_they_are_lower(server: TestServer) {
+    let (server, admin) = limited(&server).await;
+    let body = json!({ "name": "x", "type": "agent", "scopes": [], "limits": { "minute": 2, "hour": 5000 } });
+    let created = server.post("/api/keys", &admin, &body).await;
+    assert_eq!(created.body["limits"], json!({ "minute": 2, "hour": 5000 }));
+    let (id, secret) = (
+        created.body["id"].as_str().unwrap(),
+        created.body["key"].as_str().unwrap(),
+    );
+    let first = check(&server, secret).await;
+    assert_eq!(
+        first.header("ratelimit-policy"),
+        r#""minute";q=2;w=60, "hour";q=1000;w=3600"#
+    );
+    assert_eq!(check(&server, secret).await.status, 200);
+    assert_eq!(check(&server, secret).await.status, 429);
+    let edited = server
+        .patch(&format!("/api/keys/{id}"), &admin, &json!({ "limits": {} }))
+        .await;
+    assert_eq!(edited.body["limits"], json!({ "minute": null, "hour": null }));
+    assert_eq!(check(&server, secret).await.header("x-ratelimit-remaining"), "57");
+}
+
+async fn own_limits_are_checked_and_kept(server: TestServer) {
+    let (server, admin) = limited(&server).await;
+    let with = |limits: Value| json!({ "name": "x", "type": "agent", "scopes": [], "limits": limits });
+    for (limits, pointer) in [
+        (json!({ "minute": 0 }), "/limits/minute"),
+        (json!({ "hour": 50_000_001 }), "/limits/hour"),
+        (json!({ "minute": -1 }), "/limits/minute"),
+        (json!({ "day": 1 }), "/limits/day"),
+        (json!(5), "/limits"),
+    ] {
+        let refused = server.post("/api/keys", &admin, &with(limits.clone())).await;
+        assert_eq!(refused.problem(), (400, "VALIDATION_ERROR"), "{limits}");
+        assert_eq!(refused.pointers(), [pointer], "{limits}: {}", refused.body);
+    }
+    let created = server
+        .post("/api/keys", &admin, &with(json!({ "hour": 10 })))
+        .await;
+    let path = format!("/api/keys/{}", created.body["id"].as_str().unwrap());
+    let shown = server.get(&path, &admin).await;
+    assert_eq!(shown.body["limits"], json!({ "minute": null, "hour": 10 }));
+    let renamed = server.patch(&path, &admin, &json!({ "name": "y" })).await;
+    assert_eq!(renamed.body["limits"], json!({ "minute": null, "hour": 10 }));
+}
+
+async fn whoever_is_limited_limits_others(server: TestServer) {
+    let (server, admin) = limited(&server).await;
+    let body = json!({
+        "name": "limited", "type": "agent", "scopes": ["keys:read", "keys:write"], "limits": { "minute": 20 },
+    });
+    let created = server.post("/api/keys", &admin, &body).await;
+    let (id, secret) = (
+        created.body["id"].as_str().unwrap(),
+        created.body["key"].as_str().unwrap(),
+    );
+    let ask = |method: Method, path: String, body: Value| {
+        server.request(method, &path).bearer_auth(secret).json(&body)
+    };
+    let make = |limits: Value| {
+        let body = json!({ "name": "x", "type": "agent", "scopes": [], "limits": limits });
+        ask(Method::POST, "/api/keys".to_owned(), body)
+    };
+    assert_eq!(send(make(json!({ "minute": 20 }))).await.status, 201);
+    for limits in [json!({}), json!({ "minute": 21 }), json!({ "hour": 3 })] {
+        let refused = send(make(limits.clone())).await;
+        assert_eq!(refused.problem(), (403, "FORBIDDEN"), "{limits}");
+        assert_eq!(refused.pointers(), ["/limits/minute"], "{limits}");
+    }
+    let own = send(ask(
+        Method::PATCH,
+        format!("/api/keys/{id}"),
+        json!({ "limits": {} }),
+    ))
+    .await;
+    assert_eq!(own.problem(), (403, "FORBIDDEN"));
+}
+
+async fn a_key_over_its_limit_can_revoke_itself_and_do_nothing_else(server: TestServer) {
+    let (server, admin) = limited(&server).await;
+    let other = server
+        .post(
+            "/api/keys",
+            &admin,
+            &json!({ "name": "x", "type": "agent", "scopes": [] }),
+        )
+        .await;
+    let other = other.body["id"].as_str().unwrap();
+    assert_eq!(count(&statuses(&server, &admin, 60).await, 429), 1);
+    let revoke = |id: String| format!("/api/keys/{id}/revoke");
+    let refused = server.post(&revoke(other.to_owned()), &admin, &json!({})).await;
+    assert_eq!(refused.problem(), (429, "RATE_LIMITED"));
+    assert_eq!(server.get("/api/auth/me", &admin).await.status, 429);
+    let own = server
+        .post(&revoke(admin.key.id.to_string()), &admin, &json!({}))
+        .await;
+    assert_eq!(
+        (own.status.as_u16(), &own.body["state"]),
+        (200, &json!("revoked"))
+    );
+    assert_eq!(own.header("x-ratelimit-remaining"), "0");
+    assert_eq!(call(&server, &admin).await.problem(), (401, "KEY_REVOKED"));
+}
+
+async fn verify(server: &TestServer, caller: &IssuedKey, body: Value) -> Answer {
+    server.post("/api/keys/verify", caller, &body).await
+}
+
+async fn verify_spends_the_quota_of_the_key_and_tells_how_it_stands(server: TestServer) {
+    let (server, caller) = limited(&server).await;
+    let created = server
+        .post(
+            "/api/keys",
+            &caller,
+            &json!({ "name": "x", "type": "agent", "scopes": [] }),
+        )
+        .await;
+    let key = created.body["key"].as_str().unwrap();
+    for remaining in [59, 58] {
+        let verdict = verify(&server, &caller, json!({ "key": key })).await;
+        assert_eq!(verdict.body["valid"], true);
+        assert_eq!(
+            verdict.body["rateLimits"],
+            json!([
+                { "policy": "minute", "limit": 60, "windowSeconds": 60, "remaining": remaining, "resetSeconds": 60 },
+                { "policy": "hour", "limit": 1000, "windowSeconds": 3600, "remaining": remaining + 940, "resetSeconds": 3600 },
+            ])
+        );
+    }
+    let more = verify(&server, &caller, json!({ "key": key, "cost": 50 })).await;
+    assert_eq!(
+        (&more.body["valid"], &more.body["rateLimits"][0]["remaining"]),
+        (&json!(true), &json!(8))
+    );
+    let refused = verify(&server, &caller, json!({ "key": key, "cost": 9 })).await;
+    assert_eq!(refused.status, 200);
+    assert_eq!(
+        (&refused.body["valid"], &refused.body["code"]),
+        (&json!(false), &json!("RATE_LIMITED"))
+    );
+    assert_eq!(refused.body["violatedPolicies"], json!(["minute"]));
+    assert_eq!(refused.body["retryAfterSeconds"], 60);
+    assert_eq!(refused.body["rateLimits"][0]["remaining"], 8);
+    let never = verify(&server, &caller, json!({ "key": key, "cost": 61 })).await;
+    assert_eq!(
+        (&never.body["code"], &never.body["retryAfterSeconds"]),
+        (&json!("RATE_LIMITED"), &Value::Null)
+    );
+    // The key's own calls count on.
+    assert_eq!(check(&server, key).await.header("x-ratelimit-remaining"), "7");
+    // A use that is refused later has spent its cost, and says so.
+    let scope = verify(
+        &server,
+        &caller,
+        json!({ "key": key, "scope": "certificates:read" }),
+    )
+    .await;
+    assert_eq!(
+        (&scope.body["code"], &scope.body["rateLimits"][0]["remaining"]),
+        (&json!("FORBIDDEN"), &json!(6))
+    );
+}
+
+async fn verify_with_a_cost_of_nothing_is_a_question(server: TestServer) {
+    let (server, caller) = limited(&server).await;
+    let created = server
+        .post(
+            "/api/keys",
+            &caller,
+            &json!({ "name": "x", "type": "agent", "scopes": [] }),
+        )
+        .await;
+    let key = created.body["key"].as_str().unwrap();
+    for _ in 0..3 {
+        let verdict = verify(&server, &caller, json!({ "key": key, "cost": 0 })).await;
+        assert_eq!(verdict.body["rateLimits"][0]["remaining"], 60);
+        assert_eq!(verdict.body["rateLimits"][0]["resetSeconds"], 0);
+    }
+    for _ in 0..60 {
+        check(&server, key).await;
+    }
+    let verdict = verify(&server, &caller, json!({ "key": key, "cost": 0 })).await;
+    assert_eq!(
+        (
+            &verdict.body["valid"],
+            &verdict.body["rateLimits"][0]["remaining"]
+        ),
+        (&json!(true), &json!(0))
+    );
+}
+
+async fn the_caller_of_verify_has_a_quota_of_its_own(server: TestServer) {
+    let home = server.workspace("Home").await;
+    let caller = server.admin(&home).await;
+    let server = server
+        .limited(Limits {
+            verify: Quota::per_minute(3),
+            ..Limits::default()
+        })
+        .await;
+    let body = json!({ "key": "nonsense" });
+    let first = verify(&server, &caller, body.clone()).await;
+    assert_eq!(first.status, 200);
+    assert_eq!(first.header("ratelimit-policy"), r#""minute";q=3;w=60"#);
+    assert_eq!(first.header("x-ratelimit-remaining"), "2");
+    // Other routes are counted apart.
+    assert_eq!(call(&server, &caller).await.header("x-ratelimit-remaining"), "59");
+    verify(&server, &caller, body.clone()).await;
+    verify(&server, &caller, body.clone()).await;
+    assert_eq!(
+        verify(&server, &caller, body).await.problem(),
+        (429, "RATE_LIMITED")
+    );
+    assert_eq!(call(&server, &caller).await.header("x-ratelimit-remaining"), "58");
+}
+
+async fn the_cost_of_verify_is_checked(server: TestServer) {
+    let (server, caller) = limited(&server).await;
+    for cost in [
+        json!(-1),
+        json!(50_000_001_u32),
+        json!(1.5),
+        json!("1"),
+        json!(null),
+        json!(4_294_967_296_u64),
+    ] {
+        let refused = verify(&server, &caller, json!({ "key": "nonsense", "cost": cost })).await;
+        assert_eq!(refused.problem(), (400, "VALIDATION_ERROR"), "{cost}");
+        assert_eq!(refused.pointers(), ["/cost"], "{cost}");
+    }
+}
+
+async fn forward_auth_folds_the_limit_for_proxies_that_know_only_refusals(server: TestServer) {
+    let (server, key) = limited(&server).await;
+    assert_eq!(count(&statuses(&server, &key, 60).await, 200), 60);
+    let folded = server.get("/api/auth/check?denyAs=403", &key).await;
+    assert_eq!(
+        (folded.status, folded.code()),
+        (StatusCode::FORBIDDEN, "RATE_LIMITED")
+    );
+    assert_eq!(folded.header("x-auth-code"), "RATE_LIMITED");
+    assert_eq!(folded.header("retry-after"), "60");
+    assert_eq!(folded.header("x-ratelimit-remaining"), "0");
+}
+
+async fn plans_are_configuration_and_a_plan_in_shadow_mode_refuses_nobody(server: TestServer) {
+    let (home, tried) = (server.workspace("Home").await, server.workspace("Tried").await);
+    let (key, shadowed) = (
+        server.key(&home, KeyType::Agent, &[]).await,
+        server.key(&tried, KeyType::Agent, &[]).await,
+    );
+    let quotas = Quotas::per_minute_and_hour(2, 1_000);
+    let plans = Plans::default().with([
+        ("tiny".parse().unwrap(), PlanLimits::from(quotas)),
+        ("trial".parse().unwrap(), PlanLimits { quotas, shadow: true }),
+    ]);
+    let server = server
+        .limited(Limits {
+            plans,
+            ..Limits::default()
+        })
+        .await;
+    server
+        .workspaces
+        .set_plan(home.id, "tiny".parse().unwrap())
+        .await
+        .unwrap();
+    server
+        .workspaces
+        .set_plan(tried.id, "trial".parse().unwrap())
+        .await
+        .unwrap();
+    assert!(
+        server
+            .workspaces
+            .set_plan(home.id, "huge".parse().unwrap())
+            .await
+            .is_err()
+    );
+    assert_eq!(count(&statuses(&server, &key, 5).await, 200), 2);
+    assert_eq!(count(&statuses(&server, &shadowed, 5).await, 200), 5);
+    assert_eq!(
+        call(&server, &shadowed).await.header("x-ratelimit-remaining"),
+        "0"
+    );
+    let counts = server.limits().limiter().counts();
+    assert_eq!((counts.refused, counts.shadowed), (3, 4));
+}
+
+async fn instance_keys_have_limits_of_their_own(server: TestServer) {
+    let key = server.issue(KeyType::Agent, &[], ReachRequest::Instance).await;
+    let instance = Quotas::per_minute_and_hour(4, 100);
+    let server = server
+        .limited(Limits {
+            instance,
+            ..Limits::default()
+        })
+        .await;
+    let statuses = statuses(&server, &key, 6).await;
+    assert_eq!((count(&statuses, 200), count(&statuses, 429)), (4, 2));
+}
+
+/// The cookie of somebody who has just signed in.
+async fn sign_in(server: &TestServer, owner: &str) -> String {
+    let body = json!({ "email": owner, "password": PASSWORD });
+    let answer = send(server.request(Method::POST, "/api/auth/login").json(&body)).await;
+    assert_eq!(answer.status, 200, "{}", answer.body);
+    answer.header("set-cookie").split(';').next().unwrap().to_owned()
+}
+
+async fn with_cookie(server: &TestServer, path: &str, cookie: &str) -> Answer {
+    send(server.request(Method::GET, path).header("cookie", cookie)).await
+}
+
+async fn a_session_has_a_limit_of_its_own(server: TestServer) {
+    let owner = server.email(server.owner).await;
+    let server = server
+        .limited(Limits {
+            session: Quota::per_minute(3),
+            ..Limits::default()
+        })
+        .await;
+    let (one, other) = (sign_in(&server, &owner).await, sign_in(&server, &owner).await);
+    for remaining in ["2", "1", "0"] {
+        let answer = with_cookie(&server, "/api/auth/me", &one).await;
+        assert_eq!(
+            (answer.status.as_u16(), answer.header("x-ratelimit-remaining")),
+            (200, remaining)
+        );
+    }
+    let refused = with_cookie(&server, "/api/auth/me", &one).await;
+    assert_eq!(refused.problem(), (429, "RATE_LIMITED"));
+    assert_eq!(refused.header("retry-after"), "60");
+    assert_eq!(with_cookie(&server, "/api/auth/me", &other).await.status, 200);
+    server.clock.advance(Duration::from_secs(60));
+    assert_eq!(with_cookie(&server, "/api/auth/me", &one).await.status, 200);
+}
+
+/// Well-formed keys that nobody has: those of another server's workspace.
+async fn strangers(server: &TestServer, count: usize) -> Vec<String> {
+    let home = server.workspace("Elsewhere").await;
+    let admin = server.admin(&home).await;
+    let mut strangers = Vec::new();
+    for _ in 0..count {
+        let key = server.key(&home, KeyType::Agent, &[]).await;
+        let id = key.key.id;
+        server
+            .post(&format!("/api/keys/{id}/revoke"), &admin, &json!({}))
+            .await;
+        strangers.push(key.secret.reveal().to_owned());
+    }
+    strangers
+}
+
+/// As a client of that address would come through the proxy.
+async fn from(server: &TestServer, address: &str, key: &str) -> Answer {
+    let request = server
+        .request(Method::GET, "/api/auth/check")
+        .header("x-agent-api-key", key);
+    send(request.header("x-forwarded-for", address)).await
+}
+
+async fn failed_credentials_of_a_network_are_bounded_and_good_ones_behind_it_are_not_kept_out(
+    server: TestServer,
+) {
+    let strangers = strangers(&server, 8).await;
+    let home = server.workspace("Home").await;
+    let (known, new) = (
+        server.key(&home, KeyType::Agent, &[]).await,
+        server.key(&home, KeyType::Agent, &[]).await,
+    );
+    let server = server
+        .limited(Limits {
+            failures: Quota::per_minute(5),
+            ..Limits::default()
+        })
+        .await;
+    let (attacker, bystander) = ("198.51.100.7", "203.0.113.9");
+    assert_eq!(from(&server, attacker, known.secret.reveal()).await.status, 200);
+    let at_once = join_all(strangers.iter().map(|key| from(&server, attacker, key))).await;
+    let told = at_once
+        .iter()
+        .filter(|answer| answer.problem() == (401, "KEY_REVOKED"))
+        .count();
+    let refused: Vec<&Answer> = at_once
+        .iter()
+        .filter(|answer| answer.problem() == (429, "RATE_LIMITED"))
+        .collect();
+    assert_eq!((told, refused.len()), (5, 3));
+    assert_eq!(refused[0].body["violatedPolicies"], json!(["failures"]));
+    assert_eq!(refused[0].header("retry-after"), "60");
+    // Good keys behind the same address get in, whether they are remembered or not.
+    assert_eq!(from(&server, attacker, known.secret.reveal()).await.status, 200);
+    assert_eq!(from(&server, attacker, new.secret.reveal()).await.status, 200);
+    // Another network is not concerned.
+    assert_eq!(
+        from(
+            &server,
+            bystander,
+            "ak_00000000000000000000000000000000000000000002PL60u"
+        )
+        .await
+        .status,
+        401
+    );
+    server.clock.advance(Duration::from_secs(60));
+    assert_eq!(
+        from(
+            &server,
+            attacker,
+            "ak_00000000000000000000000000000000000000000002PL60u"
+        )
+        .await
+        .status,
+        401
+    );
+}
+
+async fn failed_sessions_count_like_failed_keys(server: TestServer) {
+    let owner = server.email(server.owner).await;
+    let server = server
+        .limited(Limits {
+            failures: Quota::per_minute(2),
+            ..Limits::default()
+        })
+        .await;
+    let good = sign_in(&server, &owner).await;
+    let ended = sign_in(&server, &owner).await;
+    let end = server
+        .request(Method::POST, "/api/auth/logout")
+        .header("cookie", &ended);
+    assert_eq!(send(end).await.status, 204);
+    for _ in 0..2 {
+        assert_eq!(
+            with_cookie(&server, "/api/auth/me", &ended).await.problem(),
+            (401, "UNAUTHORIZED")
+        );
+    }
+    let refused = with_cookie(&server, "/api/auth/me", &ended).await;
+    assert_eq!(refused.body["violatedPolicies"], json!(["failures"]));
+    assert_eq!(with_cookie(&server, "/api/auth/me", &good).await.status, 200);
+}
+
+async fn what_is_malformed_or_misses_is_no_failed_credential(server: TestServer) {
+    let home = server.workspace("Home").await;
+    let key = server.key(&home, KeyType::Public, &[]).await;
+    let server = server
+        .limited(Limits {
+            failures: Quota::per_minute(1),
+            ..Limits::default()
+        })
+        .await;
+    for _ in 0..5 {
+        assert_eq!(
+            check(&server, "ak_nonsense").await.problem(),
+            (401, "UNAUTHORIZED")
+        );
+        assert_eq!(
+            send(server.request(Method::GET, "/api/auth/check")).await.status,
+            401
+        );
+        assert_eq!(server.get("/api/keys", &key).await.status, 403);
+    }
+    assert_eq!(
+        check(&server, "ak_00000000000000000000000000000000000000000002PL60u")
+            .await
+            .status,
+        401
+    );
+    assert_eq!(
+        check(&server, "ak_00000000000000000000000000000000000000000002PL60u")
+            .await
+            .status,
+        429
+    );
+}
+
+async fn what_was_spent_outlives_a_server_that_is_stopped(server: TestServer) {
+    let home = server.workspace("Home").await;
+    let key = server.key(&home, KeyType::Agent, &[]).await;
+    let before = server.limited(Limits::default()).await;
+    for _ in 0..50 {
+        call(&before, &key).await;
+    }
+    let node = NodeId::new(before.clock.now(), &OsRandom).unwrap();
+    let store = before.storage.spends();
+    store
+        .save_spends(node, before.limits().limiter().save())
+        .await
+        .unwrap();
+    let after = server.limited(Limits::default()).await;
+    for piece in after.storage.spends().take_spends().await.unwrap() {
+        after.limits().limiter().restore(&piece).unwrap();
+    }
+    assert_eq!(call(&after, &key).await.header("x-ratelimit-remaining"), "9");
+    assert!(after.storage.spends().take_spends().await.unwrap().is_empty());
+}
+
+async fn two_servers_over_one_store_share_the_limit(server: TestServer) {
+    let home = server.workspace("Home").await;
+    let key = server.key(&home, KeyType::Agent, &[]).await;
+    let valkey = ThrowawayValkey::start();
+    // A window that does not end before the test does: the store's time is real.
+    let quotas = Quotas::from("60/1d".parse::<Quota>().unwrap());
+    let limits = || Limits {
+        plans: Plans::default().with([(Plan::free(), quotas.into())]),
+        ..Limits::default()
+    };
+    let (one, other) = (
+        server.sharing(limits(), &valkey).await,
+        server.sharing(limits(), &valkey).await,
+    );
+    let (first, second) = tokio::join!(statuses(&one, &key, 80), statuses(&other, &key, 80));
+    assert_eq!(count(&first, 200) + count(&second, 200), 60);
+    assert_eq!(count(&first, 429) + count(&second, 429), 100);
+}

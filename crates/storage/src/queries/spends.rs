@@ -1,0 +1,102 @@
+//! What is kept of rate limits while no server runs, and which servers do.
+
+use async_trait::async_trait;
+use diesel::{ExpressionMethods, QueryDsl, dsl::count_star};
+use diesel_async::RunQueryDsl;
+use tigertrust_credentials::ports::{SpendStore, StoreError};
+use tigertrust_model::{NodeId, Timestamp};
+
+use super::{
+    Store, execute_all,
+    schema::{nodes, saved_spends},
+};
+use crate::{
+    error::OrUnavailable,
+    types::{StoredId, StoredTime},
+};
+
+#[async_trait]
+impl SpendStore for Store {
+    async fn save_spends(&self, node: NodeId, pieces: Vec<Vec<u8>>) -> Result<(), StoreError> {
+        self.write_unheard(move |connection| {
+            Box::pin(async move {
+                let statements = (0_i32..).zip(pieces).map(|(piece, states)| {
+                    diesel::insert_into(saved_spends::table).values((
+                        saved_spends::node_id.eq(StoredId::new(node.as_uuid())),
+                        saved_spends::piece.eq(piece),
+                        saved_spends::states.eq(states),
+                    ))
+                });
+                execute_all(connection, statements.collect())
+                    .await
+                    .or_unavailable()
+            })
+        })
+        .await
+    }
+
+    async fn take_spends(&self) -> Result<Vec<Vec<u8>>, StoreError> {
+        self.write_unheard(move |connection| {
+            Box::pin(async move {
+                let saved: Vec<(StoredId, i32, Vec<u8>)> = saved_spends::table
+                    .select(saved_spends::all_columns)
+                    .load(connection)
+                    .await
+                    .or_unavailable()?;
+                // Others that are saved meanwhile stay, and so do those that another server takes: its row is gone then.
+                let mut taken = Vec::with_capacity(saved.len());
+                for (node, piece, states) in saved {
+                    let removed = diesel::delete(saved_spends::table.find((node, piece)))
+                        .execute(connection)
+                        .await
+                        .or_unavailable()?;
+                    if removed > 0 {
+                        taken.push(states);
+                    }
+                }
+                Ok(taken)
+            })
+        })
+        .await
+    }
+
+    async fn beat(&self, node: NodeId, now: Timestamp, dead_before: Timestamp) -> Result<u32, StoreError> {
+        self.write_unheard(move |connection| {
+            Box::pin(async move {
+                let seen = nodes::seen_at.eq(StoredTime::new(now));
+                diesel::insert_into(nodes::table)
+                    .values((nodes::id.eq(StoredId::new(node.as_uuid())), seen))
+                    .on_conflict(nodes::id)
+                    .do_update()
+                    .set(seen)
+                    .execute(connection)
+                    .await
+                    .or_unavailable()?;
+                diesel::delete(nodes::table.filter(nodes::seen_at.lt(StoredTime::new(dead_before))))
+                    .execute(connection)
+                    .await
+                    .or_unavailable()?;
+                let alive: i64 = nodes::table
+                    .select(count_star())
+                    .first(connection)
+                    .await
+                    .or_unavailable()?;
+                Ok(u32::try_from(alive).unwrap_or(u32::MAX))
+            })
+        })
+        .await
+    }
+
+    async fn leave(&self, node: NodeId) -> Result<(), StoreError> {
+        self.write_unheard(move |connection| {
+            Box::pin(async move {
+                diesel::delete(nodes::table.find(StoredId::new(node.as_uuid())))
+                    .execute(connection)
+                    .await
+                    .map(|_| ())
+                    .or_unavailable()
+            })
+        })
+        .await
+    }
+}
