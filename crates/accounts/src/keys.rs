@@ -266,6 +266,7 @@ impl KeyFlows {
         let edit = move |key: &mut ApiKey| {
             key.ensure_editable()?;
             ensure_holds(&editor, key)?;
+            ensure_limited(&editor, key.limits)?;
             // What was reported is the secret that goes; the next one may be reported again.
             key.leak_reported_at = None;
             key.updated_at = now;

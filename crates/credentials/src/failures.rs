@@ -117,7 +117,8 @@ impl FailureBudget {
             .minute
             .remaining;
         failures.under_way += 1;
-        Some(failures.under_way <= left)
+        // As long as nothing has failed, nobody is slowed.
+        Some(left == self.quotas.minute.limit() || failures.under_way <= left)
     }
 
     pub(crate) fn sweep(&self) {

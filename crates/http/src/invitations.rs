@@ -2,7 +2,7 @@
 
 use actix_web::{HttpRequest, HttpResponse, http::header, web};
 use tigertrust_accounts::{Acceptance, AccountToMake, FlowError, NewInvitation};
-use tigertrust_credentials::{AuthError, HeaderValues, Need, PersonPermit, Presented, Unauthorized};
+use tigertrust_credentials::{AuthError, HeaderValues, Need, PersonPermit, Presented, Refusal, Unauthorized};
 use tigertrust_model::InvitationId;
 use tigertrust_wire::{AcceptInvitation, Invitation, Invite, Page, Problem, SignedIn};
 
@@ -13,6 +13,7 @@ use crate::{
     error::ApiError,
     permit::{Admitted, presented, session_token},
     query::{self, PageQuery},
+    rate_limit,
     respond::json,
     same_site,
     workspaces::{invalid, parse_id},
@@ -166,7 +167,14 @@ async fn person(app: &App, request: &HttpRequest) -> Result<Option<PersonPermit>
     };
     same_site::ensure(request, request.method(), &app.origins)?;
     let need = Need::own_account();
-    match app.sessions.admit(token, &presented, &need).await {
+    let admitted = app.sessions.admit(token, &presented, &need).await;
+    rate_limit::tell(
+        request,
+        admitted
+            .as_ref()
+            .map_or_else(Refusal::limits, PersonPermit::limits),
+    );
+    match admitted {
         Ok(permit) => Ok(Some(permit)),
         Err(refusal) => match refusal.why {
             AuthError::SessionOver | AuthError::Unauthorized(Unauthorized::SessionUnknown) => Ok(None),

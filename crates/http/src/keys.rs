@@ -5,7 +5,10 @@ use std::time::Duration;
 use actix_web::{HttpRequest, HttpResponse, http::header, web};
 use serde::Deserialize;
 use tigertrust_accounts::{CreatedOnce, FlowError, IdempotencyKey, LeakResponse, Violation};
-use tigertrust_credentials::{AuthError, Need, Verification, rate_limit::Decision};
+use tigertrust_credentials::{
+    AuthError, Need, Verification,
+    rate_limit::{Decision, Quota},
+};
 use tigertrust_model::{KeyFilter, KeyId, KeyState, KeyType, KeyTypes, Lifecycle, Scope, Timestamp};
 use tigertrust_wire::{
     CreateKey, IssuedKey, Key, KeyVerdict, Page, Problem, ReportLeak, RevokeKey, RotateKey, UpdateKey,
@@ -269,6 +272,10 @@ pub(crate) async fn verify(
         .as_deref()
         .map(|text| known_scope(&app, text))
         .transpose()?;
+    if asked.cost > Quota::MAX_LIMIT {
+        let detail = format!("must be 0 to {}", Quota::MAX_LIMIT);
+        return Err(FlowError::Invalid(vec![Violation::new("/cost", detail)]).into());
+    }
     let verification = Verification {
         key: &asked.key,
         need,

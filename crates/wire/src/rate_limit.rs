@@ -138,7 +138,7 @@ mod tests {
         let quotas = Quotas::per_minute_and_hour(60, 1_000);
         let decision = (0..19)
             .map(|_| decide(&mut state, now, &quotas, 1))
-            .next_back()
+            .last()
             .unwrap();
         let headers: Vec<String> = RateLimitHeaders::new(&decision, now)
             .iter()

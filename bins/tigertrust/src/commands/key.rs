@@ -215,10 +215,10 @@ fn describe(key: &Body) -> String {
     if !key.allowed_cidrs.is_empty() {
         lines.push(("From", key.allowed_cidrs.join(", ")));
     }
-    let own = [(key.limits.minute, "minute"), (key.limits.hour, "hour")];
+    let own = [(key.limits.minute, "a minute"), (key.limits.hour, "an hour")];
     let own: Vec<String> = own
         .into_iter()
-        .filter_map(|(limit, window)| Some(format!("{} a {window}", limit?)))
+        .filter_map(|(limit, window)| Some(format!("{} {window}", limit?)))
         .collect();
     if !own.is_empty() {
         lines.push(("Limits", own.join(", ")));

@@ -78,6 +78,7 @@ async fn creation_shows_the_secret_once_and_keeps_every_field(server: TestServer
         "expiresAt": "2027-03-01T00:00:00+01:00",
         "workspaceIds": [other.id.to_string(), home.id.to_string()],
         "allowedCidrs": ["2001:db8::7", "::ffff:192.0.2.9/120"],
+        "limits": {"minute": 5},
         "externalId": "customer/42",
         "metadata": {"team": "billing", "nested": {"n": 1.5, "list": [null, true]}},
     });
@@ -112,6 +113,7 @@ async fn creation_shows_the_secret_once_and_keeps_every_field(server: TestServer
             "homeWorkspaceId": home.id.to_string(),
             "workspaceIds": [home.id.to_string(), other.id.to_string()],
             "instance": false,
+            "limits": {"minute": 5, "hour": null},
             "allowedCidrs": ["192.0.2.0/24", "2001:db8::7/128"],
             "externalId": "customer/42",
             "metadata": {"team": "billing", "nested": {"n": 1.5, "list": [null, true]}},

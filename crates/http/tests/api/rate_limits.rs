@@ -10,8 +10,10 @@ use tigertrust_credentials::{
     OsRandom,
     rate_limit::{Limits, PlanLimits, Plans, Quota, Quotas},
 };
-use tigertrust_model::{Clock as _, KeyType, NodeId, Plan};
-use tigertrust_testkit::{Answer, PASSWORD, TestServer, ThrowawayValkey, on_both_engines, send};
+use tigertrust_model::{Clock as _, KeyType, NodeId, Plan, Role};
+use tigertrust_testkit::{Answer, TestServer, ThrowawayValkey, on_both_engines, send};
+
+use crate::people::Browser;
 
 on_both_engines!(
     calls_at_once_are_admitted_up_to_the_limit_and_no_further,
@@ -614,40 +616,35 @@ async fn instance_keys_have_limits_of_their_own(server: TestServer) {
     assert_eq!((count(&statuses, 200), count(&statuses, 429)), (4, 2));
 }
 
-/// The cookie of somebody who has just signed in.
-async fn sign_in(server: &TestServer, owner: &str) -> String {
-    let body = json!({ "email": owner, "password": PASSWORD });
-    let answer = send(server.request(Method::POST, "/api/auth/login").json(&body)).await;
-    assert_eq!(answer.status, 200, "{}", answer.body);
-    answer.header("set-cookie").split(';').next().unwrap().to_owned()
-}
-
-async fn with_cookie(server: &TestServer, path: &str, cookie: &str) -> Answer {
-    send(server.request(Method::GET, path).header("cookie", cookie)).await
-}
-
 async fn a_session_has_a_limit_of_its_own(server: TestServer) {
-    let owner = server.email(server.owner).await;
+    let home = server.workspace("Home").await;
+    let jo = server.member(&home, Role::Member).await;
+    let (mut one, mut other) = (
+        Browser::signed_in(&server, jo).await,
+        Browser::signed_in(&server, jo).await,
+    );
     let server = server
         .limited(Limits {
             session: Quota::per_minute(3),
             ..Limits::default()
         })
         .await;
-    let (one, other) = (sign_in(&server, &owner).await, sign_in(&server, &owner).await);
     for remaining in ["2", "1", "0"] {
-        let answer = with_cookie(&server, "/api/auth/me", &one).await;
+        let answer = one.get(&server, "/api/auth/me").await;
         assert_eq!(
             (answer.status.as_u16(), answer.header("x-ratelimit-remaining")),
             (200, remaining)
         );
     }
-    let refused = with_cookie(&server, "/api/auth/me", &one).await;
+    let refused = one.get(&server, "/api/auth/me").await;
     assert_eq!(refused.problem(), (429, "RATE_LIMITED"));
-    assert_eq!(refused.header("retry-after"), "60");
-    assert_eq!(with_cookie(&server, "/api/auth/me", &other).await.status, 200);
+    assert_eq!(
+        (refused.header("retry-after"), refused.header("ratelimit-policy")),
+        ("60", r#""minute";q=3;w=60"#)
+    );
+    assert_eq!(other.get(&server, "/api/auth/me").await.status, 200);
     server.clock.advance(Duration::from_secs(60));
-    assert_eq!(with_cookie(&server, "/api/auth/me", &one).await.status, 200);
+    assert_eq!(one.get(&server, "/api/auth/me").await.status, 200);
 }
 
 /// Well-formed keys that nobody has: those of another server's workspace.
@@ -731,28 +728,32 @@ async fn failed_credentials_of_a_network_are_bounded_and_good_ones_behind_it_are
 }
 
 async fn failed_sessions_count_like_failed_keys(server: TestServer) {
-    let owner = server.email(server.owner).await;
+    let home = server.workspace("Home").await;
+    let jo = server.member(&home, Role::Member).await;
+    let (mut good, mut leaver) = (
+        Browser::signed_in(&server, jo).await,
+        Browser::signed_in(&server, jo).await,
+    );
+    let mut ended = leaver.clone();
+    assert_eq!(
+        leaver.post(&server, "/api/auth/logout", &json!({})).await.status,
+        204
+    );
     let server = server
         .limited(Limits {
             failures: Quota::per_minute(2),
             ..Limits::default()
         })
         .await;
-    let good = sign_in(&server, &owner).await;
-    let ended = sign_in(&server, &owner).await;
-    let end = server
-        .request(Method::POST, "/api/auth/logout")
-        .header("cookie", &ended);
-    assert_eq!(send(end).await.status, 204);
     for _ in 0..2 {
         assert_eq!(
-            with_cookie(&server, "/api/auth/me", &ended).await.problem(),
+            ended.get(&server, "/api/auth/me").await.problem(),
             (401, "UNAUTHORIZED")
         );
     }
-    let refused = with_cookie(&server, "/api/auth/me", &ended).await;
+    let refused = ended.get(&server, "/api/auth/me").await;
     assert_eq!(refused.body["violatedPolicies"], json!(["failures"]));
-    assert_eq!(with_cookie(&server, "/api/auth/me", &good).await.status, 200);
+    assert_eq!(good.get(&server, "/api/auth/me").await.status, 200);
 }
 
 async fn what_is_malformed_or_misses_is_no_failed_credential(server: TestServer) {
