@@ -35,8 +35,8 @@ pub use self::{
     passkey_ports::{ChallengeSubject, MAX_PASSKEYS, PasskeyChallenge, PasskeyStore},
     passkeys::AddedPasskey,
     ports::{
-        AcceptedCode, Account, Challenge, CodeCheck, EndSessions, FactorAdded, Factors, NewSession,
-        SecondFactorMethods, SignInStore, TotpFactor,
+        AcceptedCode, Account, Challenge, CodeCheck, EndSessions, FactorAdded, Factors, KeptSession,
+        NewSession, SecondFactorMethods, SignInStore, TotpFactor,
     },
     sessions::{From, RenewedSession},
     tokens::{MailToken, MailTokenStore},

@@ -146,6 +146,17 @@ pub enum EndSessions {
     All,
 }
 
+/// The session in which a password is changed: it goes on under another token, and what it was begun on stays known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct KeptSession {
+    /// The session.
+    pub id: SessionId,
+    /// What its new token digests to.
+    pub token: TokenDigest,
+    /// The device, if it is one of the account's own.
+    pub device: Option<TokenDigest>,
+}
+
 /// Signing in.
 #[async_trait]
 pub trait SignInStore: Send + Sync {
@@ -249,7 +260,7 @@ pub trait SignInStore: Send + Sync {
         user: UserId,
         password: PasswordHash,
         verified: Option<PasswordHash>,
-        keep: Option<(SessionId, TokenDigest)>,
+        keep: Option<KeptSession>,
     ) -> Result<bool, StoreError>;
 
     /// Stores an app that is about to be added, in place of an earlier one that was not confirmed.

@@ -172,6 +172,15 @@ pub(super) async fn renew(
     Ok(renewed == 1)
 }
 
+/// Holds a session until the transaction ends. Returns whether it is still there.
+pub(super) async fn lock(connection: &mut Connection, session: SessionId) -> QueryResult<bool> {
+    let locked = diesel::update(sessions::table.find(StoredId::new(session.as_uuid())))
+        .set(sessions::id.eq(sessions::id))
+        .execute(connection)
+        .await?;
+    Ok(locked == 1)
+}
+
 pub(super) async fn end(connection: &mut Connection, user: UserId, which: EndSessions) -> QueryResult<usize> {
     let own = sessions::table.filter(sessions::user_id.eq(StoredId::new(user.as_uuid())));
     match which {
@@ -207,9 +216,15 @@ pub(super) async fn without_second_factor(connection: &mut Connection, user: Use
         .map(|_| ())
 }
 
-/// Forgets the devices on which a person signed in before.
-pub(super) async fn forget_devices(connection: &mut Connection, user: UserId) -> QueryResult<()> {
-    diesel::delete(devices::table.filter(devices::user_id.eq(StoredId::new(user.as_uuid()))))
+/// Forgets the devices on which a person signed in before, but for one.
+pub(super) async fn forget_devices(
+    connection: &mut Connection,
+    user: UserId,
+    but: Option<TokenDigest>,
+) -> QueryResult<()> {
+    let kept: Vec<Vec<u8>> = but.iter().map(|device| device.as_bytes().to_vec()).collect();
+    let of_person = devices::table.filter(devices::user_id.eq(StoredId::new(user.as_uuid())));
+    diesel::delete(of_person.filter(devices::token.ne_all(kept)))
         .execute(connection)
         .await
         .map(|_| ())

@@ -1,0 +1,50 @@
+// Calls the operation that a link in a mail is for, with the token from the fragment.
+"use strict";
+
+const form = document.querySelector("form");
+const status = document.getElementById("status");
+const token = new URLSearchParams(location.hash.slice(1)).get("token");
+
+// Neither the address bar nor the history keeps the token.
+history.replaceState(null, "", location.pathname);
+
+function say(text, isError) {
+  status.textContent = text;
+  status.className = isError ? "error" : "";
+}
+
+function end(text, isError) {
+  form.hidden = true;
+  say(text, isError);
+}
+
+async function call(event) {
+  event.preventDefault();
+  const button = form.querySelector("button");
+  const filled = [...new FormData(form)].filter(([, value]) => value !== "");
+  button.disabled = true;
+  say("One moment …", false);
+  try {
+    const answer = await fetch(form.dataset.calls, {
+      method: "POST",
+      headers: { "Content-Type": "application/json" },
+      body: JSON.stringify({ token, ...Object.fromEntries(filled) }),
+    });
+    if (answer.ok) {
+      end(form.dataset.done, false);
+    } else {
+      const problem = await answer.json();
+      const details = (problem.errors ?? []).map((error) => `${error.pointer.slice(1)} ${error.detail}`);
+      say([problem.detail, ...details].join("\n"), true);
+    }
+  } catch {
+    say("The server does not answer. Try again.", true);
+  }
+  button.disabled = false;
+}
+
+if (token === null) {
+  end("This link is not complete. Open it from the mail once more.", true);
+} else {
+  form.addEventListener("submit", call);
+}
