@@ -13,6 +13,12 @@ function say(text, isError) {
   status.className = isError ? "error" : "";
 }
 
+// What is wrong with an input, under the name that its label gives it.
+function inWords({ pointer, detail }) {
+  const label = document.querySelector(`label[for="${CSS.escape(pointer.slice(1))}"]`);
+  return `${label?.textContent ?? pointer.slice(1)} ${detail}`;
+}
+
 function end(text, isError) {
   form.hidden = true;
   say(text, isError);
@@ -34,8 +40,8 @@ async function call(event) {
       end(form.dataset.done, false);
     } else {
       const problem = await answer.json();
-      const details = (problem.errors ?? []).map((error) => `${error.pointer.slice(1)} ${error.detail}`);
-      say([problem.detail, ...details].join("\n"), true);
+      const details = (problem.errors ?? []).map(inWords);
+      say(details.length > 0 ? details.join("\n") : problem.detail, true);
     }
   } catch {
     say("The server does not answer. Try again.", true);
