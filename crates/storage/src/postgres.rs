@@ -164,6 +164,18 @@ async fn lock_key(connection: &mut Connection, id: StoredId) -> QueryResult<()> 
         .map(|_| ())
 }
 
+/// Makes the end of the session wait until the transaction ends.
+async fn lock_session(connection: &mut Connection, id: StoredId) -> QueryResult<()> {
+    schema::sessions::table
+        .find(id)
+        .select(schema::sessions::id)
+        .for_update()
+        .get_result::<StoredId>(connection)
+        .await
+        .optional()
+        .map(|_| ())
+}
+
 /// Makes other changes of the workspace and its members wait until the transaction ends.
 async fn lock_workspace(connection: &mut Connection, id: StoredId) -> QueryResult<()> {
     schema::workspaces::table

@@ -208,6 +208,12 @@ async fn lock_key(_: &mut Connection, _: StoredId) -> QueryResult<()> {
 
 /// There is one writer, so that every row is locked.
 #[allow(clippy::unused_async, reason = "PostgreSQL has to ask")]
+async fn lock_session(_: &mut Connection, _: StoredId) -> QueryResult<()> {
+    Ok(())
+}
+
+/// There is one writer, so that every row is locked.
+#[allow(clippy::unused_async, reason = "PostgreSQL has to ask")]
 async fn lock_workspace(_: &mut Connection, _: StoredId) -> QueryResult<()> {
     Ok(())
 }

@@ -15,7 +15,7 @@ use tigertrust_credentials::{
 use tigertrust_model::{Role, Session, SessionId, Timestamp, UserId, Workspace, WorkspaceId};
 
 use super::{
-    super::Connection,
+    super::{Connection, lock_session},
     Store,
     rows::{Corrupt, SessionRow, UserRow, WorkspaceRow},
     schema::{devices, memberships, proof_budgets as budgets, sessions, users, workspaces},
@@ -174,11 +174,11 @@ pub(super) async fn renew(
 
 /// Holds a session until the transaction ends. Returns whether it is still there.
 pub(super) async fn lock(connection: &mut Connection, session: SessionId) -> QueryResult<bool> {
-    let locked = diesel::update(sessions::table.find(StoredId::new(session.as_uuid())))
-        .set(sessions::id.eq(sessions::id))
-        .execute(connection)
-        .await?;
-    Ok(locked == 1)
+    let id = StoredId::new(session.as_uuid());
+    lock_session(connection, id).await?;
+    select(exists(sessions::table.find(id)))
+        .get_result(connection)
+        .await
 }
 
 pub(super) async fn end(connection: &mut Connection, user: UserId, which: EndSessions) -> QueryResult<usize> {

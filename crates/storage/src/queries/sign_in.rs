@@ -225,10 +225,6 @@ impl SignInStore for Store {
         self.write_unheard(move |connection| {
             Box::pin(async move {
                 let second_factor = check.is_some();
-                // A session that has ended meanwhile spends no code.
-                if !sessions::lock(connection, id).await.or_unavailable()? {
-                    return Ok(false);
-                }
                 if let Some(check) = check
                     && !factors::spend_code(connection, user, check).await?
                 {
