@@ -118,6 +118,8 @@ pub struct NewSession {
     pub device: Option<TokenDigest>,
     /// The budgets that the completed sign-in clears.
     pub cleared: Vec<String>,
+    /// What is given back of what was taken in advance, and when that was taken: the attempt did not fail.
+    pub refunded: Option<(Vec<String>, Timestamp)>,
     /// The hash that the password was verified against: the session begins only if the account still has it.
     pub verified: Option<PasswordHash>,
     /// A hash of the same password at a higher cost.

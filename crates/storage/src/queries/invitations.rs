@@ -411,7 +411,7 @@ async fn join(
                 return Err(Conflict::EmailTaken.into());
             }
             put(connection, workspace, user.id, invitation.role, at).await?;
-            sessions::begin(connection, &session).await.or_unavailable()?;
+            sessions::begin(connection, &session).await?;
             Ok(user.id)
         }
     }

@@ -220,7 +220,7 @@ impl PasskeyStore for Store {
                 {
                     return Ok(false);
                 }
-                sessions::begin(connection, &new).await.or_unavailable()?;
+                sessions::begin(connection, &new).await?;
                 Ok(true)
             })
         })

@@ -107,7 +107,16 @@ fn record(rows: Vec<FoundSession>) -> Result<Option<SessionRecord>, StoreError> 
 }
 
 /// Begins a session, with all that a completed sign-in brings.
-pub(super) async fn begin(connection: &mut Connection, new: &NewSession) -> QueryResult<()> {
+pub(super) async fn begin(connection: &mut Connection, new: &NewSession) -> Result<(), StoreError> {
+    insert(connection, new).await.or_unavailable()?;
+    // The cleared before the refunded, in the order in which an attempt takes them.
+    match &new.refunded {
+        Some((subjects, at)) => super::budgets::refund(connection, subjects.clone(), *at).await,
+        None => Ok(()),
+    }
+}
+
+async fn insert(connection: &mut Connection, new: &NewSession) -> QueryResult<()> {
     let user = StoredId::new(new.session.user.as_uuid());
     diesel::insert_into(sessions::table)
         .values((
@@ -133,9 +142,11 @@ pub(super) async fn begin(connection: &mut Connection, new: &NewSession) -> Quer
             .offset(MAX_DEVICES)
             .load(connection)
             .await?;
-        diesel::delete(devices::table.filter(devices::token.eq_any(surplus)))
-            .execute(connection)
-            .await?;
+        if !surplus.is_empty() {
+            diesel::delete(devices::table.filter(devices::token.eq_any(surplus)))
+                .execute(connection)
+                .await?;
+        }
     }
     if let Some(rehash) = &new.rehash {
         put_hash(connection, user, rehash).await?;

@@ -103,7 +103,7 @@ impl SignInStore for Store {
                 {
                     return Ok(false);
                 }
-                sessions::begin(connection, &new).await.or_unavailable()?;
+                sessions::begin(connection, &new).await?;
                 Ok(true)
             })
         })
@@ -207,7 +207,7 @@ impl SignInStore for Store {
                     .execute(connection)
                     .await
                     .or_unavailable()?;
-                sessions::begin(connection, &new).await.or_unavailable()?;
+                sessions::begin(connection, &new).await?;
                 Ok(true)
             })
         })
