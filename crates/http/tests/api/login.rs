@@ -18,6 +18,7 @@ on_both_engines!(
     s7_an_account_is_throttled_by_spelling_of_no_kind,
     s7_a_network_is_throttled_over_all_accounts,
     s7_parallel_guesses_evaluate_no_more_than_sequential_ones,
+    s7_failures_count_over_all_paths_and_outlive_a_restart,
     s7_a_device_that_is_known_is_not_locked_out,
     s8_a_stranger_cannot_choose_the_network_that_is_counted,
     s16_a_login_goes_on_under_no_token_that_was_there_before,
@@ -201,11 +202,37 @@ async fn s7_a_network_is_throttled_over_all_accounts(server: TestServer) {
     assert_eq!(attempt("2001:db8:1:3::1", 62).await, 401);
 }
 
+async fn s7_failures_count_over_all_paths_and_outlive_a_restart(server: TestServer) {
+    let home = server.workspace("Home").await;
+    let jo = server.member(&home, Role::Member).await;
+    let email = server.email(jo).await;
+    let mut browser = Browser::signed_in(&server, jo).await;
+    // A device that is known has a budget of its own.
+    browser.device = None;
+    for _ in 0..4 {
+        let answer = Browser::default().login(&server, &email, "wrong").await;
+        assert_eq!(answer.status, 401);
+    }
+    for _ in 0..3 {
+        let proof = json!({"password": "wrong"});
+        let answer = browser.post(&server, "/api/auth/step-up", &proof).await;
+        assert_eq!(answer.status, 401);
+        let change = json!({"currentPassword": "wrong", "newPassword": "a long and uncommon sentence"});
+        let request = server.request(Method::PUT, "/api/auth/password").json(&change);
+        assert_eq!(browser.send(request).await.status, 401);
+    }
+    // Another server over the same database, as one that was started again.
+    for node in [&server, &server.second().await] {
+        let answer = Browser::default().login(node, &email, PASSWORD).await;
+        assert_eq!(answer.problem(), (429, "RATE_LIMITED"));
+    }
+}
+
 async fn s7_parallel_guesses_evaluate_no_more_than_sequential_ones(server: TestServer) {
     let home = server.workspace("Home").await;
     let jo = server.member(&home, Role::Member).await;
     let email = server.email(jo).await;
-    let guesses = join_all((0..40).map(|_| async {
+    let guesses = join_all((0..200).map(|_| async {
         Browser::default()
             .login(&server, &email, "wrong")
             .await
@@ -214,7 +241,7 @@ async fn s7_parallel_guesses_evaluate_no_more_than_sequential_ones(server: TestS
     }))
     .await;
     let count = |status| guesses.iter().filter(|guess| **guess == status).count();
-    assert_eq!((count(401), count(429)), (10, 30), "{guesses:?}");
+    assert_eq!((count(401), count(429)), (10, 190), "{guesses:?}");
 }
 
 async fn s7_a_device_that_is_known_is_not_locked_out(server: TestServer) {
