@@ -52,8 +52,10 @@ pub enum Conflict {
     /// An idempotency key names one request.
     #[error("the idempotency key was used for another request")]
     IdempotencyKeyReused,
-    /// A workspace has so many open invitations at the most.
-    #[error("the workspace has as many open invitations as it may: revoke some first")]
+    /// A workspace has so many open invitations at the most, and whoever invites has sent so many.
+    #[error(
+        "the workspace, or whoever invites, has as many open invitations as there may be: revoke some first"
+    )]
     TooManyInvitations,
     /// E-mail addresses are unique.
     #[error("an account with this e-mail address exists")]

@@ -33,7 +33,7 @@ pub use keys::{CreatedOnce, IssuedKey, KeyFlows, RotatedKey};
 pub use leaks::{LeakPolicy, LeakResponse};
 pub use members::{MemberFlows, NewMember, PersonRef};
 pub use new_key::{KeyChanges, NewKey, OwnerRequest, ReachRequest};
-pub use notice::{Circumstances, Notice, Notifier, TellsNobody};
+pub use notice::{Circumstances, Notice, Notifier, RemainingFactors, TellsNobody};
 pub use profile::{ProfileChanges, ProfileFlows};
 pub use sign_in::{
     BegunSession, FAILURES_COUNT_FOR, From, LoggedIn, Login, NewTotp, RecoveryCodes, RenewedSession,

@@ -14,6 +14,15 @@ pub struct Circumstances {
     pub origin: Origin,
 }
 
+/// What an account can be signed in to with, beside its password.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RemainingFactors {
+    /// Whether there is an authenticator app.
+    pub app: bool,
+    /// What the passkeys are called.
+    pub passkeys: Vec<String>,
+}
+
 /// What a person is told. Names and devices may be anything: whoever writes it down sees to it that they do no harm.
 #[derive(Debug)]
 pub enum Notice {
@@ -30,6 +39,13 @@ pub enum Notice {
         token: Token,
         /// How long the link is good.
         valid_for: Duration,
+    },
+    /// To the present address: somebody has asked for another one, and nothing has changed yet.
+    EmailChangeAsked {
+        /// The address that was asked for.
+        new: Email,
+        /// When and from where.
+        by: Circumstances,
     },
     /// To the old address: the account has another one now.
     EmailChanged {
@@ -56,6 +72,8 @@ pub enum Notice {
     },
     /// The password is another one now.
     PasswordChanged {
+        /// What is there beside it, and may be somebody else's.
+        remaining: RemainingFactors,
         /// When and from where.
         by: Circumstances,
     },
@@ -70,6 +88,16 @@ pub enum Notice {
     FactorRemoved {
         /// Which, such as "an authenticator app".
         factor: String,
+        /// When and from where.
+        by: Circumstances,
+    },
+    /// There are other recovery codes, and the old ones count no longer.
+    RecoveryCodesRenewed {
+        /// When and from where.
+        by: Circumstances,
+    },
+    /// The account is erased: the last that its person hears.
+    AccountErased {
         /// When and from where.
         by: Circumstances,
     },
@@ -89,12 +117,15 @@ impl Notice {
         match self {
             Self::PasswordReset { .. } => "password reset",
             Self::EmailVerification { .. } => "e-mail verification",
+            Self::EmailChangeAsked { .. } => "e-mail change asked for",
             Self::EmailChanged { .. } => "e-mail changed",
             Self::Invitation { .. } => "invitation",
             Self::NewDevice { .. } => "new device",
             Self::PasswordChanged { .. } => "password changed",
             Self::FactorAdded { .. } => "factor added",
             Self::FactorRemoved { .. } => "factor removed",
+            Self::RecoveryCodesRenewed { .. } => "recovery codes renewed",
+            Self::AccountErased { .. } => "account erased",
             Self::RecoveryCodeUsed { .. } => "recovery code used",
         }
     }

@@ -7,12 +7,14 @@ use tigertrust_model::{
     WorkspaceId,
 };
 
-pub use crate::invitations::{FoundInvitation, InvitationCheck, InvitationStore, Joining, PresentInvitation};
+pub use crate::invitations::{
+    FoundInvitation, InvitationCheck, InvitationStore, Joining, OpenInvitations, PresentInvitation,
+};
 pub use crate::profile::{HeldOnPerson, ProfileStore};
 pub use crate::sign_in::{
     AcceptedCode, Account, Budget, Challenge, ChallengeSubject, CodeCheck, EndSessions, FactorAdded, Factors,
-    MAX_PASSKEYS, MailToken, MailTokenStore, NewSession, PasskeyChallenge, PasskeyStore, SignInStore,
-    TotpFactor,
+    KeptSession, MAX_PASSKEYS, MailToken, MailTokenStore, NewSession, PasskeyChallenge, PasskeyStore,
+    SignInStore, TotpFactor,
 };
 use crate::{Earlier, FlowError, OnceOnly};
 

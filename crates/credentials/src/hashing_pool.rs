@@ -10,7 +10,7 @@ use tigertrust_model::{RandomError, RandomSource};
 use tokio::sync::oneshot;
 
 use crate::{
-    Password, PasswordHash, PasswordHasher,
+    HashingMemory, Password, PasswordHash, PasswordHasher,
     hashing_queue::{Job, Queue},
 };
 
@@ -71,8 +71,16 @@ impl HashingPool {
             thread::Builder::new()
                 .name(format!("hashing-{number}"))
                 .spawn(move || {
-                    while let Some(job) = queue.next() {
-                        job.run(&hasher, &*random, || queue.finished());
+                    let mut memory = HashingMemory::default();
+                    let next = |memory: &mut HashingMemory| {
+                        queue.try_next().or_else(|| {
+                            // Nothing is kept while nobody waits.
+                            memory.release();
+                            queue.next()
+                        })
+                    };
+                    while let Some(job) = next(&mut memory) {
+                        job.run(&hasher, &mut memory, &*random, || queue.finished());
                     }
                 })?;
         }
@@ -257,7 +265,8 @@ mod tests {
             .unwrap()
             .rehash
             .unwrap();
-        assert!(hasher.verify(&password(), &renewed) && !hasher.needs_rehash(&renewed));
+        let mut memory = HashingMemory::default();
+        assert!(hasher.verify(&password(), &renewed, &mut memory) && !hasher.needs_rehash(&renewed));
     }
 
     #[test]

@@ -8,7 +8,7 @@ use std::{
 use tigertrust_model::{RandomError, RandomSource};
 use tokio::sync::oneshot;
 
-use crate::{HashingError, Password, PasswordHash, PasswordHasher, Verified};
+use crate::{HashingError, HashingMemory, Password, PasswordHash, PasswordHasher, Verified};
 
 /// One password to hash or verify, and where the answer goes.
 pub(crate) enum Job {
@@ -32,7 +32,13 @@ impl Job {
     }
 
     /// Tells that it has finished before it answers: whoever has the answer also finds room for the next password.
-    pub(crate) fn run(self, hasher: &PasswordHasher, random: &dyn RandomSource, finished: impl FnOnce()) {
+    pub(crate) fn run(
+        self,
+        hasher: &PasswordHasher,
+        memory: &mut HashingMemory,
+        random: &dyn RandomSource,
+        finished: impl FnOnce(),
+    ) {
         match self {
             Self::Hash { password, answer } => {
                 let result = hasher.hash(&password, random);
@@ -45,7 +51,7 @@ impl Job {
                 hash,
                 answer,
             } => {
-                let result = verify(hasher, &password, hash.as_ref(), random);
+                let result = verify(hasher, memory, &password, hash.as_ref(), random);
                 finished();
                 drop(answer.send(result));
             }
@@ -55,18 +61,19 @@ impl Job {
 
 fn verify(
     hasher: &PasswordHasher,
+    memory: &mut HashingMemory,
     password: &Password,
     hash: Option<&PasswordHash>,
     random: &dyn RandomSource,
 ) -> Result<Verified, RandomError> {
     let Some(hash) = hash else {
-        let matches = hasher.refuse(password);
+        let matches = hasher.refuse(password, memory);
         return Ok(Verified {
             matches,
             rehash: None,
         });
     };
-    let matches = hasher.verify(password, hash);
+    let matches = hasher.verify(password, hash, memory);
     let rehash = (matches && hasher.needs_rehash(hash))
         .then(|| hasher.hash(password, random))
         .transpose()?;
@@ -92,6 +99,16 @@ struct State {
 impl State {
     fn count(&self) -> usize {
         self.jobs.len() + self.running
+    }
+
+    fn take(&mut self) -> Option<Job> {
+        while let Some(job) = self.jobs.pop_front() {
+            if job.is_wanted() {
+                self.running += 1;
+                return Some(job);
+            }
+        }
+        None
     }
 }
 
@@ -150,6 +167,11 @@ impl Queue {
         self.wake.notify_all();
     }
 
+    /// The next job that somebody still waits for, if there is one.
+    pub(crate) fn try_next(&self) -> Option<Job> {
+        self.lock().take()
+    }
+
     /// The next job that somebody still waits for; `None` when the pool is gone.
     pub(crate) fn next(&self) -> Option<Job> {
         let mut state = self.lock();
@@ -157,15 +179,9 @@ impl Queue {
             if state.stopped {
                 return None;
             }
-            match state.jobs.pop_front() {
-                Some(job) if job.is_wanted() => {
-                    state.running += 1;
-                    return Some(job);
-                }
-                Some(_) => {}
-                None => {
-                    state = self.wake.wait(state).unwrap_or_else(PoisonError::into_inner);
-                }
+            match state.take() {
+                Some(job) => return Some(job),
+                None => state = self.wake.wait(state).unwrap_or_else(PoisonError::into_inner),
             }
         }
     }

@@ -44,7 +44,7 @@ pub use key_format::{KEY_LENGTH, KeyFormat, MalformedKey};
 pub use limits::{Charge, KeyCounts, RateLimits, Refusal};
 pub use need::{Need, WorkspaceNeed};
 pub use one_time_code::OneTimeCode;
-pub use password::{Password, PasswordCost, PasswordCostError, PasswordHash, PasswordHasher};
+pub use password::{HashingMemory, Password, PasswordCost, PasswordCostError, PasswordHash, PasswordHasher};
 pub use password_policy::{PasswordPolicy, PasswordPolicyError};
 pub use pepper::{KeyDigest, Pepper, PepperError, PepperRing};
 pub use recovery_code::{RecoveryCode, RecoveryCodeDigest};

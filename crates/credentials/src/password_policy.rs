@@ -32,7 +32,7 @@ pub enum PasswordPolicyError {
     /// More than 256 characters.
     #[error("must have 256 characters or fewer")]
     TooLong,
-    /// One of the commonest, in whatever case, or a short text over and over.
+    /// One of the commonest, in whatever case, also with little around it or over and over; or a short text over and over.
     #[error(
         "must not be one of the passwords that are tried first, such as those of other people's leaked accounts"
     )]
@@ -112,14 +112,23 @@ fn folded(text: &str) -> Zeroizing<String> {
     Zeroizing::new(text.nfkc().flat_map(char::to_lowercase).collect())
 }
 
-/// A walk through the whole list takes a fraction of a millisecond, and the hash that follows a hundred times that.
+/// A walk through the whole list takes a millisecond or two, and the hash that follows ten times that.
 fn is_common(password: &str) -> bool {
     let unit = repeated_unit(password);
-    let is_listed = |text: &str| COMMONEST.lines().any(|common| common == text);
     let is_repeated = unit.len() < password.len();
-    is_listed(password)
-        || (is_repeated
-            && (unit.chars().count() < PasswordPolicy::MIN_LENGTH_WITH_SECOND_FACTOR || is_listed(unit)))
+    (is_repeated && unit.chars().count() < PasswordPolicy::MIN_LENGTH_WITH_SECOND_FACTOR)
+        || COMMONEST.lines().any(|common| {
+            password.contains(common) && is_trivial(&Zeroizing::new(password.replace(common, "")))
+        })
+}
+
+/// Whether a common password is made no better by what stands around it: a few digits and signs, such as a year, or one
+/// letter over and over.
+fn is_trivial(around: &str) -> bool {
+    let mut letters = around.chars().filter(|letter| letter.is_alphabetic());
+    let first = letters.next();
+    around.chars().count() < PasswordPolicy::MIN_LENGTH_WITH_SECOND_FACTOR
+        && letters.all(|letter| Some(letter) == first)
 }
 
 /// The shortest text that, written one or more times, makes up the whole.
@@ -216,6 +225,27 @@ mod tests {
             assert_eq!(check(text, false), Err(PasswordPolicyError::Common), "{text}");
         }
         assert_eq!(check("kvewzq7bkvewzq7b", false), Ok(()));
+    }
+
+    #[test]
+    fn to_add_a_little_to_a_common_password_makes_it_no_better() {
+        for text in [
+            "password1-2026!",
+            "!!Qwertyuiop!!1",
+            "password-password",
+            "Password1Password1!",
+            "xxxpassword1xxx",
+            "1234567password",
+        ] {
+            assert_eq!(check(text, false), Err(PasswordPolicyError::Common), "{text}");
+        }
+        for text in [
+            "correct horse battery staple",
+            "chocolate rivers",
+            "password kvewzq7b",
+        ] {
+            assert_eq!(check(text, false), Ok(()), "{text}");
+        }
     }
 
     #[test]

@@ -8,7 +8,10 @@ use tigertrust_wire::{AcceptInvitation, Invitation, Invite, Page, Problem, Signe
 
 use crate::{
     App,
-    auth::login::{origin, signed_in},
+    auth::{
+        login::{origin, signed_in},
+        refusals::note_refusal,
+    },
     body::Body,
     error::ApiError,
     permit::{Admitted, presented, session_token},
@@ -141,7 +144,7 @@ pub(crate) async fn accept(
     let accepted = match app.invitations.accept(&app.sign_in, acceptance).await {
         Ok(accepted) => accepted,
         Err(error) => {
-            tracing::info!(%error, address = ?app.proxies.client(&request), "invitation refused");
+            note_refusal(&app, &request, "invitation refused", &error);
             return Err(error.into());
         }
     };

@@ -19,6 +19,7 @@ mod members;
 mod metrics;
 mod openapi;
 mod outage;
+mod pages;
 mod permit;
 mod query;
 mod rate_limit;

@@ -10,7 +10,8 @@ use tigertrust_model::management;
 use tigertrust_wire::{Code, Problem};
 
 use crate::{
-    auth, changes, error::ApiError, health, invitations, keys, members, openapi, respond::Respond, workspaces,
+    auth, changes, error::ApiError, health, invitations, keys, members, openapi, pages, respond::Respond,
+    workspaces,
 };
 
 /// Who may call an operation.
@@ -443,6 +444,7 @@ pub(crate) fn mount(config: &mut ServiceConfig) {
         config.service(resource(of_path));
     }
     openapi::mount_ui(config);
+    pages::mount(config);
     config.default_service(web::to(not_found));
 }
 
@@ -487,7 +489,7 @@ fn allowed(operations: &[Operation]) -> String {
     .join(", ")
 }
 
-async fn method_not_allowed(allow: String) -> HttpResponse {
+pub(crate) async fn method_not_allowed(allow: String) -> HttpResponse {
     use actix_web::ResponseError as _;
     let detail = format!("This route knows the methods {allow}.");
     let mut response = ApiError::from(Problem::new(Code::MethodNotAllowed, detail)).error_response();

@@ -4,7 +4,7 @@
 
 use std::{fmt::Write as _, time::Duration};
 
-use tigertrust_accounts::{Circumstances, Notice};
+use tigertrust_accounts::{Circumstances, Notice, RemainingFactors};
 use tigertrust_model::Email;
 use zeroize::Zeroizing;
 
@@ -26,8 +26,8 @@ pub struct Letterhead {
 }
 
 impl Letterhead {
-    /// The pages that links lead to, below the public address, each with the token in its query: a new password, a
-    /// verified address, an accepted invitation.
+    /// The pages that links lead to, below the public address, each with the token in its fragment, which no request
+    /// carries and no log of one holds: a new password, a verified address, an accepted invitation.
     pub const PASSWORD_RESET_PAGE: [&str; 2] = ["password", "reset"];
     /// See [`PASSWORD_RESET_PAGE`](Self::PASSWORD_RESET_PAGE).
     pub const EMAIL_VERIFICATION_PAGE: [&str; 2] = ["email", "verify"];
@@ -111,6 +111,19 @@ impl Letterhead {
                     ),
                 )
             }
+            Notice::EmailChangeAsked { new, by } => (
+                format!("Another e-mail address for your {service} account was asked for"),
+                warning(
+                    &format!(
+                        "Somebody, signed in to your {service} account {to},\nasked for {} in place of this address. \
+                         It takes its place\nonce the link that went there is followed.",
+                        masked(new)
+                    ),
+                    by,
+                    "If it was not you, end all other sessions at once, which makes that link useless, and\n\
+                     set a new password.",
+                ),
+            ),
             Notice::EmailChanged { new, by } => (
                 format!("Your {service} account has another e-mail address"),
                 warning(
@@ -134,11 +147,12 @@ impl Letterhead {
                      knows your password.",
                 ),
             ),
-            Notice::PasswordChanged { by } => (
+            Notice::PasswordChanged { remaining, by } => (
                 format!("Your {service} password was changed"),
                 warning(
                     &format!(
-                        "The password of your {service} account {to}\nis another one now, and all other sessions have ended."
+                        "The password of your {service} account {to}\nis another one now, and all other sessions have ended.{}",
+                        still_there(remaining)
                     ),
                     by,
                     "If it was not you, set a new password at once with \"forgot password\" on the\n\
@@ -168,6 +182,27 @@ impl Letterhead {
                     ),
                 )
             }
+            Notice::RecoveryCodesRenewed { by } => (
+                format!("Your {service} recovery codes were replaced"),
+                warning(
+                    &format!(
+                        "The recovery codes of your {service} account {to}\nare other ones now, and the old ones count no longer."
+                    ),
+                    by,
+                    "If it was not you, set a new password, make new recovery codes, and end all other\n\
+                     sessions.",
+                ),
+            ),
+            Notice::AccountErased { by } => (
+                format!("Your {service} account was erased"),
+                warning(
+                    &format!(
+                        "Your {service} account {to}\nis erased for good: all of its sessions have ended, and its keys are revoked."
+                    ),
+                    by,
+                    "If it was not you, ask whoever runs this service what was done.",
+                ),
+            ),
             Notice::RecoveryCodeUsed { remaining, by } => {
                 let left = match remaining {
                     0 => "None is left: make new ones now, or you cannot sign in without your second factor.",
@@ -205,6 +240,23 @@ impl Letterhead {
             *Zeroizing::new(self.url.link(page, token))
         ))
     }
+}
+
+/// What may be somebody else's, and is not ended by another password; nothing where there is nothing.
+fn still_there(remaining: &RemainingFactors) -> String {
+    let app = remaining.app.then(|| "an authenticator app".to_owned());
+    let passkeys = remaining.passkeys.iter().map(|name| {
+        let name = harmless::name(name, MAX_NAME);
+        format!("the passkey \"{name}\"")
+    });
+    let factors: Vec<String> = app.into_iter().chain(passkeys).collect();
+    if factors.is_empty() {
+        return String::new();
+    }
+    format!(
+        "\nUnchanged beside it:\n\n    {}\n\nRemove what is not yours.",
+        factors.join("\n    ")
+    )
 }
 
 fn warning(what: &str, by: &Circumstances, otherwise: &str) -> Zeroizing<String> {
@@ -330,7 +382,35 @@ mod tests {
             origin: Origin::default(),
             ..by()
         };
-        assert_snapshot!(written_out(&Notice::PasswordChanged { by }));
+        let remaining = RemainingFactors::default();
+        assert_snapshot!(written_out(&Notice::PasswordChanged { remaining, by }));
+    }
+
+    #[test]
+    fn password_changed_beside_other_factors() {
+        let remaining = RemainingFactors {
+            app: true,
+            passkeys: vec!["Laptop".to_owned(), "x\r\nhttps://evil.example".to_owned()],
+        };
+        assert_snapshot!(written_out(&Notice::PasswordChanged { remaining, by: by() }));
+    }
+
+    #[test]
+    fn email_change_asked() {
+        assert_snapshot!(written_out(&Notice::EmailChangeAsked {
+            new: "joan.of.arc@example.org".parse().unwrap(),
+            by: by(),
+        }));
+    }
+
+    #[test]
+    fn recovery_codes_renewed() {
+        assert_snapshot!(written_out(&Notice::RecoveryCodesRenewed { by: by() }));
+    }
+
+    #[test]
+    fn account_erased() {
+        assert_snapshot!(written_out(&Notice::AccountErased { by: by() }));
     }
 
     #[test]
@@ -369,8 +449,11 @@ mod tests {
             let origin = Origin { user_agent: Some(device.clone()), ..by().origin };
             let by = Circumstances { origin, ..by() };
             let new = format!("x@{}", device.replace(|letter: char| letter.is_whitespace() || letter.is_control(), ""));
-            let new = new.parse().unwrap_or_else(|_| "a@https://evil.example/x".parse().unwrap());
+            let new: Email = new.parse().unwrap_or_else(|_| "a@https://evil.example/x".parse().unwrap());
+            let remaining = RemainingFactors { app: true, passkeys: vec![factor.clone()] };
             let notices = [
+                Notice::EmailChangeAsked { new: new.clone(), by: by.clone() },
+                Notice::PasswordChanged { remaining, by: by.clone() },
                 Notice::EmailChanged { new, by: by.clone() },
                 Notice::Invitation {
                     workspace,

@@ -2,7 +2,7 @@
 
 use std::{fmt, str::FromStr};
 
-use url::Url;
+use url::{Url, form_urlencoded};
 
 /// The address at which people find this service, as the operator configured it. Links in mails are built on it alone,
 /// and never on what a request says its host is (CVE-2025-64101).
@@ -33,7 +33,7 @@ impl PublicUrl {
         self.0.origin().ascii_serialization()
     }
 
-    /// A page below the address, `path` in segments, with the token in its query.
+    /// A page below the address, `path` in segments, with the token in its fragment.
     #[must_use]
     pub fn link(&self, path: &[&str], token: &str) -> String {
         let mut url = self.0.clone();
@@ -41,7 +41,10 @@ impl PublicUrl {
         if let Ok(mut segments) = url.path_segments_mut() {
             segments.pop_if_empty().extend(path);
         }
-        url.query_pairs_mut().append_pair("token", token);
+        let token = form_urlencoded::Serializer::new(String::new())
+            .append_pair("token", token)
+            .finish();
+        url.set_fragment(Some(&token));
         url.into()
     }
 }
@@ -88,19 +91,19 @@ mod tests {
         for (url, link) in [
             (
                 "https://auth.example.com",
-                "https://auth.example.com/password/reset?token=t",
+                "https://auth.example.com/password/reset#token=t",
             ),
             (
                 "http://localhost:8080/",
-                "http://localhost:8080/password/reset?token=t",
+                "http://localhost:8080/password/reset#token=t",
             ),
             (
                 "https://example.com/auth",
-                "https://example.com/auth/password/reset?token=t",
+                "https://example.com/auth/password/reset#token=t",
             ),
             (
                 "https://example.com/auth/",
-                "https://example.com/auth/password/reset?token=t",
+                "https://example.com/auth/password/reset#token=t",
             ),
         ] {
             let url: PublicUrl = url.parse().unwrap();
@@ -114,7 +117,7 @@ mod tests {
         let url: PublicUrl = "https://auth.example.com".parse().unwrap();
         assert_eq!(
             url.link(&["x"], "a b&c#d\n"),
-            "https://auth.example.com/x?token=a+b%26c%23d%0A"
+            "https://auth.example.com/x#token=a+b%26c%23d%0A"
         );
     }
 

@@ -164,6 +164,18 @@ async fn lock_key(connection: &mut Connection, id: StoredId) -> QueryResult<()> 
         .map(|_| ())
 }
 
+/// Makes the end of the session wait until the transaction ends.
+async fn lock_session(connection: &mut Connection, id: StoredId) -> QueryResult<()> {
+    schema::sessions::table
+        .find(id)
+        .select(schema::sessions::id)
+        .for_update()
+        .get_result::<StoredId>(connection)
+        .await
+        .optional()
+        .map(|_| ())
+}
+
 /// Makes other changes of the workspace and its members wait until the transaction ends.
 async fn lock_workspace(connection: &mut Connection, id: StoredId) -> QueryResult<()> {
     schema::workspaces::table
@@ -181,6 +193,12 @@ async fn lock_accounts(connection: &mut Connection) -> QueryResult<()> {
     connection
         .batch_execute("LOCK TABLE users IN SHARE ROW EXCLUSIVE MODE")
         .await
+}
+
+/// What was deleted goes with the next vacuum, and out of the log when that is used again: both are the server's to do.
+#[allow(clippy::unused_async, reason = "SQLite has to be told")]
+async fn forget_log(_: &mut Connection) -> QueryResult<()> {
+    Ok(())
 }
 
 /// Wakes the feeds of the other nodes once the transaction is committed.

@@ -138,7 +138,7 @@ where
 async fn set_up(connection: &mut Connection, patience: Duration, access: Access) -> QueryResult<()> {
     connection
         .batch_execute(&format!(
-            "PRAGMA busy_timeout = {}; PRAGMA foreign_keys = ON; PRAGMA synchronous = FULL",
+            "PRAGMA busy_timeout = {}; PRAGMA foreign_keys = ON; PRAGMA synchronous = FULL; PRAGMA secure_delete = ON",
             patience.as_millis().min(2_000_000_000)
         ))
         .await?;
@@ -208,6 +208,12 @@ async fn lock_key(_: &mut Connection, _: StoredId) -> QueryResult<()> {
 
 /// There is one writer, so that every row is locked.
 #[allow(clippy::unused_async, reason = "PostgreSQL has to ask")]
+async fn lock_session(_: &mut Connection, _: StoredId) -> QueryResult<()> {
+    Ok(())
+}
+
+/// There is one writer, so that every row is locked.
+#[allow(clippy::unused_async, reason = "PostgreSQL has to ask")]
 async fn lock_workspace(_: &mut Connection, _: StoredId) -> QueryResult<()> {
     Ok(())
 }
@@ -216,6 +222,11 @@ async fn lock_workspace(_: &mut Connection, _: StoredId) -> QueryResult<()> {
 #[allow(clippy::unused_async, reason = "PostgreSQL has to ask")]
 async fn lock_accounts(_: &mut Connection) -> QueryResult<()> {
     Ok(())
+}
+
+/// What was deleted is overwritten in the file, and stands in the log until that is written into the file.
+async fn forget_log(connection: &mut Connection) -> QueryResult<()> {
+    connection.batch_execute("PRAGMA wal_checkpoint(TRUNCATE)").await
 }
 
 /// Other processes see it by themselves: they ask for the version of the data.

@@ -29,7 +29,7 @@ use std::{
 
 use reqwest::{Client, StatusCode};
 use serde_json::json;
-use tigertrust_credentials::{OsRandom, Password, PasswordHasher};
+use tigertrust_credentials::{HashingMemory, OsRandom, Password, PasswordHasher};
 use tigertrust_model::RandomSource as _;
 
 const PASSWORD: &str = "correct horse battery staple";
@@ -194,9 +194,9 @@ fn argon2(lasts: Duration, threads: u32) {
                 let hash = hasher
                     .hash(&Password::presented(PASSWORD), &OsRandom)
                     .expect("a hash");
-                let mut done = 0_u32;
+                let (mut done, mut memory) = (0_u32, HashingMemory::default());
                 while start.elapsed() < lasts {
-                    assert!(hasher.verify(&Password::presented(PASSWORD), &hash));
+                    assert!(hasher.verify(&Password::presented(PASSWORD), &hash, &mut memory));
                     done += 1;
                 }
                 done

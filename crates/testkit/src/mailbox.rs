@@ -53,7 +53,7 @@ impl Mailbox {
     #[must_use]
     pub fn token(&self, address: &str) -> String {
         let mail = self.only(address);
-        let (_, rest) = mail.reveal_text().split_once("?token=").expect("a link");
+        let (_, rest) = mail.reveal_text().split_once("#token=").expect("a link");
         rest.split_whitespace().next().expect("a token").to_owned()
     }
 }

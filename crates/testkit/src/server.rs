@@ -229,7 +229,11 @@ impl TestServer {
             Arc::clone(&time),
             Arc::new(OsRandom),
         );
-        let profiles = ProfileFlows::new(storage.profiles(), Arc::clone(&time));
+        let profiles = ProfileFlows::new(
+            storage.profiles(),
+            Arc::clone(&mails) as Arc<dyn Notifier>,
+            Arc::clone(&time),
+        );
         let app = App::new(Parts {
             sign_in,
             sessions: SessionAdmission::new(

@@ -175,11 +175,11 @@ impl TigerTrust {
             Arc::clone(clock),
             Arc::clone(random),
         );
-        let profiles = ProfileFlows::new(storage.profiles(), Arc::clone(clock));
         let notifier: Arc<dyn Notifier> = match &postman {
             Some(postman) => Arc::new(postman.clone()),
             None => Arc::new(TellsNobody),
         };
+        let profiles = ProfileFlows::new(storage.profiles(), Arc::clone(&notifier), Arc::clone(clock));
         let storage = Arc::new(storage);
         Ok(Self(Arc::new(Inner {
             admission,

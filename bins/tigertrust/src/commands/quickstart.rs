@@ -218,6 +218,11 @@ fn announce(
     Ok(())
 }
 
+/// One word for a shell, whatever it holds.
+fn shell_quoted(text: &str) -> String {
+    format!("'{}'", text.replace('\'', "'\\''"))
+}
+
 fn write_text(
     out: &mut impl Write,
     data: &Path,
@@ -273,6 +278,15 @@ fn write_text(
                 "    curl -i {base_url}/api/auth/me -H \"X-Agent-API-Key: {agent}\"\n"
             )?;
             let query = scope.map_or_else(String::new, |scope| format!("?scope={scope}"));
+            let login = serde_json::json!({"email": first.user.email.as_str(), "password": password});
+            let login = shell_quoted(&login.to_string());
+            let curl = "curl -i -b cookies.txt -c cookies.txt";
+            writeln!(out, "  Sign in as the owner, and then act as it:\n")?;
+            writeln!(
+                out,
+                "    {curl} {base_url}/api/auth/login -H \"Content-Type: application/json\" -d {login}"
+            )?;
+            writeln!(out, "    {curl} {base_url}/api/auth/me\n")?;
             writeln!(out, "  May the public key pass?\n")?;
             writeln!(
                 out,

@@ -34,7 +34,7 @@ async fn post(served: &Served, path: &str, body: &serde_json::Value) -> u16 {
 
 /// The token of the link in a mail.
 fn token(text: &str) -> String {
-    let (_, rest) = text.split_once("/password/reset?token=").unwrap();
+    let (_, rest) = text.split_once("/password/reset#token=").unwrap();
     rest.split_whitespace().next().unwrap().to_owned()
 }
 
@@ -64,7 +64,7 @@ async fn a_forgotten_password_is_set_by_a_mail_over_smtp(folder: Folder) {
     );
     let text = &mail.text;
     assert!(
-        text.contains("https://auth.example.com/login/password/reset?token=tt_pwr_"),
+        text.contains("https://auth.example.com/login/password/reset#token=tt_pwr_"),
         "{text}"
     );
     let token = token(text);
@@ -91,7 +91,7 @@ async fn without_smtp_the_quickstart_shows_mails_in_its_log(folder: Folder) {
     assert_eq!(post(&served, "/api/auth/password/forgot", &forgot).await, 202);
     let log = served.stop();
     assert!(
-        log.contains(&format!("{base_url}/password/reset?token=tt_pwr_")),
+        log.contains(&format!("{base_url}/password/reset#token=tt_pwr_")),
         "{log}"
     );
     assert!(log.contains("mail.smtp_url is not set"), "{log}");

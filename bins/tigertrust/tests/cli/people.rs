@@ -1,17 +1,76 @@
 //! People on the command line: signed in, signed out, helped back in.
 
+use std::time::{Duration, Instant};
+
+use futures_util::future::join_all;
 use reqwest::Method;
 use serde_json::json;
 
 use crate::program::{Folder, Served, in_a_folder_for_each_engine};
 
 in_a_folder_for_each_engine!(
+    s4_a_flood_of_logins_is_answered_503_and_keys_are_checked_all_the_while,
+    s10_a_new_server_has_no_account,
     the_printed_login_opens_a_session_that_the_operator_can_end,
     a_password_is_reset_and_ends_every_session,
     a_second_factor_that_is_not_there_is_named,
     an_invitation_is_handed_over_and_accepted,
     an_account_is_erased,
 );
+
+async fn s4_a_flood_of_logins_is_answered_503_and_keys_are_checked_all_the_while(folder: Folder) {
+    let environment = [
+        ("TIGERTRUST__PASSWORDS__HASHING_THREADS", "1"),
+        ("TIGERTRUST__PASSWORDS__HASHING_QUEUE", "1"),
+    ];
+    let served = folder.quickstart_in(&environment, &[]);
+    let logins = (0..30).map(|number| {
+        let body = json!({"email": format!("nobody-{number}@example.com"), "password": "whatever it is"});
+        served.request(Method::POST, "/api/auth/login").json(&body).send()
+    });
+    let checks = async {
+        let mut slowest = Duration::ZERO;
+        for _ in 0..20 {
+            let start = Instant::now();
+            assert_eq!(served.check(served.text("agentKey")).await, 200);
+            slowest = slowest.max(start.elapsed());
+        }
+        slowest
+    };
+    let (answers, slowest) = tokio::join!(join_all(logins), checks);
+    let mut refused = 0;
+    for answer in answers {
+        let answer = answer.unwrap();
+        match answer.status().as_u16() {
+            401 => {}
+            503 => {
+                assert_eq!(answer.headers()["retry-after"], "1");
+                refused += 1;
+            }
+            other => panic!("{other}"),
+        }
+    }
+    assert!(refused > 0);
+    assert!(slowest < Duration::from_secs(1), "{slowest:?}");
+    // Those that were refused have guessed at nothing, and a login works again.
+    assert!(login(&served, served.text("password")).await.is_ok());
+}
+
+async fn s10_a_new_server_has_no_account(folder: Folder) {
+    let mut command = folder.command(&["migrate", "run"]);
+    command.env("TIGERTRUST__DATABASE__URL", folder.database_url());
+    assert!(command.output().unwrap().status.success());
+    let mut command = folder.command(&["user", "list", "--output", "json"]);
+    command.env("TIGERTRUST__DATABASE__URL", folder.database_url());
+    // A ring, which the command asks for.
+    assert!(folder.run(&["secrets", "create", "ring.toml"]).status.success());
+    let listed = command
+        .env("TIGERTRUST__KEYRING_FILE", "ring.toml")
+        .output()
+        .unwrap();
+    let listed: serde_json::Value = serde_json::from_slice(&listed.stdout).unwrap();
+    assert_eq!(listed["items"], json!([]));
+}
 
 /// The value of the session's cookie, or the status of the refusal.
 async fn login(served: &Served, password: &str) -> Result<String, u16> {

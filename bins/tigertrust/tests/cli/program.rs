@@ -30,6 +30,14 @@ impl Folder {
         }
     }
 
+    /// The URL of its database.
+    pub fn database_url(&self) -> String {
+        match &self.database {
+            Some(database) => database.url().reveal().to_owned(),
+            None => "sqlite://./tigertrust.db".to_owned(),
+        }
+    }
+
     /// Where it is.
     pub fn path(&self) -> &Path {
         self.folder.path()

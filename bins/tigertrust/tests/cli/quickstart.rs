@@ -74,11 +74,17 @@ async fn the_secrets_are_for_their_owner_alone(folder: Folder) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_text_shows_two_curl_lines_that_work() {
+async fn the_text_shows_curl_lines_that_work() {
     use std::io::{BufRead, BufReader};
     let folder = Folder::new(Engine::Sqlite).await;
     let mut child = folder
-        .command(&["quickstart", "--listen", "127.0.0.1:0"])
+        .command(&[
+            "quickstart",
+            "--listen",
+            "127.0.0.1:0",
+            "--email",
+            "o'neil@example.com",
+        ])
         .stdout(std::process::Stdio::piped())
         .stderr(std::process::Stdio::null())
         .spawn()
@@ -91,10 +97,12 @@ async fn the_text_shows_two_curl_lines_that_work() {
         .iter()
         .filter(|line| line.trim_start().starts_with("curl "))
         .collect();
-    assert_eq!(curls.len(), 2, "{shown:?}");
+    assert_eq!(curls.len(), 4, "{shown:?}");
     for curl in curls {
         let output = std::process::Command::new("sh")
             .args(["-c", curl])
+            // Where the cookies are kept.
+            .current_dir(folder.path())
             .output()
             .unwrap();
         let answer = String::from_utf8(output.stdout).unwrap();

@@ -14,7 +14,7 @@ use tigertrust_model::{
 pub use self::{
     accept::{Acceptance, Accepted, AccountToMake},
     error::InvitationError,
-    ports::{FoundInvitation, InvitationCheck, InvitationStore, Joining, PresentInvitation},
+    ports::{FoundInvitation, InvitationCheck, InvitationStore, Joining, OpenInvitations, PresentInvitation},
 };
 use crate::{
     Actor, FlowError, Notice, Notifier, SignInError,
@@ -24,7 +24,7 @@ use crate::{
 
 /// How long an invitation can be accepted.
 pub const INVITATION_LIVES: Duration = Duration::from_secs(7 * 24 * 60 * 60);
-/// How many invitations of a workspace may be open at once.
+/// How many invitations may be open at once, into a workspace, and of whoever invites into all workspaces.
 const MAX_OPEN: u16 = 100;
 
 /// Whom to invite.
@@ -118,9 +118,13 @@ impl InvitationFlows {
             ensure_may_invite(standing.role(present.by)?, present.role, Some(role), "/role")
         };
         let by = standing.asker();
+        let most = OpenInvitations {
+            in_workspace: MAX_OPEN,
+            of_maker: (!actor.is_of_instance()).then_some(MAX_OPEN),
+        };
         let (invitation, is_new) = self
             .store
-            .put_invitation(invitation, token.digest(), MAX_OPEN, by, Box::new(check))
+            .put_invitation(invitation, token.digest(), most, by, Box::new(check))
             .await?;
         Ok(IssuedInvitation {
             invitation,

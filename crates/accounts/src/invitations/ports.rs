@@ -18,6 +18,15 @@ pub struct PresentInvitation {
     pub by: Option<Role>,
 }
 
+/// How many invitations may be open at once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OpenInvitations {
+    /// Into the workspace.
+    pub in_workspace: u16,
+    /// Of whoever invites, into all workspaces together; none for who works for the whole instance.
+    pub of_maker: Option<u16>,
+}
+
 /// Decides inside the transaction whether somebody is invited, or an invitation taken back; an error stores nothing.
 pub type InvitationCheck = Box<dyn FnOnce(PresentInvitation) -> Result<(), FlowError> + Send>;
 
@@ -52,8 +61,8 @@ pub enum Joining {
 #[async_trait]
 pub trait InvitationStore: Send + Sync {
     /// Stores an invitation if `check` agrees. One of the address that is there already keeps its id, and is otherwise
-    /// replaced: its token is dead. Returns the invitation, and whether it is the address's first. At most `limit`
-    /// invitations of a workspace are open at `invited_at`.
+    /// replaced: its token is dead. Returns the invitation, and whether it is the address's first. At most as many
+    /// as `most` says are open at `invited_at`.
     ///
     /// # Errors
     /// [`FlowError::NotFound`] if the workspace does not exist or is deleted, what `check` answers,
@@ -63,7 +72,7 @@ pub trait InvitationStore: Send + Sync {
         &self,
         invitation: Invitation,
         token: TokenDigest,
-        limit: u16,
+        most: OpenInvitations,
         by: Option<Creator>,
         check: InvitationCheck,
     ) -> Result<(Invitation, bool), FlowError>;

@@ -5,10 +5,13 @@ mod ports;
 use std::sync::Arc;
 
 use tigertrust_credentials::PersonPermit;
-use tigertrust_model::{Clock, UserId, WorkspaceId};
+use tigertrust_model::{Clock, Origin, UserId, WorkspaceId};
 
 pub use self::ports::{HeldOnPerson, ProfileStore};
-use crate::{FlowError, SignInError, sign_in::ensure_fresh, users::MAX_NAME, validation::Validation};
+use crate::{
+    Circumstances, FlowError, Notice, Notifier, SignInError, sign_in::ensure_fresh, users::MAX_NAME,
+    validation::Validation,
+};
 
 /// What is to change of what a person says of itself; what is `None` stays.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -23,13 +26,18 @@ pub struct ProfileChanges {
 #[derive(Clone)]
 pub struct ProfileFlows {
     store: Arc<dyn ProfileStore>,
+    notifier: Arc<dyn Notifier>,
     clock: Arc<dyn Clock>,
 }
 
 impl ProfileFlows {
-    /// Flows over the given store.
-    pub fn new(store: Arc<dyn ProfileStore>, clock: Arc<dyn Clock>) -> Self {
-        Self { store, clock }
+    /// Flows over the given store; `notifier` tells people that they are erased.
+    pub fn new(store: Arc<dyn ProfileStore>, notifier: Arc<dyn Notifier>, clock: Arc<dyn Clock>) -> Self {
+        Self {
+            store,
+            notifier,
+            clock,
+        }
     }
 
     /// Changes what a person says of itself.
@@ -56,14 +64,21 @@ impl ProfileFlows {
         held.ok_or_else(|| FlowError::NotFound.into())
     }
 
-    /// Erases the account of the person who asks for it, for good.
+    /// Erases the account of the person who asks for it, for good. A last mail says so.
     ///
     /// # Errors
     /// [`SignInError::StepUpRequired`], [`FlowError::OwnsAlone`] for the last owner of a workspace, and
     /// [`FlowError::Store`].
-    pub async fn erase(&self, person: &PersonPermit) -> Result<(), SignInError> {
+    pub async fn erase(&self, person: &PersonPermit, origin: &Origin) -> Result<(), SignInError> {
         ensure_fresh(person, &*self.clock)?;
-        Ok(self.erase_as_operator(person.user().id).await?)
+        self.erase_as_operator(person.user().id).await?;
+        let by = Circumstances {
+            at: self.clock.now(),
+            origin: origin.clone(),
+        };
+        let to = person.user().email.clone();
+        self.notifier.tell(to, Notice::AccountErased { by });
+        Ok(())
     }
 
     /// Erases an account, for the operator.

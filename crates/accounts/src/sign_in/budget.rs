@@ -154,6 +154,11 @@ impl Budgets {
     pub(crate) fn cleared(&self) -> Vec<String> {
         self.subjects().into_iter().take(1).collect()
     }
+
+    /// What a completed sign-in does not clear.
+    pub(crate) fn kept(&self) -> Vec<String> {
+        self.subjects().into_iter().skip(1).collect()
+    }
 }
 
 /// The network that a client cannot easily leave: an IPv4 address, or the 64 bits of an IPv6 address that a site is given.

@@ -129,7 +129,11 @@ impl SignInFlows {
     ///
     /// # Errors
     /// [`SignInError::StepUpRequired`], [`Conflict::NoFactor`] where there is no second factor, and others.
-    pub async fn renew_recovery_codes(&self, person: &PersonPermit) -> Result<RecoveryCodes, SignInError> {
+    pub async fn renew_recovery_codes(
+        &self,
+        person: &PersonPermit,
+        from: &From,
+    ) -> Result<RecoveryCodes, SignInError> {
         self.ensure_fresh(person)?;
         let SignInParts { store, random, .. } = &self.0;
         let account = store
@@ -142,6 +146,8 @@ impl SignInFlows {
         let codes = RecoveryCode::generate_set(&**random)?;
         let digests = codes.iter().map(RecoveryCode::digest).collect();
         store.replace_recovery_codes(person.user().id, digests).await?;
+        let by = self.circumstances(&from.origin);
+        self.tell(&account.user.email, Notice::RecoveryCodesRenewed { by });
         Ok(RecoveryCodes(codes.iter().map(RecoveryCode::reveal).collect()))
     }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use tigertrust_credentials::{Password, PasswordPolicy, PersonPermit, Token, TokenDigest, TokenKind};
 use tigertrust_model::{Email, EmailError, Origin, SessionId, UserId};
 
-use super::{MailToken, SignInError, SignInFlows, SignInParts, budget::Budgets};
+use super::{MailToken, SignInError, SignInFlows, SignInParts, budget::Budgets, sessions::SAME_PASSWORD};
 use crate::{FlowError, Notice};
 
 /// How long a link is good.
@@ -67,17 +67,23 @@ impl SignInFlows {
         };
         let new = Password::chosen(new, &policy)
             .map_err(|error| FlowError::invalid("/newPassword", error.to_string()))?;
+        if let Some(present) = &account.password {
+            let typed = Password::presented(new.reveal());
+            if hashing.verify(typed, Some(present.clone())).await?.matches {
+                return Err(FlowError::invalid("/newPassword", SAME_PASSWORD).into());
+            }
+        }
         let hash = hashing.hash(new).await?;
         if !links.reset_password(digest, link.user, hash, clock.now()).await? {
             return Err(SignInError::LinkRefused);
         }
-        let by = self.circumstances(origin);
-        self.tell(&account.user.email, Notice::PasswordChanged { by });
+        self.tell_of_password(&account, origin);
         Ok(link.user)
     }
 
     /// Sends a link to an address that is to be the account's, or is so already and is to be proved. Whether another
-    /// account has it, the answer and the work are the same, and no link is sent then.
+    /// account has it, the answer and the work are the same, and no link is sent then. The present address is told of
+    /// another one at once: its owner may not have asked, and can still end the session that did.
     ///
     /// # Errors
     /// [`SignInError::StepUpRequired`], [`FlowError::Invalid`] for what is no address, [`SignInError::Throttled`] where too
@@ -97,6 +103,12 @@ impl SignInFlows {
         let budgets = Budgets::of_mail(&canonical, origin.address);
         self.spend(&budgets, self.0.clock.now()).await?;
         let user = person.user().id;
+        let present = &person.user().email;
+        if present.canonical() != canonical {
+            let by = self.circumstances(origin);
+            let new = new.clone();
+            self.tell(present, Notice::EmailChangeAsked { new, by });
+        }
         let is_free = holder.is_none_or(|holder| holder.user.id == user);
         let to = is_free.then_some((user, new));
         self.send_link(TokenKind::EmailVerification, to, Some(person.session().id))
@@ -107,7 +119,8 @@ impl SignInFlows {
     /// Makes the address that a link went to the account's, and proved, given the link's token.
     ///
     /// # Errors
-    /// [`SignInError::LinkRefused`], [`SignInError::LinkExpired`], and others.
+    /// [`SignInError::LinkRefused`], [`SignInError::LinkExpired`], [`Conflict::EmailTaken`](crate::Conflict::EmailTaken) where
+    /// another account has the address by now, and others.
     pub async fn verify_email(&self, token: &str, origin: &Origin) -> Result<UserId, SignInError> {
         let (digest, link) = self
             .open_link(TokenKind::EmailVerification, token, origin)

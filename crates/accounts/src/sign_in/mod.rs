@@ -35,8 +35,8 @@ pub use self::{
     passkey_ports::{ChallengeSubject, MAX_PASSKEYS, PasskeyChallenge, PasskeyStore},
     passkeys::AddedPasskey,
     ports::{
-        AcceptedCode, Account, Challenge, CodeCheck, EndSessions, FactorAdded, Factors, NewSession,
-        SecondFactorMethods, SignInStore, TotpFactor,
+        AcceptedCode, Account, Challenge, CodeCheck, EndSessions, FactorAdded, Factors, KeptSession,
+        NewSession, SecondFactorMethods, SignInStore, TotpFactor,
     },
     sessions::{From, RenewedSession},
     tokens::{MailToken, MailTokenStore},
@@ -187,8 +187,8 @@ impl SignInFlows {
         };
         let account = account.filter(|_| verified.matches).ok_or(SignInError::Refused)?;
         let hash = account.password.clone().ok_or(SignInError::Refused)?;
-        store.refund(budgets.subjects(), now).await?;
         if account.factors.is_enrolled() {
+            store.refund(budgets.subjects(), now).await?;
             let token = Token::generate(TokenKind::SecondFactor, &*self.0.random)?;
             let challenge = Challenge {
                 user: account.user.id,
@@ -215,6 +215,8 @@ impl SignInFlows {
             verified.rehash,
         )?;
         let new = NewSession {
+            // In one transaction with the session: each is a wait for the disk.
+            refunded: Some((budgets.kept(), now)),
             verified: Some(hash),
             ..new
         };
@@ -378,6 +380,7 @@ impl SignInFlows {
             token: begun.token.digest(),
             device: begun.device.as_ref().map(Token::digest),
             cleared: budgets.cleared(),
+            refunded: None,
             verified: None,
             rehash,
         };

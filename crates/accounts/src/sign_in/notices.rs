@@ -4,7 +4,7 @@ use tigertrust_credentials::OneTimeCode;
 use tigertrust_model::{Email, Origin};
 
 use super::{Account, BegunSession, SignInFlows};
-use crate::{Circumstances, Notice};
+use crate::{Circumstances, Notice, RemainingFactors};
 
 impl SignInFlows {
     /// That something happens now, and where it comes from.
@@ -13,6 +13,21 @@ impl SignInFlows {
             at: self.0.clock.now(),
             origin: origin.clone(),
         }
+    }
+
+    /// That an account has another password, and what it has beside it.
+    pub(super) fn tell_of_password(&self, account: &Account, origin: &Origin) {
+        let remaining = RemainingFactors {
+            app: account.factors.has_totp(),
+            passkeys: account
+                .factors
+                .passkeys
+                .iter()
+                .map(|passkey| passkey.name.clone())
+                .collect(),
+        };
+        let by = self.circumstances(origin);
+        self.tell(&account.user.email, Notice::PasswordChanged { remaining, by });
     }
 
     pub(super) fn tell(&self, to: &Email, notice: Notice) {

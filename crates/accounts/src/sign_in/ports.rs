@@ -118,6 +118,8 @@ pub struct NewSession {
     pub device: Option<TokenDigest>,
     /// The budgets that the completed sign-in clears.
     pub cleared: Vec<String>,
+    /// What is given back of what was taken in advance, and when that was taken: the attempt did not fail.
+    pub refunded: Option<(Vec<String>, Timestamp)>,
     /// The hash that the password was verified against: the session begins only if the account still has it.
     pub verified: Option<PasswordHash>,
     /// A hash of the same password at a higher cost.
@@ -144,6 +146,17 @@ pub enum EndSessions {
     AllBut(SessionId),
     /// Every one.
     All,
+}
+
+/// The session in which a password is changed: it goes on under another token, and what it was begun on stays known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct KeptSession {
+    /// The session.
+    pub id: SessionId,
+    /// What its new token digests to.
+    pub token: TokenDigest,
+    /// The device, if it is one of the account's own.
+    pub device: Option<TokenDigest>,
 }
 
 /// Signing in.
@@ -249,7 +262,7 @@ pub trait SignInStore: Send + Sync {
         user: UserId,
         password: PasswordHash,
         verified: Option<PasswordHash>,
-        keep: Option<(SessionId, TokenDigest)>,
+        keep: Option<KeptSession>,
     ) -> Result<bool, StoreError>;
 
     /// Stores an app that is about to be added, in place of an earlier one that was not confirmed.

@@ -3,8 +3,14 @@
 use tigertrust_credentials::{Password, PasswordPolicy, PersonPermit, Token, TokenDigest, TokenKind};
 use tigertrust_model::{Origin, Session, SessionId};
 
-use super::{AppState, EndSessions, SignInError, SignInFlows, SignInParts, budget::Budgets, ports::Account};
-use crate::{FlowError, Notice, Violation};
+use super::{
+    AppState, EndSessions, KeptSession, SignInError, SignInFlows, SignInParts, budget::Budgets,
+    ports::Account,
+};
+use crate::{FlowError, Violation};
+
+/// Why a password is not taken in place of itself.
+pub(super) const SAME_PASSWORD: &str = "must be another one than the present password";
 
 /// The token under which a session goes on: privileges changed, so the old one counts no longer.
 #[derive(Debug)]
@@ -103,15 +109,22 @@ impl SignInFlows {
         self.spend(&budgets, now).await?;
         self.check_password(&account, current, &budgets, now).await?;
         store.refund(budgets.subjects(), now).await?;
+        // Both in the form that they are hashed in.
+        if Password::presented(current).reveal() == new.reveal() {
+            return Err(FlowError::invalid("/newPassword", SAME_PASSWORD).into());
+        }
         let hash = hashing.hash(new).await?;
         let token = Token::generate(TokenKind::Session, &**random)?;
-        let keep = Some((person.session().id, token.digest()));
-        let user = account.user.id;
-        if !store.set_password(user, hash, account.password, keep).await? {
+        let keep = Some(KeptSession {
+            id: person.session().id,
+            token: token.digest(),
+            device: from.device.filter(|_| account.is_known_device),
+        });
+        let (user, verified) = (account.user.id, account.password.clone());
+        if !store.set_password(user, hash, verified, keep).await? {
             return Err(SignInError::Refused);
         }
-        let by = self.circumstances(&from.origin);
-        self.tell(&account.user.email, Notice::PasswordChanged { by });
+        self.tell_of_password(&account, &from.origin);
         Ok(RenewedSession(token))
     }
 

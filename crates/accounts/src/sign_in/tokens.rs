@@ -4,6 +4,8 @@ use async_trait::async_trait;
 use tigertrust_credentials::{PasswordHash, TokenDigest, ports::StoreError};
 use tigertrust_model::{Email, SessionId, Timestamp, UserId};
 
+use crate::FlowError;
+
 /// A link that was sent by mail and not used yet.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MailToken {
@@ -53,16 +55,16 @@ pub trait MailTokenStore: Send + Sync {
     ) -> Result<bool, StoreError>;
 
     /// Uses up a link to make the address that it went to the account's, and proved. All other links end. Returns the
-    /// address that the account had; none if it did not happen: as for [`reset_password`](Self::reset_password), because
-    /// another account has the address, or because the session that asked for the link is over: whoever ends the session of a
-    /// thief ends what the thief began.
+    /// address that the account had; none if it did not happen: as for [`reset_password`](Self::reset_password), or because
+    /// the session that asked for the link is over: whoever ends the session of a thief ends what the thief began.
     ///
     /// # Errors
-    /// [`StoreError`].
+    /// [`Conflict::EmailTaken`](crate::Conflict::EmailTaken) where another account has the address, of two that prove it at the
+    /// same time for the second; and [`FlowError::Store`].
     async fn verify_email(
         &self,
         token: TokenDigest,
         user: UserId,
         at: Timestamp,
-    ) -> Result<Option<Email>, StoreError>;
+    ) -> Result<Option<Email>, FlowError>;
 }

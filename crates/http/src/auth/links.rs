@@ -3,7 +3,7 @@
 use actix_web::{HttpRequest, HttpResponse, web};
 use tigertrust_wire::{ChangeEmail, ForgotPassword, Problem, ResetPassword, VerifyEmail};
 
-use super::login::origin;
+use super::{login::origin, refusals::note_refusal};
 use crate::{App, body::Body, error::ApiError, permit::Person};
 
 /// Sends a mail with a link to set a new password, if there is such an account and it has a password. Whether there is, and
@@ -53,7 +53,7 @@ pub(crate) async fn reset_password(
             Ok(HttpResponse::NoContent().finish())
         }
         Err(error) => {
-            tracing::info!(%error, address = ?app.proxies.client(&request), "password reset refused");
+            note_refusal(&app, &request, "password reset refused", &error);
             Err(error.into())
         }
     }
@@ -87,7 +87,8 @@ pub(crate) async fn change_email(
     post, path = "/api/auth/email/verify", tag = "auth", operation_id = "verifyEmail", request_body = VerifyEmail,
     responses(
         (status = 204, description = "The address is the account's, and proved"),
-        (status = 401, description = "The link was used, has ended or is too old, or another account has the address by now", body = Problem, content_type = "application/problem+json"),
+        (status = 401, description = "The link was used, has ended or is too old", body = Problem, content_type = "application/problem+json"),
+        (status = 409, description = "Another account has the address by now", body = Problem, content_type = "application/problem+json"),
         (status = 429, description = "Too many attempts", body = Problem, content_type = "application/problem+json"),
     ),
 )]
@@ -107,7 +108,7 @@ pub(crate) async fn verify_email(
             Ok(HttpResponse::NoContent().finish())
         }
         Err(error) => {
-            tracing::info!(%error, address = ?app.proxies.client(&request), "proof of an e-mail address refused");
+            note_refusal(&app, &request, "proof of an e-mail address refused", &error);
             Err(error.into())
         }
     }

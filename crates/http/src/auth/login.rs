@@ -9,6 +9,7 @@ use tigertrust_wire::{
 };
 use utoipa::ToSchema;
 
+use super::refusals::note_refusal;
 use crate::{App, body::Body, cookies, error::ApiError, permit::Person, respond::json};
 
 /// The longest `User-Agent` that is kept, in characters.
@@ -59,7 +60,7 @@ pub(crate) async fn login(
             Ok(json(&SecondFactorRequired::new(&token, methods)))
         }
         Err(error) => {
-            tracing::info!(%error, address = ?app.proxies.client(&request), "login refused");
+            note_refusal(&app, &request, "login refused", &error);
             Err(error.into())
         }
     }
@@ -89,7 +90,7 @@ pub(crate) async fn verify_second_factor(
     match begun {
         Ok(begun) => signed_in(&app, begun).await,
         Err(error) => {
-            tracing::info!(%error, address = ?app.proxies.client(&request), "second factor refused");
+            note_refusal(&app, &request, "second factor refused", &error);
             Err(error.into())
         }
     }

@@ -6,4 +6,5 @@ pub(crate) mod login;
 pub(crate) mod me;
 pub(crate) mod passkeys;
 pub(crate) mod profile;
+pub(crate) mod refusals;
 pub(crate) mod sessions;

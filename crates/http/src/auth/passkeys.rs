@@ -2,13 +2,16 @@
 
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde_json::Value;
-use tigertrust_accounts::{FlowError, SignInError};
+use tigertrust_accounts::FlowError;
 use tigertrust_wire::{
     AddedPasskey, FinishPasskey, FinishPasskeyLogin, Page, Passkey, PasskeyOptions, Problem, RenamePasskey,
     SignedIn, StartPasskeyLogin,
 };
 
-use super::login::{from, renewed, signed_in};
+use super::{
+    login::{from, renewed, signed_in},
+    refusals::note_refusal,
+};
 use crate::{App, body::Body, error::ApiError, permit::Person, respond::json};
 
 /// Lists the caller's passkeys, oldest first.
@@ -174,15 +177,6 @@ pub(crate) async fn finish_login(
     let begun =
         begun.inspect_err(|error| note_refusal(&app, &request, "login by a passkey refused", error))?;
     signed_in(&app, begun).await
-}
-
-/// Tells the operator why: a wrong origin, say, is often a setting, and a counter that went back a theft.
-pub(super) fn note_refusal(app: &App, request: &HttpRequest, what: &str, error: &SignInError) {
-    let address = app.proxies.client(request);
-    match error {
-        SignInError::PasskeyCopied { .. } => tracing::warn!(%error, ?address, "{what}"),
-        error => tracing::info!(%error, ?address, "{what}"),
-    }
 }
 
 /// What the relying party reads. A value can always be written.

@@ -1,9 +1,10 @@
 //! `/api/auth/me` for the people themselves: edited, exported, erased.
 
-use actix_web::{HttpResponse, http::header, web};
+use actix_web::{HttpRequest, HttpResponse, http::header, web};
 use tigertrust_accounts::{FlowError, ProfileChanges, Violation};
 use tigertrust_wire::{PersonExport, PersonIdentity, Problem, UpdateMe};
 
+use super::login::origin;
 use crate::{
     App,
     body::Body,
@@ -72,8 +73,12 @@ pub(crate) async fn export(person: Person, app: web::Data<App>) -> Result<HttpRe
         (status = 409, description = "The caller is the last owner of a workspace", body = Problem, content_type = "application/problem+json"),
     ),
 )]
-pub(crate) async fn erase(person: Person, app: web::Data<App>) -> Result<HttpResponse, ApiError> {
-    app.profiles.erase(&person).await?;
+pub(crate) async fn erase(
+    person: Person,
+    request: HttpRequest,
+    app: web::Data<App>,
+) -> Result<HttpResponse, ApiError> {
+    app.profiles.erase(&person, &origin(&app, &request)).await?;
     tracing::info!(user = %person.user().id, "account erased");
     let mut response = HttpResponse::NoContent();
     for cookie in [cookies::no_session(&app.cookie_name), cookies::no_known_device()]

@@ -9,6 +9,7 @@ use tigertrust_wire::{
 use super::{
     login::{from, renewed},
     passkeys,
+    refusals::note_refusal,
 };
 use crate::{App, body::Body, cookies, error::ApiError, permit::Person, respond::json};
 
@@ -89,14 +90,16 @@ pub(crate) async fn step_up(
             .sign_in
             .step_up_by_passkey(&person, &passkeys::bytes(passkey), &from)
             .await
-            .inspect_err(|error| {
-                passkeys::note_refusal(&app, &request, "fresh proof by a passkey refused", error)
-            })?;
+            .inspect_err(|error| note_refusal(&app, &request, "fresh proof by a passkey refused", error))?;
         return renewed(&app, person.session(), &fresh, HttpResponse::NoContent().finish());
     }
     let password = body.password.as_ref().map(|password| password.as_str());
     let code = body.code.as_ref().map(|code| code.as_str());
-    let fresh = app.sign_in.step_up(&person, password, code, &from).await?;
+    let fresh = app
+        .sign_in
+        .step_up(&person, password, code, &from)
+        .await
+        .inspect_err(|error| note_refusal(&app, &request, "fresh proof refused", error))?;
     renewed(&app, person.session(), &fresh, HttpResponse::NoContent().finish())
 }
 
@@ -119,7 +122,8 @@ pub(crate) async fn change_password(
     let changed = app
         .sign_in
         .change_password(&person, current, new, &from(&app, &request))
-        .await?;
+        .await
+        .inspect_err(|error| note_refusal(&app, &request, "password not changed", error))?;
     tracing::info!(user = %person.user().id, "password changed");
     renewed(
         &app,
@@ -158,7 +162,8 @@ pub(crate) async fn confirm_totp(
     let (codes, session) = app
         .sign_in
         .confirm_totp(&person, &body.code, &from(&app, &request))
-        .await?;
+        .await
+        .inspect_err(|error| note_refusal(&app, &request, "authenticator app not added", error))?;
     tracing::info!(user = %person.user().id, "authenticator app added");
     renewed(
         &app,
@@ -196,9 +201,13 @@ pub(crate) async fn remove_totp(
 )]
 pub(crate) async fn renew_recovery_codes(
     person: Person,
+    request: HttpRequest,
     app: web::Data<App>,
 ) -> Result<HttpResponse, ApiError> {
-    let codes = app.sign_in.renew_recovery_codes(&person).await?;
+    let codes = app
+        .sign_in
+        .renew_recovery_codes(&person, &from(&app, &request))
+        .await?;
     tracing::info!(user = %person.user().id, "recovery codes renewed");
     Ok(json(&RecoveryCodes::from(&codes)))
 }

@@ -74,7 +74,7 @@ async fn somebody_without_an_account_gets_one_and_is_signed_in(server: TestServe
     );
     let mail = server.mails.only(NEW);
     assert!(mail.reveal_text().contains("Home"), "{}", mail.reveal_text());
-    let (_, rest) = mail.reveal_text().split_once("?token=").unwrap();
+    let (_, rest) = mail.reveal_text().split_once("#token=").unwrap();
     let token = rest.split_whitespace().next().unwrap();
 
     let mut browser = Browser::default();
@@ -310,6 +310,10 @@ async fn s25_an_invitation_falls_with_the_right_of_whoever_invited(server: TestS
         .header("X-Agent-API-Key", &secret)
         .json(&json!({"role": "admin"}));
     assert_eq!(send(raise).await.problem(), (403, "FORBIDDEN"));
+    // Nor does what was invited to count once the maker is no member at all.
+    server.set_role(&home, al, None).await;
+    let refused = accept(&mut Browser::default(), &server, with_password(&by_person)).await;
+    assert_eq!(refused.problem(), (403, "FORBIDDEN"), "{refused:?}");
     // Who has the right again has it for what was invited to as well.
     server.set_role(&home, al, Some(Role::Admin)).await;
     assert_eq!(

@@ -25,6 +25,9 @@ on_both_engines!(
     s6_who_changes_the_address_does_not_learn_whose_it_is,
     the_present_address_is_proved_by_asking_for_it,
     s16_a_link_to_another_address_dies_with_the_session_that_asked_for_it,
+    of_two_who_prove_one_address_at_once_one_has_it,
+    the_present_password_is_no_new_one,
+    s7_a_changed_password_forgets_all_devices_but_this_one,
     s19_a_link_does_not_outlive_a_disabled_account,
 );
 
@@ -209,7 +212,7 @@ async fn s9_links_begin_with_the_configured_address(server: TestServer) {
     let mail = server.mails.only(&email);
     let text = mail.reveal_text();
     assert!(
-        text.contains("\nhttps://auth.example.com/password/reset?token=tt_pwr_"),
+        text.contains("\nhttps://auth.example.com/password/reset#token=tt_pwr_"),
         "{text}"
     );
     assert!(!text.contains("evil"), "{text}");
@@ -374,7 +377,16 @@ async fn s15_another_address_needs_a_fresh_proof_and_its_link(server: TestServer
         old,
         "nothing has changed before the link is followed"
     );
-    assert_eq!(server.mails.take(&old).len(), 0);
+    let asked = server.mails.only(&old);
+    assert_eq!(
+        asked.subject(),
+        "Another e-mail address for your TigerTrust account was asked for"
+    );
+    assert!(
+        asked.reveal_text().contains("J…@example.com") && asked.reveal_text().contains("127.0.0.1"),
+        "{}",
+        asked.reveal_text()
+    );
     let token = server.mails.token(new);
     assert_eq!(verify_email(&server, &token).await.status, 204);
     assert_eq!(
@@ -424,6 +436,7 @@ async fn s6_who_changes_the_address_does_not_learn_whose_it_is(server: TestServe
     assert_eq!(answers[0], answers[1]);
     assert_eq!(answers[0].0, 202);
     assert_eq!(server.mails.take(&taken).len(), 0);
+    assert_eq!(server.mails.take(&old).len(), 2, "of both the person is told");
     // It was free when it was asked for, and is not when the link is followed.
     let token = server.mails.token("free@example.com");
     let new = tigertrust_accounts::NewUser {
@@ -432,10 +445,7 @@ async fn s6_who_changes_the_address_does_not_learn_whose_it_is(server: TestServe
         password: tigertrust_credentials::Password::presented(PASSWORD),
     };
     server.users.create(new).await.unwrap();
-    assert_eq!(
-        verify_email(&server, &token).await.problem(),
-        (401, "UNAUTHORIZED")
-    );
+    assert_eq!(verify_email(&server, &token).await.problem(), (409, "CONFLICT"));
     assert_eq!(server.email(jo).await, old);
     assert_eq!(server.mails.take(&old).len(), 0);
 }
@@ -484,6 +494,75 @@ async fn s16_a_link_to_another_address_dies_with_the_session_that_asked_for_it(s
         (401, "UNAUTHORIZED")
     );
     assert_eq!(server.email(jo).await, email);
+}
+
+async fn of_two_who_prove_one_address_at_once_one_has_it(server: TestServer) {
+    let (jo, _, mut of_jo) = person(&server).await;
+    let (al, _, mut of_al) = person(&server).await;
+    let body = json!({"newEmail": "both@example.com"});
+    let mut tokens = Vec::new();
+    for browser in [&mut of_jo, &mut of_al] {
+        let asked = browser.post(&server, "/api/auth/email/change", &body).await;
+        assert_eq!(asked.status, 202);
+        tokens.push(server.mails.token("both@example.com"));
+    }
+    let (first, second) = tokio::join!(
+        verify_email(&server, &tokens[0]),
+        verify_email(&server, &tokens[1])
+    );
+    let mut statuses = [first.status.as_u16(), second.status.as_u16()];
+    statuses.sort_unstable();
+    assert_eq!(statuses, [204, 409], "{first:?} {second:?}");
+    let addresses = [server.email(jo).await, server.email(al).await];
+    assert_eq!(
+        addresses
+            .iter()
+            .filter(|email| *email == "both@example.com")
+            .count(),
+        1
+    );
+}
+
+async fn the_present_password_is_no_new_one(server: TestServer) {
+    let (_, email, mut browser) = person(&server).await;
+    let body = json!({"currentPassword": PASSWORD, "newPassword": PASSWORD});
+    let request = server.request(Method::PUT, "/api/auth/password").json(&body);
+    let refused = browser.send(request).await;
+    assert_eq!(
+        (refused.problem(), refused.pointers()),
+        ((400, "VALIDATION_ERROR"), vec!["/newPassword"])
+    );
+    let token = reset_link(&server, &email).await;
+    let refused = reset(&server, &token, PASSWORD).await;
+    assert_eq!(
+        (refused.problem(), refused.pointers()),
+        ((400, "VALIDATION_ERROR"), vec!["/newPassword"])
+    );
+    assert_eq!(
+        reset(&server, &token, NEW).await.status,
+        204,
+        "the link is still good"
+    );
+    // Somebody who does not know the present one learns nothing of it.
+    let wrong = json!({"currentPassword": PASSWORD, "newPassword": PASSWORD});
+    assert_eq!(browser.login(&server, &email, NEW).await.status, 200);
+    let request = server.request(Method::PUT, "/api/auth/password").json(&wrong);
+    assert_eq!(browser.send(request).await.problem(), (401, "UNAUTHORIZED"));
+}
+
+async fn s7_a_changed_password_forgets_all_devices_but_this_one(server: TestServer) {
+    let (jo, email, mut browser) = person(&server).await;
+    let mut elsewhere = Browser::signed_in(&server, jo).await;
+    assert_ne!(browser.device, elsewhere.device);
+    let _ = server.mails.take(&email);
+    let body = json!({"currentPassword": PASSWORD, "newPassword": NEW});
+    let request = server.request(Method::PUT, "/api/auth/password").json(&body);
+    assert_eq!(browser.send(request).await.status, 204);
+    let _ = server.mails.take(&email);
+    assert_eq!(browser.login(&server, &email, NEW).await.status, 200);
+    assert_eq!(server.mails.take(&email).len(), 0);
+    assert_eq!(elsewhere.login(&server, &email, NEW).await.status, 200);
+    assert_eq!(server.mails.only(&email).subject(), "New sign-in to TigerTrust");
 }
 
 async fn s19_a_link_does_not_outlive_a_disabled_account(server: TestServer) {

@@ -31,6 +31,7 @@ mod members;
 mod networks;
 mod notices;
 mod openapi;
+mod pages;
 mod passkey_login;
 mod passkeys;
 mod people;

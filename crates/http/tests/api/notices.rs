@@ -15,6 +15,9 @@ on_both_engines!(
     a_changed_password_is_told_and_from_where,
     changed_factors_are_told,
     a_used_recovery_code_is_told_with_how_many_are_left,
+    a_changed_password_is_told_with_what_remains,
+    renewed_recovery_codes_are_told,
+    an_erasure_is_told_last,
 );
 
 async fn a_sign_in_on_a_new_device_is_told_but_not_the_first(server: TestServer) {
@@ -97,6 +100,49 @@ async fn changed_factors_are_told(server: TestServer) {
         0,
         "one that is not confirmed counts for nothing"
     );
+}
+
+async fn a_changed_password_is_told_with_what_remains(server: TestServer) {
+    let mut jo = Enrolled::new(&server).await;
+    let email = server.email(jo.user).await;
+    let _ = server.mails.take(&email);
+    let body = json!({"currentPassword": PASSWORD, "newPassword": "a long and uncommon sentence"});
+    let request = server.request(Method::PUT, "/api/auth/password").json(&body);
+    assert_eq!(jo.browser.send(request).await.status, 204);
+    let changed = server.mails.only(&email);
+    let forgot = json!({"email": email});
+    let path = "/api/auth/password/forgot";
+    assert_eq!(Browser::default().post(&server, path, &forgot).await.status, 202);
+    let body = json!({"token": server.mails.token(&email), "newPassword": PASSWORD});
+    let path = "/api/auth/password/reset";
+    assert_eq!(Browser::default().post(&server, path, &body).await.status, 204);
+    for mail in [changed, server.mails.only(&email)] {
+        let text = mail.reveal_text();
+        assert_eq!(mail.subject(), "Your TigerTrust password was changed");
+        assert!(
+            text.contains("Unchanged beside it:\n\n    an authenticator app\n"),
+            "{text}"
+        );
+    }
+}
+
+async fn renewed_recovery_codes_are_told(server: TestServer) {
+    let mut jo = Enrolled::new(&server).await;
+    let email = server.email(jo.user).await;
+    let _ = server.mails.take(&email);
+    let path = "/api/auth/2fa/recovery-codes";
+    assert_eq!(jo.browser.post(&server, path, &Value::Null).await.status, 200);
+    let mail = server.mails.only(&email);
+    assert_eq!(mail.subject(), "Your TigerTrust recovery codes were replaced");
+}
+
+async fn an_erasure_is_told_last(server: TestServer) {
+    let mut jo = Enrolled::new(&server).await;
+    let email = server.email(jo.user).await;
+    let _ = server.mails.take(&email);
+    assert_eq!(jo.browser.delete(&server, "/api/auth/me").await.status, 204);
+    let mail = server.mails.only(&email);
+    assert_eq!(mail.subject(), "Your TigerTrust account was erased");
 }
 
 async fn a_used_recovery_code_is_told_with_how_many_are_left(server: TestServer) {

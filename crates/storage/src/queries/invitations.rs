@@ -7,10 +7,11 @@ use diesel::{
     dsl::{exists, select},
 };
 use diesel_async::RunQueryDsl;
-use std::time::Duration;
 use tigertrust_accounts::{
     Conflict, FlowError,
-    ports::{FoundInvitation, InvitationCheck, InvitationStore, Joining, Page, PresentInvitation},
+    ports::{
+        FoundInvitation, InvitationCheck, InvitationStore, Joining, OpenInvitations, Page, PresentInvitation,
+    },
 };
 use tigertrust_credentials::{TokenDigest, ports::StoreError};
 use tigertrust_model::{Creator, Entity, Invitation, InvitationId, Timestamp, UserId, WorkspaceId};
@@ -28,9 +29,6 @@ use crate::{
     error::OrUnavailable,
     types::{StoredId, StoredTime},
 };
-
-/// How long invitations are kept after they have expired.
-const KEPT: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 
 /// An invitation, without its token.
 #[derive(Clone, Queryable, Selectable, Insertable)]
@@ -82,7 +80,7 @@ impl InvitationStore for Store {
         &self,
         invitation: Invitation,
         token: TokenDigest,
-        limit: u16,
+        most: OpenInvitations,
         by: Option<Creator>,
         check: InvitationCheck,
     ) -> Result<(Invitation, bool), FlowError> {
@@ -103,7 +101,7 @@ impl InvitationStore for Store {
                 }
                 let is_open = |earlier: &Invitation| !earlier.is_expired(invitation.invited_at);
                 if !earlier.as_ref().is_some_and(is_open) {
-                    ensure_fewer_open(connection, workspace, invitation.invited_at, limit).await?;
+                    ensure_fewer_open(connection, &invitation, most).await?;
                 }
                 let invitation = Invitation {
                     id: earlier.as_ref().map_or(invitation.id, |earlier| earlier.id),
@@ -278,21 +276,31 @@ async fn is_member(
 
 async fn ensure_fewer_open(
     connection: &mut Connection,
-    workspace: WorkspaceId,
-    at: Timestamp,
-    limit: u16,
+    new: &Invitation,
+    most: OpenInvitations,
 ) -> Result<(), FlowError> {
-    let open: i64 = invitations::table
-        .filter(invitations::workspace_id.eq(StoredId::new(workspace.as_uuid())))
-        .filter(invitations::expires_at.gt(StoredTime::new(at)))
+    let open = invitations::table.filter(invitations::expires_at.gt(StoredTime::new(new.invited_at)));
+    let in_workspace: i64 = open
+        .filter(invitations::workspace_id.eq(StoredId::new(new.workspace.as_uuid())))
         .count()
         .get_result(connection)
         .await
         .or_unavailable()?;
-    if open < i64::from(limit) {
-        Ok(())
-    } else {
+    let mut is_full = in_workspace >= i64::from(most.in_workspace);
+    if let Some(of_maker) = most.of_maker {
+        // Those that are made at the same time in other workspaces are not waited for: the bound is no exact one.
+        let made: i64 = open
+            .filter(invitations::invited_by.eq(new.invited_by.to_string()))
+            .count()
+            .get_result(connection)
+            .await
+            .or_unavailable()?;
+        is_full |= made >= i64::from(of_maker);
+    }
+    if is_full {
         Err(Conflict::TooManyInvitations.into())
+    } else {
+        Ok(())
     }
 }
 
@@ -403,24 +411,8 @@ async fn join(
                 return Err(Conflict::EmailTaken.into());
             }
             put(connection, workspace, user.id, invitation.role, at).await?;
-            sessions::begin(connection, &session).await.or_unavailable()?;
+            sessions::begin(connection, &session).await?;
             Ok(user.id)
         }
     }
-}
-
-/// Removes invitations that have been expired for long: at most so many.
-pub(super) async fn prune(connection: &mut Connection, at: Timestamp, limit: i64) -> Result<(), StoreError> {
-    let over: Vec<StoredId> = invitations::table
-        .filter(invitations::expires_at.le(StoredTime::new(at.saturating_sub(KEPT))))
-        .select(invitations::id)
-        .limit(limit)
-        .load(connection)
-        .await
-        .or_unavailable()?;
-    diesel::delete(invitations::table.filter(invitations::id.eq_any(over)))
-        .execute(connection)
-        .await
-        .or_unavailable()
-        .map(|_| ())
 }

@@ -4,15 +4,19 @@ use async_trait::async_trait;
 use diesel::{
     ExpressionMethods, NullableExpressionMethods, OptionalExtension, QueryDsl, QueryResult,
     dsl::{exists, select},
+    result::{DatabaseErrorKind, Error as DieselError},
 };
 use diesel_async::RunQueryDsl;
-use tigertrust_accounts::ports::{MailToken, MailTokenStore};
+use tigertrust_accounts::{
+    Conflict, FlowError,
+    ports::{MailToken, MailTokenStore},
+};
 use tigertrust_credentials::{PasswordHash, TokenDigest, ports::StoreError};
 use tigertrust_model::{Email, SessionId, Timestamp, UserId};
 
 use super::{
     super::Connection,
-    Store,
+    Store, Written,
     rows::Corrupt,
     schema::{mail_tokens as tokens, sessions, users},
     sign_in::{lock_user, sign_out},
@@ -115,11 +119,11 @@ impl MailTokenStore for Store {
         token: TokenDigest,
         user: UserId,
         at: Timestamp,
-    ) -> Result<Option<Email>, StoreError> {
-        self.write_unheard(move |connection| {
+    ) -> Result<Option<Email>, FlowError> {
+        self.write(move |connection| {
             Box::pin(async move {
                 let Some((email, asked_by)) = use_up(connection, token, user, at).await? else {
-                    return Ok(None);
+                    return Ok(Written::quietly(None));
                 };
                 let id = StoredId::new(user.as_uuid());
                 let asking = sessions::table
@@ -130,7 +134,7 @@ impl MailTokenStore for Store {
                     .await
                     .or_unavailable()?;
                 if !goes_on {
-                    return Ok(None);
+                    return Ok(Written::quietly(None));
                 }
                 let others = users::table
                     .filter(users::email_canonical.eq(email.canonical()))
@@ -140,7 +144,7 @@ impl MailTokenStore for Store {
                     .await
                     .or_unavailable()?;
                 if is_taken {
-                    return Ok(None);
+                    return Err(Conflict::EmailTaken.into());
                 }
                 let old: String = users::table
                     .find(id)
@@ -156,13 +160,22 @@ impl MailTokenStore for Store {
                     ))
                     .execute(connection)
                     .await
-                    .or_unavailable()?;
+                    .map_err(taken_meanwhile)?;
                 end(connection, user).await.or_unavailable()?;
                 let corrupt = Corrupt::new("users", Some(user));
-                old.parse().map(Some).map_err(|_| corrupt.at("email"))
+                let old = old.parse().map_err(|_| corrupt.at("email"))?;
+                Ok(Written::quietly(Some(old)))
             })
         })
         .await
+    }
+}
+
+/// On PostgreSQL another account may take the address between the look at it and the update, which waits for that one.
+fn taken_meanwhile(error: DieselError) -> FlowError {
+    match error {
+        DieselError::DatabaseError(DatabaseErrorKind::UniqueViolation, _) => Conflict::EmailTaken.into(),
+        other => StoreError::unavailable(other).into(),
     }
 }
 
@@ -196,20 +209,6 @@ async fn use_up(
 /// Ends all links that a person was sent.
 pub(super) async fn end(connection: &mut Connection, user: UserId) -> QueryResult<()> {
     diesel::delete(tokens::table.filter(tokens::user_id.eq(StoredId::new(user.as_uuid()))))
-        .execute(connection)
-        .await
-        .map(|_| ())
-}
-
-/// Removes links that are past their expiry.
-pub(super) async fn prune(connection: &mut Connection, at: Timestamp, limit: i64) -> QueryResult<()> {
-    let over: Vec<Vec<u8>> = tokens::table
-        .filter(tokens::expires_at.le(StoredTime::new(at)))
-        .select(tokens::token)
-        .limit(limit)
-        .load(connection)
-        .await?;
-    diesel::delete(tokens::table.filter(tokens::token.eq_any(over)))
         .execute(connection)
         .await
         .map(|_| ())

@@ -15,6 +15,7 @@ mod members;
 mod passkeys;
 mod pool;
 mod profile;
+mod prune;
 mod requests;
 mod rows;
 mod schema_state;

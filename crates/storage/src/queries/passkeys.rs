@@ -12,7 +12,7 @@ use tigertrust_accounts::{
     ports::{Account, FactorAdded, MAX_PASSKEYS, NewSession, PasskeyChallenge, PasskeyStore},
 };
 use tigertrust_credentials::{RecoveryCodeDigest, TokenDigest, ports::StoreError};
-use tigertrust_model::{PasskeyId, Session, Timestamp, UserId};
+use tigertrust_model::{PasskeyId, Session, UserId};
 
 use super::{
     super::Connection,
@@ -128,20 +128,6 @@ pub(super) async fn remove_all(connection: &mut Connection, user: UserId) -> Que
     Ok(diesel::delete(own).execute(connection).await? > 0)
 }
 
-/// Removes challenges that are over: at most so many.
-pub(super) async fn prune(connection: &mut Connection, at: Timestamp, limit: i64) -> QueryResult<()> {
-    let over: Vec<Vec<u8>> = challenges::table
-        .filter(challenges::expires_at.le(StoredTime::new(at)))
-        .select(challenges::challenge)
-        .limit(limit)
-        .load(connection)
-        .await?;
-    diesel::delete(challenges::table.filter(challenges::challenge.eq_any(over)))
-        .execute(connection)
-        .await
-        .map(|_| ())
-}
-
 #[async_trait]
 impl PasskeyStore for Store {
     async fn keep_challenge(
@@ -234,7 +220,7 @@ impl PasskeyStore for Store {
                 {
                     return Ok(false);
                 }
-                sessions::begin(connection, &new).await.or_unavailable()?;
+                sessions::begin(connection, &new).await?;
                 Ok(true)
             })
         })

@@ -11,7 +11,7 @@ use tigertrust_credentials::{TokenDigest, ports::StoreError};
 use tigertrust_model::{Invitation, Role, Session, Timestamp, User, UserId, Workspace, WorkspaceId};
 
 use super::{
-    super::{Connection, lock_workspace},
+    super::{Connection, forget_log, lock_workspace},
     Store, Written,
     accounts::everywhere,
     factors,
@@ -33,6 +33,8 @@ use crate::{
 
 /// Why the personal keys of somebody who is erased are revoked.
 const REASON: &str = "the owner's account was erased";
+/// What they are called then.
+const NAMELESS: &str = "erased";
 
 #[async_trait]
 impl ProfileStore for Store {
@@ -99,7 +101,12 @@ impl ProfileStore for Store {
                 Ok(Written { value: (), changed })
             })
         })
-        .await
+        .await?;
+        // What is erased is erased, whether its traces go now or with the next writes.
+        let _ = self
+            .write_alone(|connection| Box::pin(async move { forget_log(connection).await.or_unavailable() }))
+            .await;
+        Ok(())
     }
 }
 
@@ -292,7 +299,8 @@ async fn forget_ways_in(connection: &mut Connection, user: UserId) -> Result<(),
     factors::remove(connection, user).await.map(|_| ())
 }
 
-/// The records of keys stay, as those of all revoked keys do, without the addresses in them.
+/// The records of keys stay, as those of all revoked keys do, without what the person wrote there and how it used them. What
+/// is left of their last use is a time that nothing noted before comes after: see [`super::uses`].
 async fn revoke_keys(connection: &mut Connection, owner: StoredId, at: Timestamp) -> Result<(), StoreError> {
     let own = api_keys::table.filter(api_keys::owner_id.eq(owner));
     let ids: Vec<StoredId> = own.select(api_keys::id).load(connection).await.or_unavailable()?;
@@ -307,12 +315,18 @@ async fn revoke_keys(connection: &mut Connection, owner: StoredId, at: Timestamp
         .await
         .or_unavailable()?;
     diesel::update(own)
-        .set(api_keys::allowed_cidrs.eq(StoredJson("[]".to_owned())))
+        .set((
+            api_keys::name.eq(NAMELESS),
+            api_keys::external_id.eq(None::<String>),
+            api_keys::metadata.eq("{}"),
+            api_keys::allowed_cidrs.eq(StoredJson("[]".to_owned())),
+        ))
         .execute(connection)
         .await
         .or_unavailable()?;
     diesel::update(secrets::table.filter(secrets::key_id.eq_any(ids)))
         .set((
+            secrets::last_used_at.eq(Some(StoredTime::new(at))),
             secrets::last_used_address.eq(None::<String>),
             secrets::last_used_user_agent.eq(None::<String>),
         ))

@@ -15,7 +15,7 @@ use tigertrust_credentials::{
 use tigertrust_model::{Role, Session, SessionId, Timestamp, UserId, Workspace, WorkspaceId};
 
 use super::{
-    super::Connection,
+    super::{Connection, lock_session},
     Store,
     rows::{Corrupt, SessionRow, UserRow, WorkspaceRow},
     schema::{devices, memberships, proof_budgets as budgets, sessions, users, workspaces},
@@ -107,7 +107,16 @@ fn record(rows: Vec<FoundSession>) -> Result<Option<SessionRecord>, StoreError> 
 }
 
 /// Begins a session, with all that a completed sign-in brings.
-pub(super) async fn begin(connection: &mut Connection, new: &NewSession) -> QueryResult<()> {
+pub(super) async fn begin(connection: &mut Connection, new: &NewSession) -> Result<(), StoreError> {
+    insert(connection, new).await.or_unavailable()?;
+    // The cleared before the refunded, in the order in which an attempt takes them.
+    match &new.refunded {
+        Some((subjects, at)) => super::budgets::refund(connection, subjects.clone(), *at).await,
+        None => Ok(()),
+    }
+}
+
+async fn insert(connection: &mut Connection, new: &NewSession) -> QueryResult<()> {
     let user = StoredId::new(new.session.user.as_uuid());
     diesel::insert_into(sessions::table)
         .values((
@@ -133,9 +142,11 @@ pub(super) async fn begin(connection: &mut Connection, new: &NewSession) -> Quer
             .offset(MAX_DEVICES)
             .load(connection)
             .await?;
-        diesel::delete(devices::table.filter(devices::token.eq_any(surplus)))
-            .execute(connection)
-            .await?;
+        if !surplus.is_empty() {
+            diesel::delete(devices::table.filter(devices::token.eq_any(surplus)))
+                .execute(connection)
+                .await?;
+        }
     }
     if let Some(rehash) = &new.rehash {
         put_hash(connection, user, rehash).await?;
@@ -170,6 +181,15 @@ pub(super) async fn renew(
         .execute(connection)
         .await?;
     Ok(renewed == 1)
+}
+
+/// Holds a session until the transaction ends. Returns whether it is still there.
+pub(super) async fn lock(connection: &mut Connection, session: SessionId) -> QueryResult<bool> {
+    let id = StoredId::new(session.as_uuid());
+    lock_session(connection, id).await?;
+    select(exists(sessions::table.find(id)))
+        .get_result(connection)
+        .await
 }
 
 pub(super) async fn end(connection: &mut Connection, user: UserId, which: EndSessions) -> QueryResult<usize> {
@@ -207,9 +227,15 @@ pub(super) async fn without_second_factor(connection: &mut Connection, user: Use
         .map(|_| ())
 }
 
-/// Forgets the devices on which a person signed in before.
-pub(super) async fn forget_devices(connection: &mut Connection, user: UserId) -> QueryResult<()> {
-    diesel::delete(devices::table.filter(devices::user_id.eq(StoredId::new(user.as_uuid()))))
+/// Forgets the devices on which a person signed in before, but for one.
+pub(super) async fn forget_devices(
+    connection: &mut Connection,
+    user: UserId,
+    but: Option<TokenDigest>,
+) -> QueryResult<()> {
+    let kept: Vec<Vec<u8>> = but.iter().map(|device| device.as_bytes().to_vec()).collect();
+    let of_person = devices::table.filter(devices::user_id.eq(StoredId::new(user.as_uuid())));
+    diesel::delete(of_person.filter(devices::token.ne_all(kept)))
         .execute(connection)
         .await
         .map(|_| ())

@@ -4,9 +4,10 @@ use async_trait::async_trait;
 use diesel::{ExpressionMethods, OptionalExtension, QueryDsl, QueryResult, SelectableHelper};
 use diesel_async::RunQueryDsl;
 use tigertrust_accounts::{
-    Conflict, FAILURES_COUNT_FOR, FlowError,
+    Conflict, FlowError,
     ports::{
-        Account, Budget, Challenge, CodeCheck, EndSessions, FactorAdded, NewSession, SignInStore, TotpFactor,
+        Account, Budget, Challenge, CodeCheck, EndSessions, FactorAdded, KeptSession, NewSession,
+        SignInStore, TotpFactor,
     },
 };
 use tigertrust_credentials::{PasswordHash, RecoveryCodeDigest, TokenDigest, ports::StoreError};
@@ -17,7 +18,7 @@ use super::{
     super::Connection,
     Store, Written,
     accounts::everywhere,
-    budgets, factors, invitations, mail_tokens, passkeys,
+    budgets, factors, mail_tokens, passkeys,
     rows::{Corrupt, UserRow},
     schema::{proof_budgets, sessions as sessions_table, sign_in_challenges as challenges, users},
     sessions,
@@ -102,7 +103,7 @@ impl SignInStore for Store {
                 {
                     return Ok(false);
                 }
-                sessions::begin(connection, &new).await.or_unavailable()?;
+                sessions::begin(connection, &new).await?;
                 Ok(true)
             })
         })
@@ -206,7 +207,7 @@ impl SignInStore for Store {
                     .execute(connection)
                     .await
                     .or_unavailable()?;
-                sessions::begin(connection, &new).await.or_unavailable()?;
+                sessions::begin(connection, &new).await?;
                 Ok(true)
             })
         })
@@ -240,7 +241,7 @@ impl SignInStore for Store {
         user: UserId,
         password: PasswordHash,
         verified: Option<PasswordHash>,
-        keep: Option<(SessionId, TokenDigest)>,
+        keep: Option<KeptSession>,
     ) -> Result<bool, StoreError> {
         self.write_unheard(move |connection| {
             Box::pin(async move {
@@ -248,8 +249,8 @@ impl SignInStore for Store {
                 if verified.is_some() && !lock_user(connection, user, verified.as_ref()).await? {
                     return Ok(false);
                 }
-                if let Some((session, token)) = keep
-                    && !sessions::renew(connection, session, token)
+                if let Some(kept) = keep
+                    && !sessions::renew(connection, kept.id, kept.token)
                         .await
                         .or_unavailable()?
                 {
@@ -258,9 +259,7 @@ impl SignInStore for Store {
                 sessions::put_hash(connection, id, &password)
                     .await
                     .or_unavailable()?;
-                sign_out(connection, user, keep.map(|(id, _)| id))
-                    .await
-                    .or_unavailable()?;
+                sign_out(connection, user, keep).await.or_unavailable()?;
                 Ok(true)
             })
         })
@@ -294,7 +293,9 @@ impl SignInStore for Store {
                 // A login with the password alone that is under way waits here, and then finds the factor.
                 lock_user(connection, user, None).await?;
                 let before = factors::of(connection, user).await?;
-                if before.has_totp()
+                // A session that has ended meanwhile confirms nothing: whoever it was taken from has ended it.
+                if !sessions::lock(connection, id).await.or_unavailable()?
+                    || before.has_totp()
                     || !factors::spend_code(connection, user, check).await?
                     || !factors::confirm(connection, user, at).await.or_unavailable()?
                 {
@@ -418,24 +419,21 @@ pub(super) async fn lock_user(
     Ok(locked == 1)
 }
 
-/// Ends what another password ends: sessions but the one to keep, logins that wait, links in mails; and where no session is
-/// kept, devices are forgotten.
+/// Ends what another password ends: sessions but the one to keep, logins that wait, links in mails; and all devices are
+/// forgotten but that one's.
 pub(super) async fn sign_out(
     connection: &mut Connection,
     user: UserId,
-    keep: Option<SessionId>,
+    keep: Option<KeptSession>,
 ) -> QueryResult<()> {
     let id = StoredId::new(user.as_uuid());
     diesel::delete(challenges::table.filter(challenges::user_id.eq(id)))
         .execute(connection)
         .await?;
     mail_tokens::end(connection, user).await?;
-    let which = keep.map_or(EndSessions::All, EndSessions::AllBut);
+    let which = keep.map_or(EndSessions::All, |kept| EndSessions::AllBut(kept.id));
     sessions::end(connection, user, which).await?;
-    if keep.is_none() {
-        sessions::forget_devices(connection, user).await?;
-    }
-    Ok(())
+    sessions::forget_devices(connection, user, keep.and_then(|kept| kept.device)).await
 }
 
 /// Notes a proof of a session, of a second factor too if it was one, which goes on under another token. Returns whether it
@@ -457,54 +455,4 @@ async fn prove(
         .await
         .or_unavailable()?;
     Ok(proved == 1)
-}
-
-impl Store {
-    /// Removes what is over of sessions, waiting logins, links in mails and failed proofs: at most so many of each.
-    pub(super) async fn prune_sign_ins(&self, at: Timestamp, batch: u32) -> Result<(), StoreError> {
-        let limit = i64::from(batch);
-        self.write_unheard(move |connection| {
-            Box::pin(async move {
-                let over: Vec<StoredId> = sessions_table::table
-                    .filter(sessions_table::expires_at.le(StoredTime::new(at)))
-                    .select(sessions_table::id)
-                    .limit(limit)
-                    .load(connection)
-                    .await
-                    .or_unavailable()?;
-                diesel::delete(sessions_table::table.filter(sessions_table::id.eq_any(over)))
-                    .execute(connection)
-                    .await
-                    .or_unavailable()?;
-                let over: Vec<Vec<u8>> = challenges::table
-                    .filter(challenges::expires_at.le(StoredTime::new(at)))
-                    .select(challenges::token)
-                    .limit(limit)
-                    .load(connection)
-                    .await
-                    .or_unavailable()?;
-                diesel::delete(challenges::table.filter(challenges::token.eq_any(over)))
-                    .execute(connection)
-                    .await
-                    .or_unavailable()?;
-                invitations::prune(connection, at, limit).await?;
-                mail_tokens::prune(connection, at, limit).await.or_unavailable()?;
-                passkeys::prune(connection, at, limit).await.or_unavailable()?;
-                let begin = StoredTime::new(at.saturating_sub(FAILURES_COUNT_FOR));
-                let over: Vec<String> = proof_budgets::table
-                    .filter(proof_budgets::updated_at.le(begin))
-                    .select(proof_budgets::subject)
-                    .limit(limit)
-                    .load(connection)
-                    .await
-                    .or_unavailable()?;
-                diesel::delete(proof_budgets::table.filter(proof_budgets::subject.eq_any(over)))
-                    .execute(connection)
-                    .await
-                    .or_unavailable()
-                    .map(|_| ())
-            })
-        })
-        .await
-    }
 }

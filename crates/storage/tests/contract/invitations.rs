@@ -3,7 +3,7 @@
 use futures_util::future::join_all;
 use tigertrust_accounts::{
     Conflict, FlowError,
-    ports::{Joining, Page, PresentInvitation},
+    ports::{Joining, OpenInvitations, Page, PresentInvitation},
 };
 use tigertrust_credentials::{OsRandom, Token, TokenDigest, TokenKind};
 use tigertrust_model::{
@@ -16,11 +16,17 @@ use crate::support::{Heard, NOW, World, hex, key, on_both_engines};
 on_both_engines!(
     an_address_has_one_invitation_even_in_a_race,
     accepting_is_a_change_and_happens_once,
+    whoever_invites_has_so_many_open_in_all_workspaces,
     a_refused_check_stores_nothing,
     keys_that_made_each_other_lead_to_nobody,
     erasing_is_a_change_everywhere,
     a_corrupt_invitation_is_named,
 );
+
+const MOST: OpenInvitations = OpenInvitations {
+    in_workspace: 100,
+    of_maker: None,
+};
 
 fn later() -> Timestamp {
     NOW.saturating_add(std::time::Duration::from_secs(60))
@@ -51,7 +57,9 @@ pub(crate) async fn put(
 ) -> Result<(Invitation, bool), FlowError> {
     let store = world.node.storage.invitations();
     let check = |_: PresentInvitation| Ok(());
-    store.put_invitation(new, token, 100, None, Box::new(check)).await
+    store
+        .put_invitation(new, token, MOST, None, Box::new(check))
+        .await
 }
 
 async fn accept(
@@ -123,6 +131,39 @@ async fn accepting_is_a_change_and_happens_once(engine: Engine) {
     assert!(store.find_invitation(second).await.unwrap().is_some());
 }
 
+async fn whoever_invites_has_so_many_open_in_all_workspaces(engine: Engine) {
+    let world = World::new(engine).await;
+    let (home, other) = (world.workspace("home").await, world.workspace("other").await);
+    let jo = world.user("jo@example.com").await;
+    let store = world.node.storage.invitations();
+    let most = OpenInvitations {
+        of_maker: Some(2),
+        ..MOST
+    };
+    let invite = async |into: &Workspace, email: &str, by: Creator| {
+        let new = Invitation {
+            invited_by: by,
+            ..invitation(into, email)
+        };
+        let check = |_: PresentInvitation| Ok(());
+        store
+            .put_invitation(new, token(), most, None, Box::new(check))
+            .await
+    };
+    let by_jo = Creator::User(jo.id);
+    invite(&home, "a@example.com", by_jo).await.unwrap();
+    invite(&other, "b@example.com", by_jo).await.unwrap();
+    let refused = invite(&home, "c@example.com", by_jo).await;
+    assert!(matches!(
+        refused,
+        Err(FlowError::Conflict(Conflict::TooManyInvitations))
+    ));
+    // One that is open is renewed all the same, and others invite on.
+    let (_, is_new) = invite(&other, "b@example.com", by_jo).await.unwrap();
+    assert!(!is_new);
+    invite(&home, "c@example.com", Creator::Operator).await.unwrap();
+}
+
 async fn a_refused_check_stores_nothing(engine: Engine) {
     let world = World::new(engine).await;
     let home = world.workspace("home").await;
@@ -142,7 +183,9 @@ async fn a_refused_check_stores_nothing(engine: Engine) {
     };
     let by = Some(Creator::User(jo.id));
     let new = invitation(&home, "x@example.com");
-    let refused = store.put_invitation(new, token(), 100, by, Box::new(check)).await;
+    let refused = store
+        .put_invitation(new, token(), MOST, by, Box::new(check))
+        .await;
     assert!(matches!(refused, Err(FlowError::Forbidden(_))));
     let refused = store
         .remove_invitation(home.id, stored.id, by, Box::new(check))
@@ -168,7 +211,9 @@ async fn keys_that_made_each_other_lead_to_nobody(engine: Engine) {
     };
     let (store, by) = (world.node.storage.invitations(), Some(Creator::Key(one.id)));
     let new = invitation(&home, "x@example.com");
-    let refused = store.put_invitation(new, token(), 100, by, Box::new(check)).await;
+    let refused = store
+        .put_invitation(new, token(), MOST, by, Box::new(check))
+        .await;
     assert!(matches!(refused, Err(FlowError::Forbidden(_))), "{refused:?}");
 }
 

@@ -3,7 +3,10 @@
 use std::{sync::Arc, time::Duration};
 
 use futures_util::future::join_all;
-use tigertrust_accounts::ports::{Challenge, MailToken};
+use tigertrust_accounts::{
+    Conflict, FlowError,
+    ports::{Challenge, MailToken},
+};
 use tigertrust_credentials::{OsRandom, PasswordHash, TokenDigest};
 use tigertrust_model::{RandomSource, Timestamp, User};
 
@@ -175,7 +178,8 @@ async fn an_address_that_another_account_has_is_not_given_away(engine: Engine) {
     let change = link(&world, &jo, "Kim@example.com").await;
     let kim = world.user("kim@example.com").await;
     let tokens = world.node.storage.mail_tokens();
-    assert_eq!(tokens.verify_email(change, jo.id, NOW).await.unwrap(), None);
+    let taken = tokens.verify_email(change, jo.id, NOW).await;
+    assert!(matches!(taken, Err(FlowError::Conflict(Conflict::EmailTaken))));
     let accounts = world.node.storage.accounts();
     for user in [jo, kim] {
         assert_eq!(accounts.get_user(user.id).await.unwrap(), Some(user));

@@ -41,6 +41,7 @@ fn new_session(user: UserId) -> NewSession {
         cleared: Vec::new(),
         verified: None,
         rehash: None,
+        refunded: None,
     }
 }
 

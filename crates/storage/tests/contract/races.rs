@@ -5,7 +5,7 @@ use std::{env, sync::Arc, time::Duration};
 use futures_util::future::join_all;
 use tigertrust_accounts::{
     FlowError,
-    ports::{AcceptedCode, CodeCheck, Joining, TotpFactor},
+    ports::{AcceptedCode, CodeCheck, EndSessions, Joining, TotpFactor},
 };
 use tigertrust_credentials::{RecoveryCodeDigest, TotpStep};
 use tigertrust_model::{Session, UserId};
@@ -20,6 +20,7 @@ use crate::{
 };
 
 on_both_engines!(
+    a_session_that_ended_meanwhile_confirms_no_app,
     s11_racing_uses_of_one_step_accept_one,
     s14_racing_uses_of_one_recovery_code_accept_one,
     racing_uses_of_one_reset_link_accept_one,
@@ -40,23 +41,65 @@ fn node(world: &World) -> Node {
     Node::open(world.database.url(), options)
 }
 
-/// A session of somebody with an app and a recovery code.
-async fn enrolled(world: &World) -> (UserId, Session) {
+/// A session of somebody with an app that waits to be confirmed.
+async fn adding(world: &World) -> (UserId, Session) {
     let jo = world.user("jo@example.com").await;
     let session = begun(world, jo.id).await;
-    let store = world.node.storage.sign_ins();
     let factor = TotpFactor {
         secret: format!("x1.e1.{}", "A".repeat(64)).parse().unwrap(),
         confirmed_at: None,
         last_step: None,
     };
-    store.put_totp(jo.id, factor).await.unwrap();
-    let check: CodeCheck = Box::new(|_| Some(AcceptedCode::Totp(TotpStep::from_number(1))));
+    world
+        .node
+        .storage
+        .sign_ins()
+        .put_totp(jo.id, factor)
+        .await
+        .unwrap();
+    (jo.id, session)
+}
+
+fn first_step() -> CodeCheck {
+    Box::new(|_| Some(AcceptedCode::Totp(TotpStep::from_number(1))))
+}
+
+/// A session of somebody with an app and a recovery code.
+async fn enrolled(world: &World) -> (UserId, Session) {
+    let (jo, session) = adding(world).await;
+    let store = world.node.storage.sign_ins();
     let added = store
-        .confirm_totp(&session, token().digest(), check, vec![recovery_code()], NOW)
+        .confirm_totp(
+            &session,
+            token().digest(),
+            first_step(),
+            vec![recovery_code()],
+            NOW,
+        )
         .await;
     assert!(added.unwrap().is_some());
-    (jo.id, session)
+    (jo, session)
+}
+
+async fn a_session_that_ended_meanwhile_confirms_no_app(engine: Engine) {
+    let world = World::new(engine).await;
+    let (jo, session) = adding(&world).await;
+    let store = world.node.storage.sign_ins();
+    store.end_sessions(jo, EndSessions::All).await.unwrap();
+    let added = store
+        .confirm_totp(
+            &session,
+            token().digest(),
+            first_step(),
+            vec![recovery_code()],
+            NOW,
+        )
+        .await;
+    assert_eq!(added.unwrap(), None);
+    let factors = store.account(jo, None).await.unwrap().unwrap().factors;
+    let app = factors.totp.as_ref().unwrap();
+    assert_eq!((app.confirmed_at, app.last_step), (None, None));
+    assert_eq!(factors.recovery_codes, []);
 }
 
 fn recovery_code() -> RecoveryCodeDigest {

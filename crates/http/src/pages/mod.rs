@@ -1,0 +1,116 @@
+//! The pages that links in mails lead to. Each reads the token from the fragment of its address, which no request carries,
+//! and calls the operation of the API that the link is for. Static: nothing of a request is written into them.
+
+use std::future::ready;
+
+use actix_web::{
+    HttpResponse, Resource, guard,
+    http::header::{self, HeaderValue},
+    web::{self, ServiceConfig},
+};
+
+use crate::routes::method_not_allowed;
+
+const SHELL: &str = include_str!("link.html");
+const SCRIPT: &str = include_str!("link.js");
+const STYLE: &str = include_str!("link.css");
+
+/// Only what comes from this server runs and is called, and a form whose script is missing goes nowhere.
+const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; \
+     form-action 'none'; base-uri 'none'; frame-ancestors 'none'";
+
+/// One page.
+struct Page {
+    path: &'static str,
+    title: &'static str,
+    /// What the person is asked to do.
+    text: &'static str,
+    /// The inputs, in HTML.
+    fields: &'static str,
+    button: &'static str,
+    /// What it says once that is done.
+    done: &'static str,
+    /// The operation, below `/api/`.
+    calls: &'static str,
+}
+
+const PAGES: [Page; 3] = [
+    Page {
+        path: "/password/reset",
+        title: "Set a new password",
+        text: "All of your sessions end with it, and you sign in anew.",
+        fields: r#"<label for="newPassword">New password</label>
+<input id="newPassword" name="newPassword" type="password" autocomplete="new-password" required>"#,
+        button: "Set password",
+        done: "Your password is set. Sign in with it now.",
+        calls: "auth/password/reset",
+    },
+    Page {
+        path: "/email/verify",
+        title: "Confirm your e-mail address",
+        text: "Your account has this address from then on.",
+        fields: "",
+        button: "Confirm",
+        done: "Your address is confirmed.",
+        calls: "auth/email/verify",
+    },
+    Page {
+        path: "/invitations/accept",
+        title: "Accept the invitation",
+        text: "If you have an account and are signed in, accept. If you have none yet, choose a password for it.",
+        fields: r#"<label for="name">Name, for a new account</label>
+<input id="name" name="name" autocomplete="name">
+<label for="password">Password, for a new account</label>
+<input id="password" name="password" type="password" autocomplete="new-password">"#,
+        button: "Accept",
+        done: "You are a member now.",
+        calls: "invitations/accept",
+    },
+];
+
+pub(crate) fn mount(config: &mut ServiceConfig) {
+    for page in &PAGES {
+        let html = page.html();
+        config.service(served(page.path, "text/html; charset=utf-8", html));
+    }
+    for (path, kind, text) in [
+        ("/pages/link.js", "text/javascript; charset=utf-8", SCRIPT),
+        ("/pages/link.css", "text/css; charset=utf-8", STYLE),
+    ] {
+        config.service(served(path, kind, text.to_owned()));
+    }
+}
+
+impl Page {
+    fn html(&self) -> String {
+        [
+            ("{title}", self.title),
+            ("{text}", self.text),
+            ("{fields}", self.fields),
+            ("{button}", self.button),
+            ("{done}", self.done),
+            ("{calls}", self.calls),
+        ]
+        .into_iter()
+        .fold(SHELL.to_owned(), |html, (place, text)| html.replace(place, text))
+    }
+}
+
+fn served(path: &'static str, kind: &'static str, text: String) -> Resource {
+    let read = guard::Any(guard::Get()).or(guard::Head());
+    web::resource(path)
+        .route(
+            web::route()
+                .guard(read)
+                .to(move || ready(file(kind, text.clone()))),
+        )
+        .default_service(web::to(|| method_not_allowed("GET, HEAD".to_owned())))
+}
+
+fn file(kind: &'static str, text: String) -> HttpResponse {
+    let mut response = HttpResponse::Ok().content_type(kind).body(text);
+    response
+        .headers_mut()
+        .insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY));
+    response
+}
