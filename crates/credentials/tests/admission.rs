@@ -635,3 +635,27 @@ async fn a_repeated_workspace_header_names_none() {
         "WorkspaceAccessDenied"
     );
 }
+
+/// Step 7 stands between what a key is and what it is used for.
+#[tokio::test]
+async fn the_limit_is_asked_after_the_state_and_before_the_use() {
+    let world = World::new();
+    world.edit(|record| {
+        record.key.limits.minute = Some(2);
+        record.key.allowed_cidrs = vec!["192.0.2.0/24".parse().unwrap()];
+    });
+    // What is refused later has spent its cost.
+    assert_eq!(name(world.admit().await), "AddressNotAllowed");
+    assert_eq!(name(world.admit().await), "AddressNotAllowed");
+    assert_eq!(name(world.admit().await), "RateLimited");
+    world.edit(|record| record.key.lifecycle = Lifecycle::Deactivated);
+    world.tell(1, world.key_entity());
+    assert_eq!(name(world.admit().await), "Deactivated");
+    // The edit has given nothing back.
+    world.edit(|record| record.key.lifecycle = Lifecycle::Active);
+    world.tell(2, world.key_entity());
+    assert_eq!(name(world.admit().await), "RateLimited");
+    world.clock.advance(Duration::from_secs(60));
+    world.tracker.caught_up(world.clock.monotonic());
+    assert_eq!(name(world.admit().await), "AddressNotAllowed");
+}

@@ -12,6 +12,7 @@ mod commands;
 mod configuration;
 mod documentation;
 mod faults;
+mod limits;
 mod mail;
 mod members;
 mod metrics;

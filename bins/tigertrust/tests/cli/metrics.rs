@@ -63,6 +63,12 @@ async fn the_figures_are_on_a_listener_of_their_own(folder: Folder) {
         "tigertrust_mails_failed_total",
         "tigertrust_mails_queued",
         "tigertrust_mails_sent_total",
+        "tigertrust_credential_failures_refused_total",
+        "tigertrust_rate_limit_alone",
+        "tigertrust_rate_limit_decided_alone_total",
+        "tigertrust_rate_limit_refused_total",
+        "tigertrust_rate_limit_shadow_refused_total",
+        "tigertrust_rate_limit_states",
         "tigertrust_start_time_seconds",
     ] {
         assert!(before.contains_key(series), "{series}: {before:?}");

@@ -1,14 +1,10 @@
 //! How many proofs may fail: for an account, for a device that is known, and for a client's network, over every way of
 //! guessing together.
 
-use std::{
-    fmt::Write as _,
-    net::{IpAddr, Ipv6Addr},
-    time::Duration,
-};
+use std::{fmt::Write as _, net::IpAddr, time::Duration};
 
 use sha2::{Digest, Sha256};
-use tigertrust_credentials::TokenDigest;
+use tigertrust_credentials::{ClientNetwork, TokenDigest};
 use tigertrust_model::{UserId, WorkspaceId};
 
 /// Over how long failures are counted.
@@ -81,7 +77,7 @@ impl Budgets {
     /// That of logins by a passkey that are begun, whether or not they are completed.
     pub(crate) fn of_starts(client: Option<IpAddr>) -> Self {
         Self(vec![Budget {
-            subject: format!("passkey-starts:{}", network(client)),
+            subject: format!("passkey-starts:{}", ClientNetwork::of(client)),
             limit: MAX_STARTS_OF_NETWORK,
         }])
     }
@@ -97,7 +93,7 @@ impl Budgets {
     /// That of the network that the client is in, alone: where it is not known whose proof is guessed at.
     pub(crate) fn of_network(client: Option<IpAddr>) -> Self {
         Self(vec![Budget {
-            subject: format!("network:{}", network(client)),
+            subject: format!("network:{}", ClientNetwork::of(client)),
             limit: MAX_OF_NETWORK,
         }])
     }
@@ -127,7 +123,7 @@ impl Budgets {
                 limit: MAX_LINKS_TO_ADDRESS,
             },
             Budget {
-                subject: format!("mail-network:{}", network(client)),
+                subject: format!("mail-network:{}", ClientNetwork::of(client)),
                 limit: MAX_LINKS_OF_NETWORK,
             },
         ])
@@ -161,36 +157,9 @@ impl Budgets {
     }
 }
 
-/// The network that a client cannot easily leave: an IPv4 address, or the 64 bits of an IPv6 address that a site is given.
-fn network(client: Option<IpAddr>) -> String {
-    match client.map(|address| address.to_canonical()) {
-        None => "unknown".to_owned(),
-        Some(IpAddr::V4(address)) => format!("{address}/32"),
-        Some(IpAddr::V6(address)) => {
-            let prefix = Ipv6Addr::from_bits(address.to_bits() & (u128::MAX << 64));
-            format!("{prefix}/64")
-        }
-    }
-}
-
 pub(super) fn hex(bytes: &[u8]) -> String {
     bytes.iter().fold(String::new(), |mut text, byte| {
         let _ = write!(text, "{byte:02x}");
         text
     })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_network_is_an_ipv4_address_or_a_site_of_ipv6() {
-        let of = |text: &str| network(Some(text.parse().unwrap()));
-        assert_eq!(of("192.0.2.7"), "192.0.2.7/32");
-        assert_eq!(of("::ffff:192.0.2.7"), "192.0.2.7/32");
-        assert_eq!(of("2001:db8:1:2:3:4:5:6"), "2001:db8:1:2::/64");
-        assert_eq!(of("2001:db8:1:2:ffff::"), of("2001:db8:1:2::1"));
-        assert_eq!(network(None), "unknown");
-    }
 }
