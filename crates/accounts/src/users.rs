@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use tigertrust_credentials::{Password, PasswordHasher};
-use tigertrust_model::{Clock, Email, RandomSource, User, UserId};
+use tigertrust_credentials::{Password, PasswordHash, PasswordHasher};
+use tigertrust_model::{Clock, Email, RandomError, RandomSource, User, UserId};
 
 use crate::{
     FlowError,
@@ -38,15 +38,24 @@ impl UserFlows {
     /// Flows over the given store.
     pub fn new(
         accounts: Arc<dyn AccountStore>,
+        hasher: PasswordHasher,
         clock: Arc<dyn Clock>,
         random: Arc<dyn RandomSource>,
     ) -> Self {
         Self {
             accounts,
-            hasher: PasswordHasher::new(),
+            hasher,
             clock,
             random,
         }
+    }
+
+    /// Hashes a password at the cost that new ones have. It blocks for tens of milliseconds.
+    ///
+    /// # Errors
+    /// [`RandomError`].
+    pub fn hash(&self, password: &Password) -> Result<PasswordHash, RandomError> {
+        self.hasher.hash(password, &*self.random)
     }
 
     /// Makes an account. Hashing the password blocks for tens of milliseconds.

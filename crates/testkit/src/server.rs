@@ -177,7 +177,12 @@ impl TestServer {
             Arc::clone(&time),
             Arc::clone(&random),
         );
-        let users = UserFlows::new(storage.accounts(), Arc::clone(&time), Arc::clone(&random));
+        let users = UserFlows::new(
+            storage.accounts(),
+            PasswordHasher::new(),
+            Arc::clone(&time),
+            Arc::clone(&random),
+        );
         let members = MemberFlows::new(storage.members(), storage.accounts(), Arc::clone(&time));
         let plans = limits.plans.clone();
         let workspaces = WorkspaceFlows::new(storage.accounts(), plans, Arc::clone(&time), random);

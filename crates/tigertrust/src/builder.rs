@@ -2,7 +2,9 @@
 
 use std::{str::FromStr, sync::Arc, time::Duration};
 
-use tigertrust_credentials::{CacheSettings, OsRandom, Pepper, PepperError, PepperRing, SystemClock};
+use tigertrust_credentials::{
+    CacheSettings, OsRandom, PasswordCost, PasswordHasher, Pepper, PepperError, PepperRing, SystemClock,
+};
 use tigertrust_model::{CatalogError, Clock, KeyTypes, RandomSource, Scope, ScopeCatalog, ScopeDefinition};
 use tigertrust_notify::{Letterhead, MailTransport};
 use tigertrust_rate_limit::Limits;
@@ -29,6 +31,7 @@ pub struct Builder {
     cache: CacheSettings,
     max_staleness: Duration,
     limits: Limits,
+    password_cost: PasswordCost,
     #[cfg(feature = "valkey")]
     valkey: Option<ValkeySettings>,
     clock: Option<Arc<dyn Clock>>,
@@ -50,6 +53,7 @@ impl Builder {
             cache: CacheSettings::default(),
             max_staleness: MAX_STALENESS,
             limits: Limits::default(),
+            password_cost: PasswordCost::MIN,
             #[cfg(feature = "valkey")]
             valkey: None,
             clock: None,
@@ -134,6 +138,13 @@ impl Builder {
     #[cfg(feature = "valkey")]
     pub fn share_limits(mut self, valkey: ValkeySettings) -> Self {
         self.valkey = Some(valkey);
+        self
+    }
+
+    /// How much work the hash of a password is: 19 MiB and 2 passes if nobody says otherwise. Hashes that took less are made anew
+    /// when their owners sign in.
+    pub fn password_cost(mut self, cost: PasswordCost) -> Self {
+        self.password_cost = cost;
         self
     }
 
@@ -226,6 +237,7 @@ impl Builder {
             cache: self.cache,
             max_staleness: self.max_staleness,
             limits: self.limits,
+            hasher: PasswordHasher::with_cost(self.password_cost)?,
             #[cfg(feature = "valkey")]
             valkey: self.valkey,
             clock: self.clock.unwrap_or_else(|| Arc::new(SystemClock::new())),

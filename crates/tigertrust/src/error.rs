@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use tigertrust_credentials::{PepperError, ports::StoreError};
+use tigertrust_credentials::{PasswordCostError, PepperError, ports::StoreError};
 use tigertrust_model::{CatalogError, RandomError, ScopeError};
 use tigertrust_storage::{DatabaseUrlError, OpenError, migrations::MigrationError};
 
@@ -48,6 +48,9 @@ pub enum BuildError {
     /// With no time at all nothing could ever be trusted.
     #[error("max_staleness must be more than zero, and not {0:?}")]
     Staleness(Duration),
+    /// Hashes of passwords cannot be so much work, or so little.
+    #[error("the cost of passwords {0}")]
+    PasswordCost(#[from] PasswordCostError),
     /// There are no random bytes for the id of this process.
     #[error(transparent)]
     Random(#[from] RandomError),

@@ -11,8 +11,8 @@ use tigertrust_accounts::{
     ProfileFlows, ReachRequest, TellsNobody, UserFlows, WorkspaceFlows,
 };
 use tigertrust_credentials::{
-    Admission, CacheSettings, ChangeTracker, HeaderValues, Need, OsRandom, Password, Pepper, PepperRing,
-    Permit, Presented, RateLimits, RecentChanges, Refusal, Verdict, Verification,
+    Admission, CacheSettings, ChangeTracker, HeaderValues, Need, OsRandom, Password, PasswordHasher, Pepper,
+    PepperRing, Permit, Presented, RateLimits, RecentChanges, Refusal, Verdict, Verification,
     ports::{ChangeListener, StoreError},
 };
 use tigertrust_model::{Clock, Email, KeyType, NodeId, RandomError, RandomSource, ScopeCatalog, WorkspaceId};
@@ -44,6 +44,7 @@ pub(crate) struct Foundation {
     pub(crate) cache: CacheSettings,
     pub(crate) max_staleness: Duration,
     pub(crate) limits: Limits,
+    pub(crate) hasher: PasswordHasher,
     #[cfg(feature = "valkey")]
     pub(crate) valkey: Option<ValkeySettings>,
     pub(crate) clock: Arc<dyn Clock>,
@@ -108,6 +109,7 @@ impl TigerTrust {
             cache,
             max_staleness,
             limits,
+            hasher,
             clock,
             random,
             mail,
@@ -155,7 +157,12 @@ impl TigerTrust {
             Arc::clone(clock),
             Arc::clone(random),
         );
-        let users = UserFlows::new(storage.accounts(), Arc::clone(clock), Arc::clone(random));
+        let users = UserFlows::new(
+            storage.accounts(),
+            hasher.clone(),
+            Arc::clone(clock),
+            Arc::clone(random),
+        );
         let plans = limits.limits().plans.clone();
         let workspaces =
             WorkspaceFlows::new(storage.accounts(), plans, Arc::clone(clock), Arc::clone(random));
@@ -410,7 +417,7 @@ impl TigerTrust {
         settings: crate::server::AppSettings,
     ) -> Result<crate::server::App, crate::server::AppError> {
         use tigertrust_accounts::{SignInFlows, SignInParts};
-        use tigertrust_credentials::{HashingPool, PasswordHasher, SessionAdmission};
+        use tigertrust_credentials::{HashingPool, SessionAdmission};
         use tigertrust_passkeys::WebAuthn;
 
         let foundation = &self.0.foundation;
@@ -427,7 +434,7 @@ impl TigerTrust {
             notifier: Arc::clone(&self.0.notifier),
             passkeys: self.0.storage.passkeys(),
             relying_party: Arc::new(WebAuthn::new(&settings.relying_party)?),
-            hashing: HashingPool::start(settings.hashing, PasswordHasher::new(), Arc::clone(random))?,
+            hashing: HashingPool::start(settings.hashing, foundation.hasher.clone(), Arc::clone(random))?,
             encryption: settings.encryption.clone(),
             clock: Arc::clone(clock),
             random: Arc::clone(random),

@@ -21,9 +21,9 @@ pub use tigertrust_accounts::{
     ports::{KeyDetails, Member, Page},
 };
 pub use tigertrust_credentials::{
-    AuthError, CacheSettings, Charge, HeaderValues, KeySecret, Need, OsRandom, Password, PasswordPolicy,
-    PasswordPolicyError, Pepper, PepperError, PepperRing, Permit, Presented, RateLimits, Refusal,
-    SystemClock, Unauthorized, Verdict, Verification, WorkspaceNeed,
+    AuthError, CacheSettings, Charge, HeaderValues, KeySecret, Need, OsRandom, Password, PasswordCost,
+    PasswordCostError, PasswordPolicy, PasswordPolicyError, Pepper, PepperError, PepperRing, Permit,
+    Presented, RateLimits, Refusal, SystemClock, Unauthorized, Verdict, Verification, WorkspaceNeed,
     ports::{KeyOwner, KeyRecord, StoreError},
 };
 /// Keys, scopes, workspaces and people, as values: those that the interface of this crate is made of, and the others.

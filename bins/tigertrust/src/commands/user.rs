@@ -10,7 +10,7 @@ use serde::Serialize;
 use tigertrust::TigerTrust;
 use tigertrust_accounts::ports::EndSessions;
 use tigertrust_accounts::{FlowError, NewUser};
-use tigertrust_credentials::{OsRandom, Password, PasswordHasher, PasswordPolicy};
+use tigertrust_credentials::{OsRandom, Password, PasswordPolicy};
 use tigertrust_model::{Email, User as Person, UserId};
 use tigertrust_wire::{Page, format_rfc3339};
 use zeroize::Zeroizing;
@@ -113,7 +113,7 @@ async fn reset_password(common: &Common, user: &str, file: Option<&Path>) -> Res
     let account = instance.storage().sign_ins().account(id, None).await?;
     let person = account.ok_or_else(|| unknown(user))?.user;
     let (password, shown) = choose_password(file, &person.email)?;
-    let hash = PasswordHasher::new().hash(&password, &OsRandom)?;
+    let hash = instance.users().hash(&password)?;
     let store = instance.storage().sign_ins();
     store.set_password(id, hash, None, None).await?;
     store.forgive(id).await?;

@@ -16,7 +16,7 @@ use ipnet::IpNet;
 use serde::Deserialize;
 use tigertrust::rate_limit::{Limits, ValkeySettings};
 use tigertrust_accounts::{LeakPolicy, LeakResponse, SessionSettings};
-use tigertrust_credentials::{CacheSettings, HashingSettings};
+use tigertrust_credentials::{CacheSettings, HashingSettings, PasswordCost};
 use tigertrust_http::{AppSettings, ServerSettings, TrustedProxies};
 use tigertrust_model::{KeyType, Scope, ScopeCatalog, ScopeDefinition};
 use tigertrust_storage::DatabaseUrl;
@@ -78,6 +78,8 @@ pub struct Settings {
     pub cache: CacheSettings,
     /// How long the feed of changes may be silent before nothing remembered is trusted.
     pub max_staleness: Duration,
+    /// How much work the hash of a password is.
+    pub password_cost: PasswordCost,
     /// How often keys may be used.
     pub limits: Limits,
     /// Where limits are shared with other servers; none where each counts for itself.
@@ -163,6 +165,7 @@ impl Settings {
             ),
         };
         let max_staleness = time(&mut reader, "cache.max_staleness", Duration::from_secs(5));
+        let password_cost = password_cost(&mut reader);
         let limits = limits::read(&mut reader);
         let shared_limits = limits::read_shared(&mut reader);
         let catalog = scopes(&mut reader);
@@ -213,6 +216,7 @@ impl Settings {
             keyring,
             cache,
             max_staleness,
+            password_cost,
             limits,
             shared_limits,
             catalog,
@@ -341,6 +345,21 @@ fn app(reader: &mut Reader) -> AppSettings {
         // By where people find this service, once that is read.
         relying_party: shipped.relying_party,
         origins: origins(reader),
+    }
+}
+
+fn password_cost(reader: &mut Reader) -> PasswordCost {
+    let (least, most) = (PasswordCost::MIN, PasswordCost::MAX_MEMORY_KIB);
+    PasswordCost {
+        memory_kib: number(
+            reader,
+            "passwords.memory_kib",
+            least.memory_kib,
+            least.memory_kib,
+            most,
+        ),
+        passes: number(reader, "passwords.passes", least.passes, least.passes, 100),
+        ..least
     }
 }
 

@@ -8,6 +8,7 @@ use crate::program::{Folder, Served, in_a_folder_for_each_engine};
 
 in_a_folder_for_each_engine!(
     s4_a_flood_of_logins_is_answered_503_and_keys_are_checked_all_the_while,
+    s3_a_dearer_hash_is_made_at_the_next_login,
     s10_a_new_server_has_no_account,
     the_printed_login_opens_a_session_that_the_operator_can_end,
     a_password_is_reset_and_ends_every_session,
@@ -47,6 +48,23 @@ async fn s4_a_flood_of_logins_is_answered_503_and_keys_are_checked_all_the_while
     assert!(refused > 0);
     // Those that were refused have guessed at nothing, and a login works again.
     assert!(login(&served, served.text("password")).await.is_ok());
+}
+
+async fn s3_a_dearer_hash_is_made_at_the_next_login(folder: Folder) {
+    let served = folder.quickstart(&[]);
+    let password = served.text("password").to_owned();
+    served.stop();
+    assert!(folder.dump().contains("$argon2id$v=19$m=19456,t=2,p=1$"));
+    let dearer = [
+        ("TIGERTRUST__PASSWORDS__MEMORY_KIB", "20480"),
+        ("TIGERTRUST__PASSWORDS__PASSES", "3"),
+    ];
+    let served = folder.quickstart_in(&dearer, &[]);
+    assert_eq!(login(&served, "not the password").await, Err(401));
+    assert!(login(&served, &password).await.is_ok());
+    assert!(login(&served, &password).await.is_ok());
+    served.stop();
+    assert!(folder.dump().contains("$argon2id$v=19$m=20480,t=3,p=1$"));
 }
 
 async fn s10_a_new_server_has_no_account(folder: Folder) {

@@ -38,6 +38,17 @@ impl Folder {
         }
     }
 
+    /// What the database of the quickstart holds, as text or as the bytes of its file. The server has to be stopped.
+    pub fn dump(&self) -> String {
+        match &self.database {
+            Some(database) => database.dump(),
+            None => {
+                let file = self.path().join("tigertrust-data/tigertrust.db");
+                String::from_utf8_lossy(&std::fs::read(file).unwrap()).into_owned()
+            }
+        }
+    }
+
     /// Where it is.
     pub fn path(&self) -> &Path {
         self.folder.path()
