@@ -1,6 +1,6 @@
 //! How limits stand, as headers and in bodies.
 
-use std::{fmt::Write as _, time::Duration};
+use std::time::Duration;
 
 use serde::Serialize;
 use tigertrust_credentials::rate_limit::{Decision, Standing};
@@ -68,36 +68,23 @@ impl RateLimitHeaders {
     pub fn new(decision: &Decision, now: Timestamp) -> Self {
         let tightest = decision.tightest();
         let whole_at = now.saturating_add(tightest.whole_in()).unix_micros();
+        let whole_at = u64::try_from(whole_at).unwrap_or_default().div_ceil(1_000_000);
         let mut text = String::with_capacity(128);
-        let mut ends = [0; 5];
-        let mut piece = |index: usize, write: &dyn Fn(&mut String) -> std::fmt::Result| {
-            // Text can always be written to memory.
-            let _ = write(&mut text);
-            if let Some(end) = ends.get_mut(index) {
-                *end = text.len();
-            }
-        };
-        piece(0, &|text| write!(text, "{}", tightest.quota.limit()));
-        piece(1, &|text| write!(text, "{}", tightest.remaining));
-        piece(2, &|text| {
-            write!(
-                text,
-                "{}",
-                whole_at.div_euclid(1_000_000) + i64::from(whole_at % 1_000_000 > 0)
-            )
-        });
-        piece(3, &|text| {
-            listed(text, decision, |text, standing| {
-                let (limit, window) = (standing.quota.limit(), seconds(standing.quota.window()));
-                write!(text, "q={limit};w={window}")
-            })
-        });
-        piece(4, &|text| {
-            listed(text, decision, |text, standing| {
-                write!(text, "r={};t={}", standing.remaining, seconds(standing.more_in()))
-            })
-        });
-        Self { text, ends }
+        let [limit, remaining, reset, policy, standing] = [
+            add_number(&mut text, tightest.quota.limit().into()),
+            add_number(&mut text, tightest.remaining.into()),
+            add_number(&mut text, whole_at),
+            add_windows(&mut text, decision, [";q=", ";w="], |standing| {
+                [standing.quota.limit().into(), seconds(standing.quota.window())]
+            }),
+            add_windows(&mut text, decision, [";r=", ";t="], |standing| {
+                [standing.remaining.into(), seconds(standing.more_in())]
+            }),
+        ];
+        Self {
+            text,
+            ends: [limit, remaining, reset, policy, standing],
+        }
     }
 
     /// Each header with its value.
@@ -111,18 +98,29 @@ impl RateLimitHeaders {
     }
 }
 
-/// A list of windows (RFC 9651 §3.1): each its name and its parameters.
-fn listed(
+/// Adds a number, and says where the text ends then. What `write!` does costs several times as much, on each answer.
+fn add_number(text: &mut String, number: u64) -> usize {
+    text.push_str(itoa::Buffer::new().format(number));
+    text.len()
+}
+
+/// Adds a list of windows (RFC 9651 §3.1), each its name and two parameters, and says where the text ends then.
+fn add_windows(
     text: &mut String,
     decision: &Decision,
-    parameters: impl Fn(&mut String, &Standing) -> std::fmt::Result,
-) -> std::fmt::Result {
-    for (index, (name, standing)) in decision.windows().enumerate() {
-        let comma = if index == 0 { "" } else { ", " };
-        write!(text, "{comma}\"{name}\";")?;
-        parameters(text, standing)?;
+    names: [&str; 2],
+    values: impl Fn(&Standing) -> [u64; 2],
+) -> usize {
+    for (index, (window, standing)) in decision.windows().enumerate() {
+        text.push_str(if index == 0 { "\"" } else { ", \"" });
+        text.push_str(window);
+        text.push('"');
+        for (name, value) in names.iter().zip(values(standing)) {
+            text.push_str(name);
+            add_number(text, value);
+        }
     }
-    Ok(())
+    text.len()
 }
 
 #[cfg(test)]
