@@ -2,9 +2,6 @@
 
 use std::{sync::Arc, time::Duration};
 
-#[cfg(feature = "valkey")]
-use crate::limits::BEAT_EVERY;
-use crate::limits::{Ledger, SWEEP_EVERY};
 use tigertrust_credentials::{Admission, ports::StoreError};
 use tigertrust_model::Clock;
 use tigertrust_storage::Storage;
@@ -13,6 +10,10 @@ use tokio::{
     task::JoinHandle,
     time::{Interval, MissedTickBehavior, interval},
 };
+
+#[cfg(feature = "valkey")]
+use crate::limits::BEAT_EVERY;
+use crate::limits::{Ledger, SWEEP_EVERY};
 
 /// How long changes stay readable for a node or client that was away.
 const CHANGES_KEPT: Duration = Duration::from_secs(24 * 60 * 60);
@@ -37,14 +38,8 @@ impl Background {
         let pruning = prune(Arc::clone(storage), Arc::clone(clock));
         let uses = keep_storing_uses(Arc::clone(admission), Arc::clone(storage));
         let limits = keep_limits(ledger.clone());
-        let mut tasks = vec![runtime.spawn(pruning), runtime.spawn(uses), runtime.spawn(limits)];
-        #[cfg(feature = "valkey")]
-        if let Some(shared) = ledger.limits.limiter().shared() {
-            let shared = Arc::clone(shared);
-            tasks.push(runtime.spawn(async move { shared.keep_connected().await }));
-            tasks.push(runtime.spawn(keep_beating(ledger.clone(), Arc::clone(clock))));
-        }
-        Self(tasks)
+        let tasks = [runtime.spawn(pruning), runtime.spawn(uses), runtime.spawn(limits)];
+        Self(tasks.into_iter().chain(sharing(ledger, clock, runtime)).collect())
     }
 
     pub(crate) fn stop(&self) {
@@ -82,6 +77,23 @@ async fn prune(storage: Arc<Storage>, clock: Arc<dyn Clock>) {
             tracing::debug!(%error, "old requests could not be forgotten");
         }
     }
+}
+
+/// What sharing limits takes, where they are shared.
+#[cfg(feature = "valkey")]
+fn sharing(ledger: &Ledger, clock: &Arc<dyn Clock>, runtime: &Handle) -> Vec<JoinHandle<()>> {
+    let Some(shared) = ledger.limits.limiter().shared().map(Arc::clone) else {
+        return Vec::new();
+    };
+    vec![
+        runtime.spawn(async move { shared.keep_connected().await }),
+        runtime.spawn(keep_beating(ledger.clone(), Arc::clone(clock))),
+    ]
+}
+
+#[cfg(not(feature = "valkey"))]
+const fn sharing(_: &Ledger, _: &Arc<dyn Clock>, _: &Handle) -> [JoinHandle<()>; 0] {
+    []
 }
 
 async fn keep_limits(ledger: Ledger) {

@@ -76,6 +76,10 @@ struct Inner {
     foundation: Foundation,
     ledger: Ledger,
     tracker: Arc<ChangeTracker>,
+    #[cfg_attr(
+        not(feature = "server"),
+        allow(dead_code, reason = "changes are followed over HTTP")
+    )]
     recent: Arc<RecentChanges>,
     feed: OnceLock<FeedHandle>,
     background: OnceLock<Background>,
