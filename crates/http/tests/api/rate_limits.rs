@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use reqwest::{Method, StatusCode};
-use serde_json::{Value, json};
+use serde_json::json;
 use tigertrust_accounts::{IssuedKey, ReachRequest};
 use tigertrust_credentials::{
     OsRandom,
@@ -24,26 +24,16 @@ on_both_engines!(
     the_hour_is_counted_beside_the_minute,
     another_plan_counts_at_once_and_what_was_spent_still_does,
     rotation_and_edits_give_nothing_back,
-    own_limits_count_where_they_are_lower,
-    own_limits_are_checked_and_kept,
-    whoever_is_limited_limits_others,
     a_key_over_its_limit_can_revoke_itself_and_do_nothing_else,
-    verify_spends_the_quota_of_the_key_and_tells_how_it_stands,
-    verify_with_a_cost_of_nothing_is_a_question,
-    the_caller_of_verify_has_a_quota_of_its_own,
-    the_cost_of_verify_is_checked,
     forward_auth_folds_the_limit_for_proxies_that_know_only_refusals,
     plans_are_configuration_and_a_plan_in_shadow_mode_refuses_nobody,
     instance_keys_have_limits_of_their_own,
     a_session_has_a_limit_of_its_own,
-    failed_credentials_of_a_network_are_bounded_and_good_ones_behind_it_are_not_kept_out,
-    failed_sessions_count_like_failed_keys,
-    what_is_malformed_or_misses_is_no_failed_credential,
     what_was_spent_outlives_a_server_that_is_stopped,
     two_servers_over_one_store_share_the_limit,
 );
 
-async fn check(server: &TestServer, key: &str) -> Answer {
+pub(crate) async fn check(server: &TestServer, key: &str) -> Answer {
     send(
         server
             .request(Method::GET, "/api/auth/check")
@@ -52,7 +42,7 @@ async fn check(server: &TestServer, key: &str) -> Answer {
     .await
 }
 
-async fn call(server: &TestServer, key: &IssuedKey) -> Answer {
+pub(crate) async fn call(server: &TestServer, key: &IssuedKey) -> Answer {
     check(server, key.secret.reveal()).await
 }
 
@@ -66,7 +56,7 @@ fn count(statuses: &[u16], status: u16) -> usize {
 }
 
 /// A key of a workspace on plan Free, and a server with the shipped limits.
-async fn limited(server: &TestServer) -> (TestServer, IssuedKey) {
+pub(crate) async fn limited(server: &TestServer) -> (TestServer, IssuedKey) {
     let home = server.workspace("Home").await;
     let key = server.admin(&home).await;
     (server.limited(Limits::default()).await, key)
@@ -313,85 +303,6 @@ async fn rotation_and_edits_give_nothing_back(server: TestServer) {
     assert_eq!(check(&server, secret).await.header("x-ratelimit-remaining"), "27");
 }
 
-async fn own_limits_count_where_they_are_lower(server: TestServer) {
-    let (server, admin) = limited(&server).await;
-    let body = json!({ "name": "x", "type": "agent", "scopes": [], "limits": { "minute": 2, "hour": 5000 } });
-    let created = server.post("/api/keys", &admin, &body).await;
-    assert_eq!(created.body["limits"], json!({ "minute": 2, "hour": 5000 }));
-    let (id, secret) = (
-        created.body["id"].as_str().unwrap(),
-        created.body["key"].as_str().unwrap(),
-    );
-    let first = check(&server, secret).await;
-    assert_eq!(
-        first.header("ratelimit-policy"),
-        r#""minute";q=2;w=60, "hour";q=1000;w=3600"#
-    );
-    assert_eq!(check(&server, secret).await.status, 200);
-    assert_eq!(check(&server, secret).await.status, 429);
-    let edited = server
-        .patch(&format!("/api/keys/{id}"), &admin, &json!({ "limits": {} }))
-        .await;
-    assert_eq!(edited.body["limits"], json!({ "minute": null, "hour": null }));
-    assert_eq!(check(&server, secret).await.header("x-ratelimit-remaining"), "57");
-}
-
-async fn own_limits_are_checked_and_kept(server: TestServer) {
-    let (server, admin) = limited(&server).await;
-    let with = |limits: Value| json!({ "name": "x", "type": "agent", "scopes": [], "limits": limits });
-    for (limits, pointer) in [
-        (json!({ "minute": 0 }), "/limits/minute"),
-        (json!({ "hour": 50_000_001 }), "/limits/hour"),
-        (json!({ "minute": -1 }), "/limits/minute"),
-        (json!({ "day": 1 }), "/limits/day"),
-        (json!(5), "/limits"),
-    ] {
-        let refused = server.post("/api/keys", &admin, &with(limits.clone())).await;
-        assert_eq!(refused.problem(), (400, "VALIDATION_ERROR"), "{limits}");
-        assert_eq!(refused.pointers(), [pointer], "{limits}: {}", refused.body);
-    }
-    let created = server
-        .post("/api/keys", &admin, &with(json!({ "hour": 10 })))
-        .await;
-    let path = format!("/api/keys/{}", created.body["id"].as_str().unwrap());
-    let shown = server.get(&path, &admin).await;
-    assert_eq!(shown.body["limits"], json!({ "minute": null, "hour": 10 }));
-    let renamed = server.patch(&path, &admin, &json!({ "name": "y" })).await;
-    assert_eq!(renamed.body["limits"], json!({ "minute": null, "hour": 10 }));
-}
-
-async fn whoever_is_limited_limits_others(server: TestServer) {
-    let (server, admin) = limited(&server).await;
-    let body = json!({
-        "name": "limited", "type": "agent", "scopes": ["keys:read", "keys:write"], "limits": { "minute": 20 },
-    });
-    let created = server.post("/api/keys", &admin, &body).await;
-    let (id, secret) = (
-        created.body["id"].as_str().unwrap(),
-        created.body["key"].as_str().unwrap(),
-    );
-    let ask = |method: Method, path: String, body: Value| {
-        server.request(method, &path).bearer_auth(secret).json(&body)
-    };
-    let make = |limits: Value| {
-        let body = json!({ "name": "x", "type": "agent", "scopes": [], "limits": limits });
-        ask(Method::POST, "/api/keys".to_owned(), body)
-    };
-    assert_eq!(send(make(json!({ "minute": 20 }))).await.status, 201);
-    for limits in [json!({}), json!({ "minute": 21 }), json!({ "hour": 3 })] {
-        let refused = send(make(limits.clone())).await;
-        assert_eq!(refused.problem(), (403, "FORBIDDEN"), "{limits}");
-        assert_eq!(refused.pointers(), ["/limits/minute"], "{limits}");
-    }
-    let own = send(ask(
-        Method::PATCH,
-        format!("/api/keys/{id}"),
-        json!({ "limits": {} }),
-    ))
-    .await;
-    assert_eq!(own.problem(), (403, "FORBIDDEN"));
-}
-
 async fn a_key_over_its_limit_can_revoke_itself_and_do_nothing_else(server: TestServer) {
     let (server, admin) = limited(&server).await;
     let other = server
@@ -416,134 +327,6 @@ async fn a_key_over_its_limit_can_revoke_itself_and_do_nothing_else(server: Test
     );
     assert_eq!(own.header("x-ratelimit-remaining"), "0");
     assert_eq!(call(&server, &admin).await.problem(), (401, "KEY_REVOKED"));
-}
-
-async fn verify(server: &TestServer, caller: &IssuedKey, body: Value) -> Answer {
-    server.post("/api/keys/verify", caller, &body).await
-}
-
-async fn verify_spends_the_quota_of_the_key_and_tells_how_it_stands(server: TestServer) {
-    let (server, caller) = limited(&server).await;
-    let created = server
-        .post(
-            "/api/keys",
-            &caller,
-            &json!({ "name": "x", "type": "agent", "scopes": [] }),
-        )
-        .await;
-    let key = created.body["key"].as_str().unwrap();
-    for remaining in [59, 58] {
-        let verdict = verify(&server, &caller, json!({ "key": key })).await;
-        assert_eq!(verdict.body["valid"], true);
-        assert_eq!(
-            verdict.body["rateLimits"],
-            json!([
-                { "policy": "minute", "limit": 60, "windowSeconds": 60, "remaining": remaining, "resetSeconds": 60 },
-                { "policy": "hour", "limit": 1000, "windowSeconds": 3600, "remaining": remaining + 940, "resetSeconds": 3600 },
-            ])
-        );
-    }
-    let more = verify(&server, &caller, json!({ "key": key, "cost": 50 })).await;
-    assert_eq!(
-        (&more.body["valid"], &more.body["rateLimits"][0]["remaining"]),
-        (&json!(true), &json!(8))
-    );
-    let refused = verify(&server, &caller, json!({ "key": key, "cost": 9 })).await;
-    assert_eq!(refused.status, 200);
-    assert_eq!(
-        (&refused.body["valid"], &refused.body["code"]),
-        (&json!(false), &json!("RATE_LIMITED"))
-    );
-    assert_eq!(refused.body["violatedPolicies"], json!(["minute"]));
-    assert_eq!(refused.body["retryAfterSeconds"], 60);
-    assert_eq!(refused.body["rateLimits"][0]["remaining"], 8);
-    let never = verify(&server, &caller, json!({ "key": key, "cost": 61 })).await;
-    assert_eq!(
-        (&never.body["code"], &never.body["retryAfterSeconds"]),
-        (&json!("RATE_LIMITED"), &Value::Null)
-    );
-    // The key's own calls count on.
-    assert_eq!(check(&server, key).await.header("x-ratelimit-remaining"), "7");
-    // A use that is refused later has spent its cost, and says so.
-    let scope = verify(
-        &server,
-        &caller,
-        json!({ "key": key, "scope": "certificates:read" }),
-    )
-    .await;
-    assert_eq!(
-        (&scope.body["code"], &scope.body["rateLimits"][0]["remaining"]),
-        (&json!("FORBIDDEN"), &json!(6))
-    );
-}
-
-async fn verify_with_a_cost_of_nothing_is_a_question(server: TestServer) {
-    let (server, caller) = limited(&server).await;
-    let created = server
-        .post(
-            "/api/keys",
-            &caller,
-            &json!({ "name": "x", "type": "agent", "scopes": [] }),
-        )
-        .await;
-    let key = created.body["key"].as_str().unwrap();
-    for _ in 0..3 {
-        let verdict = verify(&server, &caller, json!({ "key": key, "cost": 0 })).await;
-        assert_eq!(verdict.body["rateLimits"][0]["remaining"], 60);
-        assert_eq!(verdict.body["rateLimits"][0]["resetSeconds"], 0);
-    }
-    for _ in 0..60 {
-        check(&server, key).await;
-    }
-    let verdict = verify(&server, &caller, json!({ "key": key, "cost": 0 })).await;
-    assert_eq!(
-        (
-            &verdict.body["valid"],
-            &verdict.body["rateLimits"][0]["remaining"]
-        ),
-        (&json!(true), &json!(0))
-    );
-}
-
-async fn the_caller_of_verify_has_a_quota_of_its_own(server: TestServer) {
-    let home = server.workspace("Home").await;
-    let caller = server.admin(&home).await;
-    let server = server
-        .limited(Limits {
-            verify: Quota::per_minute(3),
-            ..Limits::default()
-        })
-        .await;
-    let body = json!({ "key": "nonsense" });
-    let first = verify(&server, &caller, body.clone()).await;
-    assert_eq!(first.status, 200);
-    assert_eq!(first.header("ratelimit-policy"), r#""minute";q=3;w=60"#);
-    assert_eq!(first.header("x-ratelimit-remaining"), "2");
-    // Other routes are counted apart.
-    assert_eq!(call(&server, &caller).await.header("x-ratelimit-remaining"), "59");
-    verify(&server, &caller, body.clone()).await;
-    verify(&server, &caller, body.clone()).await;
-    assert_eq!(
-        verify(&server, &caller, body).await.problem(),
-        (429, "RATE_LIMITED")
-    );
-    assert_eq!(call(&server, &caller).await.header("x-ratelimit-remaining"), "58");
-}
-
-async fn the_cost_of_verify_is_checked(server: TestServer) {
-    let (server, caller) = limited(&server).await;
-    for cost in [
-        json!(-1),
-        json!(50_000_001_u32),
-        json!(1.5),
-        json!("1"),
-        json!(null),
-        json!(4_294_967_296_u64),
-    ] {
-        let refused = verify(&server, &caller, json!({ "key": "nonsense", "cost": cost })).await;
-        assert_eq!(refused.problem(), (400, "VALIDATION_ERROR"), "{cost}");
-        assert_eq!(refused.pointers(), ["/cost"], "{cost}");
-    }
 }
 
 async fn forward_auth_folds_the_limit_for_proxies_that_know_only_refusals(server: TestServer) {
@@ -645,149 +428,6 @@ async fn a_session_has_a_limit_of_its_own(server: TestServer) {
     assert_eq!(other.get(&server, "/api/auth/me").await.status, 200);
     server.clock.advance(Duration::from_secs(60));
     assert_eq!(one.get(&server, "/api/auth/me").await.status, 200);
-}
-
-/// Well-formed keys that nobody has: those of another server's workspace.
-async fn strangers(server: &TestServer, count: usize) -> Vec<String> {
-    let home = server.workspace("Elsewhere").await;
-    let admin = server.admin(&home).await;
-    let mut strangers = Vec::new();
-    for _ in 0..count {
-        let key = server.key(&home, KeyType::Agent, &[]).await;
-        let id = key.key.id;
-        server
-            .post(&format!("/api/keys/{id}/revoke"), &admin, &json!({}))
-            .await;
-        strangers.push(key.secret.reveal().to_owned());
-    }
-    strangers
-}
-
-/// As a client of that address would come through the proxy.
-async fn from(server: &TestServer, address: &str, key: &str) -> Answer {
-    let request = server
-        .request(Method::GET, "/api/auth/check")
-        .header("x-agent-api-key", key);
-    send(request.header("x-forwarded-for", address)).await
-}
-
-async fn failed_credentials_of_a_network_are_bounded_and_good_ones_behind_it_are_not_kept_out(
-    server: TestServer,
-) {
-    let strangers = strangers(&server, 8).await;
-    let home = server.workspace("Home").await;
-    let (known, new) = (
-        server.key(&home, KeyType::Agent, &[]).await,
-        server.key(&home, KeyType::Agent, &[]).await,
-    );
-    let server = server
-        .limited(Limits {
-            failures: Quota::per_minute(5),
-            ..Limits::default()
-        })
-        .await;
-    let (attacker, bystander) = ("198.51.100.7", "203.0.113.9");
-    assert_eq!(from(&server, attacker, known.secret.reveal()).await.status, 200);
-    let at_once = join_all(strangers.iter().map(|key| from(&server, attacker, key))).await;
-    let told = at_once
-        .iter()
-        .filter(|answer| answer.problem() == (401, "KEY_REVOKED"))
-        .count();
-    let refused: Vec<&Answer> = at_once
-        .iter()
-        .filter(|answer| answer.problem() == (429, "RATE_LIMITED"))
-        .collect();
-    assert_eq!((told, refused.len()), (5, 3));
-    assert_eq!(refused[0].body["violatedPolicies"], json!(["failures"]));
-    assert_eq!(refused[0].header("retry-after"), "60");
-    // Good keys behind the same address get in, whether they are remembered or not.
-    assert_eq!(from(&server, attacker, known.secret.reveal()).await.status, 200);
-    assert_eq!(from(&server, attacker, new.secret.reveal()).await.status, 200);
-    // Another network is not concerned.
-    assert_eq!(
-        from(
-            &server,
-            bystander,
-            "ak_00000000000000000000000000000000000000000002PL60u"
-        )
-        .await
-        .status,
-        401
-    );
-    server.clock.advance(Duration::from_secs(60));
-    assert_eq!(
-        from(
-            &server,
-            attacker,
-            "ak_00000000000000000000000000000000000000000002PL60u"
-        )
-        .await
-        .status,
-        401
-    );
-}
-
-async fn failed_sessions_count_like_failed_keys(server: TestServer) {
-    let home = server.workspace("Home").await;
-    let jo = server.member(&home, Role::Member).await;
-    let (mut good, mut leaver) = (
-        Browser::signed_in(&server, jo).await,
-        Browser::signed_in(&server, jo).await,
-    );
-    let mut ended = leaver.clone();
-    assert_eq!(
-        leaver.post(&server, "/api/auth/logout", &json!({})).await.status,
-        204
-    );
-    let server = server
-        .limited(Limits {
-            failures: Quota::per_minute(2),
-            ..Limits::default()
-        })
-        .await;
-    for _ in 0..2 {
-        assert_eq!(
-            ended.get(&server, "/api/auth/me").await.problem(),
-            (401, "UNAUTHORIZED")
-        );
-    }
-    let refused = ended.get(&server, "/api/auth/me").await;
-    assert_eq!(refused.body["violatedPolicies"], json!(["failures"]));
-    assert_eq!(good.get(&server, "/api/auth/me").await.status, 200);
-}
-
-async fn what_is_malformed_or_misses_is_no_failed_credential(server: TestServer) {
-    let home = server.workspace("Home").await;
-    let key = server.key(&home, KeyType::Public, &[]).await;
-    let server = server
-        .limited(Limits {
-            failures: Quota::per_minute(1),
-            ..Limits::default()
-        })
-        .await;
-    for _ in 0..5 {
-        assert_eq!(
-            check(&server, "ak_nonsense").await.problem(),
-            (401, "UNAUTHORIZED")
-        );
-        assert_eq!(
-            send(server.request(Method::GET, "/api/auth/check")).await.status,
-            401
-        );
-        assert_eq!(server.get("/api/keys", &key).await.status, 403);
-    }
-    assert_eq!(
-        check(&server, "ak_00000000000000000000000000000000000000000002PL60u")
-            .await
-            .status,
-        401
-    );
-    assert_eq!(
-        check(&server, "ak_00000000000000000000000000000000000000000002PL60u")
-            .await
-            .status,
-        429
-    );
 }
 
 async fn what_was_spent_outlives_a_server_that_is_stopped(server: TestServer) {
