@@ -1,13 +1,14 @@
 //! How many credentials of one client network may fail before its look-ups share a narrow lane.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, hash_map::Entry},
     fmt,
     net::{IpAddr, Ipv6Addr},
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU64, AtomicUsize, Ordering},
     },
+    time::Duration,
 };
 
 use tigertrust_model::{Clock, Timestamp};
@@ -17,10 +18,13 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 use crate::{AuthError, limits::A_MOMENT};
 
 /// How many networks are watched. Where more have failed, those that are not watched are taken for over their budget.
-const MAX_NETWORKS: usize = 20_000;
-/// How many look-ups of such networks go on at once, and how many may wait.
+const MAX_NETWORKS: usize = 200_000;
+/// How many look-ups of such networks go on at once, how many may wait, and how long.
 const LANE: usize = 4;
 const MAX_WAITING: usize = 256;
+const WAIT: Duration = Duration::from_secs(2);
+/// How often a table that is full is looked through for what says nothing any more.
+const FORGET_EVERY: Duration = Duration::from_secs(1);
 
 /// The network that a client cannot easily leave: an IPv4 address, or the 64 bits of an IPv6 address that a site is given. Clients
 /// whose address nobody knows are in one network.
@@ -53,8 +57,12 @@ pub(crate) struct FailureBudget {
     quotas: Quotas,
     clock: Arc<dyn Clock>,
     networks: Mutex<HashMap<ClientNetwork, Failures>>,
-    lane: Semaphore,
-    waiting: AtomicUsize,
+    /// For networks that are over their budget.
+    lane: Lane,
+    /// For those that cannot be watched, which may have done nothing.
+    unwatched: Lane,
+    /// When the table was last found full, in microseconds of the monotonic clock.
+    forgotten: AtomicU64,
     refused: AtomicU64,
 }
 
@@ -71,8 +79,9 @@ impl FailureBudget {
             quotas: quota.into(),
             clock,
             networks: Mutex::default(),
-            lane: Semaphore::new(LANE),
-            waiting: AtomicUsize::new(0),
+            lane: Lane::new(),
+            unwatched: Lane::new(),
+            forgotten: AtomicU64::new(0),
             refused: AtomicU64::new(0),
         }
     }
@@ -88,17 +97,18 @@ impl FailureBudget {
             budget: self,
             network,
             is_counted: is_within.is_some(),
-            _lane: None,
+            lane: None,
         };
-        if is_within != Some(true) {
-            let waiting = Waiting::new(&self.waiting);
-            if waiting.before >= MAX_WAITING {
-                self.refused.fetch_add(1, Ordering::Relaxed);
-                return Err(refusal(None));
-            }
-            // The semaphore is never closed.
-            look_up._lane = self.lane.acquire().await.ok();
+        look_up.lane = match is_within {
+            Some(true) => None,
+            Some(false) => Some(self.lane.enter().await),
+            None => Some(self.unwatched.enter().await),
         }
+        .transpose()
+        .map_err(|Full| {
+            self.refused.fetch_add(1, Ordering::Relaxed);
+            refusal(None)
+        })?;
         Ok(look_up)
     }
 
@@ -107,7 +117,7 @@ impl FailureBudget {
         let now = self.now();
         let mut networks = self.networks();
         if networks.len() >= MAX_NETWORKS && !networks.contains_key(&network) {
-            forget(&mut networks, now);
+            self.forget_now_and_then(&mut networks, now);
             if networks.len() >= MAX_NETWORKS {
                 return None;
             }
@@ -119,6 +129,15 @@ impl FailureBudget {
         failures.under_way += 1;
         // As long as nothing has failed, nobody is slowed.
         Some(left == self.quotas.minute.limit() || failures.under_way <= left)
+    }
+
+    fn forget_now_and_then(&self, networks: &mut HashMap<ClientNetwork, Failures>, now: Timestamp) {
+        let micros = u64::try_from(now.unix_micros()).unwrap_or_default();
+        let last = self.forgotten.load(Ordering::Relaxed);
+        if last == 0 || Duration::from_micros(micros.saturating_sub(last)) >= FORGET_EVERY {
+            self.forgotten.store(micros.max(1), Ordering::Relaxed);
+            forget(networks, now);
+        }
     }
 
     pub(crate) fn sweep(&self) {
@@ -160,7 +179,7 @@ pub(crate) struct LookUp<'a> {
     network: ClientNetwork,
     /// Whether the network is watched.
     is_counted: bool,
-    _lane: Option<SemaphorePermit<'a>>,
+    lane: Option<SemaphorePermit<'a>>,
 }
 
 impl LookUp<'_> {
@@ -183,10 +202,47 @@ impl LookUp<'_> {
 
 impl Drop for LookUp<'_> {
     fn drop(&mut self) {
-        if self.is_counted
-            && let Some(failures) = self.budget.networks().get_mut(&self.network)
-        {
+        if !self.is_counted {
+            return;
+        }
+        let now = self.budget.now();
+        if let Entry::Occupied(mut place) = self.budget.networks().entry(self.network) {
+            let failures = place.get_mut();
             failures.under_way = failures.under_way.saturating_sub(1);
+            // Only who has failed takes room.
+            if failures.under_way == 0 && failures.counted.is_empty_at(now) {
+                place.remove();
+            }
+        }
+    }
+}
+
+/// A few look-ups at once, and some that wait for a while.
+struct Lane {
+    places: Semaphore,
+    waiting: AtomicUsize,
+}
+
+/// Too many wait, or it took too long.
+struct Full;
+
+impl Lane {
+    const fn new() -> Self {
+        Self {
+            places: Semaphore::const_new(LANE),
+            waiting: AtomicUsize::new(0),
+        }
+    }
+
+    async fn enter(&self) -> Result<SemaphorePermit<'_>, Full> {
+        let waiting = Waiting::new(&self.waiting);
+        if waiting.before >= MAX_WAITING {
+            return Err(Full);
+        }
+        match tokio::time::timeout(WAIT, self.places.acquire()).await {
+            Ok(Ok(place)) => Ok(place),
+            // The semaphore is never closed.
+            Ok(Err(_)) | Err(_) => Err(Full),
         }
     }
 }
@@ -221,8 +277,6 @@ impl fmt::Debug for FailureBudget {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
 
     #[test]
@@ -298,14 +352,16 @@ mod tests {
             .unwrap()
             .failed(AuthError::KeyRevoked);
         let in_lane = futures(&budget, LANE).await;
-        assert!(in_lane.iter().all(|look_up| look_up._lane.is_some()));
-        assert_eq!(budget.lane.available_permits(), 0);
+        assert!(in_lane.iter().all(|look_up| look_up.lane.is_some()));
+        assert_eq!(budget.lane.places.available_permits(), 0);
         // Others are not in the way of each other.
-        assert!(budget.enter(client(2)).await.unwrap()._lane.is_none());
-        let _full: Vec<Waiting<'_>> = (0..MAX_WAITING).map(|_| Waiting::new(&budget.waiting)).collect();
+        assert!(budget.enter(client(2)).await.unwrap().lane.is_none());
+        let _full: Vec<Waiting<'_>> = (0..MAX_WAITING)
+            .map(|_| Waiting::new(&budget.lane.waiting))
+            .collect();
         assert!(budget.enter(client(1)).await.is_err());
         drop(in_lane);
-        assert_eq!(budget.lane.available_permits(), LANE);
+        assert_eq!(budget.lane.places.available_permits(), LANE);
     }
 
     async fn futures(budget: &FailureBudget, count: usize) -> Vec<LookUp<'_>> {
@@ -336,7 +392,7 @@ mod tests {
                 .failed(AuthError::KeyRevoked);
         }
         let look_up = budget.enter(client(u32::MAX)).await.unwrap();
-        assert!(look_up._lane.is_some());
+        assert!(look_up.lane.is_some());
         assert!(!told(&look_up));
         drop(look_up);
         *clock.0.lock().unwrap() += Duration::from_secs(61);

@@ -1,6 +1,6 @@
 //! Where a request comes from, in spite of the proxies before us.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use actix_web::{HttpRequest, http::header::HeaderName};
 use ipnet::IpNet;
@@ -45,7 +45,7 @@ impl TrustedProxies {
             // What is no address says nothing; the proxy itself is then all that is known.
             let Some(address) = std::str::from_utf8(entry)
                 .ok()
-                .and_then(|text| text.trim().parse::<IpAddr>().ok())
+                .and_then(|text| address(text.trim()))
             else {
                 break;
             };
@@ -57,6 +57,12 @@ impl TrustedProxies {
     fn trusts(&self, address: IpAddr) -> bool {
         self.0.iter().any(|network| network.contains(&address))
     }
+}
+
+/// An address, with or without the port that some proxies add.
+fn address(text: &str) -> Option<IpAddr> {
+    let with_port = || text.parse::<SocketAddr>().ok().map(|socket| socket.ip());
+    text.parse().ok().or_else(with_port)
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use actix_web::{HttpRequest, HttpResponse, http::header, web};
 use tigertrust_accounts::{Acceptance, AccountToMake, FlowError, NewInvitation};
-use tigertrust_credentials::{AuthError, HeaderValues, Need, PersonPermit, Presented, Refusal, Unauthorized};
+use tigertrust_credentials::{AuthError, HeaderValues, Need, PersonPermit, Presented, Unauthorized};
 use tigertrust_model::InvitationId;
 use tigertrust_wire::{AcceptInvitation, Invitation, Invite, Page, Problem, SignedIn};
 
@@ -16,7 +16,6 @@ use crate::{
     error::ApiError,
     permit::{Admitted, presented, session_token},
     query::{self, PageQuery},
-    rate_limit,
     respond::json,
     same_site,
     workspaces::{invalid, parse_id},
@@ -170,14 +169,8 @@ async fn person(app: &App, request: &HttpRequest) -> Result<Option<PersonPermit>
     };
     same_site::ensure(request, request.method(), &app.origins)?;
     let need = Need::own_account();
-    let admitted = app.sessions.admit(token, &presented, &need).await;
-    rate_limit::tell(
-        request,
-        admitted
-            .as_ref()
-            .map_or_else(Refusal::limits, PersonPermit::limits),
-    );
-    match admitted {
+    // Asked twice for one request, and anybody may make it: what is guessed at here has limits of its own.
+    match app.sessions.admit_uncounted(token, &presented, &need).await {
         Ok(permit) => Ok(Some(permit)),
         Err(refusal) => match refusal.why {
             AuthError::SessionOver | AuthError::Unauthorized(Unauthorized::SessionUnknown) => Ok(None),

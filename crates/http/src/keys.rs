@@ -242,7 +242,12 @@ pub(crate) async fn revoke(
 ) -> Result<HttpResponse, ApiError> {
     let id = parse_id(&id)?;
     let before = app.clock.now();
-    let reason = body.json_or_default::<RevokeKey>(&mut caller).await?.reason;
+    // Over its limit a key may revoke itself, and nothing else: no body that is wrong makes it a free call.
+    let reason = if caller.is_over_limit() {
+        None
+    } else {
+        body.json_or_default::<RevokeKey>(&mut caller).await?.reason
+    };
     let key = app.keys.revoke(&caller.actor(), id, reason).await?;
     // Revoking a key again is no event.
     if matches!(&key.key.lifecycle, Lifecycle::Revoked { at, .. } if *at >= before) {

@@ -207,7 +207,7 @@ impl Modify for Refusals {
             }
             if !refusals.is_empty() {
                 let schemes: &[&str] = match operation.access {
-                    Access::People => &["session"],
+                    Access::People | Access::PeopleUncounted => &["session"],
                     _ => &["agentApiKey", "bearer", "session"],
                 };
                 documented.security = Some(
@@ -231,7 +231,7 @@ impl Modify for Refusals {
             if let Some(need) = operation
                 .access
                 .need()
-                .filter(|_| !matches!(operation.access, Access::People))
+                .filter(|_| !matches!(operation.access, Access::People | Access::PeopleUncounted))
             {
                 let types: Vec<&str> = need.types.iter().map(|kind| kind.as_str()).collect();
                 let scope = need

@@ -71,6 +71,11 @@ impl Admitted {
         }
     }
 
+    /// Whether the caller was let in over its limit, for the one thing that it may do then.
+    pub(crate) fn is_over_limit(&self) -> bool {
+        rate_limit::is_over(&self.request)
+    }
+
     /// Asks for the caller again, after something that took its time.
     pub(crate) async fn renew(&mut self) -> Result<(), ApiError> {
         self.caller = admit(&self.request, Some(&self.caller)).await?;
@@ -159,14 +164,14 @@ async fn admit_person(
     token: TokenDigest,
     presented: &Presented<'_>,
     own: &MethodNeed,
-    is_counted: bool,
+    was_counted: bool,
 ) -> Result<Caller, AuthError> {
     let own_account = Need::own_account();
     let need = match own.exception {
         Exception::AnyPerson => &own_account,
         _ => &own.need,
     };
-    let first = if is_counted {
+    let first = if was_counted || own.exception == Exception::Uncounted {
         app.sessions.admit_uncounted(token, presented, need).await
     } else {
         app.sessions.admit(token, presented, need).await
@@ -235,7 +240,7 @@ async fn admit_key(
                 | AuthError::RateLimited { .. }),
             ),
             Exception::Itself,
-        ) => {
+        ) if !matches!(refusal, AuthError::RateLimited { policies: ["failures"], .. }) => {
             let permit = own_account().await?;
             let is_itself = path.get("id") == Some(permit.key().key.id.to_string().as_str());
             is_itself.then_some(permit).ok_or(refusal)

@@ -32,6 +32,14 @@ pub(crate) fn tell(request: &HttpRequest, limits: Option<&Decision>) {
     }
 }
 
+/// Whether whoever made the request is over a limit.
+pub(crate) fn is_over(request: &HttpRequest) -> bool {
+    let extensions = request.extensions();
+    extensions
+        .get::<Standing>()
+        .is_some_and(|Standing(decision)| !decision.admitted)
+}
+
 /// How the limits of whoever made the request stand, if they were asked.
 pub(crate) fn told(response: &ServiceResponse) -> Option<Decision> {
     let extensions = response.request().extensions();

@@ -30,6 +30,8 @@ pub enum Access {
     NeedsUnlessPerson(Need),
     /// A person who is signed in.
     People,
+    /// A person who is signed in, also one whose session has called too often.
+    PeopleUncounted,
     /// A caller that fulfils the need in the workspace that the path names as `{id}`.
     NeedsInWorkspace(Need),
     /// As [`NeedsInWorkspace`](Self::NeedsInWorkspace), or the very person that the path names as `{userId}`, whatever its
@@ -53,7 +55,7 @@ impl Access {
             | Self::NeedsUnlessPerson(need)
             | Self::NeedsInWorkspace(need)
             | Self::NeedsInWorkspaceUnlessOneself(need) => Some(need),
-            Self::People => Some(&SIGNED_IN),
+            Self::People | Self::PeopleUncounted => Some(&SIGNED_IN),
             Self::Anonymous | Self::Asked => None,
         }
     }
@@ -73,6 +75,7 @@ impl Access {
             Self::NeedsUnlessItself(_) => Exception::Itself,
             Self::NeedsUnlessOwnKeys(_) => Exception::OwnKeys,
             Self::NeedsUnlessPerson(_) => Exception::AnyPerson,
+            Self::PeopleUncounted => Exception::Uncounted,
             Self::NeedsInWorkspaceUnlessOneself(_) => Exception::Oneself,
             _ => Exception::Nobody,
         }
@@ -146,6 +149,8 @@ pub(crate) enum Exception {
     AnyPerson,
     /// A key of the person that the path names as `{userId}`, if it holds the scope.
     Oneself,
+    /// Whoever is signed in, however often the session has called.
+    Uncounted,
 }
 
 impl Needs {
@@ -252,7 +257,13 @@ pub fn operations() -> Vec<Operation> {
             Access::Anonymous,
             auth::passkeys::finish_login,
         ),
-        people(Method::POST, "/api/auth/logout", auth::login::logout),
+        // Whoever finds a session misused must be able to end it.
+        Operation::new(
+            Method::POST,
+            "/api/auth/logout",
+            Access::PeopleUncounted,
+            auth::login::logout,
+        ),
         people(Method::GET, "/api/auth/sessions", auth::sessions::list),
         people(Method::DELETE, "/api/auth/sessions", auth::sessions::end_others),
         people(Method::DELETE, "/api/auth/sessions/{id}", auth::sessions::end),

@@ -22,10 +22,11 @@ use webauthn_rp::{
     PublicKeyCredentialCreationOptions, Registration, RegistrationServerState,
     bin::{Decode, Encode},
     request::{
-        Credentials as _, PublicKeyCredentialDescriptor, RpId, UserVerificationRequirement,
+        Credentials as _, ExtensionInfo, PublicKeyCredentialDescriptor, RpId, UserVerificationRequirement,
         auth::{AllowedCredentials, AuthenticationVerificationOptions},
         register::{
-            Nickname, PublicKeyCredentialUserEntity, RegistrationVerificationOptions, UserHandle16, Username,
+            CredProtect, Nickname, PublicKeyCredentialUserEntity, RegistrationVerificationOptions,
+            UserHandle16, Username,
         },
     },
     response::{
@@ -90,7 +91,10 @@ impl RelyingParty for WebAuthn {
         };
         let known = known.iter().map(descriptor).collect::<Result<_, _>>()?;
         // Discoverable, and with the person verified: so that every passkey can sign in by itself.
-        let options = PublicKeyCredentialCreationOptions::passkey(&self.rp_id, entity, known);
+        let mut options = PublicKeyCredentialCreationOptions::passkey(&self.rp_id, entity, known);
+        // Wished for and not demanded: many authenticators know no such protection, and browsers would refuse them all.
+        options.extensions.cred_protect =
+            CredProtect::UserVerificationRequired(ExtensionInfo::AllowDontEnforceValue);
         let challenge = digest(options.challenge.as_data());
         let (state, client) = options.start_ceremony().map_err(unreadable)?;
         ceremony(

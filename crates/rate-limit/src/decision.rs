@@ -36,9 +36,15 @@ impl State {
         }
     }
 
-    /// How much was spent that is not forgotten yet.
-    pub(crate) fn counted(&self) -> u32 {
-        self.minute.total().max(self.hour.total())
+    /// Of each window, keeps the one in which more counts at that time.
+    pub(crate) fn take_over(&mut self, other: Self, now: Timestamp) {
+        for (own, mut other) in [(&mut self.minute, other.minute), (&mut self.hour, other.hour)] {
+            own.expire_at(now);
+            other.expire_at(now);
+            if own.total() < other.total() {
+                *own = other;
+            }
+        }
     }
 
     /// Bytes that the state takes.

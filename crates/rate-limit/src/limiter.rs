@@ -17,11 +17,15 @@ use crate::{Decision, Quotas, Slot, SnapshotError, Subject, local::Slots, snapsh
 
 /// How many states stand in one piece of a snapshot.
 const STATES_A_PIECE: usize = 1000;
+const A_DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// Who wants to hear that limits are not shared, or are shared again.
 pub trait LimiterEvents: Send + Sync {
     /// The shared store does not answer: from now on each node limits for itself.
     fn away(&self, why: &str);
+
+    /// The shared store refuses calls, though it is there: those are decided by each node for itself. Told once a minute at the most.
+    fn refused(&self, why: &str);
 
     /// The shared store answers again, after so long.
     fn back(&self, after: Duration);
@@ -186,10 +190,15 @@ impl RateLimiter {
     /// [`SnapshotError`]; nothing of the piece counts then.
     pub fn restore(&self, piece: &[u8]) -> Result<(), SnapshotError> {
         let snapshot = Snapshot::from_bytes(piece)?;
+        // A clock that was set back by more than a day is one that was wrong before: nothing of that time is worth a key's being
+        // locked until then.
+        if snapshot.at > self.clock.now().saturating_add(A_DAY) {
+            return Err(SnapshotError);
+        }
         let ahead = snapshot.at.unix_micros() - micros(self.clock.monotonic());
         self.ahead.fetch_max(ahead, Ordering::Relaxed);
         for (subject, state) in snapshot.states {
-            self.slots.restore(subject, state);
+            self.slots.restore(subject, state, self.now());
         }
         Ok(())
     }

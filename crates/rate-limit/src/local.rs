@@ -85,13 +85,9 @@ impl Slots {
         self.shards.iter().flat_map(of_shard).collect()
     }
 
-    /// Puts a state in its place, unless more counts there already.
-    pub(crate) fn restore(&self, subject: Subject, state: State) {
-        let slot = self.get(subject);
-        let mut present = slot.lock();
-        if present.counted() < state.counted() {
-            *present = state;
-        }
+    /// Puts a state in its place; of each window that is there already, the one counts in which more was spent.
+    pub(crate) fn restore(&self, subject: Subject, state: State, now: Timestamp) {
+        self.get(subject).lock().take_over(state, now);
     }
 
     pub(crate) fn len(&self) -> usize {

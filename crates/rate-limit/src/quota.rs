@@ -193,10 +193,12 @@ impl FromStr for Quotas {
             Some((minute, hour)) => (minute, Some(hour.parse()?)),
             None => (text, None),
         };
-        Ok(Self {
-            minute: minute.parse()?,
-            hour,
-        })
+        let minute: Quota = minute.parse()?;
+        // What is told as the minute is the shorter one.
+        if hour.is_some_and(|hour: Quota| hour.window <= minute.window) {
+            return Err(QuotaError);
+        }
+        Ok(Self { minute, hour })
     }
 }
 
@@ -260,6 +262,8 @@ mod tests {
             ",60/1m",
             "60/1m,1000/1h,1/1d",
             "60/1m, 1000/1h",
+            "1000/1h,60/1m",
+            "60/1m,70/1m",
         ] {
             assert_eq!(text.parse::<Quotas>(), Err(QuotaError), "{text}");
         }

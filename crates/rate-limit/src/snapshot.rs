@@ -44,6 +44,9 @@ impl Snapshot {
         while !reader.0.is_empty() {
             let subject = Subject::from_bytes(reader.take()?)?;
             let (minute, hour) = (reader.window()?, reader.window()?);
+            if !minute.is_before(at) || !hour.is_before(at) {
+                return None;
+            }
             states.push((subject, State { minute, hour }));
         }
         Some(Self { at, states })

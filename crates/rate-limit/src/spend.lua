@@ -3,6 +3,18 @@
 -- microseconds and its limit.
 -- Answers whether it was admitted, the time, and for each window: how much counts, the buckets of the first and the last spend that
 -- counts, and the bucket after which there is room for the cost; -1 stands for none.
+local function is_state(value)
+  if type(value) ~= 'table' then return false end
+  for _, window in pairs(value) do
+    if type(window) ~= 'table' or #window < 3 or #window % 2 == 0 then return false end
+    for _, number in pairs(window) do
+      if type(number) ~= 'number' then return false end
+    end
+    if window[1] < 1 then return false end
+  end
+  return true
+end
+
 local cost = tonumber(ARGV[1])
 local now = tonumber(ARGV[2])
 if not now then
@@ -16,8 +28,13 @@ local function bucket_at(length)
   return (now - rest) / length * 60 + math.floor(rest * 60 / length)
 end
 
-local stored = redis.call('GET', KEYS[1])
-local state = stored and cmsgpack.unpack(stored) or {}
+-- What is there and is none of ours says nothing, and is written over.
+local stored = redis.pcall('GET', KEYS[1])
+local state = {}
+if type(stored) == 'string' then
+  local is_read, value = pcall(cmsgpack.unpack, stored)
+  if is_read and is_state(value) then state = value end
+end
 local admitted, is_new_plan, windows, limits = 1, false, {}, {}
 
 -- A window is {length, latest bucket, total, bucket, count, bucket, count, …}, oldest first.

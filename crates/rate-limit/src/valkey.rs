@@ -4,15 +4,15 @@ use std::{
     fmt,
     future::Future,
     sync::{
-        Arc, PoisonError, RwLock,
+        Arc, Mutex, PoisonError, RwLock,
         atomic::{AtomicBool, Ordering},
     },
     time::Duration,
 };
 
 use redis::{
-    AsyncConnectionConfig, Client, IntoConnectionInfo, Script, aio::MultiplexedConnection,
-    cluster::ClusterClient, cluster_async::ClusterConnection,
+    AsyncConnectionConfig, Client, ErrorKind, IntoConnectionInfo, Script, ServerErrorKind,
+    aio::MultiplexedConnection, cluster::ClusterClient, cluster_async::ClusterConnection,
 };
 use tigertrust_model::{Clock, Timestamp};
 use tokio::sync::Notify;
@@ -22,6 +22,12 @@ use crate::{Decision, LimiterEvents, Quota, Quotas, Subject, window::Reading};
 /// How long one attempt to connect may take, and how long to wait before the next.
 const CONNECT_WITHIN: Duration = Duration::from_secs(2);
 const CONNECT_AGAIN_AFTER: Duration = Duration::from_millis(250);
+/// How often the store is asked whether it is there, so that its loss is noticed where nobody calls.
+const ASK_EVERY: Duration = Duration::from_secs(1);
+/// A store that is lost sooner than this after it was found is not asked again at once.
+const STEADY_AFTER: Duration = Duration::from_secs(5);
+/// How often it is told that the store refuses calls.
+const TELL_EVERY: Duration = Duration::from_secs(60);
 
 /// Where the shared limits are.
 #[derive(Clone)]
@@ -116,6 +122,8 @@ pub struct Valkey {
     script: Script,
     connection: RwLock<Option<Connection>>,
     is_away: AtomicBool,
+    /// When it was last told that the store refused a call.
+    refusal_told: Mutex<Option<Duration>>,
     lost: Notify,
 }
 
@@ -137,6 +145,7 @@ impl Valkey {
             script: Script::new(include_str!("spend.lua")),
             connection: RwLock::new(None),
             is_away: AtomicBool::new(true),
+            refusal_told: Mutex::new(None),
             lost: Notify::new(),
         })
     }
@@ -160,7 +169,11 @@ impl Valkey {
                     if is_told {
                         self.events.back(self.clock.monotonic().saturating_sub(lost_at));
                     }
-                    self.lost.notified().await;
+                    let found_at = self.clock.monotonic();
+                    self.watch().await;
+                    if self.clock.monotonic().saturating_sub(found_at) < STEADY_AFTER {
+                        tokio::time::sleep(ASK_EVERY).await;
+                    }
                     lost_at = self.clock.monotonic();
                     is_told = true;
                 }
@@ -171,6 +184,36 @@ impl Valkey {
                     }
                     tokio::time::sleep(CONNECT_AGAIN_AFTER).await;
                 }
+            }
+        }
+    }
+
+    /// Returns when the store is lost: noticed by a request, or by being asked now and then.
+    async fn watch(&self) {
+        loop {
+            if tokio::time::timeout(ASK_EVERY, self.lost.notified())
+                .await
+                .is_ok()
+            {
+                return;
+            }
+            let connection = self
+                .connection
+                .read()
+                .unwrap_or_else(PoisonError::into_inner)
+                .clone();
+            let ping = redis::cmd("PING");
+            let answer = match connection {
+                Some(Connection::One(mut connection)) => {
+                    within(CONNECT_WITHIN, ping.query_async::<()>(&mut connection)).await
+                }
+                Some(Connection::Cluster(mut connection)) => {
+                    within(CONNECT_WITHIN, ping.query_async::<()>(&mut connection)).await
+                }
+                None => continue,
+            };
+            if let Err(failure) = answer {
+                self.miss(&failure);
             }
         }
     }
@@ -198,7 +241,9 @@ impl Valkey {
             };
             Ok::<_, redis::RedisError>(connection)
         };
-        within(CONNECT_WITHIN, connect).await
+        within(CONNECT_WITHIN, connect)
+            .await
+            .map_err(|failure| failure.why)
     }
 
     /// Decides, by the store's time; `None` where it does not do so within the deadline.
@@ -236,9 +281,26 @@ impl Valkey {
             }
         };
         let decision = answer.and_then(|answer: Vec<i64>| {
-            decision(&answer, quotas, cost).ok_or_else(|| "an answer that is none of ours".to_owned())
+            decision(&answer, quotas, cost).ok_or_else(|| Failure {
+                why: "an answer that is none of ours".to_owned(),
+                is_refusal: true,
+            })
         });
-        decision.map_err(|why| self.lose(&why)).ok()
+        decision.map_err(|failure| self.miss(&failure)).ok()
+    }
+
+    /// A call that the store refuses is no reason to do without it for others.
+    fn miss(&self, failure: &Failure) {
+        if !failure.is_refusal {
+            self.lose(&failure.why);
+            return;
+        }
+        let now = self.clock.monotonic();
+        let mut told = self.refusal_told.lock().unwrap_or_else(PoisonError::into_inner);
+        if told.is_none_or(|told| now.saturating_sub(told) >= TELL_EVERY) {
+            *told = Some(now);
+            self.events.refused(&failure.why);
+        }
     }
 
     fn lose(&self, why: &str) {
@@ -277,15 +339,30 @@ fn decision(answer: &[i64], quotas: &Quotas, cost: u32) -> Option<Decision> {
     Some(Decision::new(admitted, now, minute, hour, cost))
 }
 
+/// Why a call came to nothing.
+struct Failure {
+    why: String,
+    /// Whether the store has answered, if only with a refusal of this call.
+    is_refusal: bool,
+}
+
 /// What a call comes to, or why it does not.
 async fn within<T>(
     deadline: Duration,
     call: impl Future<Output = redis::RedisResult<T>>,
-) -> Result<T, String> {
+) -> Result<T, Failure> {
     match tokio::time::timeout(deadline, call).await {
         Ok(Ok(answer)) => Ok(answer),
-        Ok(Err(error)) => Err(error.to_string()),
-        Err(_) => Err(format!("no answer within {deadline:?}")),
+        Ok(Err(error)) => Err(Failure {
+            // A replica that was a primary before takes no writes: another connection may find the new one.
+            is_refusal: matches!(error.kind(), ErrorKind::Server(kind) if kind != ServerErrorKind::ReadOnly)
+                || error.kind() == ErrorKind::Extension,
+            why: error.to_string(),
+        }),
+        Err(_) => Err(Failure {
+            why: format!("no answer within {deadline:?}"),
+            is_refusal: false,
+        }),
     }
 }
 

@@ -87,11 +87,15 @@ impl Window {
             return;
         }
         let newest = self.newest;
-        match self.runs.last_mut().filter(|run| age(newest, **run) == 0) {
-            Some(run) => *run = pack(newest, count(*run).saturating_add(cost)),
-            None => self.runs.push(pack(newest, cost)),
+        let last = self.runs.last_mut().filter(|run| age(newest, **run) == 0);
+        // No more than a bucket holds, so that the total is always what the buckets hold together.
+        let present = last.as_ref().map_or(0, |run| count(**run));
+        let fits = cost.min(COUNT_MASK.saturating_sub(present));
+        match last {
+            Some(run) => *run = pack(newest, present.saturating_add(fits)),
+            None => self.runs.push(pack(newest, fits)),
         }
-        self.total = self.total.saturating_add(cost);
+        self.total = self.total.saturating_add(fits);
     }
 
     pub(crate) fn read(&self, quota: Quota, cost: u32) -> Reading {
@@ -128,6 +132,18 @@ impl Window {
             .last()
             .map(|run| self.newest.saturating_sub(age(self.newest, *run)));
         newest.is_none_or(|newest| counts_for(self.length, newest, now) == 0)
+    }
+
+    /// Forgets what does not count any more, whatever quota will be asked.
+    pub(crate) fn expire_at(&mut self, now: Timestamp) {
+        if self.length > 0 {
+            self.expire(bucket_at(self.length, now));
+        }
+    }
+
+    /// Whether everything was spent at that time or before.
+    pub(crate) fn is_before(&self, now: Timestamp) -> bool {
+        self.is_empty() || self.newest <= bucket_at(self.length, now)
     }
 
     /// The length of the window in milliseconds, and what counts: bucket and count, oldest first.

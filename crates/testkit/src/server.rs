@@ -562,5 +562,7 @@ struct Untold;
 impl LimiterEvents for Untold {
     fn away(&self, _: &str) {}
 
+    fn refused(&self, _: &str) {}
+
     fn back(&self, _: Duration) {}
 }

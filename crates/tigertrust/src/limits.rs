@@ -55,7 +55,7 @@ impl Ledger {
     #[cfg(feature = "valkey")]
     pub(crate) async fn beat(&self, clock: &dyn Clock) {
         /// A process that was not heard of for so long does not run.
-        const DEAD_AFTER: Duration = Duration::from_secs(15);
+        const DEAD_AFTER: Duration = Duration::from_secs(10);
         let now = clock.now();
         // While the database is away the last count stands.
         if let Ok(nodes) = self
@@ -72,7 +72,7 @@ impl Ledger {
 pub(crate) const SWEEP_EVERY: Duration = Duration::from_secs(60);
 /// How often a process says that it runs.
 #[cfg(feature = "valkey")]
-pub(crate) const BEAT_EVERY: Duration = Duration::from_secs(5);
+pub(crate) const BEAT_EVERY: Duration = Duration::from_secs(2);
 
 /// Tells the operator, once each time.
 #[cfg(feature = "valkey")]
@@ -84,6 +84,13 @@ impl LimiterEvents for Told {
         tracing::warn!(
             why,
             "the shared rate limits are away: until they are back each node grants its share of the limits"
+        );
+    }
+
+    fn refused(&self, why: &str) {
+        tracing::error!(
+            why,
+            "the shared rate limits refuse calls: each node decides those by its share of the limits"
         );
     }
 

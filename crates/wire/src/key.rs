@@ -2,7 +2,10 @@
 
 use std::fmt;
 
-use serde::{Deserialize, Deserializer, Serialize, de::Error};
+use serde::{
+    Deserialize, Deserializer, Serialize,
+    de::{Error, MapAccess, Visitor},
+};
 use serde_json::{Map, Value};
 use tigertrust_accounts::{KeyChanges, NewKey, OwnerRequest, ReachRequest, ports::KeyDetails};
 use tigertrust_credentials::KeySecret;
@@ -68,18 +71,45 @@ impl From<KeyState> for KeyStateName {
 }
 
 /// Limits of a key's own. They count where they are lower than its plan's.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
 #[schema(as = KeyLimits)]
 pub struct OwnLimits {
     /// Calls in the plan's short window.
-    #[serde(default)]
     #[schema(minimum = 1, maximum = 50_000_000)]
     pub minute: Option<u32>,
     /// Calls in the plan's long window.
-    #[serde(default)]
     #[schema(minimum = 1, maximum = 50_000_000)]
     pub hour: Option<u32>,
+}
+
+/// An object and nothing else: what serde derives would take an array too.
+impl<'de> Deserialize<'de> for OwnLimits {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Object;
+
+        impl<'de> Visitor<'de> for Object {
+            type Value = OwnLimits;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object with minute and hour")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<OwnLimits, A::Error> {
+                let mut limits = OwnLimits::default();
+                while let Some(name) = members.next_key::<String>()? {
+                    match name.as_str() {
+                        "minute" => limits.minute = members.next_value()?,
+                        "hour" => limits.hour = members.next_value()?,
+                        other => return Err(A::Error::unknown_field(other, &["minute", "hour"])),
+                    }
+                }
+                Ok(limits)
+            }
+        }
+
+        deserializer.deserialize_map(Object)
+    }
 }
 
 impl From<KeyLimits> for OwnLimits {

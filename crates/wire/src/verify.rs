@@ -155,7 +155,16 @@ impl<'a> From<&'a Verdict> for KeyVerdict<'a> {
                 Self {
                     valid: false,
                     code: code.as_str(),
-                    detail: Some(problem.detail),
+                    detail: Some(match refusal {
+                        AuthError::RateLimited {
+                            retry_after: Some(_), ..
+                        } => "The rate limit of the key is reached: retryAfterSeconds says for how long."
+                            .to_owned(),
+                        AuthError::RateLimited { .. } => {
+                            "The cost is more than the limit of the key.".to_owned()
+                        }
+                        _ => problem.detail,
+                    }),
                     key,
                     rate_limits,
                     violated_policies: problem.violated_policies,

@@ -149,6 +149,9 @@ pub async fn serve_until_stopped(
              that exist cannot be checked"
         );
     }
+    if settings.shared_limits.is_some() {
+        tracing::info!("rate limits are shared with other servers");
+    }
     tracing::info!(%address, database = %settings.database.url, "serving");
     let mut server = tokio::spawn(server);
     let stopped = tokio::select! {

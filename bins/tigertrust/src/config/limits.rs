@@ -1,6 +1,6 @@
 //! The limits of rates: how often keys may be used.
 
-use std::time::Duration;
+use std::{collections::BTreeSet, time::Duration};
 
 use config::{Value, ValueKind};
 use serde::Deserialize;
@@ -10,8 +10,8 @@ use tigertrust_model::Plan;
 use super::{reader::Reader, settings::secret};
 use crate::duration;
 
-const QUOTAS: &str =
-    "a limit and a window such as 60/1m, and mostly a longer one after a comma: 60/1m,1000/1h";
+const QUOTAS: &str = "a limit and a window such as 60/1m, or two with a comma between them, the shorter window first: \
+     60/1m,1000/1h (limits 1 to 50000000, windows 1s to 1d)";
 const QUOTA: &str = "a limit and a window such as 60/1m";
 /// Whoever waits longer for a store of limits is better off without one.
 const LONGEST_DEADLINE: Duration = Duration::from_secs(1);
@@ -83,6 +83,10 @@ fn read_plans(value: Value) -> Result<Vec<(Plan, PlanLimits)>, String> {
             format!("must be tables [[rate_limit.plans]] with name, limits and shadow: {error}")
         })?,
     };
+    let mut names = BTreeSet::new();
+    if let Some(twice) = entries.iter().find(|entry| !names.insert(entry.name.clone())) {
+        return Err(format!("{}: is there twice", twice.name));
+    }
     entries
         .into_iter()
         .map(|entry| {

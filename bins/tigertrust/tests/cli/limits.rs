@@ -74,6 +74,8 @@ async fn a_mistake_in_the_limits_is_named(folder: Folder) {
     for (name, value, named) in [
         ("PLANS", "free=60", "rate_limit.plans"),
         ("PLANS", "Free=60/1m", "rate_limit.plans"),
+        ("PLANS", "free=1000/1h,60/1m", "rate_limit.plans"),
+        ("PLANS", "free=60/1m free=70/1m", "free: is there twice"),
         ("INSTANCE", "60", "rate_limit.instance"),
         ("SESSIONS", "0/1m", "rate_limit.sessions"),
         ("DEADLINE", "2s", "rate_limit.deadline"),

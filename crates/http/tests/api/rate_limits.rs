@@ -399,6 +399,14 @@ async fn instance_keys_have_limits_of_their_own(server: TestServer) {
     assert_eq!((count(&statuses, 200), count(&statuses, 429)), (4, 2));
 }
 
+async fn sessions_statuses(server: &TestServer, browser: &mut Browser, count: usize) -> Vec<u16> {
+    let mut statuses = Vec::new();
+    for _ in 0..count {
+        statuses.push(browser.get(server, "/api/auth/me").await.status.as_u16());
+    }
+    statuses
+}
+
 async fn a_session_has_a_limit_of_its_own(server: TestServer) {
     let home = server.workspace("Home").await;
     let jo = server.member(&home, Role::Member).await;
@@ -426,6 +434,17 @@ async fn a_session_has_a_limit_of_its_own(server: TestServer) {
         ("60", r#""minute";q=3;w=60"#)
     );
     assert_eq!(other.get(&server, "/api/auth/me").await.status, 200);
+    // A session that others keep busy can be ended all the same.
+    let mut busy = other.clone();
+    assert_eq!(count(&sessions_statuses(&server, &mut other, 5).await, 429), 3);
+    assert_eq!(
+        busy.post(&server, "/api/auth/logout", &json!({})).await.status,
+        204
+    );
+    assert_eq!(
+        other.get(&server, "/api/auth/me").await.problem(),
+        (401, "UNAUTHORIZED")
+    );
     server.clock.advance(Duration::from_secs(60));
     assert_eq!(one.get(&server, "/api/auth/me").await.status, 200);
 }

@@ -20,6 +20,7 @@ fn key(number: u128) -> Subject {
 #[derive(Debug, PartialEq, Eq)]
 enum Event {
     Away,
+    Refused,
     Back,
 }
 
@@ -28,6 +29,10 @@ struct Told(mpsc::UnboundedSender<Event>);
 impl LimiterEvents for Told {
     fn away(&self, _: &str) {
         self.0.send(Event::Away).unwrap();
+    }
+
+    fn refused(&self, _: &str) {
+        self.0.send(Event::Refused).unwrap();
     }
 
     fn back(&self, _: Duration) {
@@ -378,4 +383,34 @@ async fn a_cluster_counts_each_key_where_it_belongs() {
         assert!(kept > 0);
     }
     connected.abort();
+}
+
+#[tokio::test]
+async fn what_is_none_of_ours_is_written_over_and_a_refusal_concerns_one_call_alone() {
+    let server = ThrowawayValkey::start();
+    let mut node = Node::over(&server, DEADLINE).await;
+    let mut strange = member(&server.url()).await;
+    let quotas = Quotas::per_minute_and_hour(60, 1_000);
+    let name = format!("tigertrust:{{{}}}", key(1));
+    for command in ["LPUSH", "SET", "APPEND"] {
+        redis::cmd(command)
+            .arg(&name)
+            .arg("rubbish")
+            .query_async::<()>(&mut strange)
+            .await
+            .unwrap();
+        assert!(node.admits(key(1), &quotas).await, "{command}");
+        assert_eq!(node.limiter.counts().decided_alone, 0, "{command}");
+    }
+    // A user that may no longer run scripts.
+    let mut forbid = redis::cmd("ACL");
+    forbid.arg("SETUSER").arg("default").arg("-evalsha").arg("-eval");
+    forbid.query_async::<()>(&mut strange).await.unwrap();
+    for _ in 0..3 {
+        assert!(node.admits(key(2), &quotas).await);
+    }
+    assert_eq!(node.events.recv().await, Some(Event::Refused));
+    assert!(node.events.try_recv().is_err());
+    assert!(!node.limiter.counts().is_alone);
+    assert_eq!(node.limiter.counts().decided_alone, 3);
 }
