@@ -230,3 +230,86 @@ impl fmt::Debug for RateLimiter {
             .finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use tigertrust_model::KeyId;
+    use tigertrust_testkit::TestClock;
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::{Quota, State, decide};
+
+    const KEY: Subject = Subject::Key(KeyId::from_uuid(Uuid::from_u128(1)));
+
+    fn limiter() -> (RateLimiter, Arc<TestClock>) {
+        let clock = Arc::new(TestClock::default());
+        (RateLimiter::new(Arc::clone(&clock) as Arc<dyn Clock>), clock)
+    }
+
+    fn left(limiter: &RateLimiter, quotas: &Quotas) -> u32 {
+        let decision = limiter.slot(KEY).decide(limiter.now(), quotas, 0);
+        decision.minute.remaining
+    }
+
+    /// What one process saved long ago must not take the place of what another one saved just now.
+    #[test]
+    fn of_what_several_processes_left_the_window_counts_in_which_more_counts_now() {
+        let quotas = Quotas::per_minute_and_hour(60, 1_000);
+        let saved = |spent: u32, ago: u64| {
+            let at = TestClock::START.saturating_sub(Duration::from_secs(ago));
+            let mut state = State::default();
+            for _ in 0..spent {
+                decide(&mut state, at, &quotas, 1);
+            }
+            Snapshot {
+                at,
+                states: vec![(KEY, state)],
+            }
+            .to_bytes()
+        };
+        for pieces in [[saved(60, 7_200), saved(50, 0)], [saved(50, 0), saved(60, 7_200)]] {
+            let (limiter, _) = limiter();
+            for piece in &pieces {
+                limiter.restore(piece).unwrap();
+            }
+            assert_eq!(left(&limiter, &quotas), 10);
+        }
+    }
+
+    #[test]
+    fn time_goes_on_where_an_earlier_process_left_off_unless_that_was_far_ahead() {
+        let quotas = Quotas::from(Quota::per_minute(60));
+        let saved = |ahead: u64| {
+            let at = TestClock::START.saturating_add(Duration::from_secs(ahead));
+            let mut state = State::default();
+            decide(&mut state, at, &quotas, 60);
+            Snapshot {
+                at,
+                states: vec![(KEY, state)],
+            }
+            .to_bytes()
+        };
+        let (limiter, clock) = limiter();
+        limiter.restore(&saved(3_600)).unwrap();
+        assert_eq!(left(&limiter, &quotas), 0);
+        clock.advance(Duration::from_secs(60));
+        assert_eq!(left(&limiter, &quotas), 60);
+        let (limiter, _) = self::limiter();
+        assert!(limiter.restore(&saved(25 * 3_600)).is_err());
+        assert_eq!(left(&limiter, &quotas), 60);
+    }
+
+    #[test]
+    fn states_that_say_nothing_are_swept() {
+        let (limiter, clock) = limiter();
+        let quotas = Quotas::per_minute_and_hour(60, 1_000);
+        limiter.slot(KEY).decide(limiter.now(), &quotas, 1);
+        clock.advance(Duration::from_secs(3_599));
+        limiter.sweep();
+        assert_eq!(limiter.counts().states, 1);
+        clock.advance(Duration::from_secs(1));
+        limiter.sweep();
+        assert_eq!(limiter.counts().states, 0);
+    }
+}

@@ -86,6 +86,13 @@ pub struct OwnLimits {
 /// An object and nothing else: what serde derives would take an array too.
 impl<'de> Deserialize<'de> for OwnLimits {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        #[serde(field_identifier, rename_all = "camelCase")]
+        enum Member {
+            Minute,
+            Hour,
+        }
+
         struct Object;
 
         impl<'de> Visitor<'de> for Object {
@@ -97,11 +104,10 @@ impl<'de> Deserialize<'de> for OwnLimits {
 
             fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<OwnLimits, A::Error> {
                 let mut limits = OwnLimits::default();
-                while let Some(name) = members.next_key::<String>()? {
-                    match name.as_str() {
-                        "minute" => limits.minute = members.next_value()?,
-                        "hour" => limits.hour = members.next_value()?,
-                        other => return Err(A::Error::unknown_field(other, &["minute", "hour"])),
+                while let Some(member) = members.next_key()? {
+                    match member {
+                        Member::Minute => limits.minute = members.next_value()?,
+                        Member::Hour => limits.hour = members.next_value()?,
                     }
                 }
                 Ok(limits)

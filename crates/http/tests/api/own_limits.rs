@@ -44,6 +44,8 @@ async fn own_limits_are_checked_and_kept(server: TestServer) {
         (json!({ "minute": -1 }), "/limits/minute"),
         (json!({ "day": 1 }), "/limits/day"),
         (json!(5), "/limits"),
+        (json!([5, 6]), "/limits"),
+        (json!([]), "/limits"),
     ] {
         let refused = server.post("/api/keys", &admin, &with(limits.clone())).await;
         assert_eq!(refused.problem(), (400, "VALIDATION_ERROR"), "{limits}");

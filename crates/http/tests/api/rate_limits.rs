@@ -303,6 +303,14 @@ async fn rotation_and_edits_give_nothing_back(server: TestServer) {
     assert_eq!(check(&server, secret).await.header("x-ratelimit-remaining"), "27");
 }
 
+/// A key that has spent its minute, and how often it was let in.
+async fn spent(server: &TestServer) -> (IssuedKey, usize) {
+    let home = server.workspace("Spent").await;
+    let key = server.admin(&home).await;
+    let admitted = count(&statuses(server, &key, 61).await, 200);
+    (key, admitted)
+}
+
 async fn a_key_over_its_limit_can_revoke_itself_and_do_nothing_else(server: TestServer) {
     let (server, admin) = limited(&server).await;
     let other = server
@@ -327,6 +335,18 @@ async fn a_key_over_its_limit_can_revoke_itself_and_do_nothing_else(server: Test
     );
     assert_eq!(own.header("x-ratelimit-remaining"), "0");
     assert_eq!(call(&server, &admin).await.problem(), (401, "KEY_REVOKED"));
+    // A body that is wrong, or too long a reason, makes no free call of it.
+    let (next, admitted) = spent(&server).await;
+    assert_eq!(admitted, 60);
+    let path = revoke(next.key.id.to_string());
+    let wrong = server
+        .request(Method::POST, &path)
+        .bearer_auth(next.secret.reveal());
+    let wrong = send(wrong.header("content-type", "application/json").body("x")).await;
+    assert_eq!(
+        (wrong.status.as_u16(), &wrong.body["state"]),
+        (200, &json!("revoked"))
+    );
 }
 
 async fn forward_auth_folds_the_limit_for_proxies_that_know_only_refusals(server: TestServer) {
