@@ -11,12 +11,11 @@ use std::{
 };
 
 use tigertrust_model::{Clock, KeyState, LastUse, Scope, ScopeSet, Timestamp, Workspace, WorkspaceId};
-
 use tigertrust_rate_limit::Decision;
 
 use crate::{
-    AuthError, ChangeTracker, Charge, HeaderValues, KeyDigest, Need, ParsedKey, PepperRing, Presented,
-    RateLimits, Refusal, Unauthorized, WorkspaceNeed,
+    AuthError, ChangeTracker, HeaderValues, KeyDigest, Need, ParsedKey, PepperRing, Presented, RateLimits,
+    Refusal, Unauthorized, WorkspaceNeed,
     cache::{Remembered, TrackedCache},
     limits::Spent,
     ports::{CredentialStore, KeyRecord, StoreError, UseStore},
@@ -52,28 +51,8 @@ pub struct Admission {
     uses: UseLog,
 }
 
-/// What a call costs: nothing where it was counted before, in the same request.
-#[derive(Clone, Copy)]
-struct Cost {
-    charge: Charge,
-    amount: Option<u32>,
-}
-
-impl Cost {
-    const fn of(need: &Need) -> Self {
-        Self {
-            charge: need.charge,
-            amount: Some(1),
-        }
-    }
-
-    const fn counted_before(need: &Need) -> Self {
-        Self {
-            charge: need.charge,
-            amount: None,
-        }
-    }
-}
+/// What a call costs that was counted before, in the same request: its limits are not asked.
+const COUNTED_BEFORE: Option<u32> = None;
 
 impl Admission {
     /// An admission that looks keys up in `store` and trusts what it remembers as long as `tracker` vouches for it.
@@ -106,7 +85,7 @@ impl Admission {
     /// # Errors
     /// [`Refusal`].
     pub async fn admit(&self, presented: &Presented<'_>, need: &Need) -> Result<Permit, Refusal> {
-        self.admit_at(Cost::of(need), presented, need).await
+        self.admit_at(Some(1), presented, need).await
     }
 
     /// Checks a request again against something else than before: as [`admit`](Self::admit), but its rate limits are not asked.
@@ -114,10 +93,15 @@ impl Admission {
     /// # Errors
     /// [`Refusal`].
     pub async fn admit_uncounted(&self, presented: &Presented<'_>, need: &Need) -> Result<Permit, Refusal> {
-        self.admit_at(Cost::counted_before(need), presented, need).await
+        self.admit_at(COUNTED_BEFORE, presented, need).await
     }
 
-    async fn admit_at(&self, cost: Cost, presented: &Presented<'_>, need: &Need) -> Result<Permit, Refusal> {
+    async fn admit_at(
+        &self,
+        cost: Option<u32>,
+        presented: &Presented<'_>,
+        need: &Need,
+    ) -> Result<Permit, Refusal> {
         // 1. One credential, well formed, its checksum right.
         let secret = presented.credential()?;
         let digest = self.peppers.current().digest(&secret);
@@ -153,12 +137,11 @@ impl Admission {
         presented: &Presented<'_>,
         need: &Need,
     ) -> Result<Permit, Refusal> {
-        let cost = Cost::counted_before(need);
         let admitted = if self.keys.vouches_for(&earlier.record) {
-            self.permit(Arc::clone(&earlier.record), cost, presented, need)
+            self.permit(Arc::clone(&earlier.record), COUNTED_BEFORE, presented, need)
                 .await
         } else {
-            self.admit_at(cost, presented, need).await
+            self.admit_at(COUNTED_BEFORE, presented, need).await
         };
         admitted.map(|permit| Permit {
             limits: earlier.limits,
@@ -169,7 +152,7 @@ impl Admission {
     async fn permit(
         &self,
         record: Arc<Remembered<KeyRecord>>,
-        cost: Cost,
+        cost: Option<u32>,
         presented: &Presented<'_>,
         need: &Need,
     ) -> Result<Permit, Refusal> {
@@ -244,10 +227,7 @@ impl Admission {
         let named = asked
             .workspace
             .map_or(HeaderValues::Absent, |text| HeaderValues::One(text.as_bytes()));
-        let cost = Cost {
-            amount: Some(asked.cost),
-            ..Cost::of(&asked.need)
-        };
+        let cost = Some(asked.cost);
         match self
             .examine(&record, cost, asked.client, named, &asked.need)
             .await
@@ -275,7 +255,7 @@ impl Admission {
     async fn examine(
         &self,
         record: &KeyRecord,
-        cost: Cost,
+        cost: Option<u32>,
         client: Option<IpAddr>,
         named: HeaderValues<'_>,
         need: &Need,
@@ -283,9 +263,9 @@ impl Admission {
         // 4–6. It is not revoked, not expired, active, and its workspace and owner are there.
         check_state(record, self.clock.now())?;
         // 7. It has not called too often.
-        let limits = match cost.amount {
+        let limits = match cost {
             None => None,
-            Some(amount) => match self.limits.spend(record, cost.charge, amount).await {
+            Some(cost) => match self.limits.spend(record, need.charge, cost).await {
                 Spent::Admitted(decision) => Some(decision),
                 Spent::Refused(decision) => return Err(Refusal::over_limit(decision)),
             },

@@ -103,17 +103,14 @@ impl RateLimits {
 
     fn limits_of(&self, record: &KeyRecord, charge: Charge) -> PlanLimits {
         let limits = match (charge, record.home()) {
-            (Charge::Verify, _) => PlanLimits::from(Quotas::from(self.limits.verify)),
+            (Charge::Verify, _) => return Quotas::from(self.limits.verify).into(),
             (Charge::Plan, Some(home)) => *self.limits.plans.limits_of(&home.plan),
-            (Charge::Plan, None) => PlanLimits::from(self.limits.instance),
+            (Charge::Plan, None) => self.limits.instance.into(),
         };
         let own = record.key.limits;
-        match charge {
-            Charge::Verify => limits,
-            Charge::Plan => PlanLimits {
-                quotas: limits.quotas.at_most(own.minute, own.hour),
-                ..limits
-            },
+        PlanLimits {
+            quotas: limits.quotas.at_most(own.minute, own.hour),
+            ..limits
         }
     }
 }

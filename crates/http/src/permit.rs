@@ -10,7 +10,7 @@ use actix_web::{
 };
 use tigertrust_accounts::{Actor, FlowError};
 use tigertrust_credentials::{
-    AuthError, HeaderValues, Need, Permit, PersonPermit, Presented, Refusal, SessionAdmission, TokenDigest,
+    AuthError, HeaderValues, Need, Permit, PersonPermit, Presented, SessionAdmission, TokenDigest,
     Unauthorized,
 };
 use tigertrust_model::{Creator, Workspace};
@@ -176,10 +176,7 @@ async fn admit_person(
     } else {
         app.sessions.admit(token, presented, need).await
     };
-    rate_limit::tell(
-        request,
-        first.as_ref().map_or_else(Refusal::limits, PersonPermit::limits),
-    );
+    rate_limit::tell(request, &first, PersonPermit::limits);
     // The request was counted; what is asked beyond is asked about the same one.
     let admit = async |need: &Need| {
         app.sessions
@@ -219,10 +216,7 @@ async fn admit_key(
         Some(Caller::Key(earlier)) => app.admission.admit_again(earlier, presented, &own.need).await,
         _ => app.admission.admit(presented, &own.need).await,
     };
-    rate_limit::tell(
-        request,
-        admitted.as_ref().map_or_else(Refusal::limits, Permit::limits),
-    );
+    rate_limit::tell(request, &admitted, Permit::limits);
     let own_account = async || {
         let admitted = app
             .admission

@@ -6,7 +6,7 @@ use actix_web::{
     http::header::{HeaderMap, HeaderName, HeaderValue},
     web::Bytes,
 };
-use tigertrust_credentials::rate_limit::Decision;
+use tigertrust_credentials::{Refusal, rate_limit::Decision};
 use tigertrust_model::Timestamp;
 use tigertrust_wire::RateLimitHeaders;
 
@@ -25,9 +25,13 @@ const NAMES: [HeaderName; 5] = {
 /// How the caller's limits stand, on its way from admission to the answer.
 struct Standing(Decision);
 
-/// Has the answer to the request, whatever it will be, tell how the caller's limits stand.
-pub(crate) fn tell(request: &HttpRequest, limits: Option<&Decision>) {
-    if let Some(limits) = limits {
+/// Has the answer to the request, whatever it will be, tell how the limits stand of who was admitted or refused.
+pub(crate) fn tell<P>(
+    request: &HttpRequest,
+    admitted: &Result<P, Refusal>,
+    limits_of: impl FnOnce(&P) -> Option<&Decision>,
+) {
+    if let Some(limits) = admitted.as_ref().map_or_else(Refusal::limits, limits_of) {
         request.extensions_mut().insert(Standing(*limits));
     }
 }

@@ -78,9 +78,10 @@ pub(crate) struct Responding<S> {
     service: S,
 }
 
-/// An answer under way, and the id of its request.
+/// An answer under way, what made it, and the id of its request.
 pub(crate) struct Answering<F> {
     answer: F,
+    app: Option<web::Data<App>>,
     id: HeaderValue,
 }
 
@@ -112,11 +113,14 @@ where
     forward_ready!(service);
 
     fn call(&self, request: ServiceRequest) -> Self::Future {
+        // Looked up once: on the way back it is wanted again.
+        let app = request.app_data::<web::Data<App>>().cloned();
         let id = request_id(request.headers())
-            .or_else(|| Some(request.app_data::<web::Data<App>>()?.request_ids.next()))
+            .or_else(|| Some(app.as_ref()?.request_ids.next()))
             .unwrap_or(HeaderValue::from_static("req_"));
         Answering {
             answer: self.service.call(request),
+            app,
             id,
         }
     }
@@ -129,23 +133,23 @@ where
     type Output = F::Output;
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        let Self { answer, id } = self.get_mut();
+        let Self { answer, app, id } = self.get_mut();
         Pin::new(answer).poll(context).map_ok(|response| {
             // A clone of the id would cost an allocation.
-            respond(response, std::mem::replace(id, HeaderValue::from_static("")))
+            let id = std::mem::replace(id, HeaderValue::from_static(""));
+            respond(response, app.as_ref().map(|app| app.get_ref()), id)
         })
     }
 }
 
-fn respond(mut response: ServiceResponse, id: HeaderValue) -> ServiceResponse {
-    if let Some(app) = response.request().app_data::<web::Data<App>>() {
+fn respond(mut response: ServiceResponse, app: Option<&App>, id: HeaderValue) -> ServiceResponse {
+    if let Some(app) = app {
         app.metrics.answered(response.status());
     }
     let problem = response.response_mut().extensions_mut().remove::<Problem>();
     let mut response = match problem {
         None => response,
         Some(mut problem) => {
-            let app = response.request().app_data::<web::Data<App>>();
             if let (Some(app), Some(cause)) = (app, response.response().extensions().get::<Cause>()) {
                 app.outages.report(cause);
             }
@@ -160,15 +164,10 @@ fn respond(mut response: ServiceResponse, id: HeaderValue) -> ServiceResponse {
             })
         }
     };
-    let limits = rate_limit::told(&response).zip(
-        response
-            .request()
-            .app_data::<web::Data<App>>()
-            .map(|app| app.clock.now()),
-    );
+    let limits = rate_limit::told(&response);
     let headers = response.headers_mut();
-    if let Some((limits, now)) = limits {
-        rate_limit::add_to(headers, &limits, now);
+    if let (Some(limits), Some(app)) = (limits, app) {
+        rate_limit::add_to(headers, &limits, app.clock.now());
     }
     headers.insert(REQUEST_ID, id);
     secure(headers);

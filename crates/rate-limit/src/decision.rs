@@ -25,13 +25,18 @@ impl State {
         is_over(&self.minute) && is_over(&self.hour)
     }
 
-    /// Spends without asking.
-    #[cfg(feature = "valkey")]
-    pub(crate) fn spend(&mut self, now: Timestamp, quotas: &Quotas, cost: u32) {
+    /// Forgets what does not count any more.
+    pub(crate) fn advance(&mut self, now: Timestamp, quotas: &Quotas) {
         self.minute.advance(quotas.minute, now);
-        self.minute.spend(cost);
         if let Some(hour) = quotas.hour {
             self.hour.advance(hour, now);
+        }
+    }
+
+    /// Spends without asking, at the time that was advanced to.
+    pub(crate) fn spend(&mut self, quotas: &Quotas, cost: u32) {
+        self.minute.spend(cost);
+        if quotas.hour.is_some() {
             self.hour.spend(cost);
         }
     }
@@ -65,23 +70,17 @@ impl State {
 /// Time that goes backwards counts as the latest that the state has seen. Where the quotas are others than before, what was spent
 /// counts against them.
 pub fn decide(state: &mut State, now: Timestamp, quotas: &Quotas, cost: u32) -> Decision {
-    state.minute.advance(quotas.minute, now);
-    let mut has_room = state.minute.has_room(quotas.minute, cost);
-    if let Some(hour) = quotas.hour {
-        state.hour.advance(hour, now);
-        has_room &= state.hour.has_room(hour, cost);
-    }
+    state.advance(now, quotas);
+    let has_room = state.minute.has_room(quotas.minute, cost)
+        && quotas.hour.is_none_or(|hour| state.hour.has_room(hour, cost));
     if has_room {
-        state.minute.spend(cost);
-        if quotas.hour.is_some() {
-            state.hour.spend(cost);
-        }
+        state.spend(quotas, cost);
     }
     // Nobody waits for room for what was admitted.
     let asked = if has_room { 0 } else { cost };
     let minute = (quotas.minute, state.minute.read(quotas.minute, asked));
     let hour = quotas.hour.map(|hour| (hour, state.hour.read(hour, asked)));
-    Decision::new(has_room, now, minute, hour, cost)
+    Decision::new(has_room, now, minute, hour, asked)
 }
 
 /// What became of a call, and what is left.
@@ -101,9 +100,8 @@ impl Decision {
         now: Timestamp,
         minute: (Quota, Reading),
         hour: Option<(Quota, Reading)>,
-        cost: u32,
+        asked: u32,
     ) -> Self {
-        let asked = if admitted { 0 } else { cost };
         let standing = |(quota, reading)| Standing::new(quota, now, reading, asked);
         Self {
             admitted,

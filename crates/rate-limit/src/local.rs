@@ -28,7 +28,9 @@ impl Slot {
     /// Counts what was admitted elsewhere.
     #[cfg(feature = "valkey")]
     pub(crate) fn note(&self, now: Timestamp, quotas: &Quotas, cost: u32) {
-        self.lock().spend(now, quotas, cost);
+        let mut state = self.lock();
+        state.advance(now, quotas);
+        state.spend(quotas, cost);
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {

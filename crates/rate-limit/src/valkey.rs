@@ -336,7 +336,8 @@ fn decision(answer: &[i64], quotas: &Quotas, cost: u32) -> Option<Decision> {
         Some(hour) => Some(reading(hour)?),
         None => None,
     };
-    Some(Decision::new(admitted, now, minute, hour, cost))
+    let asked = if admitted { 0 } else { cost };
+    Some(Decision::new(admitted, now, minute, hour, asked))
 }
 
 /// Why a call came to nothing.

@@ -99,7 +99,7 @@ impl Window {
     }
 
     pub(crate) fn read(&self, quota: Quota, cost: u32) -> Reading {
-        let bucket_of = |run: &u32| self.newest.saturating_sub(age(self.newest, *run));
+        let bucket_of = |run: &u32| self.bucket_of(*run);
         Reading {
             total: self.total,
             ends: self
@@ -109,6 +109,10 @@ impl Window {
                 .zip(self.runs.last().map(bucket_of)),
             room_after: self.room_after(quota, cost).map(bucket_of),
         }
+    }
+
+    const fn bucket_of(&self, run: u32) -> u64 {
+        self.newest.saturating_sub(age(self.newest, run))
     }
 
     /// The last run that has to go before there is room for `cost`.
@@ -127,11 +131,8 @@ impl Window {
 
     /// Whether nothing counts any more.
     pub(crate) fn is_over_at(&self, now: Timestamp) -> bool {
-        let newest = self
-            .runs
-            .last()
-            .map(|run| self.newest.saturating_sub(age(self.newest, *run)));
-        newest.is_none_or(|newest| counts_for(self.length, newest, now) == 0)
+        let counts = |run: &u32| counts_for(self.length, self.bucket_of(*run), now) > 0;
+        !self.runs.last().is_some_and(counts)
     }
 
     /// Forgets what does not count any more, whatever quota will be asked.
@@ -148,10 +149,7 @@ impl Window {
 
     /// The length of the window in milliseconds, and what counts: bucket and count, oldest first.
     pub(crate) fn spends(&self) -> (u32, impl Iterator<Item = (u64, u32)>) {
-        let spends = self
-            .runs
-            .iter()
-            .map(|run| (self.newest - age(self.newest, *run), count(*run)));
+        let spends = self.runs.iter().map(|run| (self.bucket_of(*run), count(*run)));
         (self.length, spends)
     }
 

@@ -10,7 +10,7 @@ use actix_web::{
 };
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 use serde::Deserialize;
-use tigertrust_credentials::{AuthError, HeaderValues, Need, Permit, PersonPermit, Presented, Refusal};
+use tigertrust_credentials::{AuthError, HeaderValues, Need, Permit, PersonPermit, Presented};
 use tigertrust_model::{KeyType, KeyTypes, Role, Scope, WorkspaceId};
 use utoipa::IntoParams;
 
@@ -135,10 +135,7 @@ async fn admit(
 ) -> Result<Passed, ApiError> {
     let Some(token) = session_token(app, request, presented)? else {
         let admitted = app.admission.admit(presented, need).await;
-        rate_limit::tell(
-            request,
-            admitted.as_ref().map_or_else(Refusal::limits, Permit::limits),
-        );
+        rate_limit::tell(request, &admitted, Permit::limits);
         return Ok(Passed::Key(admitted?));
     };
     // What the proxy was asked for; where it does not say, or two headers disagree, it may have been anything.
@@ -152,12 +149,7 @@ async fn admit(
     let original = original.and_then(|name| Method::from_bytes(name).ok());
     same_site::ensure(request, &original.unwrap_or(Method::POST), &app.origins)?;
     let admitted = app.sessions.admit(token, presented, need).await;
-    rate_limit::tell(
-        request,
-        admitted
-            .as_ref()
-            .map_or_else(Refusal::limits, PersonPermit::limits),
-    );
+    rate_limit::tell(request, &admitted, PersonPermit::limits);
     let permit = admitted?;
     if need.types == KeyTypes::ANY {
         Ok(Passed::Person(permit))
