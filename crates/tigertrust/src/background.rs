@@ -97,7 +97,6 @@ const fn sharing(_: &Ledger, _: &Arc<dyn Clock>, _: &Handle) -> [JoinHandle<()>;
 }
 
 async fn keep_limits(ledger: Ledger) {
-    ledger.take_up().await;
     let mut ticks = every(SWEEP_EVERY);
     loop {
         ticks.tick().await;

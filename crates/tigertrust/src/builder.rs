@@ -198,6 +198,7 @@ impl Builder {
             SchemaState::Pending(missing) => return Err(BuildError::SchemaBehind(missing)),
             SchemaState::Newer(unknown) => return Err(BuildError::SchemaAhead(unknown)),
         }
+        instance.take_up_limits().await;
         instance.start();
         Ok(instance)
     }

@@ -357,6 +357,13 @@ impl TigerTrust {
         self.0.tracker.is_fresh()
     }
 
+    /// Takes up what keys had spent of their limits when the last process over the database stopped: to be awaited before requests
+    /// are served, which would find whole quotas otherwise. [`Builder::build`] has done so; after [`Builder::open`] it is the caller's
+    /// to do. A database that does not answer is told to the operator, and holds nobody up for longer than a request.
+    pub async fn take_up_limits(&self) {
+        self.0.ledger.take_up().await;
+    }
+
     /// Starts what runs beside the requests: to hear of changes that others make, to take old changes
     /// away, and to store when keys were last used.
     /// [`Builder::build`] has done so; after [`Builder::open`] it is the caller's to do. Doing it again changes nothing.

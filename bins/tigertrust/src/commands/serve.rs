@@ -130,6 +130,7 @@ pub async fn serve_until_stopped(
     settings: &Settings,
 ) -> Result<(), Failure> {
     let address = listeners.api.local_addr()?;
+    instance.take_up_limits().await;
     instance.start();
     let server = serve(
         instance.app(settings.app.clone())?,
