@@ -18,6 +18,7 @@ pub mod passkeys;
 pub mod ports;
 mod profile;
 mod sign_in;
+pub mod sso;
 mod users;
 mod validation;
 mod workspaces;

@@ -1,0 +1,1 @@
+//! The service provider of SAML 2.0.
