@@ -60,6 +60,30 @@ pub enum Conflict {
     /// E-mail addresses are unique.
     #[error("an account with this e-mail address exists")]
     EmailTaken,
+    /// Slugs of connections are unique over the whole server.
+    #[error("there is a connection with this slug: choose another one")]
+    SlugTaken,
+    /// There is a limit.
+    #[error("the workspace has as many connections as there may be: remove one first")]
+    TooManyConnections,
+    /// There is a limit.
+    #[error("the workspace has as many domains as there may be: remove one first")]
+    TooManyDomains,
+    /// A domain belongs to one workspace.
+    #[error("another workspace has proved that the domain is its own")]
+    DomainTaken,
+    /// Nothing goes by a claim.
+    #[error("the domain is not verified yet")]
+    DomainNotVerified,
+    /// Its people would be locked out.
+    #[error("a domain has to sign in by this connection: end that first")]
+    ConnectionEnforced,
+    /// An identity belongs to one account.
+    #[error("this identity is connected with another account")]
+    IdentityTaken,
+    /// Nobody must lock itself out.
+    #[error("it is the only way into the account: set a password or add a passkey first")]
+    LastWayIn,
 }
 
 /// Why a flow did not happen; nothing was stored.

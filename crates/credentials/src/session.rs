@@ -179,8 +179,8 @@ impl SessionRecord {
 
     /// Whether a workspace demands a second factor that the session has not proved.
     #[must_use]
-    pub const fn lacks_second_factor(&self, workspace: &Workspace) -> bool {
-        workspace.requires_second_factor && !self.session.second_factor
+    pub fn lacks_second_factor(&self, workspace: &Workspace) -> bool {
+        self.session.lacks_second_factor(workspace)
     }
 
     /// The workspace that the person acts in where none is named: the chosen one, or the first that the person joined.

@@ -27,17 +27,26 @@ pub enum TokenKind {
     EmailVerification,
     /// A link into a workspace.
     Invitation,
+    /// A sign-in that is under way at an identity provider: it travels there and back.
+    SsoState,
+    /// The browser that began it: it stays there.
+    SsoBrowser,
+    /// An identity provider that writes the people of a workspace (SCIM).
+    Scim,
 }
 
 impl TokenKind {
     /// Every kind.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 9] = [
         Self::Session,
         Self::SecondFactor,
         Self::Device,
         Self::PasswordReset,
         Self::EmailVerification,
         Self::Invitation,
+        Self::SsoState,
+        Self::SsoBrowser,
+        Self::Scim,
     ];
 
     /// What tokens of the kind begin with.
@@ -50,6 +59,9 @@ impl TokenKind {
             Self::PasswordReset => "tt_pwr_",
             Self::EmailVerification => "tt_eml_",
             Self::Invitation => "tt_inv_",
+            Self::SsoState => "tt_sst_",
+            Self::SsoBrowser => "tt_ssb_",
+            Self::Scim => "tt_scm_",
         }
     }
 }

@@ -133,6 +133,14 @@ typed_id!(
     PasskeyId, "pky"
 );
 typed_id!(
+    /// A connection with an identity provider: `con_…`.
+    ConnectionId, "con"
+);
+typed_id!(
+    /// That an identity of a provider is a person's: `idn_…`.
+    IdentityId, "idn"
+);
+typed_id!(
     /// A running server: `node_…`.
     NodeId, "node"
 );

@@ -2,7 +2,7 @@
 
 use std::{net::IpAddr, time::Duration};
 
-use crate::{SessionId, Timestamp, UserId};
+use crate::{SessionId, SsoSession, Timestamp, UserId, Workspace};
 
 /// How long a proof of the password or a second factor counts as fresh.
 const FRESH_FOR: Duration = Duration::from_secs(10 * 60);
@@ -35,9 +35,24 @@ pub struct Session {
     pub second_factor: bool,
     /// Where the person signed in from.
     pub origin: Origin,
+    /// What an identity provider had to do with it, if the person came in by one.
+    pub sso: Option<SsoSession>,
 }
 
 impl Session {
+    /// Whether a workspace demands a second factor that was not proved: neither to us nor to a provider whose word counts there.
+    #[must_use]
+    pub fn lacks_second_factor(&self, workspace: &Workspace) -> bool {
+        let vouched = || self.sso.as_ref().is_some_and(|sso| sso.proves_second_factor_in(workspace.id));
+        workspace.requires_second_factor && !self.second_factor && !vouched()
+    }
+
+    /// Whether it reaches all that is its person's: the account itself, and each of its workspaces.
+    #[must_use]
+    pub fn is_whole(&self) -> bool {
+        self.sso.as_ref().is_none_or(|sso| sso.confined_to().is_none())
+    }
+
     /// Whether it is over: past its life, or not used for longer than `idle_timeout`.
     #[must_use]
     pub fn is_over(&self, now: Timestamp, idle_timeout: Option<Duration>) -> bool {

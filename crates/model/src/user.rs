@@ -23,6 +23,13 @@ impl Email {
         &self.0
     }
 
+    /// What follows the `@`, in lower case.
+    #[must_use]
+    pub fn domain(&self) -> String {
+        let domain = self.0.rsplit_once('@').map_or("", |(_, domain)| domain);
+        domain.to_lowercase()
+    }
+
     /// The form in which two spellings of one address are equal: lower case throughout. Accounts are unique
     /// by it.
     #[must_use]

@@ -18,6 +18,7 @@ mod options;
 mod postgres;
 #[cfg(feature = "sqlite")]
 mod sqlite;
+mod sso_settings;
 mod storage;
 mod tasks;
 mod types;

@@ -19,9 +19,9 @@ use tigertrust_credentials::{
     EncryptionRing, HashingLoad, HashingPool, OneTimeCode, Password, PasswordHash, Token, TokenDigest,
     TokenKind, TotpSecret,
 };
-use tigertrust_model::{Clock, Email, Origin, RandomSource, Session, SessionId, Timestamp, UserId};
+use tigertrust_model::{Clock, Email, Origin, RandomSource, Session, SessionId, SsoSession, Timestamp, UserId};
 
-pub(crate) use self::budget::Budgets;
+pub(crate) use self::budget::{Budgets, hex};
 pub(crate) use self::factors::ensure_fresh;
 use self::factors::totp_place;
 pub use self::{
@@ -137,6 +137,17 @@ pub struct SignInParts {
     pub issuer: String,
 }
 
+/// Lets a session know by which provider it was begun, if it was.
+fn by_provider(
+    sso: Option<SsoSession>,
+    mut begun: BegunSession,
+    mut new: NewSession,
+) -> (BegunSession, NewSession) {
+    begun.session.sso.clone_from(&sso);
+    new.session.sso = sso;
+    (begun, new)
+}
+
 /// Signs people in and out, and keeps their factors.
 #[derive(Clone)]
 pub struct SignInFlows(SignInParts);
@@ -170,7 +181,7 @@ impl SignInFlows {
         };
         let now = clock.now();
         self.spend(&budgets, now).await?;
-        let account = account.filter(|account| account.user.disabled_at.is_none());
+        let account = account.filter(Account::takes_own_proofs);
         let hash = account.as_ref().and_then(|account| account.password.clone());
         let verified = self
             .0
@@ -194,6 +205,7 @@ impl SignInFlows {
                 user: account.user.id,
                 expires_at: now.saturating_add(CHALLENGE_LIVES),
                 device,
+                sso: None,
             };
             if !store
                 .begin_challenge(token.digest(), challenge, hash, verified.rehash)
@@ -257,6 +269,7 @@ impl SignInFlows {
             &budgets,
             None,
         )?;
+        let (begun, new) = by_provider(challenge.sso, begun, new);
         if store.answer_challenge(token, MAX_TRIES, check, new).await? {
             // The session has begun: that one failure too many is counted is no reason to refuse it.
             let _ = store.refund(budgets.subjects(), now).await;
@@ -307,6 +320,33 @@ impl SignInFlows {
     ) -> Result<(BegunSession, NewSession), SignInError> {
         let budgets = Budgets::of_account(user, origin.address);
         self.prepare(user, false, false, origin, &budgets, None)
+    }
+
+    /// The session of somebody whom a provider vouches for. Whose it is, storage fills in.
+    pub(crate) fn provider_session(&self, origin: Origin) -> Result<(BegunSession, NewSession), SignInError> {
+        let (begun, new) = self.first_session(self.nobody()?, origin)?;
+        let new = NewSession {
+            cleared: Vec::new(),
+            ..new
+        };
+        Ok((begun, new))
+    }
+
+    /// The second step of such a sign-in, should there be one.
+    pub(crate) fn provider_challenge(&self, now: Timestamp) -> Result<(Token, Challenge), SignInError> {
+        let challenge = Challenge {
+            user: self.nobody()?,
+            expires_at: now.saturating_add(CHALLENGE_LIVES),
+            device: None,
+            sso: None,
+        };
+        let token = Token::generate(TokenKind::SecondFactor, &*self.0.random)?;
+        Ok((token, challenge))
+    }
+
+    /// An id that no account has.
+    fn nobody(&self) -> Result<UserId, SignInError> {
+        Ok(UserId::new(self.0.clock.now(), &*self.0.random)?)
     }
 
     /// Says so where the secret of an app cannot be read: its codes would all look wrong, and use up the budget.
@@ -367,6 +407,7 @@ impl SignInFlows {
                 proved_at: now,
                 second_factor,
                 origin,
+                sso: None,
             },
             token: Token::generate(TokenKind::Session, &**random)?,
             device: if is_known_device {

@@ -4,12 +4,12 @@ use tigertrust_credentials::{PersonPermit, Token, TokenKind};
 use tigertrust_model::Timestamp;
 
 use super::{
-    BegunSession, From, MAX_TRIES, RenewedSession, SignInError, SignInFlows, SignInParts,
+    BegunSession, From, MAX_TRIES, RenewedSession, SignInError, SignInFlows, SignInParts, by_provider,
     budget::Budgets,
     ceremony::{CeremonyError, CeremonyKind, Passkey, PasskeyUse, UncheckedAnswer},
     passkey_ports::ChallengeSubject,
     passkeys::malformed,
-    ports::{AcceptedCode, CodeCheck},
+    ports::{AcceptedCode, Account, CodeCheck},
 };
 
 impl SignInFlows {
@@ -80,7 +80,7 @@ impl SignInFlows {
             state => state?,
         };
         let account = account
-            .filter(|account| account.user.disabled_at.is_none())
+            .filter(Account::takes_own_proofs)
             .ok_or(SignInError::Refused)?;
         let known = &account.factors.passkeys;
         let used = self.check_assertion(CeremonyKind::Login, &state, answer, &unchecked, known, now)?;
@@ -132,6 +132,7 @@ impl SignInFlows {
             &budgets,
             None,
         )?;
+        let (begun, new) = by_provider(waiting.sso, begun, new);
         let subject = ChallengeSubject::SecondFactor(token);
         let known = &account.factors.passkeys;
         let used = match self.take(unchecked.challenge, subject, now).await {

@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use tigertrust_credentials::{
     PasswordHash, RecoveryCodeDigest, Sealed, TokenDigest, TotpStep, ports::StoreError,
 };
-use tigertrust_model::{Session, SessionId, Timestamp, User, UserId};
+use tigertrust_model::{Session, SessionId, SsoSession, Timestamp, User, UserId};
 
 use super::{
     budget::Budget,
@@ -82,6 +82,15 @@ pub struct Account {
     pub is_known_device: bool,
     /// Whether there is such a device at all.
     pub has_devices: bool,
+    /// Whether the person's domain has to sign in with its provider: neither a password nor a passkey will do.
+    pub sso_only: bool,
+}
+
+impl Account {
+    /// Whether what the person has of its own, a password or a passkey, signs it in.
+    pub(crate) fn takes_own_proofs(&self) -> bool {
+        self.user.disabled_at.is_none() && !self.sso_only
+    }
 }
 
 /// A code that was accepted, and is spent by that.
@@ -126,8 +135,8 @@ pub struct NewSession {
     pub rehash: Option<PasswordHash>,
 }
 
-/// A login whose password was right, and that waits for a second factor.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// A login whose password was right, or which a provider has vouched for, and that waits for a second factor.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Challenge {
     /// Whose it is.
     pub user: UserId,
@@ -135,6 +144,8 @@ pub struct Challenge {
     pub expires_at: Timestamp,
     /// Whether it came from a device that is known: the digest of that device.
     pub device: Option<TokenDigest>,
+    /// What the session is to know of the provider, if there is one.
+    pub sso: Option<SsoSession>,
 }
 
 /// Which sessions of a person to end.

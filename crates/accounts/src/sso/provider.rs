@@ -60,6 +60,28 @@ pub enum OidcPreset {
     Custom,
 }
 
+impl OidcPreset {
+    /// Every one.
+    pub const ALL: [Self; 4] = [Self::Google, Self::Azure, Self::Okta, Self::Custom];
+
+    /// As it is stored and written in configuration.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Google => "google",
+            Self::Azure => "azure",
+            Self::Okta => "okta",
+            Self::Custom => "custom",
+        }
+    }
+
+    /// The one with the name.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|preset| preset.as_str() == name)
+    }
+}
+
 /// How an OpenID provider is asked.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OidcSettings {
@@ -90,7 +112,7 @@ pub struct OidcRequest {
     pub state: Zeroizing<String>,
     /// Comes back in the ID token.
     pub nonce: Zeroizing<String>,
-    /// What the code is redeemed with (RFC 7636): 43 characters.
+    /// What the code is redeemed with (RFC 7636): 64 letters and digits.
     pub code_verifier: Zeroizing<String>,
     /// Who is about to sign in, as far as that is known: to spare the person typing it again.
     pub login_hint: Option<String>,

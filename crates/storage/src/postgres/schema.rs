@@ -124,6 +124,11 @@ diesel::table! {
         second_factor -> Bool,
         address -> Nullable<Text>,
         user_agent -> Nullable<Text>,
+        sso_connection -> Nullable<Text>,
+        sso_workspace_id -> Nullable<Uuid>,
+        sso_provider_session -> Nullable<Text>,
+        sso_confined -> Bool,
+        sso_second_factor -> Bool,
     }
 }
 
@@ -142,6 +147,11 @@ diesel::table! {
         device -> Nullable<Binary>,
         tries -> SmallInt,
         expires_at -> Timestamptz,
+        sso_connection -> Nullable<Text>,
+        sso_workspace_id -> Nullable<Uuid>,
+        sso_provider_session -> Nullable<Text>,
+        sso_confined -> Bool,
+        sso_second_factor -> Bool,
     }
 }
 
@@ -217,6 +227,81 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    sso_connections (id) {
+        id -> Uuid,
+        workspace_id -> Uuid,
+        slug -> Text,
+        name -> Text,
+        protocol -> Text,
+        enabled -> Bool,
+        settings -> Jsonb,
+        secret -> Nullable<Text>,
+        scim_token -> Nullable<Binary>,
+        created_by -> Text,
+        created_at -> Timestamptz,
+        updated_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    sso_domains (workspace_id, domain) {
+        workspace_id -> Uuid,
+        domain -> Text,
+        challenge -> Text,
+        created_at -> Timestamptz,
+        verified_at -> Nullable<Timestamptz>,
+        connection_id -> Nullable<Uuid>,
+        enforced -> Bool,
+        break_glass_user_id -> Nullable<Uuid>,
+        join_role -> Nullable<Text>,
+    }
+}
+
+diesel::table! {
+    sso_identities (id) {
+        id -> Uuid,
+        connection -> Text,
+        issuer -> Text,
+        subject -> Text,
+        user_id -> Uuid,
+        email -> Nullable<Text>,
+        created_at -> Timestamptz,
+        last_used_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    sso_requests (state) {
+        state -> Binary,
+        browser -> Binary,
+        connection -> Text,
+        return_to -> Text,
+        link_session_id -> Nullable<Uuid>,
+        expires_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    sso_replays (id) {
+        id -> Binary,
+        expires_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    scim_users (connection_id, user_id) {
+        connection_id -> Uuid,
+        user_id -> Uuid,
+        user_name -> Text,
+        user_name_canonical -> Text,
+        external_id -> Nullable<Text>,
+        active -> Bool,
+        created_at -> Timestamptz,
+        updated_at -> Timestamptz,
+    }
+}
+
 // Diesel's own, by which it knows what was applied.
 diesel::table! {
     __diesel_schema_migrations (version) {
@@ -249,5 +334,9 @@ diesel::allow_tables_to_appear_in_same_query!(
     sessions,
     totp_factors,
     passkeys,
-    invitations
+    invitations,
+    sso_connections,
+    sso_domains,
+    sso_identities,
+    scim_users
 );

@@ -31,7 +31,7 @@ impl AccountStore for Store {
     async fn insert_user(&self, user: User, password: PasswordHash) -> Result<(), FlowError> {
         self.write(move |connection| {
             Box::pin(async move {
-                if insert_user(connection, &user, &password).await.or_unavailable()? {
+                if insert_user(connection, &user, Some(&password)).await.or_unavailable()? {
                     Ok(Written::quietly(()))
                 } else {
                     Err(Conflict::EmailTaken.into())
@@ -252,7 +252,7 @@ async fn find_workspace(
 }
 
 async fn store_first(connection: &mut Connection, first: &Bootstrap, at: Timestamp) -> QueryResult<()> {
-    insert_user(connection, &first.user, &first.password).await?;
+    insert_user(connection, &first.user, Some(&first.password)).await?;
     insert_workspace(connection, &first.workspace, first.user.id, at).await?;
     for (key, secret) in &first.keys {
         keys::insert(connection, key, secret).await?;
@@ -260,11 +260,11 @@ async fn store_first(connection: &mut Connection, first: &Bootstrap, at: Timesta
     Ok(())
 }
 
-/// Stores a person, unless the address is taken. Returns whether it was not.
+/// Stores a person, with a password or without one, unless the address is taken. Returns whether it was not.
 pub(super) async fn insert_user(
     connection: &mut Connection,
     user: &User,
-    password: &PasswordHash,
+    password: Option<&PasswordHash>,
 ) -> QueryResult<bool> {
     let inserted = diesel::insert_into(users::table)
         .values((
@@ -273,7 +273,7 @@ pub(super) async fn insert_user(
             users::email_canonical.eq(user.email.canonical()),
             users::email_verified_at.eq(user.email_verified_at.map(StoredTime::new)),
             users::name.eq(user.name.clone()),
-            users::password_hash.eq(password.as_phc().to_owned()),
+            users::password_hash.eq(password.map(|password| password.as_phc().to_owned())),
             users::disabled_at.eq(user.disabled_at.map(StoredTime::new)),
             users::created_at.eq(StoredTime::new(user.created_at)),
         ))

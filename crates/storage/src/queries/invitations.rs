@@ -407,11 +407,14 @@ async fn join(
             password,
             session,
         } => {
-            if !insert_user(connection, &user, &password).await.or_unavailable()? {
+            if !insert_user(connection, &user, Some(&password)).await.or_unavailable()? {
                 return Err(Conflict::EmailTaken.into());
             }
             put(connection, workspace, user.id, invitation.role, at).await?;
-            sessions::begin(connection, &session).await?;
+            // Whose domain has to sign in with its provider gets its account there.
+            if !sessions::begin(connection, &session).await? {
+                return Err(Conflict::EmailTaken.into());
+            }
             Ok(user.id)
         }
     }

@@ -238,7 +238,7 @@ pub(super) async fn lock_person(connection: &mut Connection, user: UserId) -> Re
 }
 
 /// Removes a member. The personal keys go for good: who is invited again must not find old ones alive.
-async fn remove(
+pub(super) async fn remove(
     connection: &mut Connection,
     workspace: WorkspaceId,
     user: UserId,

@@ -18,10 +18,15 @@ mod profile;
 mod prune;
 mod requests;
 mod rows;
+mod scim;
 mod schema_state;
 mod sessions;
 mod sign_in;
 mod spends;
+mod sso_arrival;
+mod sso_connections;
+mod sso_domains;
+mod sso_sign_in;
 mod standing;
 mod uses;
 

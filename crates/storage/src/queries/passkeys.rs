@@ -220,8 +220,7 @@ impl PasskeyStore for Store {
                 {
                     return Ok(false);
                 }
-                sessions::begin(connection, &new).await?;
-                Ok(true)
+                sessions::begin(connection, &new).await
             })
         })
         .await

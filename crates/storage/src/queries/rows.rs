@@ -5,10 +5,10 @@ use ipnet::IpNet;
 use tigertrust_credentials::ports::StoreError;
 use tigertrust_model::{
     ApiKey, KeyDisplay, KeyId, KeyLimits, KeyReach, LastUse, Lifecycle, Metadata, Origin, Scope, ScopeSet,
-    SecretInfo, Session, SessionId, Timestamp, User, UserId, Workspace, WorkspaceId,
+    SecretInfo, Session, SessionId, SsoSession, Timestamp, User, UserId, Workspace, WorkspaceId,
 };
 
-use super::schema::{api_key_secrets, api_keys, sessions, users, workspaces};
+use super::schema::{api_key_secrets, api_keys, sessions, sign_in_challenges, users, workspaces};
 use crate::types::{StoredId, StoredJson, StoredTime};
 
 /// What the row is called in an error if not even its id can be read.
@@ -318,7 +318,59 @@ pub(super) struct SessionRow {
     second_factor: bool,
     address: Option<String>,
     user_agent: Option<String>,
+    #[diesel(embed)]
+    sso: SessionSsoColumns,
 }
+
+/// The columns of a session, and of a login that waits, which say what a provider had to do with it.
+macro_rules! sso_columns {
+    ($name:ident of $table:ident) => {
+        #[derive(Clone, Queryable, Selectable, Insertable)]
+        #[diesel(table_name = $table)]
+        pub(super) struct $name {
+            sso_connection: Option<String>,
+            sso_workspace_id: Option<StoredId>,
+            sso_provider_session: Option<String>,
+            sso_confined: bool,
+            sso_second_factor: bool,
+        }
+
+        impl From<Option<&SsoSession>> for $name {
+            fn from(sso: Option<&SsoSession>) -> Self {
+                let workspace = sso.and_then(|sso| sso.workspace);
+                Self {
+                    sso_connection: sso.map(|sso| sso.connection.to_string()),
+                    sso_workspace_id: workspace.map(|workspace| StoredId::new(workspace.as_uuid())),
+                    sso_provider_session: sso.and_then(|sso| sso.provider_session.clone()),
+                    sso_confined: sso.is_some_and(|sso| sso.confined),
+                    sso_second_factor: sso.is_some_and(|sso| sso.second_factor),
+                }
+            }
+        }
+
+        impl $name {
+            pub(super) fn read(self, corrupt: &Corrupt) -> Result<Option<SsoSession>, StoreError> {
+                let Some(connection) = self.sso_connection else {
+                    return Ok(None);
+                };
+                let workspace = self.sso_workspace_id.map(|id| {
+                    let id = id.read().map(WorkspaceId::from_uuid);
+                    id.ok_or_else(|| corrupt.at("sso_workspace_id"))
+                });
+                Ok(Some(SsoSession {
+                    connection: connection.parse().map_err(|_| corrupt.at("sso_connection"))?,
+                    workspace: workspace.transpose()?,
+                    provider_session: self.sso_provider_session,
+                    confined: self.sso_confined,
+                    second_factor: self.sso_second_factor,
+                }))
+            }
+        }
+    };
+}
+
+sso_columns!(SessionSsoColumns of sessions);
+sso_columns!(ChallengeSsoColumns of sign_in_challenges);
 
 impl From<&Session> for SessionRow {
     fn from(session: &Session) -> Self {
@@ -332,6 +384,7 @@ impl From<&Session> for SessionRow {
             second_factor: session.second_factor,
             address: session.origin.address.map(|address| address.to_string()),
             user_agent: session.origin.user_agent.clone(),
+            sso: session.sso.as_ref().into(),
         }
     }
 }
@@ -350,6 +403,7 @@ impl SessionRow {
             last_seen_at: corrupt.time(self.last_seen_at, "last_seen_at")?,
             proved_at: corrupt.time(self.proved_at, "proved_at")?,
             second_factor: self.second_factor,
+            sso: self.sso.read(&corrupt)?,
             origin: Origin {
                 address: address.map_err(|_| corrupt.at("address"))?,
                 user_agent: self.user_agent,

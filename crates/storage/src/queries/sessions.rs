@@ -16,7 +16,7 @@ use tigertrust_model::{Role, Session, SessionId, Timestamp, UserId, Workspace, W
 
 use super::{
     super::{Connection, lock_session},
-    Store,
+    Store, sso_domains,
     rows::{Corrupt, SessionRow, UserRow, WorkspaceRow},
     schema::{devices, memberships, proof_budgets as budgets, sessions, users, workspaces},
 };
@@ -106,14 +106,18 @@ fn record(rows: Vec<FoundSession>) -> Result<Option<SessionRecord>, StoreError> 
     }))
 }
 
-/// Begins a session, with all that a completed sign-in brings.
-pub(super) async fn begin(connection: &mut Connection, new: &NewSession) -> Result<(), StoreError> {
+/// Begins a session, with all that a completed sign-in brings. Returns whether it has begun: not without a provider where the
+/// person's domain has to sign in with its own, which may have been decided a moment ago.
+pub(super) async fn begin(connection: &mut Connection, new: &NewSession) -> Result<bool, StoreError> {
+    if new.session.sso.is_none() && sso_domains::must_use_provider(connection, new.session.user).await? {
+        return Ok(false);
+    }
     insert(connection, new).await.or_unavailable()?;
     // The cleared before the refunded, in the order in which an attempt takes them.
-    match &new.refunded {
-        Some((subjects, at)) => super::budgets::refund(connection, subjects.clone(), *at).await,
-        None => Ok(()),
+    if let Some((subjects, at)) = &new.refunded {
+        super::budgets::refund(connection, subjects.clone(), *at).await?;
     }
+    Ok(true)
 }
 
 async fn insert(connection: &mut Connection, new: &NewSession) -> QueryResult<()> {

@@ -19,9 +19,9 @@ use super::{
     Store, Written,
     accounts::everywhere,
     budgets, factors, mail_tokens, passkeys,
-    rows::{Corrupt, UserRow},
+    rows::{ChallengeSsoColumns, Corrupt, UserRow},
     schema::{proof_budgets, sessions as sessions_table, sign_in_challenges as challenges, users},
-    sessions,
+    sessions, sso_domains,
 };
 use crate::{
     error::OrUnavailable,
@@ -103,8 +103,7 @@ impl SignInStore for Store {
                 {
                     return Ok(false);
                 }
-                sessions::begin(connection, &new).await?;
-                Ok(true)
+                sessions::begin(connection, &new).await
             })
         })
         .await
@@ -128,30 +127,27 @@ impl SignInStore for Store {
                         .await
                         .or_unavailable()?;
                 }
-                diesel::insert_into(challenges::table)
-                    .values((
-                        challenges::token.eq(token.as_bytes().to_vec()),
-                        challenges::user_id.eq(StoredId::new(challenge.user.as_uuid())),
-                        challenges::device.eq(challenge.device.map(|device| device.as_bytes().to_vec())),
-                        challenges::tries.eq(0),
-                        challenges::expires_at.eq(StoredTime::new(challenge.expires_at)),
-                    ))
-                    .execute(connection)
+                insert_challenge(connection, token, &challenge)
                     .await
-                    .or_unavailable()
-                    .map(|_| true)
+                    .or_unavailable()?;
+                Ok(true)
             })
         })
         .await
     }
 
     async fn find_challenge(&self, token: TokenDigest) -> Result<Option<Challenge>, StoreError> {
-        let row: Option<(StoredId, Option<Vec<u8>>, StoredTime)> = self
+        let row: Option<(StoredId, Option<Vec<u8>>, StoredTime, ChallengeSsoColumns)> = self
             .read(move |connection| {
                 Box::pin(async move {
                     challenges::table
                         .find(token.as_bytes().to_vec())
-                        .select((challenges::user_id, challenges::device, challenges::expires_at))
+                        .select((
+                            challenges::user_id,
+                            challenges::device,
+                            challenges::expires_at,
+                            ChallengeSsoColumns::as_select(),
+                        ))
                         .first(connection)
                         .await
                         .optional()
@@ -159,7 +155,7 @@ impl SignInStore for Store {
                 })
             })
             .await?;
-        let Some((user, device, expires_at)) = row else {
+        let Some((user, device, expires_at, sso)) = row else {
             return Ok(None);
         };
         let corrupt = Corrupt::new("sign_in_challenges", None::<String>);
@@ -171,6 +167,7 @@ impl SignInStore for Store {
                 .ok_or_else(|| corrupt.at("user_id"))?,
             expires_at: expires_at.read().ok_or_else(|| corrupt.at("expires_at"))?,
             device: device.transpose().map_err(|_| corrupt.at("device"))?,
+            sso: sso.read(&corrupt)?,
         }))
     }
 
@@ -207,8 +204,7 @@ impl SignInStore for Store {
                     .execute(connection)
                     .await
                     .or_unavailable()?;
-                sessions::begin(connection, &new).await?;
-                Ok(true)
+                sessions::begin(connection, &new).await
             })
         })
         .await
@@ -370,6 +366,26 @@ impl SignInStore for Store {
     }
 }
 
+/// Stores a login that waits for its second factor.
+pub(super) async fn insert_challenge(
+    connection: &mut Connection,
+    token: TokenDigest,
+    challenge: &Challenge,
+) -> QueryResult<()> {
+    diesel::insert_into(challenges::table)
+        .values((
+            challenges::token.eq(token.as_bytes().to_vec()),
+            challenges::user_id.eq(StoredId::new(challenge.user.as_uuid())),
+            challenges::device.eq(challenge.device.map(|device| device.as_bytes().to_vec())),
+            challenges::tries.eq(0),
+            challenges::expires_at.eq(StoredTime::new(challenge.expires_at)),
+            ChallengeSsoColumns::from(challenge.sso.as_ref()),
+        ))
+        .execute(connection)
+        .await
+        .map(|_| ())
+}
+
 /// Adds what proves that an account is somebody's.
 pub(super) async fn complete(
     connection: &mut Connection,
@@ -386,6 +402,7 @@ pub(super) async fn complete(
         sessions::has_devices(connection, StoredId::new(Uuid::nil()))
             .await
             .or_unavailable()?;
+        sso_domains::is_enforced_for(connection, nobody, "").await?;
         return Ok(None);
     };
     let user = user.read()?;
@@ -397,6 +414,7 @@ pub(super) async fn complete(
             .await
             .or_unavailable()?,
         has_devices: sessions::has_devices(connection, id).await.or_unavailable()?,
+        sso_only: sso_domains::is_enforced_for(connection, user.id, &user.email.domain()).await?,
         user,
     }))
 }

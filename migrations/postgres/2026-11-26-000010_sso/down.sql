@@ -1,0 +1,17 @@
+ALTER TABLE sign_in_challenges DROP COLUMN sso_second_factor;
+ALTER TABLE sign_in_challenges DROP COLUMN sso_confined;
+ALTER TABLE sign_in_challenges DROP COLUMN sso_provider_session;
+ALTER TABLE sign_in_challenges DROP COLUMN sso_workspace_id;
+ALTER TABLE sign_in_challenges DROP COLUMN sso_connection;
+DROP INDEX sessions_sso_connection;
+ALTER TABLE sessions DROP COLUMN sso_second_factor;
+ALTER TABLE sessions DROP COLUMN sso_confined;
+ALTER TABLE sessions DROP COLUMN sso_provider_session;
+ALTER TABLE sessions DROP COLUMN sso_workspace_id;
+ALTER TABLE sessions DROP COLUMN sso_connection;
+DROP TABLE scim_users;
+DROP TABLE sso_replays;
+DROP TABLE sso_requests;
+DROP TABLE sso_identities;
+DROP TABLE sso_domains;
+DROP TABLE sso_connections;
