@@ -295,7 +295,7 @@ impl Admission {
         // 10. It may act in the workspace that was named, or in its own, and meets its demand.
         let workspace = self.workspace(record, named, need.workspace).await?;
         let keeps_out = |workspace| record.lacks_second_factor(workspace);
-        if need.workspace != WorkspaceNeed::OwnAccount && workspace.of(record).is_some_and(keeps_out) {
+        if !need.workspace.is_own_account() && workspace.of(record).is_some_and(keeps_out) {
             return Err(AuthError::SecondFactorMissing);
         }
         // 11. It holds the scope, and so does its owner if it is personal.

@@ -79,6 +79,9 @@ pub enum AuthError {
     /// The workspace demands a second factor, which the session has not proved, or the owner of the key has not enrolled.
     #[error("the workspace demands a second factor")]
     SecondFactorMissing,
+    /// The session reaches one workspace alone, and the act reaches beyond it.
+    #[error("the session is confined to one workspace")]
+    SessionConfined,
     /// The role of whoever is signed in does not permit it.
     #[error("the role does not permit {0}")]
     RoleForbids(Scope),

@@ -15,6 +15,17 @@ pub enum WorkspaceNeed {
     /// It is about the caller's own account, sessions or key, wherever it acts: as [`Optional`](Self::Optional), and a
     /// workspace's demand for a second factor does not count.
     OwnAccount,
+    /// As [`OwnAccount`](Self::OwnAccount), for what reaches beyond any one workspace: a session that is confined to one will not
+    /// do.
+    WholeAccount,
+}
+
+impl WorkspaceNeed {
+    /// Whether it is about the caller itself, wherever it acts.
+    #[must_use]
+    pub const fn is_own_account(self) -> bool {
+        matches!(self, Self::OwnAccount | Self::WholeAccount)
+    }
 }
 
 /// What a route requires of its caller, checked in the order type, workspace, scope.
@@ -60,6 +71,17 @@ impl Need {
             types: KeyTypes::ANY,
             scope: None,
             workspace: WorkspaceNeed::OwnAccount,
+            charge: Charge::Plan,
+        }
+    }
+
+    /// Any valid caller, for what is about all of its account.
+    #[must_use]
+    pub const fn whole_account() -> Self {
+        Self {
+            types: KeyTypes::ANY,
+            scope: None,
+            workspace: WorkspaceNeed::WholeAccount,
             charge: Charge::Plan,
         }
     }

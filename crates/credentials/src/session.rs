@@ -2,7 +2,7 @@
 
 use std::{fmt, net::IpAddr, sync::Arc, time::Duration};
 
-use tigertrust_model::{Clock, Role, Scope, Session, Timestamp, User, Workspace, WorkspaceId};
+use tigertrust_model::{Clock, Role, Scope, Session, SsoSession, Timestamp, User, Workspace, WorkspaceId};
 
 use tigertrust_rate_limit::Decision;
 
@@ -115,12 +115,15 @@ impl SessionAdmission {
     ) -> Result<SessionRecord, AuthError> {
         let look_up = self.limits.failures.enter(client).await?;
         let unknown = || look_up.failed(AuthError::Unauthorized(Unauthorized::SessionUnknown));
-        let record = self.store.find_session(token).await?.ok_or_else(unknown)?;
+        let mut record = self.store.find_session(token).await?.ok_or_else(unknown)?;
         if record.session.is_over(now, self.idle_timeout) {
             return Err(look_up.failed(AuthError::SessionOver));
         }
         if record.user.disabled_at.is_some() {
             return Err(unknown());
+        }
+        if let Some(only) = record.session.sso.as_ref().and_then(SsoSession::confined_to) {
+            record.memberships.retain(|(workspace, _)| workspace.id == only);
         }
         Ok(record)
     }
@@ -145,7 +148,10 @@ fn enter(
         membership,
         limits,
     };
-    if need.workspace != WorkspaceNeed::OwnAccount && permit.lacks_second_factor() {
+    if need.workspace == WorkspaceNeed::WholeAccount && !permit.session().is_whole() {
+        return Err(AuthError::SessionConfined);
+    }
+    if !need.workspace.is_own_account() && permit.lacks_second_factor() {
         return Err(AuthError::SecondFactorMissing);
     }
     match need.scope.as_ref().filter(|scope| !permit.permits(scope)) {

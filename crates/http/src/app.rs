@@ -4,7 +4,9 @@ use std::{num::NonZeroUsize, sync::Arc, thread};
 
 use tigertrust_accounts::{
     InvitationFlows, KeyFlows, LeakPolicy, MemberFlows, ProfileFlows, SessionSettings, SignInFlows,
-    WorkspaceFlows, passkeys::RelyingPartySettings,
+    WorkspaceFlows,
+    passkeys::RelyingPartySettings,
+    sso::{ConfiguredConnection, SsoFlows},
 };
 use tigertrust_credentials::{
     Admission, ChangeTracker, EncryptionRing, HashingSettings, RecentChanges, SessionAdmission,
@@ -29,6 +31,7 @@ pub struct App {
     pub(crate) followers: Followers,
     pub(crate) leaks: LeakPolicy,
     pub(crate) sign_in: SignInFlows,
+    pub(crate) sso: Option<SsoFlows>,
     pub(crate) sessions: SessionAdmission,
     pub(crate) cookie_name: String,
     pub(crate) origins: Vec<String>,
@@ -60,6 +63,21 @@ pub struct AppSettings {
     pub proxies: TrustedProxies,
     /// What happens to keys that are reported as leaked.
     pub leaks: LeakPolicy,
+    /// Single sign-on; without it there is none.
+    pub sso: Option<SsoSettings>,
+}
+
+/// What is the operator's to say about single sign-on.
+#[derive(Clone, Debug)]
+pub struct SsoSettings {
+    /// Where this server is reached, such as `https://auth.example.com`: what providers send browsers back to.
+    pub public_url: String,
+    /// Where else people may be sent on to: origins, such as `https://app.example.com`.
+    pub return_origins: Vec<String>,
+    /// Whether providers may be at addresses that are not public, and be asked without TLS there.
+    pub allows_private_addresses: bool,
+    /// The connections of the whole server.
+    pub connections: Vec<ConfiguredConnection>,
 }
 
 impl Default for AppSettings {
@@ -77,6 +95,7 @@ impl Default for AppSettings {
             origins: Vec::new(),
             proxies: TrustedProxies::default(),
             leaks: LeakPolicy::default(),
+            sso: None,
         }
     }
 }
@@ -91,6 +110,8 @@ pub struct Parts {
     pub workspaces: WorkspaceFlows,
     /// Signing in.
     pub sign_in: SignInFlows,
+    /// Single sign-on, where there is any.
+    pub sso: Option<SsoFlows>,
     /// Decides which people get in.
     pub sessions: SessionAdmission,
     /// Their members.
@@ -136,6 +157,7 @@ impl App {
             followers: Followers::default(),
             leaks: parts.settings.leaks,
             sign_in: parts.sign_in,
+            sso: parts.sso,
             sessions: parts.sessions,
             cookie_name: parts.settings.cookie_name,
             origins: parts.settings.origins,

@@ -24,7 +24,29 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// about its shape.
 pub(crate) struct Body {
     payload: Payload,
-    is_json: bool,
+    content: Content,
+}
+
+/// What a body says that it is.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Content {
+    Json,
+    /// JSON of SCIM (RFC 7644 §8.1).
+    Scim,
+    /// As browsers send forms.
+    Form,
+    Other,
+}
+
+impl Content {
+    fn of(content_type: &str) -> Self {
+        match content_type.trim().to_ascii_lowercase().as_str() {
+            "application/json" => Self::Json,
+            "application/scim+json" => Self::Scim,
+            "application/x-www-form-urlencoded" => Self::Form,
+            _ => Self::Other,
+        }
+    }
 }
 
 impl FromRequest for Body {
@@ -32,10 +54,9 @@ impl FromRequest for Body {
     type Future = std::future::Ready<Result<Self, ApiError>>;
 
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
-        let content_type = request.content_type().trim();
         std::future::ready(Ok(Self {
             payload: payload.take(),
-            is_json: content_type.eq_ignore_ascii_case("application/json"),
+            content: Content::of(request.content_type()),
         }))
     }
 }
@@ -48,6 +69,41 @@ impl Body {
         caller.renew().await?;
         check_type(is_json)?;
         parse(&bytes)
+    }
+
+    /// As [`json`](Self::json), for a body that may be larger than others.
+    pub(crate) async fn larger_json<T: DeserializeOwned>(
+        self,
+        caller: &mut Admitted,
+        max: usize,
+    ) -> Result<T, ApiError> {
+        let (is_json, bytes) = self.read_at_most(max).await?;
+        caller.renew().await?;
+        check_type(is_json)?;
+        parse(&bytes)
+    }
+
+    /// Reads a body of SCIM.
+    pub(crate) async fn scim<T: DeserializeOwned>(self) -> Result<T, ApiError> {
+        let is_scim = self.content == Content::Scim;
+        let (is_json, bytes) = self.read().await?;
+        check_type(is_json || is_scim)?;
+        parse(&bytes)
+    }
+
+    /// Reads a form, of at most so many bytes, from whoever sends it. Names that are not known are passed over.
+    pub(crate) async fn form<T: DeserializeOwned>(self, max: usize) -> Result<T, ApiError> {
+        if self.content != Content::Form {
+            return Err(Problem::new(
+                Code::UnsupportedMediaType,
+                "The body must be a form: Content-Type: application/x-www-form-urlencoded.",
+            )
+            .into());
+        }
+        let (_, bytes) = self.read_at_most(max).await?;
+        // What serde says would name what was sent.
+        serde_urlencoded::from_bytes(&bytes)
+            .map_err(|_| Problem::new(Code::ValidationError, "The form lacks a field, or holds one twice.").into())
     }
 
     /// As [`json`](Self::json), for a body that may be missing or null.
@@ -92,20 +148,24 @@ impl Body {
     }
 
     async fn read(self) -> Result<(bool, Bytes), ApiError> {
+        self.read_at_most(MAX_BODY).await
+    }
+
+    async fn read_at_most(self, max: usize) -> Result<(bool, Bytes), ApiError> {
         // A body that came with its head is there once the server has had its turn, and needs no timer.
         yield_now().await;
-        let bytes = timeout(PATIENCE, collect(self.payload)).await;
+        let bytes = timeout(PATIENCE, collect(self.payload, max)).await;
         let too_slow = || Problem::new(Code::ValidationError, "The body took too long to come.");
-        Ok((self.is_json, bytes.unwrap_or_else(|_| Err(too_slow().into()))?))
+        Ok((self.content == Content::Json, bytes.unwrap_or_else(|_| Err(too_slow().into()))?))
     }
 }
 
-async fn collect(mut payload: Payload) -> Result<Bytes, ApiError> {
+async fn collect(mut payload: Payload, max: usize) -> Result<Bytes, ApiError> {
     let mut bytes = Bytes::new();
     while let Some(chunk) = payload.next().await {
         let chunk = chunk.map_err(|_| Problem::new(Code::ValidationError, "The body ended too early."))?;
-        if bytes.len() + chunk.len() > MAX_BODY {
-            let detail = format!("The body is larger than {MAX_BODY} bytes.");
+        if bytes.len() + chunk.len() > max {
+            let detail = format!("The body is larger than {max} bytes.");
             return Err(Problem::new(Code::PayloadTooLarge, detail).into());
         }
         // Most bodies come in one piece, which needs no copy.

@@ -1,14 +1,20 @@
-//! The two cookies that the server sets (RFC 6265bis): the session's, and that of a device that is known.
+//! The cookies that the server sets (RFC 6265bis): the session's, that of a device that is known, and those of sign-ins that are under
+//! way at an identity provider.
 
 use actix_web::{
     HttpRequest,
     http::header::{COOKIE, HeaderValue},
 };
 use tigertrust_credentials::{TokenDigest, TokenKind};
+use zeroize::Zeroizing;
 
 /// How long a device is known, in seconds: a year.
 const DEVICE_LIFETIME: u64 = 365 * 24 * 60 * 60;
 const DEVICE: &str = "tigertrust_device";
+/// What cookies of sign-ins under way begin with; a part of the state's digest follows, so that several do not disturb each other.
+const SSO: &str = "tigertrust_sso_";
+/// How long a sign-in may be under way, in seconds.
+const SSO_LIFETIME: u64 = 10 * 60;
 
 /// The values of every cookie of a name. More than one may have it, when another application sets one on a path of its own.
 pub(crate) fn values<'a>(request: &'a HttpRequest, name: &'a str) -> impl Iterator<Item = &'a [u8]> {
@@ -54,6 +60,37 @@ pub(crate) fn no_known_device() -> Option<HeaderValue> {
     secret(&format!(
         "{DEVICE}=; Max-Age=0; Path=/api/auth; HttpOnly; Secure; SameSite=Strict"
     ))
+}
+
+/// Sets the cookie by which the browser is known when it comes back from an identity provider.
+pub(crate) fn sso_request(state: TokenDigest, token: &str, same_site: &str) -> Option<HeaderValue> {
+    let name = sso_name(state);
+    secret(&format!(
+        "{name}={token}; Max-Age={SSO_LIFETIME}; Path=/api/auth; HttpOnly; Secure; SameSite={same_site}"
+    ))
+}
+
+/// Takes that cookie away.
+pub(crate) fn no_sso_request(state: TokenDigest) -> Option<HeaderValue> {
+    let name = sso_name(state);
+    secret(&format!(
+        "{name}=; Max-Age=0; Path=/api/auth; HttpOnly; Secure; SameSite=None"
+    ))
+}
+
+/// What the browser presents for a sign-in that it may have begun.
+pub(crate) fn sso_requests(request: &HttpRequest, state: TokenDigest) -> Vec<Zeroizing<String>> {
+    let name = sso_name(state);
+    values(request, &name)
+        .filter_map(|value| std::str::from_utf8(value).ok())
+        .map(|value| Zeroizing::new(value.to_owned()))
+        .take(4)
+        .collect()
+}
+
+fn sso_name(state: TokenDigest) -> String {
+    let start = state.as_bytes().iter().take(8);
+    start.fold(SSO.to_owned(), |name, byte| format!("{name}{byte:02x}"))
 }
 
 /// A value whose `Debug` shows nothing. The name is checked when the settings are read.

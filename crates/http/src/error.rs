@@ -9,7 +9,7 @@ use actix_web::{
         header::{self, HeaderValue},
     },
 };
-use tigertrust_accounts::{FlowError, InvitationError, SignInError};
+use tigertrust_accounts::{FlowError, InvitationError, SignInError, sso::SsoError};
 use tigertrust_credentials::{AuthError, Refusal};
 use tigertrust_wire::{Code, NOT_SIGNED_IN, Problem, challenge, seconds};
 
@@ -38,6 +38,11 @@ impl fmt::Display for Cause {
 impl ApiError {
     pub(crate) const fn code(&self) -> Code {
         self.problem.code
+    }
+
+    /// What happened, for people.
+    pub(crate) fn problem(&self) -> &Problem {
+        &self.problem
     }
 
     /// As it stands, but with another status: for reverse proxies that pass on only some.
@@ -94,6 +99,23 @@ impl From<FlowError> for ApiError {
             problem: Box::new(Problem::from(&error)),
             cause,
             challenge: None,
+            retry_after: None,
+        }
+    }
+}
+
+impl From<SsoError> for ApiError {
+    fn from(error: SsoError) -> Self {
+        if let SsoError::SignIn(error) = error {
+            return error.into();
+        }
+        let problem = Box::new(Problem::from(&error));
+        let cause = (problem.code == Code::ServiceUnavailable).then(|| Cause(error.to_string()));
+        let challenge = (problem.code == Code::Unauthorized).then_some(NOT_SIGNED_IN);
+        Self {
+            problem,
+            cause,
+            challenge,
             retry_after: None,
         }
     }

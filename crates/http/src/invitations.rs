@@ -168,7 +168,7 @@ async fn person(app: &App, request: &HttpRequest) -> Result<Option<PersonPermit>
         return Ok(None);
     };
     same_site::ensure(request, request.method(), &app.origins)?;
-    let need = Need::own_account();
+    let need = Need::whole_account();
     // Asked twice for one request, and anybody may make it: what is guessed at here has limits of its own.
     match app.sessions.admit_uncounted(token, &presented, &need).await {
         Ok(permit) => Ok(Some(permit)),

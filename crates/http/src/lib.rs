@@ -27,9 +27,10 @@ mod respond;
 mod routes;
 mod same_site;
 mod server;
+mod sso;
 mod workspaces;
 
-pub use app::{App, AppSettings, Parts};
+pub use app::{App, AppSettings, Parts, SsoSettings};
 pub use client_address::TrustedProxies;
 pub use metrics::{Metrics, serve_metrics};
 pub use openapi::document as openapi_document;

@@ -14,7 +14,7 @@ use utoipa_swagger_ui::SwaggerUi;
 use crate::{
     App, auth, changes, health, invitations, keys, members,
     routes::{Access, operations},
-    workspaces,
+    sso, workspaces,
 };
 
 #[derive(OpenApi)]
@@ -36,7 +36,6 @@ use crate::{
         auth::login::login,
         auth::login::verify_second_factor,
         auth::login::logout,
-        auth::login::discover,
         auth::links::forgot_password,
         auth::links::reset_password,
         auth::links::verify_email,
@@ -80,6 +79,39 @@ use crate::{
         invitations::invite,
         invitations::revoke,
         invitations::accept,
+        sso::sign_in::discover,
+        sso::sign_in::providers,
+        sso::sign_in::begin,
+        sso::sign_in::callback,
+        sso::sign_in::backchannel_logout,
+        sso::sign_in::acs,
+        sso::sign_in::metadata,
+        sso::identities::list,
+        sso::identities::connect,
+        sso::identities::disconnect,
+        sso::connections::list,
+        sso::connections::create,
+        sso::connections::show,
+        sso::connections::update,
+        sso::connections::remove,
+        sso::connections::test,
+        sso::connections::refresh,
+        sso::connections::create_scim_token,
+        sso::connections::remove_scim_token,
+        sso::domains::list,
+        sso::domains::claim,
+        sso::domains::verify,
+        sso::domains::update,
+        sso::domains::remove,
+        sso::scim::list,
+        sso::scim::create,
+        sso::scim::show,
+        sso::scim::replace,
+        sso::scim::patch,
+        sso::scim::remove,
+        sso::scim::configuration,
+        sso::scim::resource_types,
+        sso::scim::schemas,
     ),
     components(schemas(tigertrust_wire::Problem, tigertrust_wire::SecondFactorRequired)),
     tags(
@@ -89,9 +121,11 @@ use crate::{
         (name = "workspaces", description = "Workspaces"),
         (name = "members", description = "Who is what in a workspace"),
         (name = "invitations", description = "Who is to become a member"),
+        (name = "sso", description = "Single sign-on: OpenID Connect and SAML"),
+        (name = "scim", description = "People as identity providers write them"),
         (name = "operations", description = "For whoever runs the server"),
     ),
-    modifiers(&Schemes, &Refusals),
+    modifiers(&Schemes, &Presets, &Refusals),
 )]
 struct Document;
 
@@ -158,6 +192,41 @@ impl Modify for Schemes {
     }
 }
 
+/// What is documented once for every OpenID provider stands under the addresses of those that have one of their own, too; and
+/// signing in by SAML begins in the same way.
+struct Presets;
+
+impl Modify for Presets {
+    fn modify(&self, document: &mut utoipa::openapi::OpenApi) {
+        let paths = &mut document.paths.paths;
+        for end in ["", "/callback", "/backchannel-logout"] {
+            let Some(documented) = paths.get(&format!("/api/auth/oidc/{{slug}}{end}")).cloned() else {
+                continue;
+            };
+            for preset in ["google", "azure", "okta"] {
+                let item = renamed(documented.clone(), preset, true);
+                paths.insert(format!("/api/auth/{preset}{end}"), item);
+            }
+            if end.is_empty() {
+                let item = renamed(documented, "saml", false);
+                paths.insert("/api/auth/saml/{slug}".to_owned(), item);
+            }
+        }
+    }
+}
+
+/// The same under another name, and without the parameter where the address has none.
+fn renamed(mut item: PathItem, name: &str, without_slug: bool) -> PathItem {
+    for operation in item.get.iter_mut().chain(item.post.iter_mut()) {
+        let id = operation.operation_id.take().unwrap_or_default();
+        operation.operation_id = Some(format!("{id}_{name}"));
+        if let Some(parameters) = operation.parameters.as_mut().filter(|_| without_slug) {
+            parameters.retain(|parameter| parameter.name != "slug");
+        }
+    }
+    item
+}
+
 /// Adds to each operation what it needs of its caller, and how it refuses.
 struct Refusals;
 
@@ -207,7 +276,7 @@ impl Modify for Refusals {
             }
             if !refusals.is_empty() {
                 let schemes: &[&str] = match operation.access {
-                    Access::People | Access::PeopleUncounted => &["session"],
+                    Access::People | Access::PeopleAnywhere | Access::PeopleUncounted => &["session"],
                     _ => &["agentApiKey", "bearer", "session"],
                 };
                 documented.security = Some(
@@ -231,7 +300,7 @@ impl Modify for Refusals {
             if let Some(need) = operation
                 .access
                 .need()
-                .filter(|_| !matches!(operation.access, Access::People | Access::PeopleUncounted))
+                .filter(|_| !matches!(operation.access, Access::People | Access::PeopleAnywhere | Access::PeopleUncounted))
             {
                 let types: Vec<&str> = need.types.iter().map(|kind| kind.as_str()).collect();
                 let scope = need

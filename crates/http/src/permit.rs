@@ -167,8 +167,9 @@ async fn admit_person(
     was_counted: bool,
 ) -> Result<Caller, AuthError> {
     let own_account = Need::own_account();
+    let whole_account = Need::whole_account();
     let need = match own.exception {
-        Exception::AnyPerson => &own_account,
+        Exception::AnyPerson => &whole_account,
         _ => &own.need,
     };
     let first = if was_counted || own.exception == Exception::Uncounted {

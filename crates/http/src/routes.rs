@@ -11,7 +11,7 @@ use tigertrust_wire::{Code, Problem};
 
 use crate::{
     auth, changes, error::ApiError, health, invitations, keys, members, openapi, pages, respond::Respond,
-    workspaces,
+    sso, workspaces,
 };
 
 /// Who may call an operation.
@@ -30,6 +30,8 @@ pub enum Access {
     NeedsUnlessPerson(Need),
     /// A person who is signed in.
     People,
+    /// A person who is signed in, be it in a session that reaches one workspace alone.
+    PeopleAnywhere,
     /// A person who is signed in, also one whose session has called too often.
     PeopleUncounted,
     /// A caller that fulfils the need in the workspace that the path names as `{id}`.
@@ -44,6 +46,9 @@ pub enum Access {
 /// What a person must fulfil to do something with the own account.
 static SIGNED_IN: Need = Need::own_account();
 
+/// The same where it reaches beyond any one workspace.
+static WHOLLY_SIGNED_IN: Need = Need::whole_account();
+
 impl Access {
     /// What a caller must fulfil, where that stands fast.
     #[must_use]
@@ -55,7 +60,8 @@ impl Access {
             | Self::NeedsUnlessPerson(need)
             | Self::NeedsInWorkspace(need)
             | Self::NeedsInWorkspaceUnlessOneself(need) => Some(need),
-            Self::People | Self::PeopleUncounted => Some(&SIGNED_IN),
+            Self::People => Some(&WHOLLY_SIGNED_IN),
+            Self::PeopleAnywhere | Self::PeopleUncounted => Some(&SIGNED_IN),
             Self::Anonymous | Self::Asked => None,
         }
     }
@@ -173,6 +179,15 @@ where
     Operation::new(method, path, Access::People, handler)
 }
 
+fn anonymous<F, Args>(method: Method, path: &'static str, handler: F) -> Operation
+where
+    F: Handler<Args>,
+    Args: actix_web::FromRequest + 'static,
+    F::Output: Responder + 'static,
+{
+    Operation::new(method, path, Access::Anonymous, handler)
+}
+
 /// Every operation, those of one path in a row.
 #[must_use]
 pub fn operations() -> Vec<Operation> {
@@ -224,7 +239,7 @@ pub fn operations() -> Vec<Operation> {
             Method::POST,
             "/api/auth/discover",
             Access::Anonymous,
-            auth::login::discover,
+            sso::sign_in::discover,
         ),
         Operation::new(
             Method::POST,
@@ -267,7 +282,12 @@ pub fn operations() -> Vec<Operation> {
         people(Method::GET, "/api/auth/sessions", auth::sessions::list),
         people(Method::DELETE, "/api/auth/sessions", auth::sessions::end_others),
         people(Method::DELETE, "/api/auth/sessions/{id}", auth::sessions::end),
-        people(Method::POST, "/api/auth/step-up", auth::sessions::step_up),
+        Operation::new(
+            Method::POST,
+            "/api/auth/step-up",
+            Access::PeopleAnywhere,
+            auth::sessions::step_up,
+        ),
         people(Method::PUT, "/api/auth/password", auth::sessions::change_password),
         people(Method::POST, "/api/auth/2fa/totp", auth::sessions::add_totp),
         people(Method::DELETE, "/api/auth/2fa/totp", auth::sessions::remove_totp),
@@ -429,6 +449,155 @@ pub fn operations() -> Vec<Operation> {
             in_workspace(management::MEMBERS_WRITE),
             invitations::revoke,
         ),
+        anonymous(Method::GET, "/api/auth/providers", sso::sign_in::providers),
+        anonymous(Method::GET, "/api/auth/google", sso::sign_in::begin),
+        anonymous(Method::GET, "/api/auth/google/callback", sso::sign_in::callback),
+        anonymous(
+            Method::POST,
+            "/api/auth/google/backchannel-logout",
+            sso::sign_in::backchannel_logout,
+        ),
+        anonymous(Method::GET, "/api/auth/azure", sso::sign_in::begin),
+        anonymous(Method::GET, "/api/auth/azure/callback", sso::sign_in::callback),
+        anonymous(
+            Method::POST,
+            "/api/auth/azure/backchannel-logout",
+            sso::sign_in::backchannel_logout,
+        ),
+        anonymous(Method::GET, "/api/auth/okta", sso::sign_in::begin),
+        anonymous(Method::GET, "/api/auth/okta/callback", sso::sign_in::callback),
+        anonymous(
+            Method::POST,
+            "/api/auth/okta/backchannel-logout",
+            sso::sign_in::backchannel_logout,
+        ),
+        anonymous(Method::GET, "/api/auth/oidc/{slug}", sso::sign_in::begin),
+        anonymous(
+            Method::GET,
+            "/api/auth/oidc/{slug}/callback",
+            sso::sign_in::callback,
+        ),
+        anonymous(
+            Method::POST,
+            "/api/auth/oidc/{slug}/backchannel-logout",
+            sso::sign_in::backchannel_logout,
+        ),
+        anonymous(Method::GET, "/api/auth/saml/{slug}", sso::sign_in::begin),
+        anonymous(Method::POST, "/api/auth/saml/{slug}/acs", sso::sign_in::acs),
+        anonymous(
+            Method::GET,
+            "/api/auth/saml/{slug}/metadata",
+            sso::sign_in::metadata,
+        ),
+        people(Method::GET, "/api/auth/identities", sso::identities::list),
+        people(Method::POST, "/api/auth/identities", sso::identities::connect),
+        people(
+            Method::DELETE,
+            "/api/auth/identities/{id}",
+            sso::identities::disconnect,
+        ),
+        Operation::new(
+            Method::GET,
+            "/api/workspaces/{id}/sso-connections",
+            in_workspace(management::SSO_WRITE),
+            sso::connections::list,
+        ),
+        Operation::new(
+            Method::POST,
+            "/api/workspaces/{id}/sso-connections",
+            in_workspace(management::SSO_WRITE),
+            sso::connections::create,
+        ),
+        Operation::new(
+            Method::GET,
+            "/api/workspaces/{id}/sso-connections/{connectionId}",
+            in_workspace(management::SSO_WRITE),
+            sso::connections::show,
+        ),
+        Operation::new(
+            Method::PATCH,
+            "/api/workspaces/{id}/sso-connections/{connectionId}",
+            in_workspace(management::SSO_WRITE),
+            sso::connections::update,
+        ),
+        Operation::new(
+            Method::DELETE,
+            "/api/workspaces/{id}/sso-connections/{connectionId}",
+            in_workspace(management::SSO_WRITE),
+            sso::connections::remove,
+        ),
+        Operation::new(
+            Method::POST,
+            "/api/workspaces/{id}/sso-connections/{connectionId}/test",
+            in_workspace(management::SSO_WRITE),
+            sso::connections::test,
+        ),
+        Operation::new(
+            Method::POST,
+            "/api/workspaces/{id}/sso-connections/{connectionId}/refresh",
+            in_workspace(management::SSO_WRITE),
+            sso::connections::refresh,
+        ),
+        Operation::new(
+            Method::POST,
+            "/api/workspaces/{id}/sso-connections/{connectionId}/scim-token",
+            in_workspace(management::SSO_WRITE),
+            sso::connections::create_scim_token,
+        ),
+        Operation::new(
+            Method::DELETE,
+            "/api/workspaces/{id}/sso-connections/{connectionId}/scim-token",
+            in_workspace(management::SSO_WRITE),
+            sso::connections::remove_scim_token,
+        ),
+        Operation::new(
+            Method::GET,
+            "/api/workspaces/{id}/domains",
+            in_workspace(management::SSO_WRITE),
+            sso::domains::list,
+        ),
+        Operation::new(
+            Method::POST,
+            "/api/workspaces/{id}/domains",
+            in_workspace(management::SSO_WRITE),
+            sso::domains::claim,
+        ),
+        Operation::new(
+            Method::PATCH,
+            "/api/workspaces/{id}/domains/{domain}",
+            in_workspace(management::SSO_WRITE),
+            sso::domains::update,
+        ),
+        Operation::new(
+            Method::DELETE,
+            "/api/workspaces/{id}/domains/{domain}",
+            in_workspace(management::SSO_WRITE),
+            sso::domains::remove,
+        ),
+        Operation::new(
+            Method::POST,
+            "/api/workspaces/{id}/domains/{domain}/verify",
+            in_workspace(management::SSO_WRITE),
+            sso::domains::verify,
+        ),
+        // The token of a connection is asked for, which opens nothing else.
+        anonymous(Method::GET, "/api/scim/v2/Users", sso::scim::list),
+        anonymous(Method::POST, "/api/scim/v2/Users", sso::scim::create),
+        anonymous(Method::GET, "/api/scim/v2/Users/{id}", sso::scim::show),
+        anonymous(Method::PUT, "/api/scim/v2/Users/{id}", sso::scim::replace),
+        anonymous(Method::PATCH, "/api/scim/v2/Users/{id}", sso::scim::patch),
+        anonymous(Method::DELETE, "/api/scim/v2/Users/{id}", sso::scim::remove),
+        anonymous(
+            Method::GET,
+            "/api/scim/v2/ServiceProviderConfig",
+            sso::scim::configuration,
+        ),
+        anonymous(
+            Method::GET,
+            "/api/scim/v2/ResourceTypes",
+            sso::scim::resource_types,
+        ),
+        anonymous(Method::GET, "/api/scim/v2/Schemas", sso::scim::schemas),
         Operation::new(
             Method::POST,
             "/api/invitations/accept",

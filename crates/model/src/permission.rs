@@ -25,7 +25,9 @@ impl Role {
     pub fn permits(self, scope: &Scope) -> bool {
         let managed = management::has_family(scope.family());
         match self {
-            Self::Owner | Self::Admin => true,
+            Self::Owner => true,
+            // Whoever says who the identity provider is can be anybody, an owner too.
+            Self::Admin => !scope.grants(&management::SSO_WRITE),
             Self::Member => !managed || OF_MEMBERS.contains(scope),
             Self::Viewer if managed => OF_VIEWERS.contains(scope),
             Self::Viewer => scope.action() == "read",
@@ -114,7 +116,8 @@ mod tests {
             ("workspace:write", "oa--"),
             ("audit:read", "oa--"),
             ("usage:read", "oamv"),
-            ("sso:write", "oa--"),
+            ("sso:write", "o---"),
+            ("sso:*", "o---"),
             ("keys:*", "oa--"),
             ("certificates:read", "oamv"),
             ("certificates:write", "oam-"),

@@ -12,7 +12,9 @@ mod passkey;
 mod problem;
 mod profile;
 mod rate_limit;
+mod scim;
 mod sign_in;
+mod sso;
 mod timestamp;
 mod verify;
 mod workspace;
@@ -36,6 +38,11 @@ pub use rate_limit::{RateLimit, RateLimitHeaders, rate_limits, seconds};
 pub use sign_in::{
     ChangePassword, ConfirmTotp, Discover, Discovered, LogIn, Membership, PersonIdentity, RecoveryCodes,
     SecondFactorRequired, Session, SignedIn, StepUp, TotpEnrolment, User, VerifySecondFactor,
+};
+pub use scim::{ScimError, ScimList, ScimPatch, ScimUser, scim_configuration, scim_resource_types, scim_schemas};
+pub use sso::{
+    ClaimDomain, ConnectIdentity, CreateSsoConnection, Domain, Identities, Identity, Provider, ProviderMistake,
+    Providers, Redirect, ScimToken, SsoConnection, TestReport, UpdateDomain, UpdateSsoConnection,
 };
 pub use timestamp::{format_rfc3339, parse_rfc3339};
 pub use verify::{KeyVerdict, VerifiedKey, VerifyKey};

@@ -14,6 +14,15 @@ pub struct Page<T> {
 }
 
 impl<T> Page<T> {
+    /// A list that is shown as a whole.
+    #[must_use]
+    pub const fn whole(items: Vec<T>) -> Self {
+        Self {
+            items,
+            next_cursor: None,
+        }
+    }
+
     /// A page out of up to `limit + 1` entries, the last of which tells only that there is another page.
     pub fn of<S>(mut entries: Vec<S>, limit: u16, id: impl Fn(&S) -> String, body: impl Fn(&S) -> T) -> Self {
         let more = entries.len() > usize::from(limit);

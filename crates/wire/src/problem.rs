@@ -1,7 +1,10 @@
 //! Errors as they travel (RFC 9457), and the only table from an error to a status.
 
 use serde::Serialize;
-use tigertrust_accounts::{FlowError, InvitationError, SignInError, Violation};
+use tigertrust_accounts::{
+    FlowError, InvitationError, SignInError, Violation,
+    sso::{ArrivalRefusal, ProviderError, SsoError},
+};
 use tigertrust_credentials::{AuthError, Unauthorized};
 use utoipa::ToSchema;
 
@@ -252,6 +255,10 @@ impl From<&AuthError> for Problem {
                 Code::Forbidden,
                 "The workspace demands a second factor of its members. Add one under /api/auth/2fa or /api/auth/passkeys, or prove yours with POST /api/auth/step-up; for a personal key its owner must have one. Other workspaces are not concerned.",
             ),
+            AuthError::SessionConfined => Self::new(
+                Code::Forbidden,
+                "This session was begun by a workspace's identity provider and reaches that workspace alone: sign in with what is your own.",
+            ),
             AuthError::Unavailable(_) => Self::unavailable(),
         }
     }
@@ -362,6 +369,57 @@ impl From<&InvitationError> for Problem {
                 "The server sends no mail, so that nobody would learn of the invitation: let the operator invite with `tigertrust member invite`, which shows the link.",
             ),
             InvitationError::SignIn(error) => error.into(),
+        }
+    }
+}
+
+impl From<&SsoError> for Problem {
+    fn from(error: &SsoError) -> Self {
+        match error {
+            SsoError::UnknownConnection => {
+                Self::new(Code::NotFound, "There is no such way to sign in, or it is switched off.")
+            }
+            SsoError::NothingWaits | SsoError::NotLetIn(ArrivalRefusal::Replayed) => Self::new(
+                Code::Unauthorized,
+                "The sign-in took too long, was completed before, or was begun in another browser: begin again.",
+            ),
+            SsoError::ProviderRefused(_) => {
+                Self::new(Code::Unauthorized, "The identity provider did not sign you in.")
+            }
+            SsoError::Provider(ProviderError::Refused(_)) => Self::new(
+                Code::Unauthorized,
+                "What the identity provider answered was not accepted. Whoever runs this server finds the reason in its log.",
+            ),
+            SsoError::Provider(ProviderError::Settings(_)) => Self::new(
+                Code::ServiceUnavailable,
+                "This way to sign in is not set up right. Whoever runs this server finds the reason in its log.",
+            ),
+            SsoError::Provider(ProviderError::Unavailable(_)) => Self::new(
+                Code::ServiceUnavailable,
+                "The identity provider, or the domain name system, does not answer. Try again shortly.",
+            ),
+            SsoError::NotLetIn(ArrivalRefusal::NotConnected) => Self::new(
+                Code::Forbidden,
+                "No account is connected with this identity. If you have one, sign in with it and connect them; if not, ask to be invited.",
+            ),
+            SsoError::NotLetIn(ArrivalRefusal::NoMember) => Self::new(
+                Code::Forbidden,
+                "You are no member of the workspace, and none of your groups is let in.",
+            ),
+            SsoError::NotLetIn(ArrivalRefusal::Barred | ArrivalRefusal::Deactivated) => {
+                Self::new(Code::Forbidden, "The account may not sign in.")
+            }
+            SsoError::ReturnTo => Self::new(Code::ValidationError, "The query string is not valid; errors says where.")
+                .with_errors(vec![FieldProblem {
+                    pointer: "/returnTo".to_owned(),
+                    detail: "must be a path of this server, such as /settings, or an address of an origin that is configured"
+                        .to_owned(),
+                }]),
+            SsoError::NoEncryptionKey | SsoError::Sealed => Self::new(
+                Code::ServiceUnavailable,
+                "The connection cannot be used: the server's key ring lacks the encryption key for its secret.",
+            ),
+            SsoError::SignIn(error) => error.into(),
         }
     }
 }

@@ -102,6 +102,10 @@ pub struct Discovered {
     /// The ways there are.
     #[schema(examples(json!(["password"])))]
     pub methods: Vec<&'static str>,
+    /// Where signing in by the domain's provider begins, where there is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(examples("https://auth.example.com/api/auth/saml/acme"))]
+    pub sso_url: Option<String>,
 }
 
 silent!(LogIn, VerifySecondFactor, StepUp, ConfirmTotp, ChangePassword);
@@ -232,6 +236,9 @@ pub struct Session {
     pub last_seen_at: Timestamp,
     /// Whether a second factor was proved.
     pub second_factor: bool,
+    /// By which connection the person came in, if that was by single sign-on.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub connection: Option<String>,
     /// The address that the person signed in from.
     pub address: Option<String>,
     /// The `User-Agent` that the person signed in with.
@@ -249,6 +256,7 @@ impl Session {
             expires_at: session.expires_at,
             last_seen_at: session.last_seen_at,
             second_factor: session.second_factor,
+            connection: session.sso.as_ref().map(|sso| sso.connection.to_string()),
             address: session.origin.address.map(|address| address.to_string()),
             user_agent: session.origin.user_agent.clone(),
         }

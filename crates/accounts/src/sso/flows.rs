@@ -85,6 +85,18 @@ impl SsoFlows {
             .filter(|connection| connection.enabled)
     }
 
+    /// Where this server is reached, without a slash at its end.
+    #[must_use]
+    pub fn public_url(&self) -> &str {
+        &self.0.public_url
+    }
+
+    /// A path of this server as people reach it.
+    #[must_use]
+    pub fn absolute(&self, path: &str) -> String {
+        format!("{}{path}", self.0.public_url)
+    }
+
     /// Where a connection's browser comes back to: `callback` of OpenID Connect, `acs` of SAML.
     pub(super) fn address(&self, connection: &Connection, end: &str) -> String {
         format!("{}{}/{end}", self.0.public_url, connection.path())

@@ -10,7 +10,7 @@ use tigertrust_model::{
 use zeroize::Zeroizing;
 
 use super::{
-    connection::{Assigned, Connection, Protocol},
+    connection::{Connection, Protocol},
     error::SsoError,
     flows::{Opened, OpenedProvider, SsoFlows},
     identity::VerifiedIdentity,

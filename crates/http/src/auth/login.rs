@@ -1,12 +1,14 @@
 //! Signing in and out.
 
-use actix_web::{HttpRequest, HttpResponse, http::header, web};
+use actix_web::{
+    HttpRequest, HttpResponse,
+    http::header::{self, HeaderValue},
+    web,
+};
 use tigertrust_accounts::{BegunSession, From, LoggedIn, Login, RenewedSession};
 use tigertrust_credentials::{Need, Presented, ports::SessionRecord};
 use tigertrust_model::{Origin, Session, Timestamp};
-use tigertrust_wire::{
-    Discover, Discovered, LogIn, Problem, SecondFactorRequired, SignedIn, VerifySecondFactor,
-};
+use tigertrust_wire::{LogIn, Problem, SecondFactorRequired, SignedIn, VerifySecondFactor};
 use utoipa::ToSchema;
 
 use super::refusals::note_refusal;
@@ -111,18 +113,6 @@ pub(crate) async fn logout(person: Person, app: web::Data<App>) -> Result<HttpRe
     Ok(response.finish())
 }
 
-/// Says how people of an address's domain sign in. Whether there is such an account has no part in it.
-#[utoipa::path(
-    post, path = "/api/auth/discover", tag = "auth", operation_id = "discover", request_body = Discover,
-    responses((status = 200, description = "The ways there are", body = Discovered)),
-)]
-pub(crate) async fn discover(body: Body) -> Result<HttpResponse, ApiError> {
-    body.json_of_anybody::<Discover>().await?;
-    Ok(json(&Discovered {
-        methods: vec!["password"],
-    }))
-}
-
 /// Where a proof comes from.
 pub(crate) fn from(app: &App, request: &HttpRequest) -> From {
     From {
@@ -156,20 +146,22 @@ pub(crate) async fn signed_in(app: &App, begun: BegunSession) -> Result<HttpResp
         .await?;
     let record: &SessionRecord = permit.record();
     let mut response = json(&SignedIn::from(record));
-    let headers = response.headers_mut();
+    for cookie in session_cookies(app, &begun)? {
+        response.headers_mut().append(header::SET_COOKIE, cookie);
+    }
+    Ok(response)
+}
+
+/// The cookies that a session is handed out with.
+pub(crate) fn session_cookies(app: &App, begun: &BegunSession) -> Result<Vec<HeaderValue>, ApiError> {
     let lifetime = seconds_left(&begun.session, app.clock.now());
     let session = cookies::session(&app.cookie_name, begun.token.reveal(), lifetime);
     let device = begun
         .device
         .as_ref()
         .and_then(|device| cookies::known_device(device.reveal()));
-    for cookie in [session.ok_or_else(Problem::unavailable)?]
-        .into_iter()
-        .chain(device)
-    {
-        headers.append(header::SET_COOKIE, cookie);
-    }
-    Ok(response)
+    let session = session.ok_or_else(Problem::unavailable)?;
+    Ok([session].into_iter().chain(device).collect())
 }
 
 /// An answer that lets the session go on under another token.

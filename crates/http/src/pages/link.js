@@ -3,7 +3,9 @@
 
 const form = document.querySelector("form");
 const status = document.getElementById("status");
-const token = new URLSearchParams(location.hash.slice(1)).get("token");
+const parameters = new URLSearchParams(location.hash.slice(1));
+const token = parameters.get("token");
+const returnTo = parameters.get("returnTo");
 
 // Neither the address bar nor the history keeps the token.
 history.replaceState(null, "", location.pathname);
@@ -38,6 +40,10 @@ async function call(event) {
     });
     if (answer.ok) {
       end(form.dataset.done, false);
+      // To a page of ours alone: what begins with two slashes is another host's.
+      if (/^\/(?![/\\])/.test(returnTo ?? "")) {
+        location.replace(returnTo);
+      }
     } else {
       const problem = await answer.json();
       const details = (problem.errors ?? []).map(inWords);

@@ -1,16 +1,19 @@
-//! The pages that links in mails lead to. Each reads the token from the fragment of its address, which no request carries,
+//! The pages that links in mails lead to, and those that end a sign-in at an identity provider. Each reads the token from the fragment of its address, which no request carries,
 //! and calls the operation of the API that the link is for. Static: nothing of a request is written into them.
 
 use std::future::ready;
 
 use actix_web::{
-    HttpResponse, Resource, guard,
+    HttpResponse, Resource, ResponseError as _, guard,
     http::header::{self, HeaderValue},
     web::{self, ServiceConfig},
 };
 
-use crate::routes::method_not_allowed;
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
+use crate::{error::ApiError, routes::method_not_allowed};
+
+const HTML: &str = "text/html; charset=utf-8";
 const SHELL: &str = include_str!("link.html");
 const SCRIPT: &str = include_str!("link.js");
 const STYLE: &str = include_str!("link.css");
@@ -34,7 +37,7 @@ struct Page {
     calls: &'static str,
 }
 
-const PAGES: [Page; 3] = [
+const PAGES: [Page; 4] = [
     Page {
         path: "/password/reset",
         title: "Set a new password",
@@ -66,12 +69,60 @@ const PAGES: [Page; 3] = [
         done: "You are a member now.",
         calls: "invitations/accept",
     },
+    Page {
+        path: SECOND_STEP,
+        title: "One more step",
+        text: "Your account has a second factor: a code of your authenticator app, or a recovery code.",
+        fields: r#"<label for="code">Code</label>
+<input id="code" name="code" autocomplete="one-time-code" required>"#,
+        button: "Sign in",
+        done: "You are signed in.",
+        calls: "auth/verify-2fa",
+    },
 ];
+
+/// Where somebody proves a second factor whom a provider has signed in.
+const SECOND_STEP: &str = "/sign-in/second-step";
+
+/// The page that goes on by itself: nothing on it runs.
+const GO_ON: &str = include_str!("go_on.html");
+/// The page that says why somebody is not signed in.
+const REFUSED: &str = include_str!("refused.html");
+
+/// A page that goes on by itself to an address, which was checked. What comes from another site brings no cookie that is `Strict`;
+/// from a page of ours the browser sends it.
+pub(crate) fn go_on(title: &str, to: &str) -> HttpResponse {
+    let to = escaped(to);
+    file(HTML, GO_ON.replace("{title}", title).replace("{to}", &to))
+}
+
+/// Where the second step is taken: the token travels in the fragment, which no request carries.
+pub(crate) fn second_step(token: &str, return_to: &str) -> String {
+    let return_to = utf8_percent_encode(return_to, NON_ALPHANUMERIC);
+    format!("{SECOND_STEP}#token={token}&returnTo={return_to}")
+}
+
+/// A page that says why somebody is not signed in.
+pub(crate) fn refused(error: &ApiError) -> HttpResponse {
+    let problem = error.problem();
+    let page = REFUSED
+        .replace("{title}", &escaped(problem.title))
+        .replace("{detail}", &escaped(&problem.detail));
+    let mut response = file(HTML, page);
+    *response.status_mut() = error.status_code();
+    response
+}
+
+fn escaped(text: &str) -> String {
+    [("&", "&amp;"), ("<", "&lt;"), (">", "&gt;"), ("\"", "&quot;"), ("'", "&#39;")]
+        .into_iter()
+        .fold(text.to_owned(), |text, (letter, entity)| text.replace(letter, entity))
+}
 
 pub(crate) fn mount(config: &mut ServiceConfig) {
     for page in &PAGES {
         let html = page.html();
-        config.service(served(page.path, "text/html; charset=utf-8", html));
+        config.service(served(page.path, HTML, html));
     }
     for (path, kind, text) in [
         ("/pages/link.js", "text/javascript; charset=utf-8", SCRIPT),
