@@ -13,6 +13,7 @@ pub mod database;
 mod gate;
 mod mail;
 mod mailbox;
+mod provider;
 mod server;
 mod valkey;
 
@@ -22,5 +23,6 @@ pub use database::{Engine, ThrowawayDatabase};
 pub use gate::Gate;
 pub use mail::{ReceivedMail, TestMailServer};
 pub use mailbox::Mailbox;
+pub use provider::{ProviderBrowser, ThrowawayProvider};
 pub use server::{Answer, IDLE_TIMEOUT, MAX_STALENESS, PASSWORD, TestServer, eventually, send};
 pub use valkey::ThrowawayValkey;
