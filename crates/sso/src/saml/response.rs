@@ -125,8 +125,8 @@ fn check_status(root: Node<'_, '_>) -> Result<(), &'static str> {
     }
 }
 
-/// Refuses an assertion, a response or a signature anywhere but in its one place, in whatever namespace: a wrapped copy is what
-/// somebody might read in place of what is signed.
+/// Refuses an assertion, a response or a signature anywhere but in its one place, in whatever namespace, and parts of an assertion
+/// outside of it: a wrapped copy is what somebody might read in place of what is signed.
 fn check_places(
     document: &Document<'_>,
     root: Node<'_, '_>,
@@ -145,7 +145,11 @@ fn check_places(
             "EncryptedAssertion" | "EncryptedID" | "EncryptedAttribute" | "EncryptedData" => {
                 return Err("The response holds something encrypted, which is not supported.");
             }
-            _ => true,
+            "Issuer" if parent == Some(root) => true,
+            _ => {
+                node.tag_name().namespace() != Some(ASSERTION)
+                    || node.ancestors().any(|ancestor| ancestor == assertion)
+            }
         };
         if !is_right {
             return Err("The response holds an assertion or a signature where none belongs.");
