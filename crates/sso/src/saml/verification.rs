@@ -4,9 +4,9 @@ use std::time::{Duration, SystemTime};
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use saml_rs::{
-    AcsEndpoint, AssertionSignaturePolicy, AudienceValidationPolicy, AuthnRequestSigningPolicy, BrowserInput,
-    ClockSkew, EntityId, FormField, IdpDescriptor, LogoutPolicy, LogoutSignaturePolicy, MessageId,
-    MetadataTrustPolicy, NameIdCreationPolicy, PendingAuthnRequest, RelayStateParam, ReplayPolicy,
+    AcsEndpoint, AssertionSignaturePolicy, AudienceValidationPolicy, AuthnRequestSigningPolicy, AuthnSession,
+    BrowserInput, ClockSkew, EntityId, FormField, IdpDescriptor, LogoutPolicy, LogoutSignaturePolicy,
+    MessageId, MetadataTrustPolicy, NameIdCreationPolicy, PendingAuthnRequest, RelayStateParam, ReplayPolicy,
     ResponseSignaturePolicy, Saml, SamlError, SamlValidationContext, Sp, SpConfig, SpValidationPolicy,
     SsoResponse, SsoResponseBinding, SsoSession, VerifiedXmlSignatureCoverage, XmlEncryptionPolicy,
     XmlPolicy, XmlSignatureProfile, xml::XmlLimits,
@@ -15,6 +15,7 @@ use tigertrust_accounts::sso::{SamlIdentityProvider, SamlSettings};
 use tigertrust_model::Timestamp;
 
 use super::{
+    assertion::{Attribute, is_plain},
     instant::SKEW,
     response::{Expected, Response},
     xml::{self, escape},
@@ -149,8 +150,39 @@ fn check_agreement(session: &SsoSession, response: &Response) -> Result<(), &'st
     let is_same = session.response_id().as_str() == response.id
         && session.assertion_id().as_str() == assertion.id
         && session.name_id().value() == assertion.name_id.value
-        && session.name_id().format().map(|format| format.as_uri()) == assertion.name_id.format.as_deref();
+        && session.name_id().format().map(|format| format.as_uri()) == assertion.name_id.format.as_deref()
+        && assertion
+            .session_index
+            .as_deref()
+            .is_none_or(|ours| knows_session(session, ours))
+        && assertion
+            .attributes
+            .iter()
+            .all(|ours| knows_attribute(session, ours, &assertion.attributes));
     if is_same { Ok(()) } else { Err(DISAGREED) }
+}
+
+fn knows_session(session: &SsoSession, index: &str) -> bool {
+    let mut indexes = session
+        .authn_sessions()
+        .iter()
+        .filter_map(AuthnSession::session_index);
+    indexes.any(|theirs| theirs.as_str() == index)
+}
+
+/// Of attributes that have the same name the library keeps one.
+fn knows_attribute(session: &SsoSession, ours: &Attribute, all: &[Attribute]) -> bool {
+    let theirs = session
+        .attributes()
+        .get(&ours.name)
+        .map_or(&[][..], |attribute| attribute.values());
+    let is_known = |value: &String| theirs.iter().any(|one| one.as_str() == value);
+    all.iter().filter(|other| other.name == ours.name).count() > 1
+        || ours
+            .values
+            .iter()
+            .filter(|value| !value.is_empty() && is_plain(value))
+            .all(is_known)
 }
 
 fn system_time(instant: Timestamp) -> SystemTime {
