@@ -221,7 +221,7 @@ fn renamed(mut item: PathItem, name: &str, without_slug: bool) -> PathItem {
         let id = operation.operation_id.take().unwrap_or_default();
         operation.operation_id = Some(format!("{id}_{name}"));
         if let Some(parameters) = operation.parameters.as_mut().filter(|_| without_slug) {
-            parameters.retain(|parameter| parameter.name != "slug");
+            parameters.retain(|parameter| !matches!(parameter, RefOr::T(parameter) if parameter.name == "slug"));
         }
     }
     item
