@@ -4,9 +4,12 @@ use std::{fmt, sync::Arc};
 
 use async_trait::async_trait;
 use futures_util::future::BoxFuture;
-use tigertrust_accounts::ports::{
-    AccountStore, InvitationStore, KeyStore, MailTokenStore, MemberStore, PasskeyStore, ProfileStore,
-    SignInStore,
+use tigertrust_accounts::{
+    ports::{
+        AccountStore, InvitationStore, KeyStore, MailTokenStore, MemberStore, PasskeyStore, ProfileStore,
+        SignInStore,
+    },
+    sso::SsoStore,
 };
 use tigertrust_credentials::ports::{
     ChangeListener, ChangeLog, CredentialStore, SessionStore, SpendStore, StoreError, UseStore,
@@ -38,6 +41,7 @@ pub(crate) trait Engine:
     + SignInStore
     + MailTokenStore
     + PasskeyStore
+    + SsoStore
     + SessionStore
     + UseStore
     + SpendStore
@@ -200,6 +204,12 @@ impl Storage {
     #[must_use]
     pub fn passkeys(&self) -> Arc<dyn PasskeyStore> {
         Arc::clone(&self.engine) as Arc<dyn PasskeyStore>
+    }
+
+    /// Single sign-on.
+    #[must_use]
+    pub fn sso(&self) -> Arc<dyn SsoStore> {
+        Arc::clone(&self.engine) as Arc<dyn SsoStore>
     }
 
     /// Sessions, as requests look them up.

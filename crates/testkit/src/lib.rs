@@ -14,6 +14,7 @@ mod gate;
 mod mail;
 mod mailbox;
 mod provider;
+mod records;
 mod server;
 mod valkey;
 
@@ -24,5 +25,6 @@ pub use gate::Gate;
 pub use mail::{ReceivedMail, TestMailServer};
 pub use mailbox::Mailbox;
 pub use provider::{ProviderBrowser, ThrowawayProvider};
+pub use records::TestRecords;
 pub use server::{Answer, IDLE_TIMEOUT, MAX_STALENESS, PASSWORD, TestServer, eventually, send};
 pub use valkey::ThrowawayValkey;

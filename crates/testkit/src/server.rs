@@ -10,6 +10,7 @@ use tigertrust_accounts::{
     ProfileFlows, ReachRequest, SessionSettings, SignInFlows, SignInParts, UserFlows, WorkspaceFlows,
     passkeys::RelyingPartySettings,
     ports::{Membership, PresentRoles},
+    sso::{ConfiguredConnection, DomainRecords, SsoFlows, SsoParts},
 };
 use tigertrust_credentials::{
     Admission, CacheSettings, ChangeTracker, EncryptionKey, EncryptionRing, HashingPool, HashingSettings,
@@ -22,6 +23,11 @@ use tigertrust_passkeys::WebAuthn;
 use tigertrust_rate_limit::{
     LimiterEvents, Limits, PlanLimits, Plans, Quota, Quotas, RateLimiter, Valkey, ValkeySettings,
 };
+use tigertrust_sso::{
+    http::{ProviderHttp, ProviderHttpSettings},
+    oidc::RelyingParty,
+    saml::ServiceProvider,
+};
 use tigertrust_storage::{FeedHandle, Options, Storage};
 use tokio::runtime::Handle;
 
@@ -29,6 +35,7 @@ use crate::{
     clock::TestClock,
     database::{Engine, ThrowawayDatabase},
     mailbox::Mailbox,
+    records::TestRecords,
     valkey::ThrowawayValkey,
 };
 
@@ -62,6 +69,10 @@ pub struct TestServer {
     pub mails: Arc<Mailbox>,
     /// The latest changes, as those who follow them hear of them.
     pub recent: Arc<RecentChanges>,
+    /// Single sign-on, as the operator's command line reaches it.
+    pub sso: SsoFlows,
+    /// What domains say of themselves.
+    pub records: Arc<TestRecords>,
     admission: Arc<Admission>,
     limits: Arc<RateLimits>,
     database: Arc<ThrowawayDatabase>,
@@ -147,12 +158,34 @@ impl TestServer {
         Self::build(database, options, boundless(), None).await
     }
 
+    /// A server over a new database where everybody is offered to sign in by providers: the connections, for the server at that
+    /// address.
+    pub async fn with_providers(
+        engine: Engine,
+        connections: impl FnOnce(&str) -> Vec<ConfiguredConnection>,
+    ) -> Self {
+        let database = Arc::new(ThrowawayDatabase::create(engine).await);
+        Self::built(database, Options::default(), boundless(), None, connections).await
+    }
+
     async fn build(
         database: Arc<ThrowawayDatabase>,
         options: Options,
         limits: Limits,
         valkey: Option<&ThrowawayValkey>,
     ) -> Self {
+        Self::built(database, options, limits, valkey, |_| Vec::new()).await
+    }
+
+    async fn built(
+        database: Arc<ThrowawayDatabase>,
+        options: Options,
+        limits: Limits,
+        valkey: Option<&ThrowawayValkey>,
+        connections: impl FnOnce(&str) -> Vec<ConfiguredConnection>,
+    ) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+        let base_url = format!("http://{}", listener.local_addr().expect("an address"));
         let clock = Arc::new(TestClock::default());
         let random: Arc<dyn RandomSource> = Arc::new(OsRandom);
         let time = Arc::clone(&clock) as Arc<dyn Clock>;
@@ -209,6 +242,7 @@ impl TestServer {
             Arc::new(OsRandom),
         );
         let key = EncryptionKey::new("e1", PEPPER).expect("a key");
+        let ring = EncryptionRing::new(vec![key]).expect("a ring");
         let mails = Arc::new(Mailbox::default());
         let sign_in = SignInFlows::new(SignInParts {
             store: storage.sign_ins(),
@@ -217,7 +251,7 @@ impl TestServer {
             passkeys: storage.passkeys(),
             relying_party: Arc::new(WebAuthn::new(&RelyingPartySettings::default()).expect("localhost")),
             hashing: hashing.expect("threads"),
-            encryption: Some(EncryptionRing::new(vec![key]).expect("a ring")),
+            encryption: Some(ring.clone()),
             clock: Arc::clone(&time),
             random: Arc::new(OsRandom),
             sessions: SessionSettings {
@@ -239,7 +273,28 @@ impl TestServer {
             Arc::clone(&mails) as Arc<dyn Notifier>,
             Arc::clone(&time),
         );
+        let records = Arc::new(TestRecords::default());
+        let http = ProviderHttp::new(ProviderHttpSettings {
+            allow_loopback: true,
+            ..ProviderHttpSettings::default()
+        });
+        let http = http.expect("a client");
+        let sso = SsoFlows::new(SsoParts {
+            store: storage.sso(),
+            oidc: Arc::new(RelyingParty::new(http.clone(), Arc::clone(&time))),
+            saml: Arc::new(ServiceProvider),
+            documents: Arc::new(http),
+            records: Arc::clone(&records) as Arc<dyn DomainRecords>,
+            sign_in: sign_in.clone(),
+            encryption: Some(ring),
+            clock: Arc::clone(&time),
+            random: Arc::new(OsRandom),
+            public_url: base_url.clone(),
+            return_origins: vec!["https://app.example.com".to_owned()],
+            configured: connections(&base_url),
+        });
         let app = App::new(Parts {
+            sso: Some(sso.clone()),
             sign_in,
             sessions: SessionAdmission::new(
                 storage.sessions(),
@@ -266,8 +321,6 @@ impl TestServer {
             },
             instance: [7; 8],
         });
-        let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
-        let base_url = format!("http://{}", listener.local_addr().expect("an address"));
         let settings = ServerSettings {
             shutdown_timeout: Duration::from_secs(1),
             ..ServerSettings::default()
@@ -289,6 +342,8 @@ impl TestServer {
             invitations,
             profiles,
             recent,
+            sso,
+            records,
             admission,
             limits,
             database,

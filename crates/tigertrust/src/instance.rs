@@ -452,7 +452,15 @@ impl TigerTrust {
             sessions: settings.sessions,
             issuer: settings.issuer.clone(),
         });
+        #[cfg(feature = "sso")]
+        let sso = match &settings.sso {
+            Some(sso) => Some(self.sso(sso, &settings, &sign_in)?),
+            None => None,
+        };
+        #[cfg(not(feature = "sso"))]
+        let sso = None;
         Ok(crate::server::App::new(crate::server::Parts {
+            sso,
             admission: Arc::clone(&self.0.admission),
             keys: self.0.keys.clone(),
             workspaces: self.0.workspaces.clone(),
@@ -469,6 +477,45 @@ impl TigerTrust {
             metrics: self.0.metrics.clone(),
             settings,
             instance,
+        }))
+    }
+}
+
+#[cfg(feature = "sso")]
+impl TigerTrust {
+    fn sso(
+        &self,
+        sso: &crate::server::SsoSettings,
+        app: &crate::server::AppSettings,
+        sign_in: &tigertrust_accounts::SignInFlows,
+    ) -> Result<tigertrust_accounts::sso::SsoFlows, crate::server::AppError> {
+        use tigertrust_accounts::sso::{SsoFlows, SsoParts};
+        use tigertrust_sso::{
+            dns::Dns,
+            http::{ProviderHttp, ProviderHttpSettings},
+            oidc::RelyingParty,
+            saml::ServiceProvider,
+        };
+
+        let foundation = &self.0.foundation;
+        let http = ProviderHttp::new(ProviderHttpSettings {
+            allow_private: sso.allows_private_addresses,
+            allow_loopback: sso.allows_private_addresses,
+            ..ProviderHttpSettings::default()
+        })?;
+        Ok(SsoFlows::new(SsoParts {
+            store: self.0.storage.sso(),
+            oidc: Arc::new(RelyingParty::new(http.clone(), Arc::clone(&foundation.clock))),
+            saml: Arc::new(ServiceProvider),
+            documents: Arc::new(http),
+            records: Arc::new(Dns::from_system()?),
+            sign_in: sign_in.clone(),
+            encryption: app.encryption.clone(),
+            clock: Arc::clone(&foundation.clock),
+            random: Arc::clone(&foundation.random),
+            public_url: sso.public_url.clone(),
+            return_origins: sso.return_origins.clone(),
+            configured: sso.connections.clone(),
         }))
     }
 }

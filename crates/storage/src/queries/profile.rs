@@ -22,7 +22,7 @@ use super::{
     rows::{SessionRow, UserRow, WorkspaceRow},
     schema::{
         api_key_secrets as secrets, api_keys, devices, invitations, memberships, proof_budgets as budgets,
-        sessions as sessions_table, users, workspaces,
+        scim_users, sessions as sessions_table, sso_identities, users, workspaces,
     },
     sign_in::sign_out,
 };
@@ -278,6 +278,15 @@ async fn erase(connection: &mut Connection, user: UserId, at: Timestamp) -> Resu
 /// Everything that the person signs in with, and what is counted about that.
 async fn forget_ways_in(connection: &mut Connection, user: UserId) -> Result<(), StoreError> {
     let id = StoredId::new(user.as_uuid());
+    // Who comes with an identity of a provider again is somebody new.
+    diesel::delete(sso_identities::table.filter(sso_identities::user_id.eq(id)))
+        .execute(connection)
+        .await
+        .or_unavailable()?;
+    diesel::delete(scim_users::table.filter(scim_users::user_id.eq(id)))
+        .execute(connection)
+        .await
+        .or_unavailable()?;
     let known: Vec<Vec<u8>> = devices::table
         .filter(devices::user_id.eq(id))
         .select(devices::token)

@@ -12,7 +12,7 @@ use super::{
     Store,
     schema::{
         invitations, mail_tokens, passkey_challenges, proof_budgets, sessions,
-        sign_in_challenges as challenges,
+        sign_in_challenges as challenges, sso_replays, sso_requests,
     },
 };
 use crate::{
@@ -42,7 +42,7 @@ macro_rules! prune {
 }
 
 impl Store {
-    /// Removes what is over of sessions, waiting logins, invitations, links in mails, challenges and failed proofs: at most
+    /// Removes what is over of sessions, waiting logins, invitations, links in mails, challenges, sign-ins at providers and failed proofs: at most
     /// so many of each.
     pub(super) async fn prune_sign_ins(&self, at: Timestamp, batch: u32) -> Result<(), StoreError> {
         let limit = i64::from(batch);
@@ -55,6 +55,8 @@ impl Store {
                 prune!(connection, limit, invitations, id: StoredId, expires_at <= invited);
                 prune!(connection, limit, mail_tokens, token: Vec<u8>, expires_at <= at);
                 prune!(connection, limit, passkey_challenges, challenge: Vec<u8>, expires_at <= at);
+                prune!(connection, limit, sso_requests, state: Vec<u8>, expires_at <= at);
+                prune!(connection, limit, sso_replays, id: Vec<u8>, expires_at <= at);
                 prune!(connection, limit, proof_budgets, subject: String, updated_at <= failed);
                 Ok(())
             })
