@@ -24,7 +24,7 @@ use tigertrust_accounts::sso::{
 use tigertrust_model::{Clock, Timestamp};
 
 use self::{
-    claims::{Metadata, RegisteredClient, TokenAnswer, UserInfo},
+    claims::{RegisteredClient, TokenAnswer, UserInfo},
     discovery::{Discovery, Provider},
     token::TokenError,
 };
@@ -101,7 +101,7 @@ impl RelyingParty {
 impl OidcRelyingParty for RelyingParty {
     async fn begin(&self, settings: &OidcSettings, request: &OidcRequest) -> Result<String, ProviderError> {
         let provider = self.discovery.provider(settings).await?;
-        let client = client(&provider.metadata, settings)?;
+        let client = client(&provider, settings)?;
         let state = CsrfToken::new(request.state.to_string());
         let nonce = Nonce::new(request.nonce.to_string());
         let mut authorization = client
@@ -144,7 +144,7 @@ impl OidcRelyingParty for RelyingParty {
     ) -> Result<VerifiedIdentity, ProviderError> {
         let provider = self.discovery.provider(settings).await?;
         check_sender(&provider, settings, callback)?;
-        let client = client(&provider.metadata, settings)?;
+        let client = client(&provider, settings)?;
         let answer = self.redeem(&client, request, &callback.code).await?;
         let token = answer
             .id_token()
@@ -184,7 +184,7 @@ impl OidcRelyingParty for RelyingParty {
 
     async fn probe(&self, settings: &OidcSettings) -> Result<(), ProviderError> {
         let provider = self.discovery.provider_as_it_is(settings).await?;
-        client(&provider.metadata, settings)?;
+        client(&provider, settings)?;
         let signs = provider.metadata.id_token_signing_alg_values_supported();
         if !signs
             .iter()
@@ -224,7 +224,10 @@ fn check_sender(
     }
 }
 
-fn client(metadata: &Metadata, settings: &OidcSettings) -> Result<RegisteredClient, ProviderError> {
+/// The client that the settings describe, if they can work with what the provider publishes.
+fn client(provider: &Provider, settings: &OidcSettings) -> Result<RegisteredClient, ProviderError> {
+    provider.issuer.check(settings)?;
+    let metadata = &provider.metadata;
     let secret = settings.client_secret.as_ref();
     let client = RegisteredClient::from_provider_metadata(
         metadata.clone(),

@@ -7,4 +7,5 @@
     reason = "a test may stop at once"
 )]
 
+mod dns;
 mod oidc;
