@@ -61,7 +61,7 @@ impl RelyingParty {
             .map_err(not_redeemed)
     }
 
-    /// What the userinfo endpoint says, if there is one.
+    /// What the userinfo endpoint says, if there is one that does.
     async fn details(
         &self,
         client: &RegisteredClient,
@@ -72,13 +72,18 @@ impl RelyingParty {
             return Ok(None);
         };
         let details = request.request_async(self.discovery.http()).await;
-        details.map(Some).map_err(|error| match error {
-            UserInfoError::Request(error) => error,
-            UserInfoError::ClaimsVerification(_) => {
-                ProviderError::Refused("the userinfo endpoint speaks of somebody else".to_owned())
+        match details {
+            Ok(details) => Ok(Some(details)),
+            Err(UserInfoError::Request(error)) => Err(error),
+            Err(UserInfoError::ClaimsVerification(_)) => Err(ProviderError::Refused(
+                "the userinfo endpoint speaks of somebody else".to_owned(),
+            )),
+            // Access tokens may be for something else: who somebody is, the ID token has said.
+            Err(_) => {
+                tracing::warn!("the userinfo endpoint does not tell more about who signs in");
+                Ok(None)
             }
-            _ => ProviderError::Unavailable("the userinfo endpoint's answer cannot be read".to_owned()),
-        })
+        }
     }
 
     /// Checks a token by the keys that are known, and by those of the moment if it names another.
