@@ -10,6 +10,7 @@
 mod authenticator;
 mod clock;
 pub mod database;
+mod dns;
 mod gate;
 mod mail;
 mod mailbox;
@@ -21,6 +22,7 @@ mod valkey;
 pub use authenticator::Authenticator;
 pub use clock::TestClock;
 pub use database::{Engine, ThrowawayDatabase};
+pub use dns::TestNameServer;
 pub use gate::Gate;
 pub use mail::{ReceivedMail, TestMailServer};
 pub use mailbox::Mailbox;

@@ -60,10 +60,11 @@ impl ThrowawayProvider {
             settings["time"] = json!(TestClock::START.unix_millis());
         }
         let folder = env::var(FOLDER).unwrap_or_else(|_| panic!("set {FOLDER} or run ./scripts/test"));
-        let mut program = Command::new("node")
+        let folder = PathBuf::from(folder);
+        let mut program = Command::new(folder.join("node"))
             // The programs are links into this folder, from which their packages are found.
             .args(["--preserve-symlinks", "--preserve-symlinks-main"])
-            .arg(PathBuf::from(folder).join(program))
+            .arg(folder.join(program))
             .arg(settings.to_string())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())

@@ -13,13 +13,11 @@ use super::{
 /// (OpenID Connect Core 1.0 §5.6.2).
 const CLAIM_NAMES: &str = "_claim_names";
 
-/// Whether the ID token leaves out what the userinfo endpoint may tell.
+/// Whether the ID token leaves out what the userinfo endpoint may tell. Azure's knows no groups.
 pub(super) fn is_incomplete(settings: &OidcSettings, claims: &Claims) -> bool {
-    address(settings, claims).is_none()
-        || settings.groups_claim.as_deref().is_some_and(|name| {
-            let others = claims.additional_claims();
-            others.get(name).is_none() && !are_elsewhere(others, name)
-        })
+    let others = claims.additional_claims();
+    let lacks_groups = |name: &String| others.get(name).is_none() && settings.preset != OidcPreset::Azure;
+    address(settings, claims).is_none() || settings.groups_claim.as_ref().is_some_and(lacks_groups)
 }
 
 /// Who signed in, if it is somebody who may.

@@ -33,13 +33,19 @@ impl Issuer {
                 "the provider's issuers are at another host than its metadata".to_owned(),
             ));
         }
-        if settings.tenants.is_empty() {
+        Ok(Self::OfTenants(published.to_owned()))
+    }
+
+    /// Whether the settings say all that is needed to tell who may sign in. What is published is known to all whose settings name
+    /// the same provider, so this is no part of reading it.
+    pub(super) fn check(&self, settings: &OidcSettings) -> Result<(), ProviderError> {
+        if matches!(self, Self::OfTenants(_)) && settings.tenants.is_empty() {
             return Err(ProviderError::Settings(
                 "this issuer is shared by all tenants: the tenants that may sign in have to be named"
                     .to_owned(),
             ));
         }
-        Ok(Self::OfTenants(published.to_owned()))
+        Ok(())
     }
 
     /// Whether this is a name of the provider; for a provider of many tenants, of one of the tenants that may sign in.
@@ -131,10 +137,8 @@ mod tests {
         }
 
         let nobody = settings(OidcPreset::Azure, "https://login.example.com/common/v2.0", &[]);
-        assert!(
-            Issuer::published(TEMPLATE, &nobody).is_err(),
-            "tenants have to be named"
-        );
+        assert!(issuer.check(&azure).is_ok());
+        assert!(issuer.check(&nobody).is_err(), "tenants have to be named");
         assert!(Issuer::published("https://evil.example.com/{tenantid}/v2.0", &azure).is_err());
     }
 

@@ -24,7 +24,7 @@ use tigertrust_accounts::sso::{
 use tigertrust_model::{Clock, Timestamp};
 
 use self::{
-    claims::{Metadata, RegisteredClient, TokenAnswer, UserInfo},
+    claims::{RegisteredClient, TokenAnswer, UserInfo},
     discovery::{Discovery, Provider},
     token::TokenError,
 };
@@ -61,7 +61,7 @@ impl RelyingParty {
             .map_err(not_redeemed)
     }
 
-    /// What the userinfo endpoint says, if there is one.
+    /// What the userinfo endpoint says, if there is one that does.
     async fn details(
         &self,
         client: &RegisteredClient,
@@ -72,13 +72,18 @@ impl RelyingParty {
             return Ok(None);
         };
         let details = request.request_async(self.discovery.http()).await;
-        details.map(Some).map_err(|error| match error {
-            UserInfoError::Request(error) => error,
-            UserInfoError::ClaimsVerification(_) => {
-                ProviderError::Refused("the userinfo endpoint speaks of somebody else".to_owned())
+        match details {
+            Ok(details) => Ok(Some(details)),
+            Err(UserInfoError::Request(error)) => Err(error),
+            Err(UserInfoError::ClaimsVerification(_)) => Err(ProviderError::Refused(
+                "the userinfo endpoint speaks of somebody else".to_owned(),
+            )),
+            // Access tokens may be for something else: who somebody is, the ID token has said.
+            Err(_) => {
+                tracing::warn!("the userinfo endpoint does not tell more about who signs in");
+                Ok(None)
             }
-            _ => ProviderError::Unavailable("the userinfo endpoint's answer cannot be read".to_owned()),
-        })
+        }
     }
 
     /// Checks a token by the keys that are known, and by those of the moment if it names another.
@@ -101,7 +106,7 @@ impl RelyingParty {
 impl OidcRelyingParty for RelyingParty {
     async fn begin(&self, settings: &OidcSettings, request: &OidcRequest) -> Result<String, ProviderError> {
         let provider = self.discovery.provider(settings).await?;
-        let client = client(&provider.metadata, settings)?;
+        let client = client(&provider, settings)?;
         let state = CsrfToken::new(request.state.to_string());
         let nonce = Nonce::new(request.nonce.to_string());
         let mut authorization = client
@@ -144,7 +149,7 @@ impl OidcRelyingParty for RelyingParty {
     ) -> Result<VerifiedIdentity, ProviderError> {
         let provider = self.discovery.provider(settings).await?;
         check_sender(&provider, settings, callback)?;
-        let client = client(&provider.metadata, settings)?;
+        let client = client(&provider, settings)?;
         let answer = self.redeem(&client, request, &callback.code).await?;
         let token = answer
             .id_token()
@@ -184,7 +189,7 @@ impl OidcRelyingParty for RelyingParty {
 
     async fn probe(&self, settings: &OidcSettings) -> Result<(), ProviderError> {
         let provider = self.discovery.provider_as_it_is(settings).await?;
-        client(&provider.metadata, settings)?;
+        client(&provider, settings)?;
         let signs = provider.metadata.id_token_signing_alg_values_supported();
         if !signs
             .iter()
@@ -224,7 +229,10 @@ fn check_sender(
     }
 }
 
-fn client(metadata: &Metadata, settings: &OidcSettings) -> Result<RegisteredClient, ProviderError> {
+/// The client that the settings describe, if they can work with what the provider publishes.
+fn client(provider: &Provider, settings: &OidcSettings) -> Result<RegisteredClient, ProviderError> {
+    provider.issuer.check(settings)?;
+    let metadata = &provider.metadata;
     let secret = settings.client_secret.as_ref();
     let client = RegisteredClient::from_provider_metadata(
         metadata.clone(),

@@ -86,3 +86,66 @@ pub(super) fn numeric_date(claim: &serde_json::Value) -> Option<Timestamp> {
         .as_f64()
         .map(|seconds| Timestamp::from_unix_micros((seconds * 1e6) as i64))
 }
+
+#[cfg(test)]
+mod tests {
+    use openidconnect::{
+        JsonWebKey,
+        core::{CoreJsonCurveType, CoreJsonWebKey},
+    };
+
+    use super::*;
+
+    #[test]
+    fn no_key_and_no_signature_is_too_odd_to_be_refused() {
+        let sizes = [
+            0, 1, 2, 31, 32, 33, 48, 64, 96, 127, 128, 129, 256, 512, 513, 1024,
+        ];
+        let bytes = |size: usize, fill: u8| vec![fill; size];
+        for size in sizes {
+            let mut keys = vec![
+                CoreJsonWebKey::new_okp(bytes(size, 1), CoreJsonCurveType::Ed25519, None),
+                CoreJsonWebKey::new_ec(bytes(size, 1), bytes(size, 1), CoreJsonCurveType::P256, None),
+                CoreJsonWebKey::new_ec(bytes(size, 0), bytes(0, 0), CoreJsonCurveType::P384, None),
+            ];
+            for (fill, exponent) in [(0, 3), (1, 3), (255, 3), (255, 0), (255, 1), (255, 2)] {
+                keys.push(CoreJsonWebKey::new_rsa(
+                    bytes(size, fill),
+                    bytes(1, exponent),
+                    None,
+                ));
+            }
+            for (key, algorithm) in keys
+                .iter()
+                .flat_map(|key| ALGORITHMS.iter().map(move |algorithm| (key, algorithm)))
+            {
+                for signature in sizes
+                    .map(|size| bytes(size, 1))
+                    .into_iter()
+                    .chain([bytes(size, 0), bytes(size, 255)])
+                {
+                    assert!(
+                        key.verify_signature(algorithm, b"a.b", &signature).is_err(),
+                        "{key:?} {algorithm:?}"
+                    );
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn dates_out_of_range_are_held_at_its_ends() {
+        for (date, expected) in [
+            (
+                serde_json::json!(1.5),
+                Some(Timestamp::from_unix_micros(1_500_000)),
+            ),
+            (serde_json::json!(1e300), Some(Timestamp::MAX)),
+            (serde_json::json!(-1e300), Some(Timestamp::MIN)),
+            (serde_json::json!("1"), None),
+            (serde_json::json!(null), None),
+        ] {
+            assert_eq!(numeric_date(&date), expected, "{date}");
+        }
+    }
+}

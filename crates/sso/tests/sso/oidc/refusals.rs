@@ -250,6 +250,10 @@ async fn the_userinfo_endpoint_has_to_speak_of_the_same_person() {
         sign_in(&party, &settings, "any").await,
         refused("the userinfo endpoint speaks of somebody else")
     );
+
+    let denied = json!({ "paths": { "/userinfo": { "status": 401 } } });
+    provider.control("otherwise", &denied).await;
+    assert_eq!(sign_in(&party, &settings, "any").await.unwrap().email, None);
 }
 
 #[tokio::test]
