@@ -605,5 +605,16 @@ def sizes(key):
     yield refused(group, "many-elements", plain.replace("<samlp:Status>", f"<samlp:Extensions>{many}</samlp:Extensions><samlp:Status>", 1))
     attributes = " ".join(f'a{n}="x"' for n in range(10_000))
     yield refused(group, "many-attributes", plain.replace("<samlp:Status>", f"<samlp:Extensions><x {attributes}/></samlp:Extensions><samlp:Status>", 1))
+    # Parsers have taken minutes for these.
+    some = " ".join(f'xmlns:n{n}="urn:{n}"' for n in range(1_000))
+    redeclared = "".join(f'<y xmlns:m="urn:m{n}"/>' for n in range(2_000))
+    for name, inner in {
+        "namespaces-redeclared": f"<x {some}>{redeclared}</x>",
+        "namespaces-nested": "".join(f'<x xmlns:n{n}="urn:{n}">' for n in range(100)) + "</x>" * 100,
+        "namespaces-nested-few": "".join(f'<x xmlns:n{n}="urn:{n}" xmlns:m{n}="urn:{n}">' for n in range(20)) + redeclared + "</x>" * 20,
+        "references": "&lt;" * 50_000,
+        "comments": "<!---->" * 30_000,
+    }.items():
+        yield {**refused(group, name, plain.replace("<samlp:Status>", f"<samlp:Extensions>{inner}</samlp:Extensions><samlp:Status>", 1)), "expect": "same" if name in ("references", "comments") else "refuse"}
     namespaces = " ".join(f'xmlns:n{n}="urn:{n}"' for n in range(5_000))
     yield refused(group, "many-namespaces", plain.replace("<samlp:Status>", f"<samlp:Extensions><x {namespaces}>{'<y/>' * 2_000}</x></samlp:Extensions><samlp:Status>", 1))
