@@ -45,9 +45,11 @@ saml_seeds() {
   python3 - "$1" "$2" <<'PYTHON'
 import base64, json, pathlib, sys
 
-corpus, directory = sys.argv[1:]
+path, directory = sys.argv[1:]
+corpus = json.loads(pathlib.Path(path).read_text())
 pathlib.Path(directory).mkdir()
-for number, case in enumerate(json.loads(pathlib.Path(corpus).read_text())["cases"]):
+pathlib.Path(directory, "metadata").write_text(corpus["metadata"])
+for number, case in enumerate(corpus["cases"]):
     try:
         document = base64.b64decode(case["response"], validate=True)
     except ValueError:
