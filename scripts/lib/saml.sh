@@ -40,4 +40,23 @@ saml_generate() {
   "$python" -B -W ignore crates/sso/tests/corpus/generate.py "$1"
 }
 
+# saml_seeds FILE DIRECTORY: the documents of what saml_generate wrote, each in a file, for a fuzzer to begin with.
+saml_seeds() {
+  python3 - "$1" "$2" <<'PYTHON'
+import base64, json, pathlib, sys
+
+path, directory = sys.argv[1:]
+corpus = json.loads(pathlib.Path(path).read_text())
+pathlib.Path(directory).mkdir()
+pathlib.Path(directory, "metadata").write_text(corpus["metadata"])
+for number, case in enumerate(corpus["cases"]):
+    try:
+        document = base64.b64decode(case["response"], validate=True)
+    except ValueError:
+        continue
+    if len(document) <= 16_384:
+        pathlib.Path(directory, str(number)).write_bytes(document)
+PYTHON
+}
+
 _saml_environment() { echo "${CARGO_TARGET_DIR:-target}/saml-programs"; }

@@ -271,6 +271,15 @@ def reference(uri="#{id}", *, transforms=(ENVELOPED, EXCLUSIVE), digest_method=S
     )
 
 
+def signature_of(document):
+    return re.search(r"<ds:Signature\b.*?</ds:Signature>", document, flags=re.DOTALL).group(0)
+
+
+def refused(group, name, document, **options):
+    """A response that has to be refused."""
+    return {"name": name, "group": group, "xml": document, "expect": "refuse", "subject": ALICE, **options}
+
+
 def parse(document):
     return xml.dom.minidom.parseString(document.encode())
 

@@ -14,8 +14,8 @@ import tempfile
 
 import attacks
 import controls
-from documents import ACS, NOW, OTHER_PROVIDER, PROVIDER, REQUEST, SERVICE, Key
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from documents import ACS, DSIG, NOW, OTHER_PROVIDER, PROTOCOL, PROVIDER, REQUEST, SERVICE, Key
 
 LISTENER = "127.83.65.77"
 
@@ -24,6 +24,17 @@ def free_port():
     with socket.socket() as listening:
         listening.bind((LISTENER, 0))
         return listening.getsockname()[1]
+
+
+def metadata(key):
+    """That of the provider, for the fuzzer to begin with."""
+    return (
+        f'<md:EntityDescriptor xmlns:md="urn:oasis:names:tc:SAML:2.0:metadata" entityID="{PROVIDER}"><md:IDPSSODescriptor '
+        f'protocolSupportEnumeration="{PROTOCOL}"><md:KeyDescriptor use="signing"><ds:KeyInfo xmlns:ds="{DSIG}"><ds:X509Data>'
+        f"<ds:X509Certificate>{key.certificate_base64()}</ds:X509Certificate></ds:X509Data></ds:KeyInfo></md:KeyDescriptor>"
+        '<md:SingleSignOnService Binding="urn:oasis:names:tc:SAML:2.0:bindings:HTTP-Redirect" Location="https://idp.example.com/sso"/>'
+        "</md:IDPSSODescriptor></md:EntityDescriptor>"
+    )
 
 
 def main():
@@ -48,6 +59,7 @@ def main():
             "acs": ACS,
             "request": REQUEST,
             "listener": listener,
+            "metadata": metadata(keys["provider"]),
             "certificates": {name: key.certificate_base64() for name, key in keys.items()},
             "cases": cases,
         }
