@@ -24,7 +24,6 @@ use crate::{
 const CODE: HeaderName = HeaderName::from_static("x-auth-code");
 const NOTHING: HeaderValue = HeaderValue::from_static("");
 const API_KEY: HeaderValue = HeaderValue::from_static("apiKey");
-const USER: HeaderValue = HeaderValue::from_static("user");
 const TYPE: HeaderName = HeaderName::from_static("x-auth-type");
 const KEY_ID: HeaderName = HeaderName::from_static("x-auth-key-id");
 const KEY_TYPE: HeaderName = HeaderName::from_static("x-auth-key-type");
