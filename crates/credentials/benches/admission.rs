@@ -12,8 +12,8 @@ use std::{hint::black_box, sync::Arc, time::Duration};
 use async_trait::async_trait;
 use criterion::{Criterion, criterion_group, criterion_main};
 use tigertrust_credentials::{
-    Admission, CacheSettings, ChangeTracker, HeaderValues, KeyCounts, KeyDigest, KeySecret, Need, OsRandom,
-    ParsedKey, Pepper, PepperRing, Presented, RateLimits, SystemClock, UseMark,
+    Admission, CacheSettings, ChangeTracker, HeaderValues, KeyDigest, KeySecret, Need, OsRandom, ParsedKey,
+    Pepper, PepperRing, Presented, RateLimits, SystemClock,
     ports::{ChangeListener, CredentialStore, KeyRecord, StoreError},
     rate_limit::{Limits, Plans, Quota, Quotas, RateLimiter},
 };
@@ -71,8 +71,6 @@ fn record(secret: &KeySecret, clock: &SystemClock) -> KeyRecord {
             leak_reported_at: None,
         },
         secret_digest: KeyDigest::from_bytes([0; 32]),
-        mark: UseMark::default(),
-        limits: KeyCounts::default(),
         secret_ends_at: None,
         workspaces: vec![home],
         owner: None,

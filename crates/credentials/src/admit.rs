@@ -6,20 +6,20 @@ use std::{
     fmt,
     hash::{BuildHasherDefault, Hasher},
     net::IpAddr,
-    ops::Deref,
     sync::Arc,
 };
 
-use tigertrust_model::{Clock, KeyState, LastUse, Scope, ScopeSet, Timestamp, Workspace, WorkspaceId};
+use tigertrust_model::{Clock, LastUse, Scope, ScopeSet, Timestamp, Workspace, WorkspaceId};
 use tigertrust_rate_limit::Decision;
 
 use crate::{
     AuthError, ChangeTracker, HeaderValues, KeyDigest, Need, ParsedKey, PepperRing, Presented, RateLimits,
     Refusal, Unauthorized, WorkspaceNeed,
     cache::{Remembered, TrackedCache},
+    known_key::KnownKey,
     limits::Spent,
     ports::{CredentialStore, KeyRecord, StoreError, UseStore},
-    uses::{UseLog, user_agent},
+    uses::{Marked, UseLog, UseMark, user_agent},
 };
 
 /// How much admission may remember.
@@ -45,10 +45,10 @@ pub struct Admission {
     peppers: PepperRing,
     clock: Arc<dyn Clock>,
     store: Arc<dyn CredentialStore>,
-    keys: TrackedCache<KeyDigest, KeyRecord, BuildHasherDefault<DigestHasher>>,
+    keys: TrackedCache<KeyDigest, KnownKey, BuildHasherDefault<DigestHasher>>,
     workspaces: TrackedCache<WorkspaceId, Workspace, std::hash::RandomState>,
     limits: Arc<RateLimits>,
-    uses: UseLog,
+    uses: UseLog<Remembered<KnownKey>>,
 }
 
 /// What a call costs that was counted before, in the same request: its limits are not asked.
@@ -70,7 +70,7 @@ impl Admission {
             clock,
             store,
             limits,
-            uses: UseLog::default(),
+            uses: UseLog::new(),
             keys: TrackedCache::new(Arc::clone(tracker), cache.max_keys, BuildHasherDefault::default()),
             workspaces: TrackedCache::new(
                 Arc::clone(tracker),
@@ -107,27 +107,35 @@ impl Admission {
         let digest = self.peppers.current().digest(&secret);
         let record = match self.keys.known(&digest) {
             Some(record) => record,
-            None => {
-                // 2. Look-ups for a network that has failed too often share a narrow lane.
-                let look_up = self.limits.failures.enter(presented.client).await?;
-                // 3. It exists.
-                let found = self.look_up(&secret, digest).await;
-                // Whoever presents a key that is no good tries a key, whatever it is no good for.
-                let found = found.and_then(|record| {
-                    check_state(&record, self.clock.now())?;
-                    Ok(record)
-                });
-                found.map_err(|why| match why {
-                    AuthError::Unavailable(_) => why,
-                    why => look_up.failed(why),
-                })?
-            }
+            // Boxed, so that the many whom the cache knows do not carry it about.
+            None => Box::pin(self.find(presented, &secret, digest)).await?,
         };
         self.permit(record, cost, presented, need).await
     }
 
-    /// Checks a request again that was admitted some time ago: as [`admit`](Self::admit), which it spares the look-up if
-    /// nothing has changed since. What it spent was spent then.
+    /// The key that a request presents and the cache does not know.
+    async fn find(
+        &self,
+        presented: &Presented<'_>,
+        secret: &ParsedKey<'_>,
+        digest: KeyDigest,
+    ) -> Result<Arc<Remembered<KnownKey>>, AuthError> {
+        // 2. Look-ups for a network that has failed too often share a narrow lane.
+        let look_up = self.limits.failures.enter(presented.client).await?;
+        // 3. It exists.
+        let found = self.look_up(secret, digest).await;
+        // Whoever presents a key that is no good tries a key, whatever it is no good for.
+        let found = found.and_then(|record| {
+            record.check_state(self.clock.now())?;
+            Ok(record)
+        });
+        found.map_err(|why| match why {
+            AuthError::Unavailable(_) => why,
+            why => look_up.failed(why),
+        })
+    }
+
+    /// Checks a request again that was admitted some time ago: as [`admit`](Self::admit), but what it spent was spent then.
     ///
     /// # Errors
     /// [`Refusal`].
@@ -137,29 +145,37 @@ impl Admission {
         presented: &Presented<'_>,
         need: &Need,
     ) -> Result<Permit, Refusal> {
-        let admitted = if self.keys.vouches_for(&earlier.record) {
-            self.permit(Arc::clone(&earlier.record), COUNTED_BEFORE, presented, need)
-                .await
-        } else {
-            self.admit_at(COUNTED_BEFORE, presented, need).await
-        };
+        let admitted = self.admit_at(COUNTED_BEFORE, presented, need).await;
         admitted.map(|permit| Permit {
             limits: earlier.limits,
             ..permit
         })
     }
 
+    /// Whether a permit stands: nothing that it was given for has changed since, and its key is still good.
+    #[must_use]
+    pub fn vouches_for(&self, permit: &Permit) -> bool {
+        let workspace_stands = match &permit.workspace {
+            PermitWorkspace::Of(_) | PermitWorkspace::Open => true,
+            PermitWorkspace::Named(workspace) => self.workspaces.vouches_for(workspace),
+        };
+        workspace_stands
+            && self.keys.vouches_for(&permit.record)
+            && permit.record.check_state(self.clock.now()).is_ok()
+    }
+
     async fn permit(
         &self,
-        record: Arc<Remembered<KeyRecord>>,
+        record: Arc<Remembered<KnownKey>>,
         cost: Option<u32>,
         presented: &Presented<'_>,
         need: &Need,
     ) -> Result<Permit, Refusal> {
+        let now = self.clock.now();
         let (workspace, limits) = self
-            .examine(&record, cost, presented.client, presented.workspace, need)
+            .examine(&record, now, cost, presented.client, presented.workspace, need)
             .await?;
-        self.note_use(&record, presented.client, presented.user_agent);
+        self.note_use(&record, now, presented.client, presented.user_agent);
         Ok(Permit {
             record,
             workspace,
@@ -184,14 +200,18 @@ impl Admission {
         self.uses.flush(store).await
     }
 
-    fn note_use(&self, record: &KeyRecord, address: Option<IpAddr>, agent: Option<&[u8]>) {
-        let now = self.clock.now();
-        self.uses
-            .note(record.secret_digest, &record.mark, now, || LastUse {
-                at: now,
-                address,
-                user_agent: agent.map(user_agent),
-            });
+    fn note_use(
+        &self,
+        record: &Arc<Remembered<KnownKey>>,
+        now: Timestamp,
+        address: Option<IpAddr>,
+        agent: Option<&[u8]>,
+    ) {
+        self.uses.note(&record.secret_digest, record, now, || LastUse {
+            at: now,
+            address,
+            user_agent: agent.map(user_agent),
+        });
     }
 
     /// Checks a key that was presented to somebody else, and explains. The checks and their order are those of
@@ -227,14 +247,14 @@ impl Admission {
         let named = asked
             .workspace
             .map_or(HeaderValues::Absent, |text| HeaderValues::One(text.as_bytes()));
-        let cost = Some(asked.cost);
+        let (now, cost) = (self.clock.now(), Some(asked.cost));
         match self
-            .examine(&record, cost, asked.client, named, &asked.need)
+            .examine(&record, now, cost, asked.client, named, &asked.need)
             .await
         {
             Ok((workspace, limits)) => {
                 if asked.cost > 0 {
-                    self.note_use(&record, asked.client, None);
+                    self.note_use(&record, now, asked.client, None);
                 }
                 Ok(Verdict {
                     record: Some(record),
@@ -254,14 +274,15 @@ impl Admission {
     /// The checks of a known key, from its state on, and how its limits stand if they were asked.
     async fn examine(
         &self,
-        record: &KeyRecord,
+        record: &KnownKey,
+        now: Timestamp,
         cost: Option<u32>,
         client: Option<IpAddr>,
         named: HeaderValues<'_>,
         need: &Need,
     ) -> Result<(PermitWorkspace, Option<Decision>), Refusal> {
         // 4–6. It is not revoked, not expired, active, and its workspace and owner are there.
-        check_state(record, self.clock.now())?;
+        record.check_state(now)?;
         // 7. It has not called too often.
         let limits = match cost {
             None => None,
@@ -279,31 +300,34 @@ impl Admission {
     /// The checks of what a key that is good is used for.
     async fn examine_use(
         &self,
-        record: &KeyRecord,
+        record: &KnownKey,
         client: Option<IpAddr>,
         named: HeaderValues<'_>,
         need: &Need,
     ) -> Result<PermitWorkspace, AuthError> {
         // 8. It may be used from where the client is.
-        if !record.key.allows_address(client) {
+        if record.is_bound && !record.key.allows_address(client) {
             return Err(AuthError::AddressNotAllowed);
         }
         // 9. Its type may call here.
-        if !need.types.contains(record.key.kind) {
+        if !need.types.contains(record.kind) {
             return Err(AuthError::WrongType { allowed: need.types });
         }
         // 10. It may act in the workspace that was named, or in its own, and meets its demand.
         let workspace = self.workspace(record, named, need.workspace).await?;
         let keeps_out = |workspace| record.lacks_second_factor(workspace);
-        if !need.workspace.is_own_account() && workspace.of(record).is_some_and(keeps_out) {
+        if record.is_personal
+            && !need.workspace.is_own_account()
+            && workspace.of(record).is_some_and(keeps_out)
+        {
             return Err(AuthError::SecondFactorMissing);
         }
         // 11. It holds the scope, and so does its owner if it is personal.
-        let acts_in = workspace.of(record).map(|workspace| workspace.id);
+        let acts_in = || workspace.of(record).map(|workspace| workspace.id);
         match need
             .scope
             .as_ref()
-            .filter(|scope| !record.grants_in(acts_in, scope))
+            .filter(|scope| !record.grants_in(acts_in(), scope))
         {
             Some(scope) => Err(AuthError::MissingScope(scope.clone())),
             None => Ok(workspace),
@@ -314,12 +338,13 @@ impl Admission {
         &self,
         secret: &ParsedKey<'_>,
         digest: KeyDigest,
-    ) -> Result<Arc<Remembered<KeyRecord>>, AuthError> {
+    ) -> Result<Arc<Remembered<KnownKey>>, AuthError> {
         let found = self
             .keys
             .get(digest, || async {
                 // Earlier peppers cost time only where the cache does not know the key.
-                self.store.find_key(&self.peppers.digests(secret)).await
+                let found = self.store.find_key(&self.peppers.digests(secret)).await?;
+                Ok(found.map(KnownKey::new))
             })
             .await?;
         found.ok_or(AuthError::Unauthorized(Unauthorized::Unknown))
@@ -327,12 +352,12 @@ impl Admission {
 
     async fn workspace(
         &self,
-        record: &KeyRecord,
+        record: &KnownKey,
         named: HeaderValues<'_>,
         need: WorkspaceNeed,
     ) -> Result<PermitWorkspace, AuthError> {
         let named = match named {
-            HeaderValues::Absent if record.home().is_some() => return Ok(PermitWorkspace::Of(0)),
+            HeaderValues::Absent if record.has_home => return Ok(PermitWorkspace::Of(0)),
             HeaderValues::Absent if need != WorkspaceNeed::Required => return Ok(PermitWorkspace::Open),
             HeaderValues::Absent => return Err(AuthError::WorkspaceMissing),
             HeaderValues::Repeated => return Err(AuthError::WorkspaceAccessDenied),
@@ -342,7 +367,7 @@ impl Admission {
             .ok()
             .and_then(|text| text.parse().ok())
             .ok_or(AuthError::WorkspaceAccessDenied)?;
-        if record.home().is_some() {
+        if record.has_home {
             return record
                 .workspaces
                 .iter()
@@ -358,33 +383,16 @@ impl Admission {
     }
 }
 
-/// A revoked key is revoked even if it is expired too, and so on down the list.
-fn check_state(record: &KeyRecord, now: Timestamp) -> Result<(), AuthError> {
-    let replaced = record.secret_ends_at.is_some_and(|end| end <= now);
-    match record.key.state(now) {
-        KeyState::Revoked => return Err(AuthError::KeyRevoked),
-        _ if replaced => return Err(AuthError::KeyRevoked),
-        KeyState::Expired => return Err(AuthError::TokenExpired),
-        KeyState::Deactivated => return Err(AuthError::Unauthorized(Unauthorized::Deactivated)),
-        KeyState::Active => {}
-    }
-    if record.home().is_some_and(|home| home.deleted_at.is_some()) {
-        return Err(AuthError::Unauthorized(Unauthorized::WorkspaceDeleted));
-    }
-    let gone = record.owner.as_ref().is_some_and(|owner| {
-        owner.disabled_at.is_some() || record.home().and_then(|home| owner.role_in(home.id)).is_none()
-    });
-    if gone {
-        Err(AuthError::Unauthorized(Unauthorized::OwnerGone))
-    } else {
-        Ok(())
+impl Marked for Remembered<KnownKey> {
+    fn mark(&self) -> &UseMark {
+        &self.mark
     }
 }
 
 /// The proof that a request was admitted. Only [`Admission::admit`] makes one.
 #[derive(Clone, Debug)]
 pub struct Permit {
-    record: Arc<Remembered<KeyRecord>>,
+    record: Arc<Remembered<KnownKey>>,
     workspace: PermitWorkspace,
     limits: Option<Decision>,
 }
@@ -475,7 +483,7 @@ pub struct Verification<'a> {
 /// What a key that was presented to somebody else is worth. It is no [`Permit`]: it lets nobody in here.
 #[derive(Clone, Debug)]
 pub struct Verdict {
-    record: Option<Arc<Remembered<KeyRecord>>>,
+    record: Option<Arc<Remembered<KnownKey>>>,
     workspace: PermitWorkspace,
     limits: Option<Decision>,
     refusal: Option<AuthError>,
@@ -497,7 +505,7 @@ impl Verdict {
     /// The key, if it is one that the asker may know of.
     #[must_use]
     pub fn key(&self) -> Option<&KeyRecord> {
-        self.record.as_deref().map(Deref::deref)
+        self.record.as_deref().map(|known| -> &KeyRecord { known })
     }
 
     /// The workspace that the key would act in.

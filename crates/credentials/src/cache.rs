@@ -26,13 +26,14 @@ const ATTEMPTS: u32 = 16;
 const UNKNOWN_CAPACITY: usize = 10_000;
 const UNKNOWN_FOR: Duration = Duration::from_secs(10);
 
-/// A value that was looked up.
+/// A value that was looked up. What each use of it reads stands first, side by side.
+#[repr(C)]
 pub(crate) struct Remembered<V> {
-    value: V,
     /// None where the value was true once and is not to be used again.
     watch: Option<Watch>,
     derived: Derived,
     explained: Derived,
+    value: V,
 }
 
 /// What is made of a value once, for as long as it is remembered.
@@ -154,7 +155,8 @@ where
             None if self.is_unknown(&key) => return Ok(None),
             None => {}
         }
-        self.miss(key, look_up).await
+        // Boxed, so that the many who find what they ask for do not carry it about.
+        Box::pin(self.miss(key, look_up)).await
     }
 
     /// The value, if the cache has it and may be trusted.

@@ -1,11 +1,11 @@
 //! What a credential may spend, and what became of a call that was to spend something.
 
-use std::{fmt, sync::Arc, sync::OnceLock, time::Duration};
+use std::{sync::Arc, sync::OnceLock, time::Duration};
 
 use tigertrust_model::{Clock, SessionId};
 use tigertrust_rate_limit::{Decision, Limits, PlanLimits, Quotas, RateLimiter, Slot, Subject};
 
-use crate::{AuthError, failures::FailureBudget, ports::KeyRecord};
+use crate::{AuthError, failures::FailureBudget, known_key::KnownKey};
 
 /// What a call counts against.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -65,19 +65,28 @@ impl RateLimits {
         self.failures.sweep();
     }
 
-    pub(crate) async fn spend(&self, record: &KeyRecord, charge: Charge, cost: u32) -> Spent {
-        let id = record.key.id;
-        let (place, subject) = match charge {
-            Charge::Plan => (&record.limits.plan, Subject::Key(id)),
-            Charge::Verify => (&record.limits.verify, Subject::Verifier(id)),
+    pub(crate) async fn spend(&self, record: &KnownKey, charge: Charge, cost: u32) -> Spent {
+        let place = match charge {
+            Charge::Plan => &record.counts.plan,
+            Charge::Verify => &record.counts.verify,
         };
-        let bound = place.get_or_init(|| Bound {
-            slot: self.limiter.slot(subject),
-            limits: self.limits_of(record, charge),
+        let Bound {
+            slot,
+            subject,
+            limits,
+        } = place.get_or_init(|| {
+            let subject = match charge {
+                Charge::Plan => Subject::Key(record.key.id),
+                Charge::Verify => Subject::Verifier(record.key.id),
+            };
+            Bound {
+                slot: self.limiter.slot(subject),
+                subject,
+                limits: self.limits_of(record, charge),
+            }
         });
-        let Bound { slot, limits } = bound;
         self.judge(
-            self.limiter.decide(subject, slot, &limits.quotas, cost).await,
+            self.limiter.decide(*subject, slot, &limits.quotas, cost).await,
             limits.shadow,
         )
     }
@@ -101,7 +110,7 @@ impl RateLimits {
         }
     }
 
-    fn limits_of(&self, record: &KeyRecord, charge: Charge) -> PlanLimits {
+    fn limits_of(&self, record: &KnownKey, charge: Charge) -> PlanLimits {
         let limits = match (charge, record.home()) {
             (Charge::Verify, _) => return Quotas::from(self.limits.verify).into(),
             (Charge::Plan, Some(home)) => *self.limits.plans.limits_of(&home.plan),
@@ -119,34 +128,15 @@ impl RateLimits {
 /// finds the same count anew.
 struct Bound {
     slot: Arc<Slot>,
+    subject: Subject,
     limits: PlanLimits,
 }
 
-/// The counts of a key, beside its record. A copy of the record finds them anew, and is equal whatever was found.
+/// The counts of a key.
 #[derive(Default)]
-pub struct KeyCounts {
+pub(crate) struct KeyCounts {
     plan: OnceLock<Bound>,
     verify: OnceLock<Bound>,
-}
-
-impl Clone for KeyCounts {
-    fn clone(&self) -> Self {
-        Self::default()
-    }
-}
-
-impl PartialEq for KeyCounts {
-    fn eq(&self, _: &Self) -> bool {
-        true
-    }
-}
-
-impl Eq for KeyCounts {}
-
-impl fmt::Debug for KeyCounts {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("KeyCounts")
-    }
 }
 
 /// Why a caller does not get in, and how its limits stand if they were asked.

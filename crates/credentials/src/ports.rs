@@ -8,7 +8,7 @@ use tigertrust_model::{
     UserId, Workspace, WorkspaceId,
 };
 
-use crate::{KeyCounts, KeyDigest, TokenDigest, UseMark};
+use crate::{KeyDigest, TokenDigest};
 
 /// Storage did not answer as it should. The text is for the operator; a client learns only that a part is down.
 #[derive(Clone)]
@@ -59,10 +59,6 @@ pub struct KeyRecord {
     pub key: ApiKey,
     /// The digest under which the secret that was presented is stored.
     pub secret_digest: KeyDigest,
-    /// When the use of that secret was last noted.
-    pub mark: UseMark,
-    /// Where what the key spends is counted.
-    pub limits: KeyCounts,
     /// When the secret that was presented ends or ended, if another has taken its place.
     pub secret_ends_at: Option<Timestamp>,
     /// The workspaces that the key names, its home first, deleted ones included; none for an instance key.

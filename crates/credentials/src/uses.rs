@@ -17,12 +17,12 @@ const MAX_USER_AGENT: usize = 200;
 /// How many uses are stored in one transaction.
 const BATCH: usize = 500;
 
-/// The second in which a secret's use was last noted, and that use until it is stored. It is beside the facts that it stands
-/// with: a copy of them is equal whatever its mark says, and has no use to store.
+/// The second in which a secret's use was last noted, and that use until it is stored. Whoever puts one where there was none has
+/// the log know of it.
 #[derive(Debug, Default)]
-pub struct UseMark {
+pub(crate) struct UseMark {
     second: AtomicI64,
-    pending: Arc<Pending>,
+    pending: Mutex<Option<LastUse>>,
 }
 
 impl UseMark {
@@ -36,58 +36,40 @@ impl UseMark {
                 .compare_exchange(noted, second, Ordering::Relaxed, Ordering::Relaxed)
                 .is_ok()
     }
-}
 
-impl Clone for UseMark {
-    fn clone(&self) -> Self {
-        Self {
-            second: AtomicI64::new(self.second.load(Ordering::Relaxed)),
-            pending: Arc::default(),
-        }
+    fn pending(&self) -> MutexGuard<'_, Option<LastUse>> {
+        self.pending.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl PartialEq for UseMark {
-    fn eq(&self, _: &Self) -> bool {
-        true
-    }
-}
-
-impl Eq for UseMark {}
-
-/// The latest use of a secret that is not stored yet. Whoever puts one where there was none has the log know of it.
-#[derive(Debug, Default)]
-struct Pending(Mutex<Option<LastUse>>);
-
-impl Pending {
-    fn lock(&self) -> MutexGuard<'_, Option<LastUse>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
+/// What has a mark within it. It is kept until its use is stored.
+pub(crate) trait Marked {
+    fn mark(&self) -> &UseMark;
 }
 
 /// Uses that are not stored yet: at most one for each secret, however often it is used. A crash loses what has been noted
 /// and not flushed.
-#[derive(Debug, Default)]
-pub(crate) struct UseLog(Mutex<Waiting>);
+#[derive(Debug)]
+pub(crate) struct UseLog<M>(Mutex<Waiting<M>>);
 
 /// The secrets whose use waits to be stored; the use itself may change meanwhile.
-#[derive(Debug, Default)]
-struct Waiting {
-    uses: HashMap<KeyDigest, Arc<Pending>>,
+#[derive(Debug)]
+struct Waiting<M> {
+    uses: HashMap<KeyDigest, Arc<M>>,
     /// What is in `uses`, by when it came in, so that each has its turn.
     turns: VecDeque<KeyDigest>,
 }
 
 /// A use that is being stored, and where it came from.
-type Taken = (KeyDigest, LastUse, Arc<Pending>);
+type Taken<M> = (KeyDigest, LastUse, Arc<M>);
 
-impl Waiting {
+impl<M: Marked> Waiting<M> {
     /// A secret that was looked up again waits once: its later use counts, and it keeps its turn.
-    fn insert(&mut self, digest: KeyDigest, pending: &Arc<Pending>) {
-        match self.uses.insert(digest, Arc::clone(pending)) {
+    fn insert(&mut self, digest: KeyDigest, used: &Arc<M>) {
+        match self.uses.insert(digest, Arc::clone(used)) {
             None => self.turns.push_back(digest),
-            Some(earlier) if !Arc::ptr_eq(&earlier, pending) => {
-                let (earlier, mut pending) = (earlier.lock().take(), pending.lock());
+            Some(earlier) if !Arc::ptr_eq(&earlier, used) => {
+                let (earlier, mut pending) = (earlier.mark().pending().take(), used.mark().pending());
                 if earlier.as_ref().map(|last_use| last_use.at) > pending.as_ref().map(|last_use| last_use.at)
                 {
                     *pending = earlier;
@@ -98,43 +80,51 @@ impl Waiting {
     }
 
     /// Takes back what could not be stored, unless there is something later.
-    fn restore(&mut self, batch: Vec<Taken>) {
-        for (digest, last_use, pending) in batch.into_iter().rev() {
+    fn restore(&mut self, batch: Vec<Taken<M>>) {
+        for (digest, last_use, used) in batch.into_iter().rev() {
             if let Entry::Vacant(place) = self.uses.entry(digest) {
-                pending.lock().get_or_insert(last_use);
-                place.insert(pending);
+                used.mark().pending().get_or_insert(last_use);
+                place.insert(used);
                 self.turns.push_front(digest);
             }
         }
     }
 
-    fn take(&mut self, limit: usize) -> Vec<Taken> {
+    fn take(&mut self, limit: usize) -> Vec<Taken<M>> {
         let count = limit.min(self.turns.len());
         let turns = self.turns.drain(..count);
         turns
             .filter_map(|digest| {
-                let pending = self.uses.remove(&digest)?;
-                let last_use = pending.lock().take()?;
-                Some((digest, last_use, pending))
+                let used = self.uses.remove(&digest)?;
+                let last_use = used.mark().pending().take()?;
+                Some((digest, last_use, used))
             })
             .collect()
     }
 }
 
-impl UseLog {
+impl<M: Marked> UseLog<M> {
+    pub(crate) fn new() -> Self {
+        Self(Mutex::new(Waiting {
+            uses: HashMap::new(),
+            turns: VecDeque::new(),
+        }))
+    }
+
     /// Notes a use, at most once a second for each secret.
     pub(crate) fn note(
         &self,
-        digest: KeyDigest,
-        mark: &UseMark,
+        digest: &KeyDigest,
+        used: &Arc<M>,
         now: Timestamp,
         describe: impl FnOnce() -> LastUse,
     ) {
+        let mark = used.mark();
         if mark.is_first_in(now) {
             let last_use = describe();
-            let earlier = mark.pending.lock().replace(last_use);
+            let earlier = mark.pending().replace(last_use);
             if earlier.is_none() {
-                self.waiting().insert(digest, &mark.pending);
+                self.waiting().insert(*digest, used);
             }
         }
     }
@@ -162,7 +152,7 @@ impl UseLog {
         Ok(())
     }
 
-    fn waiting(&self) -> MutexGuard<'_, Waiting> {
+    fn waiting(&self) -> MutexGuard<'_, Waiting<M>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -170,7 +160,7 @@ impl UseLog {
     fn noted(&self) -> HashMap<KeyDigest, LastUse> {
         let waiting = self.waiting();
         let uses = waiting.uses.iter();
-        uses.filter_map(|(digest, pending)| Some((*digest, pending.lock().clone()?)))
+        uses.filter_map(|(digest, used)| Some((*digest, used.mark().pending().clone()?)))
             .collect()
     }
 }
@@ -188,14 +178,20 @@ pub(crate) fn user_agent(value: &[u8]) -> String {
 mod tests {
     use super::*;
 
+    impl Marked for UseMark {
+        fn mark(&self) -> &UseMark {
+            self
+        }
+    }
+
     #[test]
     fn a_use_is_noted_once_a_second() {
-        let (log, mark) = (UseLog::default(), UseMark::default());
+        let (log, mark) = (UseLog::new(), Arc::new(UseMark::default()));
         let digest = KeyDigest::from_bytes([1; 32]);
         let mut noted = 0;
         for millis in [1_000, 1_400, 1_999, 2_000, 2_001, 5_000] {
             let now = Timestamp::from_unix_micros(millis * 1000);
-            log.note(digest, &mark, now, || {
+            log.note(&digest, &mark, now, || {
                 noted += 1;
                 LastUse {
                     at: now,
@@ -224,7 +220,7 @@ mod tests {
 
     #[tokio::test]
     async fn what_cannot_be_stored_is_kept() {
-        let log = UseLog::default();
+        let log = UseLog::new();
         for number in 0..1200_u16 {
             let mut bytes = [0; 32];
             bytes[..2].copy_from_slice(&number.to_be_bytes());
@@ -234,7 +230,12 @@ mod tests {
                 address: None,
                 user_agent: None,
             };
-            log.note(KeyDigest::from_bytes(bytes), &UseMark::default(), now, last_use);
+            log.note(
+                &KeyDigest::from_bytes(bytes),
+                &Arc::new(UseMark::default()),
+                now,
+                last_use,
+            );
         }
         assert!(log.flush(&Failing(Mutex::new(600))).await.is_err());
         assert_eq!(log.noted().len(), 700);
@@ -256,7 +257,7 @@ mod tests {
 
     #[tokio::test]
     async fn each_has_its_turn_where_not_all_are_stored() {
-        let (log, stored) = (UseLog::default(), Stored::default());
+        let (log, stored) = (UseLog::new(), Stored::default());
         for second in 1..=3 {
             let now = Timestamp::from_unix_micros(second * 1_000_000);
             for number in 0..10 {
@@ -266,8 +267,8 @@ mod tests {
                     user_agent: None,
                 };
                 log.note(
-                    KeyDigest::from_bytes([number; 32]),
-                    &UseMark::default(),
+                    &KeyDigest::from_bytes([number; 32]),
+                    &Arc::new(UseMark::default()),
                     now,
                     last_use,
                 );

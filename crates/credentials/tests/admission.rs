@@ -18,8 +18,8 @@ use std::{
 
 use async_trait::async_trait;
 use tigertrust_credentials::{
-    Admission, AuthError, CacheSettings, ChangeTracker, Charge, HeaderValues, KeyCounts, KeyDigest,
-    KeySecret, Need, OsRandom, Pepper, PepperRing, Permit, Presented, RateLimits, UseMark, WorkspaceNeed,
+    Admission, AuthError, CacheSettings, ChangeTracker, Charge, HeaderValues, KeyDigest, KeySecret, Need,
+    OsRandom, Pepper, PepperRing, Permit, Presented, RateLimits, WorkspaceNeed,
     ports::{ChangeListener, CredentialStore, KeyOwner, KeyRecord, StoreError},
     rate_limit::{Limits, Plans, Quota, Quotas, RateLimiter},
 };
@@ -162,8 +162,6 @@ fn record(secret: &KeySecret, workspaces: Vec<Workspace>) -> KeyRecord {
             leak_reported_at: None,
         },
         secret_digest: KeyDigest::from_bytes([0; 32]),
-        mark: UseMark::default(),
-        limits: KeyCounts::default(),
         secret_ends_at: None,
         workspaces,
         owner: None,

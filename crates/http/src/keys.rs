@@ -12,7 +12,7 @@ use tigertrust_credentials::{
 use tigertrust_model::{KeyFilter, KeyId, KeyState, KeyType, KeyTypes, Lifecycle, Scope, Timestamp};
 use tigertrust_wire::{
     CreateKey, IssuedKey, Key, KeyVerdict, Page, Problem, ReportLeak, RevokeKey, RotateKey, UpdateKey,
-    VerifyKey, parse_rfc3339, rate_limits,
+    VerifyKey, add_rate_limits, parse_rfc3339,
 };
 use utoipa::IntoParams;
 
@@ -22,7 +22,7 @@ use crate::{
     error::ApiError,
     permit::Admitted,
     query,
-    respond::{json, json_bytes, json_text},
+    respond::{json, json_text},
 };
 
 /// Creates a key and shows its secret, once. With `Idempotency-Key` a request may be sent again for 24 hours: it answers
@@ -297,10 +297,11 @@ pub(crate) async fn verify(
     // The same for every good use of the key in its home, so that it is written once.
     let kept = verdict.derived(|verdict| {
         // No longer than it must be: there is one for each key.
-        let text = json_bytes(&KeyVerdict::from(verdict).without_limits());
-        text.map(Vec::into_boxed_slice)
+        let text = serde_json::to_string(&KeyVerdict::from(verdict).without_limits());
+        text.map(String::into_boxed_str).ok()
     });
     let written = kept
+        .and_then(Option::as_deref)
         .zip(verdict.limits())
         .and_then(|(text, limits)| with_limits(text, limits));
     Ok(match written {
@@ -310,16 +311,13 @@ pub(crate) async fn verify(
 }
 
 /// A verdict that was written without its limits, with them.
-fn with_limits(verdict: &Option<Box<[u8]>>, limits: &Decision) -> Option<Vec<u8>> {
-    const MEMBER: &[u8] = br#","rateLimits":"#;
-    let (b'}', members) = verdict.as_deref()?.split_last()? else {
-        return None;
-    };
-    let mut text = Vec::with_capacity(members.len() + 256);
-    text.extend_from_slice(members);
-    text.extend_from_slice(MEMBER);
-    serde_json::to_writer(&mut text, &rate_limits(limits)).ok()?;
-    text.push(b'}');
+fn with_limits(verdict: &str, limits: &Decision) -> Option<String> {
+    let members = verdict.strip_suffix('}')?;
+    let mut text = String::with_capacity(members.len() + 256);
+    text.push_str(members);
+    text.push_str(r#","rateLimits":"#);
+    add_rate_limits(&mut text, limits);
+    text.push('}');
     Some(text)
 }
 

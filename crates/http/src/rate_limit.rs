@@ -31,7 +31,12 @@ pub(crate) fn tell<P>(
     admitted: &Result<P, Refusal>,
     limits_of: impl FnOnce(&P) -> Option<&Decision>,
 ) {
-    if let Some(limits) = admitted.as_ref().map_or_else(Refusal::limits, limits_of) {
+    tell_limits(request, admitted.as_ref().map_or_else(Refusal::limits, limits_of));
+}
+
+/// Has the answer to the request, whatever it will be, tell how these limits stand.
+pub(crate) fn tell_limits(request: &HttpRequest, limits: Option<&Decision>) {
+    if let Some(limits) = limits {
         request.extensions_mut().insert(Standing(*limits));
     }
 }
@@ -50,7 +55,7 @@ pub(crate) fn told(response: &ServiceResponse) -> Option<Decision> {
     extensions.get::<Standing>().map(|Standing(decision)| *decision)
 }
 
-/// Adds the headers.
+/// Adds the headers, which are not there yet.
 pub(crate) fn add_to(headers: &mut HeaderMap, decision: &Decision, now: Timestamp) {
     let RateLimitHeaders { text, ends } = RateLimitHeaders::new(decision, now);
     let mut rest = Bytes::from(text.into_bytes());
@@ -60,7 +65,7 @@ pub(crate) fn add_to(headers: &mut HeaderMap, decision: &Decision, now: Timestam
         start = end;
         // Digits, quotes and commas are what a header may hold.
         if let Ok(value) = HeaderValue::from_maybe_shared(value) {
-            headers.insert(name, value);
+            headers.append(name, value);
         }
     }
 }

@@ -180,13 +180,13 @@ pub(crate) fn json(value: &impl Serialize) -> HttpResponse {
 }
 
 /// A value in JSON; `None` for one that cannot be written.
-pub(crate) fn json_bytes(value: &impl Serialize) -> Option<Vec<u8>> {
+fn json_bytes(value: &impl Serialize) -> Option<Vec<u8>> {
     let mut bytes = Vec::with_capacity(1024);
     serde_json::to_writer(&mut bytes, value).ok()?;
     Some(bytes)
 }
 
-/// An answer out of what [`json_bytes`] wrote.
+/// An answer out of JSON that is written already; `None` for a value that could not be written.
 pub(crate) fn json_text(text: Option<Bytes>) -> HttpResponse {
     let Some(text) = text else {
         return HttpResponse::InternalServerError().finish();
@@ -194,7 +194,7 @@ pub(crate) fn json_text(text: Option<Bytes>) -> HttpResponse {
     let mut response = HttpResponse::with_body(StatusCode::OK, BoxBody::new(text));
     response
         .headers_mut()
-        .insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        .append(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
     response
 }
 
@@ -206,24 +206,29 @@ fn request_id(headers: &HeaderMap) -> Option<HeaderValue> {
         .cloned()
 }
 
-/// Headers that close doors in browsers; a handler that needs one open has set its own.
+/// Headers that close doors in browsers. Constants, since a value made of text is checked letter by letter.
+const SECURE: [(HeaderName, HeaderValue); 5] = [
+    (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
+    (
+        header::CONTENT_SECURITY_POLICY,
+        HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'"),
+    ),
+    (header::REFERRER_POLICY, HeaderValue::from_static("no-referrer")),
+    (
+        header::STRICT_TRANSPORT_SECURITY,
+        HeaderValue::from_static("max-age=31536000; includeSubDomains"),
+    ),
+    (
+        header::X_CONTENT_TYPE_OPTIONS,
+        HeaderValue::from_static("nosniff"),
+    ),
+];
+
+/// A handler that needs a door open has set its own header.
 fn secure(headers: &mut HeaderMap) {
-    let defaults = [
-        (header::CACHE_CONTROL, "no-store"),
-        (
-            header::CONTENT_SECURITY_POLICY,
-            "default-src 'none'; frame-ancestors 'none'",
-        ),
-        (header::REFERRER_POLICY, "no-referrer"),
-        (
-            header::STRICT_TRANSPORT_SECURITY,
-            "max-age=31536000; includeSubDomains",
-        ),
-        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
-    ];
-    for (name, value) in defaults {
+    for (name, value) in SECURE {
         if !headers.contains_key(&name) {
-            headers.insert(name, HeaderValue::from_static(value));
+            headers.append(name, value);
         }
     }
 }

@@ -34,7 +34,7 @@ pub use passkey::{
 };
 pub use problem::{Code, FieldProblem, NOT_SIGNED_IN, Problem, challenge, is_request_id};
 pub use profile::{ExportedInvitation, ExportedMembership, PersonExport, UpdateMe};
-pub use rate_limit::{RateLimit, RateLimitHeaders, rate_limits, seconds};
+pub use rate_limit::{RateLimit, RateLimitHeaders, add_rate_limits, rate_limits, seconds};
 pub use sign_in::{
     ChangePassword, ConfirmTotp, Discover, Discovered, LogIn, Membership, PersonIdentity, RecoveryCodes,
     SecondFactorRequired, Session, SignedIn, StepUp, TotpEnrolment, User, VerifySecondFactor,

@@ -27,14 +27,39 @@ pub struct RateLimit {
 /// How each window of a key stands, the short one first.
 #[must_use]
 pub fn rate_limits(decision: &Decision) -> Vec<RateLimit> {
-    let window = |(policy, standing): (&'static str, &Standing)| RateLimit {
+    decision.windows().map(rate_limit).collect()
+}
+
+fn rate_limit((policy, standing): (&'static str, &Standing)) -> RateLimit {
+    RateLimit {
         policy,
         limit: standing.quota.limit(),
         window_seconds: seconds(standing.quota.window()),
         remaining: standing.remaining,
         reset_seconds: seconds(standing.more_in()),
-    };
-    decision.windows().map(window).collect()
+    }
+}
+
+/// Adds [`rate_limits`] in JSON: what serde would write, at a fraction of its cost.
+pub fn add_rate_limits(text: &mut String, decision: &Decision) {
+    for (index, limit) in decision.windows().map(rate_limit).enumerate() {
+        text.push_str(if index == 0 {
+            "[{\"policy\":\""
+        } else {
+            ",{\"policy\":\""
+        });
+        text.push_str(limit.policy);
+        text.push_str("\",\"limit\":");
+        add_number(text, limit.limit.into());
+        text.push_str(",\"windowSeconds\":");
+        add_number(text, limit.window_seconds);
+        text.push_str(",\"remaining\":");
+        add_number(text, limit.remaining.into());
+        text.push_str(",\"resetSeconds\":");
+        add_number(text, limit.reset_seconds);
+        text.push('}');
+    }
+    text.push(']');
 }
 
 /// Whole seconds, rounded up: a second too early is refused again.
@@ -128,6 +153,18 @@ mod tests {
     use tigertrust_credentials::rate_limit::{Quotas, State, decide};
 
     use super::*;
+
+    #[test]
+    fn limits_are_written_as_serde_writes_them() {
+        let now = Timestamp::from_unix_micros(1_800_000_000_250_000);
+        for quotas in ["60/1m,1000/1h", "7/90s"] {
+            let quotas: Quotas = quotas.parse().unwrap();
+            let decision = decide(&mut State::default(), now, &quotas, 3);
+            let mut text = String::new();
+            add_rate_limits(&mut text, &decision);
+            assert_eq!(text, serde_json::to_string(&rate_limits(&decision)).unwrap());
+        }
+    }
 
     #[test]
     fn headers_tell_the_tightest_window_and_all_of_them() {

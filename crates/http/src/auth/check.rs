@@ -10,7 +10,7 @@ use actix_web::{
 };
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 use serde::Deserialize;
-use tigertrust_credentials::{AuthError, HeaderValues, Need, Permit, PersonPermit, Presented};
+use tigertrust_credentials::{AuthError, HeaderValues, Need, Permit, PersonPermit, Presented, TokenDigest};
 use tigertrust_model::{KeyType, KeyTypes, Role, Scope, WorkspaceId};
 use utoipa::IntoParams;
 
@@ -22,6 +22,8 @@ use crate::{
 };
 
 const CODE: HeaderName = HeaderName::from_static("x-auth-code");
+const NOTHING: HeaderValue = HeaderValue::from_static("");
+const API_KEY: HeaderValue = HeaderValue::from_static("apiKey");
 const TYPE: HeaderName = HeaderName::from_static("x-auth-type");
 const KEY_ID: HeaderName = HeaderName::from_static("x-auth-key-id");
 const KEY_TYPE: HeaderName = HeaderName::from_static("x-auth-key-type");
@@ -98,6 +100,9 @@ async fn pass(request: &HttpRequest, app: &App) -> Result<HttpResponse, (ApiErro
         Err(invalid) => {
             // What is wrong with the question is told to nobody who could not ask one.
             let known = admit(request, app, &presented, &Need::any_caller()).await;
+            if let Ok(Passed::Key(permit)) = &known {
+                rate_limit::tell_limits(request, permit.limits());
+            }
             return Err((known.map_or_else(|refusal| refusal, |_| invalid), None));
         }
     };
@@ -115,7 +120,13 @@ async fn pass(request: &HttpRequest, app: &App) -> Result<HttpResponse, (ApiErro
         };
     }
     match admit(request, app, &presented, &need).await {
-        Ok(Passed::Key(permit)) => Ok(answer(&permit)),
+        Ok(Passed::Key(permit)) => {
+            let mut response = answer(&permit);
+            if let Some(limits) = permit.limits() {
+                rate_limit::add_to(response.headers_mut(), limits, app.clock.now());
+            }
+            Ok(response)
+        }
         Ok(Passed::Person(permit)) => Ok(answer_person(&permit)),
         Err(error) => Err((error, deny_as)),
     }
@@ -135,9 +146,21 @@ async fn admit(
 ) -> Result<Passed, ApiError> {
     let Some(token) = session_token(app, request, presented)? else {
         let admitted = app.admission.admit(presented, need).await;
-        rate_limit::tell(request, &admitted, Permit::limits);
+        // Who may pass is told beside the rest of the answer.
+        rate_limit::tell(request, &admitted, |_| None);
         return Ok(Passed::Key(admitted?));
     };
+    // Boxed, so that keys do not carry it about.
+    Box::pin(admit_person(request, app, token, presented, need)).await
+}
+
+async fn admit_person(
+    request: &HttpRequest,
+    app: &App,
+    token: TokenDigest,
+    presented: &Presented<'_>,
+    need: &Need,
+) -> Result<Passed, ApiError> {
     // What the proxy was asked for; where it does not say, or two headers disagree, it may have been anything.
     let headers = request.headers();
     let (forwarded, original) = (
@@ -191,6 +214,7 @@ fn read(query: &CheckQuery, app: &App) -> Result<(Need, Option<StatusCode>), Api
 /// Who the caller is, as header values.
 struct Identity {
     key_id: HeaderValue,
+    key_type: HeaderValue,
     owner_id: HeaderValue,
     scopes: HeaderValue,
     workspace_id: HeaderValue,
@@ -220,6 +244,7 @@ impl Identity {
             texts.map(|text| value(all.split_to(text.len())));
         Self {
             key_id,
+            key_type: HeaderValue::from_static(key.kind.as_str()),
             owner_id,
             scopes,
             workspace_id,
@@ -239,15 +264,16 @@ fn answer(permit: &Permit) -> HttpResponse {
     };
     let mut response = HttpResponse::new(StatusCode::OK);
     let headers = response.headers_mut();
+    // To append costs half of what to insert does, and there is nothing to replace yet.
     // All of them, always: a proxy that copies them must not let the client's own through where there is nothing to copy.
-    headers.insert(TYPE, HeaderValue::from_static("apiKey"));
-    headers.insert(KEY_ID, identity.key_id.clone());
-    headers.insert(KEY_TYPE, HeaderValue::from_static(permit.key().key.kind.as_str()));
-    headers.insert(SCOPES, identity.scopes.clone());
-    headers.insert(USER_ID, identity.owner_id.clone());
-    headers.insert(ROLE, HeaderValue::from_static(""));
-    headers.insert(WORKSPACE_ID, identity.workspace_id.clone());
-    headers.insert(EXTERNAL_ID, identity.external_id.clone());
+    headers.append(TYPE, API_KEY);
+    headers.append(KEY_ID, identity.key_id.clone());
+    headers.append(KEY_TYPE, identity.key_type.clone());
+    headers.append(SCOPES, identity.scopes.clone());
+    headers.append(USER_ID, identity.owner_id.clone());
+    headers.append(ROLE, NOTHING);
+    headers.append(WORKSPACE_ID, identity.workspace_id.clone());
+    headers.append(EXTERNAL_ID, identity.external_id.clone());
     response
 }
 
@@ -263,12 +289,12 @@ fn answer_person(permit: &PersonPermit) -> HttpResponse {
     );
     headers.insert(WORKSPACE_ID, value(workspace.unwrap_or_default()));
     for name in [KEY_ID, KEY_TYPE, SCOPES, EXTERNAL_ID] {
-        headers.insert(name, HeaderValue::from_static(""));
+        headers.insert(name, NOTHING);
     }
     response
 }
 
 /// Ids, scopes and what is percent-encoded are visible ASCII, so that the fallback is never taken.
 fn value(text: impl Into<Bytes>) -> HeaderValue {
-    HeaderValue::from_maybe_shared(text.into()).unwrap_or(HeaderValue::from_static(""))
+    HeaderValue::from_maybe_shared(text.into()).unwrap_or(NOTHING)
 }

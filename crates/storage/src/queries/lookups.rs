@@ -7,7 +7,7 @@ use diesel::{
 };
 use diesel_async::RunQueryDsl;
 use tigertrust_credentials::{
-    KeyCounts, KeyDigest, UseMark,
+    KeyDigest,
     ports::{CredentialStore, KeyOwner, KeyRecord, StoreError},
 };
 use tigertrust_model::{KeyReach, UserId, Workspace, WorkspaceId};
@@ -177,8 +177,6 @@ fn record(digests: &[Vec<u8>], mut rows: Vec<FoundKey>) -> Result<Option<KeyReco
     }
     Ok(Some(KeyRecord {
         secret_digest: stored_digest(digest).ok_or_else(|| corrupt.at("digest"))?,
-        mark: UseMark::default(),
-        limits: KeyCounts::default(),
         secret_ends_at: Corrupt::new("api_key_secrets", Some(key.id)).optional_time(ends_at, "ends_at")?,
         key,
         workspaces: named,
