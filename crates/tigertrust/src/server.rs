@@ -47,7 +47,7 @@ pub enum AppError {
     /// Who we are to authenticators is not what browsers take.
     #[error("passkeys: {0}")]
     Passkeys(#[from] SettingsError),
-    /// The system trusts no certificates, or does not say whom to ask for domains.
+    /// There is no way to speak with providers on this system.
     #[cfg(feature = "sso")]
     #[error("single sign-on: {0}")]
     Sso(#[from] tigertrust_accounts::sso::ProviderError),
@@ -56,8 +56,8 @@ pub enum AppError {
 pub use tigertrust_accounts::{LeakPolicy, LeakResponse, SessionSettings, passkeys::RelyingPartySettings};
 pub use tigertrust_credentials::{EncryptionKey, EncryptionKeyError, EncryptionRing, HashingSettings};
 pub use tigertrust_http::{
-    Access, App, AppSettings, Metrics, Operation, Parts, ServerSettings, SsoSettings, TrustedProxies, configure,
-    openapi_document, operations, serve, serve_metrics,
+    Access, App, AppSettings, Metrics, Operation, Parts, ServerSettings, SsoSettings, TrustedProxies,
+    configure, openapi_document, operations, serve, serve_metrics,
 };
 
 /// The figures of an instance, whatever stands on it.

@@ -425,21 +425,14 @@ pub struct SetPolicy {
 /// A body names a provider in a way that makes no sense: where, and what is wrong.
 pub type ProviderMistake = (&'static str, &'static str);
 
-/// The issuer that Google always has.
-const GOOGLE: &str = "https://accounts.google.com";
-
 impl SetOidc {
     fn read(self) -> Result<OidcSettings, ProviderMistake> {
         let preset = OidcPreset::from(self.preset);
-        let issuer = match (self.issuer, preset) {
-            (Some(issuer), _) => issuer,
-            (None, OidcPreset::Google) => GOOGLE.to_owned(),
-            (None, _) => return Err(("/oidc/issuer", "is asked for")),
-        };
-        let usual = || vec!["email".to_owned(), "profile".to_owned()];
+        let issuer = self.issuer.or_else(|| preset.issuer().map(str::to_owned));
+        let usual = || OidcSettings::USUAL_SCOPES.map(str::to_owned).to_vec();
         Ok(OidcSettings {
             preset,
-            issuer,
+            issuer: issuer.ok_or(("/oidc/issuer", "is asked for"))?,
             client_id: self.client_id,
             client_secret: self
                 .client_secret
@@ -670,7 +663,9 @@ impl UpdateDomain {
             None => None,
             Some(None) => Some(None),
             Some(Some(text)) => {
-                let id = text.parse().map_err(|_| ("/connectionId", "must be the id of a connection"))?;
+                let id = text
+                    .parse()
+                    .map_err(|_| ("/connectionId", "must be the id of a connection"))?;
                 Some(Some(id))
             }
         };
@@ -678,7 +673,9 @@ impl UpdateDomain {
             (None, None) => None,
             (Some(false), None) => Some(None),
             (Some(true) | None, Some(text)) => {
-                let id = text.parse().map_err(|_| ("/breakGlassUserId", "must be the id of a person"))?;
+                let id = text
+                    .parse()
+                    .map_err(|_| ("/breakGlassUserId", "must be the id of a person"))?;
                 Some(Some(id))
             }
             (Some(true), None) => {
@@ -779,4 +776,10 @@ macro_rules! silent {
     };
 }
 
-silent!(SetOidc, CreateSsoConnection, UpdateSsoConnection, ScimToken, Redirect);
+silent!(
+    SetOidc,
+    CreateSsoConnection,
+    UpdateSsoConnection,
+    ScimToken,
+    Redirect
+);

@@ -6,7 +6,7 @@ use tigertrust_model::{ConnectionId, ConnectionRef, Role, WorkspaceId};
 use super::{
     connection::{Connection, ProviderSettings, SamlConnection, ServerScope, SsoPolicy, StoredConnection},
     error::SsoError,
-    flows::{OpenedProvider, SsoFlows},
+    flows::{ConfiguredConnection, OpenedProvider, SsoFlows},
     provider::{OidcPreset, OidcSettings, SamlAttributes, SamlIdentityProvider, SamlSigningKey},
 };
 use crate::{Actor, FlowError, sign_in::ensure_fresh, users::MAX_NAME, validation::Validation};
@@ -173,10 +173,14 @@ impl SsoFlows {
             check_provider(&mut validation, provider);
             let is_other = !matches!(
                 (provider, &before.connection.provider),
-                (NewProvider::Oidc(_), ProviderSettings::Oidc(_)) | (NewProvider::Saml(_), ProviderSettings::Saml(_))
+                (NewProvider::Oidc(_), ProviderSettings::Oidc(_))
+                    | (NewProvider::Saml(_), ProviderSettings::Saml(_))
             );
             if is_other {
-                validation.refuse("/provider", "must be of the protocol that the connection was made with");
+                validation.refuse(
+                    "/provider",
+                    "must be of the protocol that the connection was made with",
+                );
             }
         }
         validation.finish()?;
@@ -257,7 +261,8 @@ impl SsoFlows {
                     match read {
                         Ok(now) if now == settings.provider => {}
                         Ok(_) => findings.push(
-                            "the provider publishes other metadata than is kept here: fetch it anew".to_owned(),
+                            "the provider publishes other metadata than is kept here: fetch it anew"
+                                .to_owned(),
                         ),
                         Err(error) => {
                             ok = false;
@@ -374,7 +379,8 @@ impl SsoFlows {
         match new {
             NewProvider::Oidc(mut oidc) => {
                 let secret = oidc.client_secret.take();
-                let secret = secret.map(|secret| zeroize::Zeroizing::new(secret.expose().as_bytes().to_vec()));
+                let secret =
+                    secret.map(|secret| zeroize::Zeroizing::new(secret.expose().as_bytes().to_vec()));
                 Ok((ProviderSettings::Oidc(oidc), secret))
             }
             NewProvider::Saml(saml) => {
@@ -387,7 +393,9 @@ impl SsoFlows {
                 };
                 let key = saml.signs_requests.then(|| {
                     let parts = &*self.0;
-                    parts.saml.new_signing_key(slug, &*parts.random, parts.clock.now())
+                    parts
+                        .saml
+                        .new_signing_key(slug, &*parts.random, parts.clock.now())
                 });
                 let (secret, signing_certificate) = match key.transpose()? {
                     Some(SamlSigningKey { pkcs8, certificate }) => (Some(pkcs8), Some(certificate)),
@@ -423,10 +431,37 @@ impl SsoFlows {
             .iter()
             .filter(|certificate| certificate.not_after <= now.saturating_add(SOON))
             .map(|certificate| {
-                let verb = if certificate.not_after <= now { "has ended" } else { "ends within 30 days" };
+                let verb = if certificate.not_after <= now {
+                    "has ended"
+                } else {
+                    "ends within 30 days"
+                };
                 format!("the provider's certificate {} {verb}", certificate.fingerprint)
             })
             .collect()
+    }
+}
+
+impl ConfiguredConnection {
+    /// Whether it is as a connection of a workspace has to be: what is wrong is told by its place in the request that would make one.
+    ///
+    /// # Errors
+    /// [`FlowError::Invalid`].
+    pub fn check(&self) -> Result<(), FlowError> {
+        let connection = &self.connection;
+        let mut validation = Validation::default();
+        if connection
+            .preset()
+            .is_none_or(|preset| preset == OidcPreset::Custom)
+        {
+            check_slug(&mut validation, &connection.slug);
+        }
+        check_common(&mut validation, Some(&connection.name), Some(&connection.policy));
+        match &connection.provider {
+            ProviderSettings::Oidc(oidc) => check_oidc(&mut validation, oidc),
+            ProviderSettings::Saml(saml) => check_attributes(&mut validation, &saml.attributes),
+        }
+        validation.finish()
     }
 }
 
@@ -452,10 +487,15 @@ fn check_slug(validation: &mut Validation, slug: &str) {
     if !shaped {
         validation.refuse(
             "/slug",
-            format!("must have 2 to {MAX_SLUG} small letters, digits and hyphens, and no hyphen at either end"),
+            format!(
+                "must have 2 to {MAX_SLUG} small letters, digits and hyphens, and no hyphen at either end"
+            ),
         );
     } else if RESERVED.contains(&slug) {
-        validation.refuse("/slug", "stands for a provider of the whole server: choose another one");
+        validation.refuse(
+            "/slug",
+            "stands for a provider of the whole server: choose another one",
+        );
     }
 }
 
@@ -486,18 +526,23 @@ fn check_provider(validation: &mut Validation, provider: &NewProvider) {
             if let MetadataSource::Url(url) = &saml.metadata {
                 check_url(validation, "/provider/metadataUrl", url);
             }
-            let attributes = &saml.attributes;
-            for (pointer, text) in [
-                ("/provider/entityId", &saml.entity_id),
-                ("/provider/attributes/subject", &attributes.subject),
-                ("/provider/attributes/email", &attributes.email),
-                ("/provider/attributes/name", &attributes.name),
-                ("/provider/attributes/groups", &attributes.groups),
-            ] {
-                if let Some(text) = text {
-                    validation.line(pointer, text, MAX_TEXT);
-                }
+            if let Some(entity_id) = &saml.entity_id {
+                validation.line("/provider/entityId", entity_id, MAX_TEXT);
             }
+            check_attributes(validation, &saml.attributes);
+        }
+    }
+}
+
+fn check_attributes(validation: &mut Validation, attributes: &SamlAttributes) {
+    for (pointer, text) in [
+        ("/provider/attributes/subject", &attributes.subject),
+        ("/provider/attributes/email", &attributes.email),
+        ("/provider/attributes/name", &attributes.name),
+        ("/provider/attributes/groups", &attributes.groups),
+    ] {
+        if let Some(text) = text {
+            validation.line(pointer, text, MAX_TEXT);
         }
     }
 }
@@ -525,7 +570,9 @@ fn check_oidc(validation: &mut Validation, oidc: &OidcSettings) {
         }
         for (index, text) in list.iter().enumerate() {
             let is_word = (1..=MAX_TEXT).contains(&text.len())
-                && text.bytes().all(|byte| byte.is_ascii_graphic() && !b"\"\\".contains(&byte));
+                && text
+                    .bytes()
+                    .all(|byte| byte.is_ascii_graphic() && !b"\"\\".contains(&byte));
             if !is_word {
                 validation.refuse(format!("{pointer}/{index}"), "must be one word of visible ASCII");
             }
