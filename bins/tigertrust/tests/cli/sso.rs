@@ -293,7 +293,7 @@ async fn what_is_wrong_with_a_connection_is_named(folder: Folder) {
     folder.json(&[&OIDC[..], &issuer].concat());
     let twice = folder.failure(&[&OIDC[..], &issuer].concat());
     assert!(
-        twice.contains("slug") || twice.contains("name in addresses"),
+        twice.contains("this slug"),
         "{twice}"
     );
     let saml = ["sso", "add", "saml", "--slug", "corp", "--name", "Corp"];
