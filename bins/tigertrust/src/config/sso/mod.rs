@@ -143,7 +143,10 @@ fn connection(
 
 /// The field that holds what stands there in a request.
 fn field(pointer: &str) -> String {
-    let place = pointer.strip_prefix("/provider").unwrap_or(pointer);
+    let place = ["/oidc", "/saml"]
+        .into_iter()
+        .find_map(|at| pointer.strip_prefix(at));
+    let place = place.unwrap_or(pointer);
     let mut parts = place.split('/').skip(1);
     match (parts.next(), parts.next()) {
         (Some("attributes"), Some(name)) => format!("{name}_attribute"),
