@@ -292,10 +292,7 @@ async fn what_is_wrong_with_a_connection_is_named(folder: Folder) {
     }
     folder.json(&[&OIDC[..], &issuer].concat());
     let twice = folder.failure(&[&OIDC[..], &issuer].concat());
-    assert!(
-        twice.contains("this slug"),
-        "{twice}"
-    );
+    assert!(twice.contains("this slug"), "{twice}");
     let saml = ["sso", "add", "saml", "--slug", "corp", "--name", "Corp"];
     for (more, expected) in [
         (&[][..], "--metadata-file"),
