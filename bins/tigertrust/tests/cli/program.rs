@@ -38,13 +38,16 @@ impl Folder {
         }
     }
 
-    /// What the database of the quickstart holds, as text or as the bytes of its file. The server has to be stopped.
+    /// What the database of the quickstart holds, as text or as the bytes of its files. The server has to be stopped.
     pub fn dump(&self) -> String {
         match &self.database {
             Some(database) => database.dump(),
             None => {
-                let file = self.path().join("tigertrust-data/tigertrust.db");
-                String::from_utf8_lossy(&std::fs::read(file).unwrap()).into_owned()
+                let file = |name| std::fs::read(self.path().join("tigertrust-data").join(name));
+                let mut bytes = file("tigertrust.db").unwrap();
+                // What a server wrote that was told to stop while it started may be in the log still.
+                bytes.extend(file("tigertrust.db-wal").unwrap_or_default());
+                String::from_utf8_lossy(&bytes).into_owned()
             }
         }
     }
