@@ -102,8 +102,13 @@ impl Body {
         }
         let (_, bytes) = self.read_at_most(max).await?;
         // What serde says would name what was sent.
-        serde_urlencoded::from_bytes(&bytes)
-            .map_err(|_| Problem::new(Code::ValidationError, "The form lacks a field, or holds one twice.").into())
+        serde_urlencoded::from_bytes(&bytes).map_err(|_| {
+            Problem::new(
+                Code::ValidationError,
+                "The form lacks a field, or holds one twice.",
+            )
+            .into()
+        })
     }
 
     /// As [`json`](Self::json), for a body that may be missing or null.
@@ -156,7 +161,10 @@ impl Body {
         yield_now().await;
         let bytes = timeout(PATIENCE, collect(self.payload, max)).await;
         let too_slow = || Problem::new(Code::ValidationError, "The body took too long to come.");
-        Ok((self.content == Content::Json, bytes.unwrap_or_else(|_| Err(too_slow().into()))?))
+        Ok((
+            self.content == Content::Json,
+            bytes.unwrap_or_else(|_| Err(too_slow().into()))?,
+        ))
     }
 }
 

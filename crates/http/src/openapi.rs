@@ -221,7 +221,8 @@ fn renamed(mut item: PathItem, name: &str, without_slug: bool) -> PathItem {
         let id = operation.operation_id.take().unwrap_or_default();
         operation.operation_id = Some(format!("{id}_{name}"));
         if let Some(parameters) = operation.parameters.as_mut().filter(|_| without_slug) {
-            parameters.retain(|parameter| !matches!(parameter, RefOr::T(parameter) if parameter.name == "slug"));
+            parameters
+                .retain(|parameter| !matches!(parameter, RefOr::T(parameter) if parameter.name == "slug"));
         }
     }
     item
@@ -297,11 +298,12 @@ impl Modify for Refusals {
                         .or_insert_with(|| problem(description));
                 }
             }
-            if let Some(need) = operation
-                .access
-                .need()
-                .filter(|_| !matches!(operation.access, Access::People | Access::PeopleAnywhere | Access::PeopleUncounted))
-            {
+            if let Some(need) = operation.access.need().filter(|_| {
+                !matches!(
+                    operation.access,
+                    Access::People | Access::PeopleAnywhere | Access::PeopleUncounted
+                )
+            }) {
                 let types: Vec<&str> = need.types.iter().map(|kind| kind.as_str()).collect();
                 let scope = need
                     .scope

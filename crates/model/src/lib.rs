@@ -25,7 +25,9 @@ pub use api_key::{
 };
 pub use change::{Change, Entity};
 pub use clock::Clock;
-pub use id::{ConnectionId, IdError, IdentityId, InvitationId, KeyId, NodeId, PasskeyId, SessionId, UserId, WorkspaceId};
+pub use id::{
+    ConnectionId, IdError, IdentityId, InvitationId, KeyId, NodeId, PasskeyId, SessionId, UserId, WorkspaceId,
+};
 pub use invitation::Invitation;
 pub use key_filter::KeyFilter;
 pub use key_type::{KeyType, KeyTypes, UnknownKeyType};

@@ -43,7 +43,11 @@ impl Session {
     /// Whether a workspace demands a second factor that was not proved: neither to us nor to a provider whose word counts there.
     #[must_use]
     pub fn lacks_second_factor(&self, workspace: &Workspace) -> bool {
-        let vouched = || self.sso.as_ref().is_some_and(|sso| sso.proves_second_factor_in(workspace.id));
+        let vouched = || {
+            self.sso
+                .as_ref()
+                .is_some_and(|sso| sso.proves_second_factor_in(workspace.id))
+        };
         workspace.requires_second_factor && !self.second_factor && !vouched()
     }
 

@@ -92,12 +92,12 @@ pub(crate) fn read(text: &str) -> Option<(ProviderSettings, SsoPolicy)> {
         Some(GroupRole { group, role })
     };
     let policy = SsoPolicy {
-        default_role: document
-            .default_role
-            .map(|role| role.parse())
-            .transpose()
-            .ok()?,
-        group_roles: document.group_roles.into_iter().map(rule).collect::<Option<_>>()?,
+        default_role: document.default_role.map(|role| role.parse()).transpose().ok()?,
+        group_roles: document
+            .group_roles
+            .into_iter()
+            .map(rule)
+            .collect::<Option<_>>()?,
         trusts_second_factor: document.trusts_second_factor,
     };
     Some((provider, policy))

@@ -35,14 +35,17 @@ pub use passkey::{
 pub use problem::{Code, FieldProblem, NOT_SIGNED_IN, Problem, challenge, is_request_id};
 pub use profile::{ExportedInvitation, ExportedMembership, PersonExport, UpdateMe};
 pub use rate_limit::{RateLimit, RateLimitHeaders, add_rate_limits, rate_limits, seconds};
+pub use scim::{
+    ScimError, ScimList, ScimPatch, ScimUser, scim_configuration, scim_resource_types, scim_schemas,
+};
 pub use sign_in::{
     ChangePassword, ConfirmTotp, Discover, Discovered, LogIn, Membership, PersonIdentity, RecoveryCodes,
     SecondFactorRequired, Session, SignedIn, StepUp, TotpEnrolment, User, VerifySecondFactor,
 };
-pub use scim::{ScimError, ScimList, ScimPatch, ScimUser, scim_configuration, scim_resource_types, scim_schemas};
 pub use sso::{
-    ClaimDomain, ConnectIdentity, CreateSsoConnection, Domain, Identities, Identity, Provider, ProviderMistake,
-    Providers, Redirect, ScimToken, SsoConnection, TestReport, UpdateDomain, UpdateSsoConnection,
+    ClaimDomain, ConnectIdentity, CreateSsoConnection, Domain, Identities, Identity, Provider,
+    ProviderMistake, Providers, Redirect, ScimToken, SsoConnection, TestReport, UpdateDomain,
+    UpdateSsoConnection,
 };
 pub use timestamp::{format_rfc3339, parse_rfc3339};
 pub use verify::{KeyVerdict, VerifiedKey, VerifyKey};

@@ -44,7 +44,11 @@ pub struct ScimUser {
     #[schema(value_type = Vec<Value>)]
     pub emails: Vec<Value>,
     /// Whether the person may come in.
-    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "lenient_bool")]
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        deserialize_with = "lenient_bool"
+    )]
     pub active: Option<bool>,
     /// When it was made and changed; ours to say.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -129,7 +133,10 @@ impl ScimUser {
 impl ScimName {
     fn joined(self) -> Option<String> {
         self.formatted.or_else(|| {
-            let parts: Vec<String> = [self.given_name, self.family_name].into_iter().flatten().collect();
+            let parts: Vec<String> = [self.given_name, self.family_name]
+                .into_iter()
+                .flatten()
+                .collect();
             (!parts.is_empty()).then(|| parts.join(" "))
         })
     }
@@ -167,14 +174,22 @@ impl ScimPatch {
     /// What is wrong, and its `scimType`.
     pub fn read(&self) -> Result<ScimPerson, ScimError> {
         if !self.schemas.iter().any(|schema| schema == PATCH) {
-            return Err(ScimError::invalid("invalidSyntax", "schemas must hold that of a PatchOp"));
+            return Err(ScimError::invalid(
+                "invalidSyntax",
+                "schemas must hold that of a PatchOp",
+            ));
         }
         let mut person = ScimPerson::default();
         for operation in &self.operations {
             let removes = match operation.op.to_ascii_lowercase().as_str() {
                 "add" | "replace" => false,
                 "remove" => true,
-                _ => return Err(ScimError::invalid("invalidSyntax", "op must be add, replace or remove")),
+                _ => {
+                    return Err(ScimError::invalid(
+                        "invalidSyntax",
+                        "op must be add, replace or remove",
+                    ));
+                }
             };
             match (&operation.path, &operation.value) {
                 (Some(path), _) if removes => set(&mut person, path, &Value::Null)?,
@@ -186,7 +201,10 @@ impl ScimPatch {
                 }
                 (None, _) if removes => return Err(ScimError::invalid("noTarget", "remove needs a path")),
                 (None, _) => {
-                    return Err(ScimError::invalid("invalidValue", "without a path the value must be an object"));
+                    return Err(ScimError::invalid(
+                        "invalidValue",
+                        "without a path the value must be an object",
+                    ));
                 }
             }
         }
@@ -195,7 +213,9 @@ impl ScimPatch {
 }
 
 fn set(person: &mut ScimPerson, path: &str, value: &Value) -> Result<(), ScimError> {
-    let attribute = path.strip_prefix(USER).map_or(path, |rest| rest.trim_start_matches(':'));
+    let attribute = path
+        .strip_prefix(USER)
+        .map_or(path, |rest| rest.trim_start_matches(':'));
     let text = || match value {
         Value::Null => Ok(None),
         Value::String(text) => Ok(Some(text.clone())),
@@ -204,10 +224,13 @@ fn set(person: &mut ScimPerson, path: &str, value: &Value) -> Result<(), ScimErr
     match attribute.to_ascii_lowercase().as_str() {
         "active" => {
             let active = read_bool(value);
-            person.active = Some(active.ok_or_else(|| ScimError::invalid("invalidValue", "active must be true or false"))?);
+            person.active = Some(
+                active.ok_or_else(|| ScimError::invalid("invalidValue", "active must be true or false"))?,
+            );
         }
         "username" => {
-            person.user_name = Some(text()?.ok_or_else(|| ScimError::invalid("mutability", "userName cannot be removed"))?);
+            person.user_name =
+                Some(text()?.ok_or_else(|| ScimError::invalid("mutability", "userName cannot be removed"))?);
         }
         "externalid" => person.external_id = Some(text()?),
         "displayname" | "name.formatted" => person.name = Some(text()?),
@@ -241,7 +264,9 @@ impl ScimList {
     /// A list.
     #[must_use]
     pub fn new(people: &[ScimUser], total: u64, start_index: u32) -> Self {
-        let resources = people.iter().filter_map(|person| serde_json::to_value(person).ok());
+        let resources = people
+            .iter()
+            .filter_map(|person| serde_json::to_value(person).ok());
         Self::of(resources.collect(), total, start_index)
     }
 
@@ -377,7 +402,8 @@ mod tests {
 
     #[test]
     fn what_is_not_kept_is_passed_over_and_what_makes_no_sense_is_refused() {
-        let other = json!({"schemas": [PATCH], "Operations": [{"op": "add", "path": "nickName", "value": "J"}]});
+        let other =
+            json!({"schemas": [PATCH], "Operations": [{"op": "add", "path": "nickName", "value": "J"}]});
         assert_eq!(patch(other).unwrap(), ScimPerson::default());
         for operation in [
             json!({"op": "move", "path": "active", "value": true}),

@@ -670,7 +670,9 @@ impl UpdateDomain {
             None => None,
             Some(None) => Some(None),
             Some(Some(text)) => {
-                let id = text.parse().map_err(|_| ("/connectionId", "must be the id of a connection"))?;
+                let id = text
+                    .parse()
+                    .map_err(|_| ("/connectionId", "must be the id of a connection"))?;
                 Some(Some(id))
             }
         };
@@ -678,7 +680,9 @@ impl UpdateDomain {
             (None, None) => None,
             (Some(false), None) => Some(None),
             (Some(true) | None, Some(text)) => {
-                let id = text.parse().map_err(|_| ("/breakGlassUserId", "must be the id of a person"))?;
+                let id = text
+                    .parse()
+                    .map_err(|_| ("/breakGlassUserId", "must be the id of a person"))?;
                 Some(Some(id))
             }
             (Some(true), None) => {
@@ -779,4 +783,10 @@ macro_rules! silent {
     };
 }
 
-silent!(SetOidc, CreateSsoConnection, UpdateSsoConnection, ScimToken, Redirect);
+silent!(
+    SetOidc,
+    CreateSsoConnection,
+    UpdateSsoConnection,
+    ScimToken,
+    Redirect
+);

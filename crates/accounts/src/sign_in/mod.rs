@@ -19,7 +19,9 @@ use tigertrust_credentials::{
     EncryptionRing, HashingLoad, HashingPool, OneTimeCode, Password, PasswordHash, Token, TokenDigest,
     TokenKind, TotpSecret,
 };
-use tigertrust_model::{Clock, Email, Origin, RandomSource, Session, SessionId, SsoSession, Timestamp, UserId};
+use tigertrust_model::{
+    Clock, Email, Origin, RandomSource, Session, SessionId, SsoSession, Timestamp, UserId,
+};
 
 pub(crate) use self::budget::{Budgets, hex};
 pub(crate) use self::factors::ensure_fresh;

@@ -4,8 +4,9 @@ use tigertrust_credentials::{PersonPermit, Token, TokenKind};
 use tigertrust_model::Timestamp;
 
 use super::{
-    BegunSession, From, MAX_TRIES, RenewedSession, SignInError, SignInFlows, SignInParts, by_provider,
+    BegunSession, From, MAX_TRIES, RenewedSession, SignInError, SignInFlows, SignInParts,
     budget::Budgets,
+    by_provider,
     ceremony::{CeremonyError, CeremonyKind, Passkey, PasskeyUse, UncheckedAnswer},
     passkey_ports::ChallengeSubject,
     passkeys::malformed,

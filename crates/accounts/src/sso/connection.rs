@@ -159,7 +159,9 @@ impl Connection {
     #[must_use]
     pub fn path(&self) -> String {
         match (&self.id, &self.provider) {
-            (ConnectionRef::Configured(_), ProviderSettings::Oidc(oidc)) if oidc.preset != OidcPreset::Custom => {
+            (ConnectionRef::Configured(_), ProviderSettings::Oidc(oidc))
+                if oidc.preset != OidcPreset::Custom =>
+            {
                 format!("/api/auth/{}", self.slug)
             }
             (_, provider) => format!("/api/auth/{}/{}", provider.protocol().as_str(), self.slug),
@@ -214,7 +216,11 @@ mod tests {
 
     #[test]
     fn the_most_that_a_group_becomes_counts_and_nobody_becomes_an_owner() {
-        let groups = [("staff", Role::Member), ("it", Role::Admin), ("boss", Role::Owner)];
+        let groups = [
+            ("staff", Role::Member),
+            ("it", Role::Admin),
+            ("boss", Role::Owner),
+        ];
         let with_default = policy(Some(Role::Viewer), &groups);
         let of = |policy: &SsoPolicy, groups: &[&str]| {
             let groups: Vec<String> = groups.iter().map(ToString::to_string).collect();

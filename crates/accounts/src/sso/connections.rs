@@ -7,9 +7,11 @@ use super::{
     connection::{Connection, ProviderSettings, SamlConnection, ServerScope, SsoPolicy, StoredConnection},
     error::SsoError,
     flows::{OpenedProvider, SsoFlows},
-    provider::{OidcPreset, OidcSettings, SamlAttributes, SamlIdentityProvider, SamlSigningKey},
+    provider::{
+        OidcPreset, OidcSettings, ProviderError, SamlAttributes, SamlIdentityProvider, SamlSigningKey,
+    },
 };
-use crate::{Actor, FlowError, sign_in::ensure_fresh, users::MAX_NAME, validation::Validation};
+use crate::{Actor, FlowError, SignInError, sign_in::ensure_fresh, users::MAX_NAME, validation::Validation};
 
 const MAX_SLUG: usize = 40;
 const MAX_LIST: usize = 50;
@@ -173,10 +175,14 @@ impl SsoFlows {
             check_provider(&mut validation, provider);
             let is_other = !matches!(
                 (provider, &before.connection.provider),
-                (NewProvider::Oidc(_), ProviderSettings::Oidc(_)) | (NewProvider::Saml(_), ProviderSettings::Saml(_))
+                (NewProvider::Oidc(_), ProviderSettings::Oidc(_))
+                    | (NewProvider::Saml(_), ProviderSettings::Saml(_))
             );
             if is_other {
-                validation.refuse("/provider", "must be of the protocol that the connection was made with");
+                validation.refuse(
+                    "/provider",
+                    "must be of the protocol that the connection was made with",
+                );
             }
         }
         validation.finish()?;
@@ -257,11 +263,12 @@ impl SsoFlows {
                     match read {
                         Ok(now) if now == settings.provider => {}
                         Ok(_) => findings.push(
-                            "the provider publishes other metadata than is kept here: fetch it anew".to_owned(),
+                            "the provider publishes other metadata than is kept here: fetch it anew"
+                                .to_owned(),
                         ),
                         Err(error) => {
                             ok = false;
-                            findings.push(error.to_string());
+                            findings.push(in_words(&error));
                         }
                     }
                 }
@@ -374,20 +381,24 @@ impl SsoFlows {
         match new {
             NewProvider::Oidc(mut oidc) => {
                 let secret = oidc.client_secret.take();
-                let secret = secret.map(|secret| zeroize::Zeroizing::new(secret.expose().as_bytes().to_vec()));
+                let secret =
+                    secret.map(|secret| zeroize::Zeroizing::new(secret.expose().as_bytes().to_vec()));
                 Ok((ProviderSettings::Oidc(oidc), secret))
             }
             NewProvider::Saml(saml) => {
                 let entity_id = saml.entity_id.as_deref();
                 let (provider, metadata_url) = match saml.metadata {
                     MetadataSource::Document(document) => {
-                        (self.0.saml.read_metadata(document.as_bytes(), entity_id)?, None)
+                        let read = self.0.saml.read_metadata(document.as_bytes(), entity_id);
+                        (read.map_err(unsuitable)?, None)
                     }
                     MetadataSource::Url(url) => (self.fetch_metadata(&url, entity_id).await?, Some(url)),
                 };
                 let key = saml.signs_requests.then(|| {
                     let parts = &*self.0;
-                    parts.saml.new_signing_key(slug, &*parts.random, parts.clock.now())
+                    parts
+                        .saml
+                        .new_signing_key(slug, &*parts.random, parts.clock.now())
                 });
                 let (secret, signing_certificate) = match key.transpose()? {
                     Some(SamlSigningKey { pkcs8, certificate }) => (Some(pkcs8), Some(certificate)),
@@ -410,8 +421,9 @@ impl SsoFlows {
         url: &str,
         entity_id: Option<&str>,
     ) -> Result<SamlIdentityProvider, SsoError> {
-        let document = self.0.documents.fetch(url).await?;
-        Ok(self.0.saml.read_metadata(&document, entity_id)?)
+        let document = self.0.documents.fetch(url).await.map_err(unsuitable)?;
+        let read = self.0.saml.read_metadata(&document, entity_id);
+        Ok(read.map_err(unsuitable)?)
     }
 
     /// What is to be said of certificates that have ended, or will within a month. They are taken all the same: the key counts.
@@ -423,10 +435,30 @@ impl SsoFlows {
             .iter()
             .filter(|certificate| certificate.not_after <= now.saturating_add(SOON))
             .map(|certificate| {
-                let verb = if certificate.not_after <= now { "has ended" } else { "ends within 30 days" };
+                let verb = if certificate.not_after <= now {
+                    "has ended"
+                } else {
+                    "ends within 30 days"
+                };
                 format!("the provider's certificate {} {verb}", certificate.fingerprint)
             })
             .collect()
+    }
+}
+
+/// What is wrong with a provider that somebody names.
+fn unsuitable(error: ProviderError) -> FlowError {
+    FlowError::invalid("/provider", error.to_string())
+}
+
+/// The same in a report.
+fn in_words(error: &SsoError) -> String {
+    match error {
+        SsoError::SignIn(SignInError::Flow(FlowError::Invalid(violations))) => {
+            let details = violations.iter().map(|violation| violation.detail.as_str());
+            details.collect::<Vec<_>>().join("; ")
+        }
+        error => error.to_string(),
     }
 }
 
@@ -452,10 +484,15 @@ fn check_slug(validation: &mut Validation, slug: &str) {
     if !shaped {
         validation.refuse(
             "/slug",
-            format!("must have 2 to {MAX_SLUG} small letters, digits and hyphens, and no hyphen at either end"),
+            format!(
+                "must have 2 to {MAX_SLUG} small letters, digits and hyphens, and no hyphen at either end"
+            ),
         );
     } else if RESERVED.contains(&slug) {
-        validation.refuse("/slug", "stands for a provider of the whole server: choose another one");
+        validation.refuse(
+            "/slug",
+            "stands for a provider of the whole server: choose another one",
+        );
     }
 }
 
@@ -525,7 +562,9 @@ fn check_oidc(validation: &mut Validation, oidc: &OidcSettings) {
         }
         for (index, text) in list.iter().enumerate() {
             let is_word = (1..=MAX_TEXT).contains(&text.len())
-                && text.bytes().all(|byte| byte.is_ascii_graphic() && !b"\"\\".contains(&byte));
+                && text
+                    .bytes()
+                    .all(|byte| byte.is_ascii_graphic() && !b"\"\\".contains(&byte));
             if !is_word {
                 validation.refuse(format!("{pointer}/{index}"), "must be one word of visible ASCII");
             }

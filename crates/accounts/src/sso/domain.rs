@@ -66,10 +66,24 @@ mod tests {
     #[test]
     fn a_domain_is_compared_in_lower_case() {
         assert_eq!(normalize_domain(" Example.COM. "), Some("example.com".to_owned()));
-        assert_eq!(normalize_domain("xn--bcher-kva.example"), Some("xn--bcher-kva.example".to_owned()));
+        assert_eq!(
+            normalize_domain("xn--bcher-kva.example"),
+            Some("xn--bcher-kva.example".to_owned())
+        );
         for text in [
-            "", "com", "example", "a..b", "-a.example", "a-.example", "a_b.example", "bücher.example", "127.0.0.1",
-            "a b.example", "https://a.example", "a.example/x", "@a.example",
+            "",
+            "com",
+            "example",
+            "a..b",
+            "-a.example",
+            "a-.example",
+            "a_b.example",
+            "bücher.example",
+            "127.0.0.1",
+            "a b.example",
+            "https://a.example",
+            "a.example/x",
+            "@a.example",
         ] {
             assert_eq!(normalize_domain(text), None, "{text}");
         }

@@ -44,7 +44,8 @@ impl SsoFlows {
     ) -> Result<Domain, SsoError> {
         self.ensure_may(actor, workspace)?;
         let Some(domain) = normalize_domain(domain) else {
-            let detail = "must be a domain such as example.com; one of other letters in its ASCII form, xn--…";
+            let detail =
+                "must be a domain such as example.com; one of other letters in its ASCII form, xn--…";
             return Err(FlowError::invalid("/domain", detail).into());
         };
         let parts = &*self.0;
@@ -175,7 +176,10 @@ fn apply(domain: &mut Domain, changes: DomainChanges) -> Result<(), FlowError> {
         return Err(Conflict::DomainNotVerified.into());
     }
     if domain.enforced.is_some() && domain.connection.is_none() {
-        return Err(FlowError::invalid("/connectionId", "is asked for where the domain has to sign in by it"));
+        return Err(FlowError::invalid(
+            "/connectionId",
+            "is asked for where the domain has to sign in by it",
+        ));
     }
     Ok(())
 }

@@ -116,7 +116,9 @@ impl SsoFlows {
 
     pub(super) fn open_stored(&self, stored: StoredConnection) -> Result<Opened, SsoError> {
         let StoredConnection { connection, secret } = stored;
-        let secret = secret.map(|secret| self.unseal(&connection.id, &secret)).transpose()?;
+        let secret = secret
+            .map(|secret| self.unseal(&connection.id, &secret))
+            .transpose()?;
         let provider = match &connection.provider {
             ProviderSettings::Oidc(oidc) => {
                 let text = secret.map(|secret| String::from_utf8(secret.to_vec()));

@@ -26,8 +26,8 @@ pub use self::{
     identity::VerifiedIdentity,
     ports::{
         AddressCounts, Arrival, ArrivalRefusal, Arrived, ConnectionEdit, ConnectionStore, DomainEdit,
-        DomainSignIn, DomainStore, Identity, MAX_CONNECTIONS, MAX_DOMAINS, ProviderLogout, ReplayId, ScimEdit,
-        ScimFilter, ScimStore, ScimUser, SsoRequest, SsoSignInStore, SsoStore, TakenOnce,
+        DomainSignIn, DomainStore, Identity, MAX_CONNECTIONS, MAX_DOMAINS, ProviderLogout, ReplayId,
+        ScimEdit, ScimFilter, ScimStore, ScimUser, SsoRequest, SsoSignInStore, SsoStore, TakenOnce,
     },
     provider::{
         ClientSecret, DomainRecords, LogoutToken, OidcCallback, OidcPreset, OidcRelyingParty, OidcRequest,

@@ -80,9 +80,9 @@ impl SsoFlows {
     pub async fn scim_create(&self, writer: &ScimWriter, person: ScimPerson) -> Result<ScimUser, SsoError> {
         check(&person)?;
         let user_name = person.user_name.unwrap_or_default();
-        let email: Email = user_name
-            .parse()
-            .map_err(|error: tigertrust_model::EmailError| FlowError::invalid("/userName", error.to_string()))?;
+        let email: Email = user_name.parse().map_err(|error: tigertrust_model::EmailError| {
+            FlowError::invalid("/userName", error.to_string())
+        })?;
         let now = self.0.clock.now();
         let new = ScimUser {
             user: User {
@@ -157,7 +157,11 @@ fn writer(connection: &Connection) -> Option<ScimWriter> {
     Some(ScimWriter {
         connection: connection.stored_id()?,
         workspace: connection.workspace?,
-        role: connection.policy.default_role.unwrap_or(Role::Member).at_most_admin(),
+        role: connection
+            .policy
+            .default_role
+            .unwrap_or(Role::Member)
+            .at_most_admin(),
     })
 }
 

@@ -4,9 +4,7 @@ use std::{fmt, time::Duration};
 
 use sha2::{Digest, Sha256};
 use tigertrust_credentials::{PersonPermit, Token, TokenDigest, TokenKind};
-use tigertrust_model::{
-    Email, IdentityId, Origin, SessionId, Timestamp, User, UserId,
-};
+use tigertrust_model::{Email, IdentityId, Origin, SessionId, Timestamp, User, UserId};
 use zeroize::Zeroizing;
 
 use super::{
@@ -241,7 +239,9 @@ impl SsoFlows {
                 if request_id.is_none() && !saml.allows_unsolicited {
                     return Err(SsoError::NothingWaits);
                 }
-                let assertion = parts.saml.finish(settings, response, request_id.as_deref(), now)?;
+                let assertion = parts
+                    .saml
+                    .finish(settings, response, request_id.as_deref(), now)?;
                 let taken = TakenOnce {
                     ids: assertion
                         .replay_ids
@@ -324,7 +324,10 @@ impl SsoFlows {
         connection: &Connection,
         now: Timestamp,
     ) -> Result<Option<User>, SsoError> {
-        let email = identity.email.as_deref().and_then(|email| email.parse::<Email>().ok());
+        let email = identity
+            .email
+            .as_deref()
+            .and_then(|email| email.parse::<Email>().ok());
         let Some(email) = email else {
             return Ok(None);
         };
@@ -363,7 +366,9 @@ impl SsoFlows {
         if request.connection != connection.id || request.expires_at <= now {
             return Err(SsoError::NothingWaits);
         }
-        let own = browsers.into_iter().find(|(digest, _)| *digest == request.browser);
+        let own = browsers
+            .into_iter()
+            .find(|(digest, _)| *digest == request.browser);
         let (_, text) = own.ok_or(SsoError::NothingWaits)?;
         Ok(Some((request, Bound(text.clone()))))
     }
@@ -371,7 +376,9 @@ impl SsoFlows {
     /// The connection that a route names, its secret open.
     pub(super) async fn opened(&self, route: SsoRoute<'_>) -> Result<Opened, SsoError> {
         let named = |connection: &Connection| match route {
-            SsoRoute::Preset(preset) => connection.preset() == Some(preset) && connection.slug == preset.as_str(),
+            SsoRoute::Preset(preset) => {
+                connection.preset() == Some(preset) && connection.slug == preset.as_str()
+            }
             SsoRoute::Named(protocol, slug) => {
                 connection.provider.protocol() == protocol
                     && connection.slug == slug
@@ -541,6 +548,9 @@ mod tests {
     fn a_name_is_cut_and_cleaned() {
         assert_eq!(shown_name("  Jo\n Doe "), Some("Jo Doe".to_owned()));
         assert_eq!(shown_name(" \t"), None);
-        assert_eq!(shown_name(&"x".repeat(500)).map(|name| name.len()), Some(MAX_NAME));
+        assert_eq!(
+            shown_name(&"x".repeat(500)).map(|name| name.len()),
+            Some(MAX_NAME)
+        );
     }
 }

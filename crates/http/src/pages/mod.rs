@@ -114,9 +114,17 @@ pub(crate) fn refused(error: &ApiError) -> HttpResponse {
 }
 
 fn escaped(text: &str) -> String {
-    [("&", "&amp;"), ("<", "&lt;"), (">", "&gt;"), ("\"", "&quot;"), ("'", "&#39;")]
-        .into_iter()
-        .fold(text.to_owned(), |text, (letter, entity)| text.replace(letter, entity))
+    [
+        ("&", "&amp;"),
+        ("<", "&lt;"),
+        (">", "&gt;"),
+        ("\"", "&quot;"),
+        ("'", "&#39;"),
+    ]
+    .into_iter()
+    .fold(text.to_owned(), |text, (letter, entity)| {
+        text.replace(letter, entity)
+    })
 }
 
 pub(crate) fn mount(config: &mut ServiceConfig) {

@@ -37,7 +37,10 @@ pub(crate) async fn connect(
     body: Body,
 ) -> Result<HttpResponse, ApiError> {
     let body = body.json::<ConnectIdentity>(person.admitted()).await?;
-    let path = body.url.strip_prefix(app.sso()?.public_url()).unwrap_or(&body.url);
+    let path = body
+        .url
+        .strip_prefix(app.sso()?.public_url())
+        .unwrap_or(&body.url);
     let route = named(path).ok_or(SsoError::UnknownConnection)?;
     let (return_to, origin) = (body.return_to.as_deref(), origin(&app, &request));
     match app.sso()?.begin_link(&person, route, return_to, &origin).await {

@@ -61,7 +61,13 @@ impl From<SsoError> for ScimFailure {
             FlowError::Invalid(violations) => {
                 let details: Vec<String> = violations
                     .iter()
-                    .map(|violation| format!("{} {}", violation.pointer.trim_start_matches('/'), violation.detail))
+                    .map(|violation| {
+                        format!(
+                            "{} {}",
+                            violation.pointer.trim_start_matches('/'),
+                            violation.detail
+                        )
+                    })
                     .collect();
                 ScimError::new(400, Some("invalidValue"), details.join("; "))
             }
@@ -181,7 +187,12 @@ fn number(text: Option<&str>, default: u32) -> Result<u32, ScimError> {
 
 /// Reads the filters that providers use to find somebody (RFC 7644 §3.4.2.2).
 fn read_filter(text: &str) -> Result<ScimFilter, ScimError> {
-    let invalid = || ScimError::invalid("invalidFilter", "only userName eq \"…\" and externalId eq \"…\" are known");
+    let invalid = || {
+        ScimError::invalid(
+            "invalidFilter",
+            "only userName eq \"…\" and externalId eq \"…\" are known",
+        )
+    };
     let mut words = text.trim().splitn(3, ' ');
     let (Some(attribute), Some(operator), Some(value)) = (words.next(), words.next(), words.next()) else {
         return Err(invalid());
@@ -223,7 +234,10 @@ pub(crate) async fn create(request: HttpRequest, app: web::Data<App>, body: Body
         let shown = ScimUser::new(&person, by.sso.public_url());
         tracing::info!(user = %person.user.id, active = person.active, "person written by a provider");
         let mut response = HttpResponse::Created();
-        response.insert_header((header::LOCATION, by.sso.absolute(&format!("/api/scim/v2/Users/{}", person.user.id))));
+        response.insert_header((
+            header::LOCATION,
+            by.sso.absolute(&format!("/api/scim/v2/Users/{}", person.user.id)),
+        ));
         Ok(scim(response, &shown))
     };
     answer(outcome.await)
@@ -239,7 +253,10 @@ pub(crate) async fn show(request: HttpRequest, app: web::Data<App>, path: web::P
     let outcome = async {
         let by = writer(&request, &app).await?;
         let person = by.sso.scim_get(&by.writer, id(&path)?).await?;
-        Ok(scim(HttpResponse::Ok(), &ScimUser::new(&person, by.sso.public_url())))
+        Ok(scim(
+            HttpResponse::Ok(),
+            &ScimUser::new(&person, by.sso.public_url()),
+        ))
     };
     answer(outcome.await)
 }
@@ -262,7 +279,10 @@ pub(crate) async fn replace(
         let body = body.scim::<ScimUser>().await?;
         let person = by.sso.scim_update(&by.writer, id(&path)?, body.whole()).await?;
         tracing::info!(user = %person.user.id, active = person.active, "person written by a provider");
-        Ok(scim(HttpResponse::Ok(), &ScimUser::new(&person, by.sso.public_url())))
+        Ok(scim(
+            HttpResponse::Ok(),
+            &ScimUser::new(&person, by.sso.public_url()),
+        ))
     };
     answer(outcome.await)
 }
@@ -285,7 +305,10 @@ pub(crate) async fn patch(
         let changes = body.scim::<ScimPatch>().await?.read()?;
         let person = by.sso.scim_update(&by.writer, id(&path)?, changes).await?;
         tracing::info!(user = %person.user.id, active = person.active, "person written by a provider");
-        Ok(scim(HttpResponse::Ok(), &ScimUser::new(&person, by.sso.public_url())))
+        Ok(scim(
+            HttpResponse::Ok(),
+            &ScimUser::new(&person, by.sso.public_url()),
+        ))
     };
     answer(outcome.await)
 }
@@ -296,7 +319,11 @@ pub(crate) async fn patch(
     params(("id" = String, Path, description = "The person's id", example = "usr_01h2xcejqtf2nbrexx3vqjhp41")),
     responses((status = 204, description = "The person is forgotten")),
 )]
-pub(crate) async fn remove(request: HttpRequest, app: web::Data<App>, path: web::Path<String>) -> HttpResponse {
+pub(crate) async fn remove(
+    request: HttpRequest,
+    app: web::Data<App>,
+    path: web::Path<String>,
+) -> HttpResponse {
     let outcome = async {
         let by = writer(&request, &app).await?;
         let user = id(&path)?;
@@ -313,7 +340,12 @@ pub(crate) async fn remove(request: HttpRequest, app: web::Data<App>, path: web:
     responses((status = 200, description = "What it can do", content_type = "application/scim+json")),
 )]
 pub(crate) async fn configuration(app: web::Data<App>) -> HttpResponse {
-    let outcome = async { Ok(scim(HttpResponse::Ok(), &scim_configuration(app.sso()?.public_url()))) };
+    let outcome = async {
+        Ok(scim(
+            HttpResponse::Ok(),
+            &scim_configuration(app.sso()?.public_url()),
+        ))
+    };
     answer(outcome.await)
 }
 
@@ -323,7 +355,12 @@ pub(crate) async fn configuration(app: web::Data<App>) -> HttpResponse {
     responses((status = 200, description = "What there is", body = ScimList, content_type = "application/scim+json")),
 )]
 pub(crate) async fn resource_types(app: web::Data<App>) -> HttpResponse {
-    let outcome = async { Ok(scim(HttpResponse::Ok(), &scim_resource_types(app.sso()?.public_url()))) };
+    let outcome = async {
+        Ok(scim(
+            HttpResponse::Ok(),
+            &scim_resource_types(app.sso()?.public_url()),
+        ))
+    };
     answer(outcome.await)
 }
 
@@ -347,7 +384,15 @@ mod tests {
         assert_eq!(filter.user_name.as_deref(), Some("jo@example.com"));
         let filter = read_filter(r#"externalId EQ "a \"b\" c""#).unwrap();
         assert_eq!(filter.external_id.as_deref(), Some("a \"b\" c"));
-        for text in ["", "userName", "userName eq", "userName eq jo", "userName sw \"j\"", "password eq \"x\"", "userName eq \"a\" or x"] {
+        for text in [
+            "",
+            "userName",
+            "userName eq",
+            "userName eq jo",
+            "userName sw \"j\"",
+            "password eq \"x\"",
+            "userName eq \"a\" or x",
+        ] {
             assert!(read_filter(text).is_err(), "{text}");
         }
     }

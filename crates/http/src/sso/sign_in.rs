@@ -300,13 +300,20 @@ pub(crate) async fn backchannel_logout(
     body: Body,
 ) -> Result<HttpResponse, ApiError> {
     let form = body.form::<LogoutForm>(MAX_FORM).await?;
-    match app.sso()?.end_by_provider(route(&request)?, &form.logout_token).await {
+    match app
+        .sso()?
+        .end_by_provider(route(&request)?, &form.logout_token)
+        .await
+    {
         Ok(ended) => {
             tracing::info!(path = request.path(), ended, "sessions ended by a provider");
             Ok(HttpResponse::Ok().finish())
         }
         // §2.8: 400, with the reason as OAuth gives it.
-        Err(error @ (SsoError::Provider(tigertrust_accounts::sso::ProviderError::Refused(_)) | SsoError::NothingWaits)) => {
+        Err(
+            error @ (SsoError::Provider(tigertrust_accounts::sso::ProviderError::Refused(_))
+            | SsoError::NothingWaits),
+        ) => {
             note_sso_refusal(&app, &request, "logout by a provider refused", &error);
             let reason = serde_json::json!({"error": "invalid_request", "error_description": "the logout token was not accepted"});
             let mut response = json(&reason);

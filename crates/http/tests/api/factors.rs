@@ -54,38 +54,42 @@ pub(crate) fn base32(text: &str) -> TotpSecret {
     TotpSecret::from_bytes(&bytes).unwrap()
 }
 
+/// Adds an app to the account of whoever is signed in; returns its secret and the recovery codes.
+pub(crate) async fn enrol(server: &TestServer, browser: &mut Browser) -> (TotpSecret, Vec<String>) {
+    let new = browser.post(server, "/api/auth/2fa/totp", &Value::Null).await;
+    assert_eq!(new.status, 200, "{new:?}");
+    let uri = new.body["otpauthUri"].as_str().unwrap();
+    assert!(uri.starts_with("otpauth://totp/TigerTrust:"), "{uri}");
+    assert!(new.body["qrSvg"].as_str().unwrap().starts_with("<svg"));
+    let secret = base32(new.body["secret"].as_str().unwrap());
+    let code = secret.code(TotpStep::at(server.clock.now())).to_string();
+    let confirmed = browser
+        .post(server, "/api/auth/2fa/totp/confirm", &json!({"code": code}))
+        .await;
+    assert_eq!(confirmed.status, 200, "{confirmed:?}");
+    let codes = confirmed.body["recoveryCodes"].as_array().unwrap();
+    assert_eq!(codes.len(), 10);
+    let codes = codes
+        .iter()
+        .map(|code| code.as_str().unwrap().to_owned())
+        .collect();
+    // The code is spent by that: the tests go on in another step.
+    server.clock.advance(Duration::from_secs(60));
+    (secret, codes)
+}
+
 impl Enrolled {
     pub(crate) async fn new(server: &TestServer) -> Self {
         let home = server.workspace("Home").await;
         let user = server.member(&home, Role::Admin).await;
         let mut browser = Browser::signed_in(server, user).await;
-        let new = browser.post(server, "/api/auth/2fa/totp", &Value::Null).await;
-        assert_eq!(new.status, 200, "{new:?}");
-        let uri = new.body["otpauthUri"].as_str().unwrap();
-        assert!(uri.starts_with("otpauth://totp/TigerTrust:"), "{uri}");
-        assert!(new.body["qrSvg"].as_str().unwrap().starts_with("<svg"));
-        let secret = base32(new.body["secret"].as_str().unwrap());
-        let mut enrolled = Self {
+        let (secret, recovery_codes) = enrol(server, &mut browser).await;
+        Self {
             user,
             browser,
             secret,
-            recovery_codes: Vec::new(),
-        };
-        let code = enrolled.code(server);
-        let confirmed = enrolled
-            .browser
-            .post(server, "/api/auth/2fa/totp/confirm", &json!({"code": code}))
-            .await;
-        assert_eq!(confirmed.status, 200, "{confirmed:?}");
-        let codes = confirmed.body["recoveryCodes"].as_array().unwrap();
-        assert_eq!(codes.len(), 10);
-        enrolled.recovery_codes = codes
-            .iter()
-            .map(|code| code.as_str().unwrap().to_owned())
-            .collect();
-        // The code is spent by that: the tests go on in another step.
-        server.clock.advance(Duration::from_secs(60));
-        enrolled
+            recovery_codes,
+        }
     }
 
     /// The code that the app shows.

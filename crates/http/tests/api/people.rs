@@ -1,5 +1,7 @@
 //! A person's browser, for the tests of people.
 
+use std::collections::BTreeMap;
+
 use reqwest::{Method, RequestBuilder};
 use serde_json::{Value, json};
 use tigertrust_model::UserId;
@@ -10,6 +12,8 @@ use tigertrust_testkit::{Answer, PASSWORD, TestServer, send};
 pub(crate) struct Browser {
     pub(crate) session: Option<String>,
     pub(crate) device: Option<String>,
+    /// Those of sign-ins that are under way at a provider.
+    pub(crate) waiting: BTreeMap<String, String>,
 }
 
 impl Browser {
@@ -29,13 +33,18 @@ impl Browser {
 
     /// Sends a request with the cookies, and keeps those that are set.
     pub(crate) async fn send(&mut self, request: RequestBuilder) -> Answer {
-        let cookies = [
-            ("connect.sid", &self.session),
-            ("tigertrust_device", &self.device),
+        let own = [
+            ("connect.sid", self.session.as_ref()),
+            ("tigertrust_device", self.device.as_ref()),
         ];
-        let cookies: Vec<String> = cookies
+        let waiting = self
+            .waiting
             .iter()
-            .filter_map(|(name, value)| value.as_ref().map(|value| format!("{name}={value}")))
+            .map(|(name, value)| (name.as_str(), Some(value)));
+        let cookies: Vec<String> = own
+            .into_iter()
+            .chain(waiting)
+            .filter_map(|(name, value)| value.map(|value| format!("{name}={value}")))
             .collect();
         let request = match cookies.as_slice() {
             [] => request,
@@ -49,6 +58,10 @@ impl Browser {
             match name {
                 "connect.sid" => self.session = value,
                 "tigertrust_device" => self.device = value,
+                name if name.starts_with("tigertrust_sso_") => match value {
+                    Some(value) => drop(self.waiting.insert(name.to_owned(), value)),
+                    None => drop(self.waiting.remove(name)),
+                },
                 other => panic!("a cookie called {other}"),
             }
         }

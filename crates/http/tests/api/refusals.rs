@@ -58,7 +58,9 @@ fn guarded(home: &Workspace) -> Vec<(Operation, Method, Need, String)> {
         .filter_map(|operation| {
             let need = match &operation.access {
                 Access::Anonymous => return None,
-                Access::Asked | Access::People | Access::PeopleAnywhere | Access::PeopleUncounted => Need::any_caller(),
+                Access::Asked | Access::People | Access::PeopleAnywhere | Access::PeopleUncounted => {
+                    Need::any_caller()
+                }
                 access => access.need().unwrap().clone(),
             };
             let method = operation
@@ -260,7 +262,10 @@ async fn s25_every_operation_refuses_revoked_expired_and_deactivated_keys(server
 async fn s25_every_operation_admits_a_key_that_fulfils_its_need(server: TestServer) {
     let home = server.workspace("Home").await;
     for (operation, method, need, path) in guarded(&home) {
-        if matches!(operation.access, Access::People | Access::PeopleAnywhere | Access::PeopleUncounted) {
+        if matches!(
+            operation.access,
+            Access::People | Access::PeopleAnywhere | Access::PeopleUncounted
+        ) {
             let key = server.admin(&home).await;
             let refused = call(&server, &method, &path, Some(key.secret.reveal()), None).await;
             assert_eq!(refused.problem(), (403, "FORBIDDEN"), "{method} {path}");

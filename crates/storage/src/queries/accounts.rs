@@ -31,7 +31,10 @@ impl AccountStore for Store {
     async fn insert_user(&self, user: User, password: PasswordHash) -> Result<(), FlowError> {
         self.write(move |connection| {
             Box::pin(async move {
-                if insert_user(connection, &user, Some(&password)).await.or_unavailable()? {
+                if insert_user(connection, &user, Some(&password))
+                    .await
+                    .or_unavailable()?
+                {
                     Ok(Written::quietly(()))
                 } else {
                     Err(Conflict::EmailTaken.into())

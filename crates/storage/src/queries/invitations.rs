@@ -407,7 +407,10 @@ async fn join(
             password,
             session,
         } => {
-            if !insert_user(connection, &user, Some(&password)).await.or_unavailable()? {
+            if !insert_user(connection, &user, Some(&password))
+                .await
+                .or_unavailable()?
+            {
                 return Err(Conflict::EmailTaken.into());
             }
             put(connection, workspace, user.id, invitation.role, at).await?;

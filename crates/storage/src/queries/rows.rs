@@ -358,7 +358,9 @@ macro_rules! sso_columns {
                     id.ok_or_else(|| corrupt.at("sso_workspace_id"))
                 });
                 Ok(Some(SsoSession {
-                    connection: connection.parse().map_err(|_| corrupt.at("sso_connection"))?,
+                    connection: connection
+                        .parse()
+                        .map_err(|_| corrupt.at("sso_connection"))?,
                     workspace: workspace.transpose()?,
                     provider_session: self.sso_provider_session,
                     confined: self.sso_confined,

@@ -136,11 +136,7 @@ impl ScimStore for Store {
                         }
                         wanted
                     };
-                    let total = wanted()
-                        .count()
-                        .get_result(transaction)
-                        .await
-                        .or_unavailable()?;
+                    let total = wanted().count().get_result(transaction).await.or_unavailable()?;
                     let rows = wanted()
                         .order(people::user_id.asc())
                         .offset(i64::from(offset))
@@ -301,6 +297,9 @@ async fn leave(
     let begun = sessions::table
         .filter(sessions::user_id.eq(StoredId::new(user.as_uuid())))
         .filter(sessions::sso_connection.eq(ConnectionRef::Stored(connection).to_string()));
-    diesel::delete(begun).execute(transaction).await.or_unavailable()?;
+    diesel::delete(begun)
+        .execute(transaction)
+        .await
+        .or_unavailable()?;
     Ok(())
 }

@@ -16,9 +16,10 @@ use tigertrust_model::{Role, Session, SessionId, Timestamp, UserId, Workspace, W
 
 use super::{
     super::{Connection, lock_session},
-    Store, sso_domains,
+    Store,
     rows::{Corrupt, SessionRow, UserRow, WorkspaceRow},
     schema::{devices, memberships, proof_budgets as budgets, sessions, users, workspaces},
+    sso_domains,
 };
 use crate::{
     error::OrUnavailable,

@@ -15,7 +15,9 @@ use super::{
     accounts::insert_user,
     members::{ensure_open, put, remove, role_in},
     rows::UserRow,
-    schema::{scim_users, sessions as sessions_table, sso_identities as identities, sso_replays as replays, users},
+    schema::{
+        scim_users, sessions as sessions_table, sso_identities as identities, sso_replays as replays, users,
+    },
     sessions,
     sign_in::{complete, insert_challenge, lock_user},
     sso_domains,

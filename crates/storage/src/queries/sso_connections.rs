@@ -65,7 +65,10 @@ impl ConnectionRow {
             protocol: connection.provider.protocol().as_str().to_owned(),
             enabled: connection.enabled,
             settings: StoredJson(sso_settings::write(&connection.provider, &connection.policy)),
-            secret: stored.secret.as_ref().map(tigertrust_credentials::Sealed::to_text),
+            secret: stored
+                .secret
+                .as_ref()
+                .map(tigertrust_credentials::Sealed::to_text),
             created_by: connection.created_by.to_string(),
             created_at: StoredTime::new(connection.created_at),
             updated_at: StoredTime::new(connection.updated_at),
@@ -77,8 +80,7 @@ pub(super) fn read((row, token): FoundConnection) -> Result<StoredConnection, St
     let id = row.id.read().map(ConnectionId::from_uuid);
     let corrupt = Corrupt::new("sso_connections", id);
     let workspace = row.workspace_id.read().map(WorkspaceId::from_uuid);
-    let (provider, policy) =
-        sso_settings::read(&row.settings.0).ok_or_else(|| corrupt.at("settings"))?;
+    let (provider, policy) = sso_settings::read(&row.settings.0).ok_or_else(|| corrupt.at("settings"))?;
     let secret = row.secret.map(|secret| secret.parse());
     Ok(StoredConnection {
         connection: SsoConnection {

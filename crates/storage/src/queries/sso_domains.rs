@@ -335,7 +335,10 @@ async fn ensure_connection(connection: &mut Connection, domain: &Domain) -> Resu
         .filter(connections::id.eq(StoredId::new(id.as_uuid())))
         .filter(connections::workspace_id.eq(StoredId::new(domain.workspace.as_uuid())))
         .filter(connections::enabled.eq(true));
-    let is_own: bool = select(exists(own)).get_result(connection).await.or_unavailable()?;
+    let is_own: bool = select(exists(own))
+        .get_result(connection)
+        .await
+        .or_unavailable()?;
     if is_own {
         return Ok(());
     }
@@ -362,7 +365,10 @@ async fn ensure_exempt(connection: &mut Connection, domain: &Domain) -> Result<(
     }
     let detail = "must be an owner of the workspace with a password and a second factor, to come in when the provider \
                   does not answer";
-    Err(FlowError::Invalid(vec![Violation::new("/breakGlassUserId", detail)]))
+    Err(FlowError::Invalid(vec![Violation::new(
+        "/breakGlassUserId",
+        detail,
+    )]))
 }
 
 /// Ends the sessions of the domain's people that were begun without a provider, but for one person's.

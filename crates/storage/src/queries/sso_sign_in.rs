@@ -200,14 +200,18 @@ impl SsoSignInStore for Store {
                 lock_user(connection, user, None).await?;
                 let owner = StoredId::new(user.as_uuid());
                 let own = identities::table.filter(identities::user_id.eq(owner));
-                let by: Option<String> = diesel::delete(own.filter(identities::id.eq(StoredId::new(id.as_uuid()))))
-                    .returning(identities::connection)
+                let by: Option<String> =
+                    diesel::delete(own.filter(identities::id.eq(StoredId::new(id.as_uuid()))))
+                        .returning(identities::connection)
+                        .get_result(connection)
+                        .await
+                        .optional()
+                        .or_unavailable()?;
+                let by = by.ok_or(FlowError::NotFound)?;
+                let others: bool = select(exists(own))
                     .get_result(connection)
                     .await
-                    .optional()
                     .or_unavailable()?;
-                let by = by.ok_or(FlowError::NotFound)?;
-                let others: bool = select(exists(own)).get_result(connection).await.or_unavailable()?;
                 let password: Option<Option<String>> = users::table
                     .find(owner)
                     .select(users::password_hash)
