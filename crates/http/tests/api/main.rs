@@ -50,6 +50,7 @@ mod sso_connections;
 mod sso_domains;
 mod sso_linking;
 mod sso_presets;
+mod sso_saml;
 mod verify;
 mod verify_limits;
 mod workspaces;
