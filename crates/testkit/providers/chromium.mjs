@@ -2,9 +2,9 @@
 //
 // Settings: { executable, profile (a folder) }
 //
-// POST /_test/walk takes { url, fields: { name: value }, until, picture }: it opens the URL, fills in every form that has one of the
-// fields and sends it off, until it is at `until` or was refused. It returns
-// { url, status, text, navigations: [{ method, url, status }] }, the last of which is where it is; `picture` is a file for a screenshot.
+// POST /_test/walk takes { url, fields: { name: value }, until }: it opens the URL, fills in every form that has one of the fields and
+// sends it off, until it is at `until` or was refused. It returns { url, text, navigations: [{ method, url, status }] }, the last of
+// which is where it is.
 
 import puppeteer from 'puppeteer-core';
 
@@ -30,7 +30,7 @@ const hasForm = (page, fields) =>
     Object.keys(fields),
   );
 
-async function walk({ url, fields = {}, until, picture }) {
+async function walk({ url, fields, until }) {
   const context = await browser.createBrowserContext();
   const page = await context.newPage();
   const navigations = [];
@@ -59,9 +59,8 @@ async function walk({ url, fields = {}, until, picture }) {
         if (!/ERR_ABORTED|detached|navigat/i.test(error.message)) failed(error);
       });
     });
-    if (picture) await page.screenshot({ path: picture });
     const text = await page.evaluate(() => document.body.innerText);
-    return { url: page.url(), status: navigations.at(-1).status, text, navigations };
+    return { url: page.url(), text, navigations };
   } finally {
     await context.close();
   }

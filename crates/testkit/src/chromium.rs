@@ -48,16 +48,22 @@ impl Chromium {
         let argument = json!({ "url": url, "fields": fields, "until": until });
         let walked = self.program.control("walk", &argument).await;
         let text = |value: &Value| value.as_str().expect("text").to_owned();
-        let step = |step: &Value| format!("{} {} {}", text(&step["method"]), step["status"], text(&step["url"]));
+        let steps = walked["navigations"].as_array().expect("a list");
+        let last = steps.last().expect("a page");
         Walked {
             url: text(&walked["url"]),
-            status: walked["status"].as_u64().expect("a status"),
+            status: last["status"].as_u64().expect("a status"),
             text: text(&walked["text"]),
-            way: walked["navigations"]
-                .as_array()
-                .expect("a list")
+            way: steps
                 .iter()
-                .map(step)
+                .map(|step| {
+                    format!(
+                        "{} {} {}",
+                        text(&step["method"]),
+                        step["status"],
+                        text(&step["url"])
+                    )
+                })
                 .collect(),
         }
     }

@@ -46,6 +46,7 @@ mod revocation;
 mod rotate;
 mod scim;
 mod sso;
+mod sso_chromium;
 mod sso_connections;
 mod sso_domains;
 mod sso_linking;

@@ -32,8 +32,8 @@ on_both_engines!(
 );
 
 /// A workspace whose people sign in by a SAML provider.
-struct Company {
-    provider: ThrowawayProvider,
+pub(crate) struct Company {
+    pub(crate) provider: ThrowawayProvider,
     workspace: Workspace,
     owner: Browser,
     slug: String,
@@ -43,7 +43,7 @@ struct Company {
 
 impl Company {
     /// One whose provider is as `settings` say, and whose connection is as `body` says beside the provider.
-    async fn with(server: &TestServer, slug: &str, settings: Value, body: Value) -> Self {
+    pub(crate) async fn with(server: &TestServer, slug: &str, settings: Value, body: Value) -> Self {
         let mut settings = settings;
         if settings["accounts"].is_null() {
             settings["accounts"] = accounts();
@@ -75,12 +75,12 @@ impl Company {
     }
 
     /// The same, after the domain was verified.
-    async fn verified(mut self, server: &TestServer, domain: &str) -> Self {
+    pub(crate) async fn verified(mut self, server: &TestServer, domain: &str) -> Self {
         verify(server, &mut self.owner, &self.workspace, domain).await;
         self
     }
 
-    fn path(&self) -> String {
+    pub(crate) fn path(&self) -> String {
         format!("/api/auth/saml/{}", self.slug)
     }
 
@@ -107,7 +107,7 @@ impl Company {
     }
 
     /// There and back.
-    async fn sign_in(&self, server: &TestServer, browser: &mut Browser, login: &str) -> Page {
+    pub(crate) async fn sign_in(&self, server: &TestServer, browser: &mut Browser, login: &str) -> Page {
         let form = self.respond(server, browser, login).await;
         post(server, browser, &form).await
     }
@@ -369,8 +369,7 @@ async fn a_response_is_taken_once(server: TestServer) {
     assert!(is_not_accepted(&page, &other), "{page:?}");
     // On no node, and not where what nobody asked for is allowed.
     let second = server.second().await;
-    let allowed =
-        json!({"saml": {"metadata": company.provider.metadata().await, "allowUnsolicited": true}});
+    let allowed = json!({"saml": {"metadata": company.provider.metadata().await, "allowUnsolicited": true}});
     company.patch(&server, &allowed).await;
     let form = company.provider.unsolicited("ada", company.entity_id()).await;
     let mut first = Browser::default();
@@ -504,8 +503,7 @@ async fn what_nobody_asked_for_is_refused_unless_the_connection_allows_it(server
     let page = post(&server, &mut browser, &swapped).await;
     assert!(is_not_accepted(&page, &browser), "{page:?}");
 
-    let allowed =
-        json!({"saml": {"metadata": company.provider.metadata().await, "allowUnsolicited": true}});
+    let allowed = json!({"saml": {"metadata": company.provider.metadata().await, "allowUnsolicited": true}});
     company.patch(&server, &allowed).await;
     let page = post(&server, &mut browser, &form).await;
     assert_eq!((page.status, page.goes_to()), (200, "/"), "{page:?}");
@@ -578,7 +576,10 @@ async fn a_second_factor_of_one_s_own_is_asked_for_after_saml(server: TestServer
     let mut ada = Browser::default();
     company.sign_in(&server, &mut ada, "ada").await;
     let (secret, _) = crate::factors::enrol(&server, &mut ada).await;
-    company.provider.set_time(tigertrust_model::Clock::now(&*server.clock)).await;
+    company
+        .provider
+        .set_time(tigertrust_model::Clock::now(&*server.clock))
+        .await;
     let mut other = Browser::default();
     let page = company.sign_in(&server, &mut other, "ada").await;
     assert_eq!((page.status, other.session.is_none()), (200, true), "{page:?}");
