@@ -28,7 +28,9 @@ const PRIVATE_V4: [Ipv4Net; 4] = [
 ];
 
 /// The other entries of IANA's registry of special addresses that are not reached globally, multicast and what is reserved.
-const SPECIAL_V4: [Ipv4Net; 10] = [
+const SPECIAL_V4: [Ipv4Net; 11] = [
+    // Metadata of Alibaba's cloud, within what else is private.
+    v4([100, 100, 100, 200], 32),
     v4([0, 0, 0, 0], 8),
     v4([169, 254, 0, 0], 16),
     v4([192, 0, 0, 0], 24),
@@ -41,6 +43,8 @@ const SPECIAL_V4: [Ipv4Net; 10] = [
     v4([240, 0, 0, 0], 4),
 ];
 
+/// Metadata of Amazon's cloud.
+const METADATA_V6: Ipv6Addr = Ipv6Addr::new(0xfd00, 0x0ec2, 0, 0, 0, 0, 0, 0x0254);
 const UNIQUE_LOCAL_V6: Ipv6Net = v6([0xfc00, 0], 7);
 /// All that is given out to be reached globally.
 const GLOBAL_V6: Ipv6Net = v6([0x2000, 0], 3);
@@ -76,10 +80,10 @@ impl AddressKind {
         let is_in = |networks: &[Ipv4Net]| networks.iter().any(|network| network.contains(&address));
         if LOOPBACK_V4.contains(&address) {
             Self::Loopback
-        } else if is_in(&PRIVATE_V4) {
-            Self::Private
         } else if is_in(&SPECIAL_V4) {
             Self::Special
+        } else if is_in(&PRIVATE_V4) {
+            Self::Private
         } else {
             Self::Public
         }
@@ -90,7 +94,7 @@ impl AddressKind {
             Self::of_v4(embedded)
         } else if address.is_loopback() {
             Self::Loopback
-        } else if UNIQUE_LOCAL_V6.contains(&address) {
+        } else if UNIQUE_LOCAL_V6.contains(&address) && address != METADATA_V6 {
             Self::Private
         } else if GLOBAL_V6.contains(&address) && !SPECIAL_V6.iter().any(|network| network.contains(&address))
         {

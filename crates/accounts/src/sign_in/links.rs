@@ -5,7 +5,7 @@ use std::time::Duration;
 use tigertrust_credentials::{Password, PasswordPolicy, PersonPermit, Token, TokenDigest, TokenKind};
 use tigertrust_model::{Email, EmailError, Origin, SessionId, UserId};
 
-use super::{MailToken, SignInError, SignInFlows, SignInParts, budget::Budgets, sessions::SAME_PASSWORD};
+use super::{Account, MailToken, SignInError, SignInFlows, SignInParts, budget::Budgets, sessions::SAME_PASSWORD};
 use crate::{FlowError, Notice};
 
 /// How long a link is good.
@@ -21,8 +21,8 @@ impl SignInFlows {
         let typed = email.parse::<Email>().ok();
         let canonical = typed.map_or_else(|| email.to_lowercase(), |email| email.canonical());
         let account = self.0.store.account_by_email(&canonical, None).await?;
-        let account =
-            account.filter(|account| account.user.disabled_at.is_none() && account.password.is_some());
+        // Who came in by a provider so far gets a password of its own by that.
+        let account = account.filter(Account::takes_own_proofs);
         let budgets = Budgets::of_mail(&canonical, origin.address);
         if self
             .0
@@ -98,6 +98,11 @@ impl SignInFlows {
         let new: Email = new
             .parse()
             .map_err(|error: EmailError| FlowError::invalid("/newEmail", error.to_string()))?;
+        let own = self.0.store.account(person.user().id, None).await?;
+        if own.is_none_or(|own| own.sso_only) {
+            let detail = "the address is the company's, whose people sign in by its provider";
+            return Err(FlowError::forbidden("/newEmail", detail).into());
+        }
         let canonical = new.canonical();
         let holder = self.0.store.account_by_email(&canonical, None).await?;
         let budgets = Budgets::of_mail(&canonical, origin.address);
@@ -125,7 +130,14 @@ impl SignInFlows {
         let (digest, link) = self
             .open_link(TokenKind::EmailVerification, token, origin)
             .await?;
-        let SignInParts { links, clock, .. } = &self.0;
+        let SignInParts {
+            store, links, clock, ..
+        } = &self.0;
+        // It may have been made so since the link was asked for.
+        let own = store.account(link.user, None).await?;
+        if own.is_none_or(|own| own.sso_only && own.user.email.canonical() != link.email.canonical()) {
+            return Err(SignInError::LinkRefused);
+        }
         let old = links.verify_email(digest, link.user, clock.now()).await?;
         let old = old.ok_or(SignInError::LinkRefused)?;
         if old.canonical() != link.email.canonical() {

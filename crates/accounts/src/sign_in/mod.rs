@@ -327,8 +327,14 @@ impl SignInFlows {
     /// The session of somebody whom a provider vouches for. Whose it is, storage fills in.
     pub(crate) fn provider_session(&self, origin: Origin) -> Result<(BegunSession, NewSession), SignInError> {
         let (begun, new) = self.first_session(self.nobody()?, origin)?;
+        // Its cookie would not come back from the provider's site, so that each sign-in would be one on a new device.
+        let begun = BegunSession {
+            device: None,
+            ..begun
+        };
         let new = NewSession {
             cleared: Vec::new(),
+            device: None,
             ..new
         };
         Ok((begun, new))

@@ -35,7 +35,7 @@ impl SignInFlows {
     }
 
     /// Tells of a sign-in on a device that was not seen before, unless it is the first device of all.
-    pub(crate) fn tell_of_new_device(&self, account: &Account, begun: &BegunSession) {
+    pub(super) fn tell_of_new_device(&self, account: &Account, begun: &BegunSession) {
         if begun.device.is_some() && account.has_devices {
             let by = self.circumstances(&begun.session.origin);
             self.tell(&account.user.email, Notice::NewDevice { by });

@@ -126,12 +126,13 @@ impl SsoFlows {
         self.ensure_may(actor, workspace)?;
         let mut validation = Validation::default();
         check_slug(&mut validation, &new.slug);
-        check_common(&mut validation, Some(&new.name), Some(&new.policy));
+        check_name(&mut validation, &new.name);
+        check_policy(&mut validation, "", &new.policy);
         check_provider(&mut validation, &new.provider);
         validation.finish()?;
         let now = self.0.clock.now();
         let id = ConnectionRef::Stored(ConnectionId::new(now, &*self.0.random)?);
-        let (provider, secret) = self.provider(new.provider, &new.slug).await?;
+        let (provider, secret) = self.provider(new.provider, &new.slug, None).await?;
         let secret = secret.map(|secret| self.seal(&id, &secret)).transpose()?;
         let connection = Connection {
             id,
@@ -170,7 +171,12 @@ impl SsoFlows {
         self.ensure_may(actor, workspace)?;
         let before = self.stored(actor, workspace, id).await?;
         let mut validation = Validation::default();
-        check_common(&mut validation, changes.name.as_deref(), changes.policy.as_ref());
+        if let Some(name) = &changes.name {
+            check_name(&mut validation, name);
+        }
+        if let Some(policy) = &changes.policy {
+            check_policy(&mut validation, "/policy", policy);
+        }
         if let Some(provider) = &changes.provider {
             check_provider(&mut validation, provider);
             let is_other = !matches!(
@@ -189,7 +195,12 @@ impl SsoFlows {
         let replaced = match changes.provider {
             None => None,
             Some(provider) => {
-                let (provider, secret) = self.provider(provider, &before.connection.slug).await?;
+                // What requests are signed with is known to the provider, and stays.
+                let kept = match &before.connection.provider {
+                    ProviderSettings::Saml(saml) => saml.signing_certificate.clone(),
+                    ProviderSettings::Oidc(_) => None,
+                };
+                let (provider, secret) = self.provider(provider, &before.connection.slug, kept).await?;
                 let secret = secret.map(|secret| self.seal(&before.connection.id, &secret));
                 Some((provider, secret.transpose()?))
             }
@@ -208,7 +219,11 @@ impl SsoFlows {
                 connection.policy = policy;
             }
             if let Some((provider, secret)) = replaced {
-                let keeps_secret = secret.is_none() && matches!(provider, ProviderSettings::Oidc(_));
+                let keeps_secret = secret.is_none()
+                    && match &provider {
+                        ProviderSettings::Oidc(_) => true,
+                        ProviderSettings::Saml(saml) => saml.signing_certificate.is_some(),
+                    };
                 connection.provider = provider;
                 if !keeps_secret {
                     stored.secret = secret;
@@ -377,6 +392,7 @@ impl SsoFlows {
         &self,
         new: NewProvider,
         slug: &str,
+        kept_certificate: Option<Vec<u8>>,
     ) -> Result<(ProviderSettings, Option<zeroize::Zeroizing<Vec<u8>>>), SsoError> {
         match new {
             NewProvider::Oidc(mut oidc) => {
@@ -394,7 +410,8 @@ impl SsoFlows {
                     }
                     MetadataSource::Url(url) => (self.fetch_metadata(&url, entity_id).await?, Some(url)),
                 };
-                let key = saml.signs_requests.then(|| {
+                let kept = kept_certificate.filter(|_| saml.signs_requests);
+                let key = (saml.signs_requests && kept.is_none()).then(|| {
                     let parts = &*self.0;
                     parts
                         .saml
@@ -402,7 +419,7 @@ impl SsoFlows {
                 });
                 let (secret, signing_certificate) = match key.transpose()? {
                     Some(SamlSigningKey { pkcs8, certificate }) => (Some(pkcs8), Some(certificate)),
-                    None => (None, None),
+                    None => (None, kept),
                 };
                 let settings = SamlConnection {
                     provider,
@@ -448,7 +465,7 @@ impl SsoFlows {
 
 /// What is wrong with a provider that somebody names.
 fn unsuitable(error: ProviderError) -> FlowError {
-    FlowError::invalid("/provider", error.to_string())
+    FlowError::invalid("/saml", error.to_string())
 }
 
 /// The same in a report.
@@ -496,22 +513,26 @@ fn check_slug(validation: &mut Validation, slug: &str) {
     }
 }
 
-fn check_common(validation: &mut Validation, name: Option<&str>, policy: Option<&SsoPolicy>) {
-    if let Some(name) = name {
-        validation.line("/name", name, MAX_NAME);
-    }
-    let Some(policy) = policy else { return };
+fn check_name(validation: &mut Validation, name: &str) {
+    validation.line("/name", name, MAX_NAME);
+}
+
+/// `at` is where the policy stands in the body.
+fn check_policy(validation: &mut Validation, at: &str, policy: &SsoPolicy) {
     const NO_OWNERS: &str = "must be admin, member or viewer: owners are made by owners";
     if policy.default_role == Some(Role::Owner) {
-        validation.refuse("/defaultRole", NO_OWNERS);
+        validation.refuse(format!("{at}/defaultRole"), NO_OWNERS);
     }
     if policy.group_roles.len() > MAX_LIST {
-        validation.refuse("/groupRoles", format!("must have {MAX_LIST} entries or fewer"));
+        validation.refuse(
+            format!("{at}/groupRoles"),
+            format!("must have {MAX_LIST} entries or fewer"),
+        );
     }
     for (index, rule) in policy.group_roles.iter().enumerate() {
-        validation.line(&format!("/groupRoles/{index}/group"), &rule.group, MAX_TEXT);
+        validation.line(&format!("{at}/groupRoles/{index}/group"), &rule.group, MAX_TEXT);
         if rule.role == Role::Owner {
-            validation.refuse(format!("/groupRoles/{index}/role"), NO_OWNERS);
+            validation.refuse(format!("{at}/groupRoles/{index}/role"), NO_OWNERS);
         }
     }
 }
@@ -521,15 +542,15 @@ fn check_provider(validation: &mut Validation, provider: &NewProvider) {
         NewProvider::Oidc(oidc) => check_oidc(validation, oidc),
         NewProvider::Saml(saml) => {
             if let MetadataSource::Url(url) = &saml.metadata {
-                check_url(validation, "/provider/metadataUrl", url);
+                check_url(validation, "/saml/metadataUrl", url);
             }
             let attributes = &saml.attributes;
             for (pointer, text) in [
-                ("/provider/entityId", &saml.entity_id),
-                ("/provider/attributes/subject", &attributes.subject),
-                ("/provider/attributes/email", &attributes.email),
-                ("/provider/attributes/name", &attributes.name),
-                ("/provider/attributes/groups", &attributes.groups),
+                ("/saml/entityId", &saml.entity_id),
+                ("/saml/attributes/subject", &attributes.subject),
+                ("/saml/attributes/email", &attributes.email),
+                ("/saml/attributes/name", &attributes.name),
+                ("/saml/attributes/groups", &attributes.groups),
             ] {
                 if let Some(text) = text {
                     validation.line(pointer, text, MAX_TEXT);
@@ -540,22 +561,22 @@ fn check_provider(validation: &mut Validation, provider: &NewProvider) {
 }
 
 fn check_oidc(validation: &mut Validation, oidc: &OidcSettings) {
-    check_url(validation, "/provider/issuer", &oidc.issuer);
-    validation.line("/provider/clientId", &oidc.client_id, MAX_TEXT);
+    check_url(validation, "/oidc/issuer", &oidc.issuer);
+    validation.line("/oidc/clientId", &oidc.client_id, MAX_TEXT);
     if let Some(secret) = &oidc.client_secret {
         let length = secret.expose().len();
         let is_text = secret.expose().bytes().all(|byte| (0x20..0x7f).contains(&byte));
         if !(1..=MAX_SECRET).contains(&length) || !is_text {
             validation.refuse(
-                "/provider/clientSecret",
+                "/oidc/clientSecret",
                 format!("must have 1 to {MAX_SECRET} characters of ASCII"),
             );
         }
     }
     for (pointer, list) in [
-        ("/provider/scopes", &oidc.scopes),
-        ("/provider/allowedDomains", &oidc.allowed_domains),
-        ("/provider/tenants", &oidc.tenants),
+        ("/oidc/scopes", &oidc.scopes),
+        ("/oidc/allowedDomains", &oidc.allowed_domains),
+        ("/oidc/tenants", &oidc.tenants),
     ] {
         if list.len() > MAX_LIST {
             validation.refuse(pointer, format!("must have {MAX_LIST} entries or fewer"));
@@ -571,14 +592,14 @@ fn check_oidc(validation: &mut Validation, oidc: &OidcSettings) {
         }
     }
     if let Some(claim) = &oidc.groups_claim {
-        validation.line("/provider/groupsClaim", claim, MAX_TEXT);
+        validation.line("/oidc/groupsClaim", claim, MAX_TEXT);
     }
     let is_shared = ["/common/", "/organizations/"]
         .iter()
         .any(|part| oidc.issuer.contains(part));
     if oidc.preset == OidcPreset::Azure && is_shared && oidc.tenants.is_empty() {
         validation.refuse(
-            "/provider/tenants",
+            "/oidc/tenants",
             "is asked for with this issuer: anybody who has a tenant could sign in otherwise",
         );
     }

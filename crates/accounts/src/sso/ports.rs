@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use tigertrust_credentials::{TokenDigest, ports::StoreError};
 use tigertrust_model::{
-    ConnectionId, ConnectionRef, Creator, IdentityId, Role, SessionId, Timestamp, User, UserId, WorkspaceId,
+    ConnectionId, ConnectionRef, Creator, IdentityId, Role, Session, SessionId, Timestamp, User, UserId, WorkspaceId,
 };
 
 use super::{
@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     FlowError, SecondFactorMethods,
-    ports::{Account, Challenge, NewSession},
+    ports::{Challenge, NewSession},
 };
 
 /// How many connections a workspace may have.
@@ -252,13 +252,8 @@ pub struct Arrival {
 /// What came of it.
 #[derive(Debug)]
 pub enum Arrived {
-    /// The person is signed in.
-    SignedIn {
-        /// The account, as it is now.
-        account: Box<Account>,
-        /// The session, as it has begun.
-        session: Box<NewSession>,
-    },
+    /// The person is signed in: the session, as it has begun.
+    SignedIn(Session),
     /// The account has a second factor, which is asked for.
     SecondFactor(SecondFactorMethods),
     /// The identity is connected with the account of the session.

@@ -302,18 +302,10 @@ impl SsoFlows {
                 methods,
                 return_to,
             }),
-            Arrived::SignedIn { account, session } => {
-                let begun = BegunSession {
-                    session: session.session.clone(),
-                    device: begun.device.filter(|_| session.device.is_some()),
-                    token: begun.token,
-                };
-                parts.sign_in.tell_of_new_device(&account, &begun);
-                Ok(SsoSignedIn::Session {
-                    begun: Box::new(begun),
-                    return_to,
-                })
-            }
+            Arrived::SignedIn(session) => Ok(SsoSignedIn::Session {
+                begun: Box::new(BegunSession { session, ..begun }),
+                return_to,
+            }),
         }
     }
 

@@ -6,7 +6,7 @@ use tigertrust_wire::{ChangeEmail, ForgotPassword, Problem, ResetPassword, Verif
 use super::{login::origin, refusals::note_refusal};
 use crate::{App, body::Body, error::ApiError, permit::Person};
 
-/// Sends a mail with a link to set a new password, if there is such an account and it has a password. Whether there is, and
+/// Sends a mail with a link to set a new password, if there is such an account and it may sign in with one. Whether there is, and
 /// whether too many mails were asked for, the answer is the same.
 #[utoipa::path(
     post, path = "/api/auth/password/forgot", tag = "auth", operation_id = "forgotPassword",

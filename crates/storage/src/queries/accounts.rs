@@ -19,7 +19,7 @@ use super::{
     members::lock_person,
     rows::{UserRow, WorkspaceRow},
     schema::{memberships, users, workspaces},
-    sign_in, standing,
+    sign_in, sso_connections, standing,
 };
 use crate::{
     error::OrUnavailable,
@@ -184,6 +184,9 @@ impl AccountStore for Store {
                 edit(&mut workspace, role)?;
                 if workspace == before {
                     return Ok(Written::quietly(before));
+                }
+                if workspace.deleted_at.is_some() {
+                    sso_connections::remove_all(connection, id).await?;
                 }
                 diesel::update(workspaces::table.find(stored))
                     .set((

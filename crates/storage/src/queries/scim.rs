@@ -94,7 +94,9 @@ impl ScimStore for Store {
                 }
                 let stored = ScimUser { user, ..new };
                 let id = stored.user.id;
-                if stored.active && role_in(transaction, workspace, id).await?.is_none() {
+                if !stored.active {
+                    leave(transaction, connection, workspace, &stored).await?;
+                } else if role_in(transaction, workspace, id).await?.is_none() {
                     put(transaction, workspace, id, role, stored.updated_at).await?;
                 }
                 Ok(Written::changing(Entity::User(id), Some(workspace), stored))
@@ -183,11 +185,14 @@ impl ScimStore for Store {
                     .execute(transaction)
                     .await
                     .or_unavailable()?;
-                diesel::update(users::table.find(StoredId::new(user.as_uuid())))
-                    .set(users::name.eq(after.user.name.clone()))
-                    .execute(transaction)
-                    .await
-                    .or_unavailable()?;
+                if after.user.name != before.user.name {
+                    ensure_own_address(transaction, workspace, &after).await?;
+                    diesel::update(users::table.find(StoredId::new(user.as_uuid())))
+                        .set(users::name.eq(after.user.name.clone()))
+                        .execute(transaction)
+                        .await
+                        .or_unavailable()?;
+                }
                 match (before.active, after.active) {
                     (true, false) => leave(transaction, connection, workspace, &after).await?,
                     (false, true) => {

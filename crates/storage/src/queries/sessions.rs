@@ -107,10 +107,11 @@ fn record(rows: Vec<FoundSession>) -> Result<Option<SessionRecord>, StoreError> 
     }))
 }
 
-/// Begins a session, with all that a completed sign-in brings. Returns whether it has begun: not without a provider where the
-/// person's domain has to sign in with its own, which may have been decided a moment ago.
+/// Begins a session, with all that a completed sign-in brings. Returns whether it has begun: not in another way than by the
+/// provider that the person's domain has to sign in by, which may have been decided a moment ago.
 pub(super) async fn begin(connection: &mut Connection, new: &NewSession) -> Result<bool, StoreError> {
-    if new.session.sso.is_none() && sso_domains::must_use_provider(connection, new.session.user).await? {
+    let by = new.session.sso.as_ref().and_then(|sso| sso.workspace);
+    if !sso_domains::lets_in(connection, new.session.user, by).await? {
         return Ok(false);
     }
     insert(connection, new).await.or_unavailable()?;

@@ -1,13 +1,16 @@
 //! Somebody comes from an identity provider: which account that is, and whether it comes in.
 
-use diesel::{ExpressionMethods, OptionalExtension, QueryDsl, SelectableHelper};
+use diesel::{
+    ExpressionMethods, JoinOnDsl, OptionalExtension, QueryDsl, SelectableHelper,
+    dsl::{exists, select},
+};
 use diesel_async::RunQueryDsl;
 use tigertrust_accounts::{
     Conflict, FlowError,
     sso::{AddressCounts, Arrival, ArrivalRefusal, Arrived, Assigned, TakenOnce},
 };
 use tigertrust_credentials::ports::StoreError;
-use tigertrust_model::{ConnectionRef, Email, Entity, Role, SessionId, SsoSession, UserId, WorkspaceId};
+use tigertrust_model::{Email, Entity, Role, SessionId, SsoSession, UserId, WorkspaceId};
 
 use super::{
     super::{Connection, lock_workspace},
@@ -16,7 +19,7 @@ use super::{
     members::{ensure_open, put, remove, role_in},
     rows::UserRow,
     schema::{
-        scim_users, sessions as sessions_table, sso_identities as identities, sso_replays as replays, users,
+        scim_users, sessions as sessions_table, sso_connections, sso_identities as identities, sso_replays as replays, users,
     },
     sessions,
     sign_in::{complete, insert_challenge, lock_user},
@@ -62,7 +65,9 @@ pub(super) async fn arrive(
     if !lock_user(connection, user, None).await? {
         return Ok(refused(ArrivalRefusal::Barred));
     }
-    if is_deactivated(connection, &arrival.connection, user).await? {
+    if let Some(workspace) = arrival.workspace
+        && is_deactivated(connection, workspace, user).await?
+    {
         return Ok(refused(ArrivalRefusal::Deactivated));
     }
     let changed = match membership(connection, &arrival, user).await? {
@@ -190,10 +195,10 @@ async fn who(connection: &mut Connection, arrival: &Arrival) -> Result<Who, Flow
 /// Whether somebody without an account gets one.
 fn lets_new_people_in(arrival: &Arrival) -> bool {
     match arrival.membership {
-        Some((_, Assigned::Role(_) | Assigned::IfNew(_))) => true,
-        Some((_, Assigned::Unchanged | Assigned::Removed)) => false,
         // Of the whole server: what the address is worth was looked at.
-        None => arrival.workspace.is_none(),
+        _ if arrival.workspace.is_none() => true,
+        Some((_, Assigned::Role(_) | Assigned::IfNew(_))) => true,
+        _ => false,
     }
 }
 
@@ -252,23 +257,18 @@ fn email_of(arrival: &Arrival) -> Option<String> {
     account.map(|account| account.email.as_str().to_owned())
 }
 
-/// Whether the provider has written that the person is not active.
+/// Whether a provider of the workspace has written that the person is not active: no other way in undoes that.
 async fn is_deactivated(
     connection: &mut Connection,
-    by: &ConnectionRef,
+    workspace: WorkspaceId,
     user: UserId,
 ) -> Result<bool, StoreError> {
-    let ConnectionRef::Stored(id) = by else {
-        return Ok(false);
-    };
-    let active: Option<bool> = scim_users::table
-        .find((StoredId::new(id.as_uuid()), StoredId::new(user.as_uuid())))
-        .select(scim_users::active)
-        .first(connection)
-        .await
-        .optional()
-        .or_unavailable()?;
-    Ok(active == Some(false))
+    let written = scim_users::table
+        .inner_join(sso_connections::table.on(sso_connections::id.eq(scim_users::connection_id)))
+        .filter(sso_connections::workspace_id.eq(StoredId::new(workspace.as_uuid())))
+        .filter(scim_users::user_id.eq(StoredId::new(user.as_uuid())))
+        .filter(scim_users::active.eq(false));
+    select(exists(written)).get_result(connection).await.or_unavailable()
 }
 
 type Changed = Vec<(Entity, Option<WorkspaceId>)>;
@@ -289,6 +289,11 @@ async fn membership(
         return Ok(Ok(Vec::new()));
     };
     let present = role_in(connection, workspace, user).await?;
+    let assigned = if is_deactivated(connection, workspace, user).await? {
+        Assigned::Unchanged
+    } else {
+        assigned
+    };
     let becomes = match (assigned, present) {
         // Owners are made by people, and unmade by people.
         (_, Some(Role::Owner)) => present,
@@ -380,10 +385,8 @@ async fn begin(connection: &mut Connection, arrival: Arrival, user: UserId) -> R
     let mut session = arrival.session;
     session.session.user = user;
     session.session.sso = Some(sso);
-    session.device = session.device.filter(|_| device.is_none());
-    sessions::begin(connection, &session).await?;
-    Ok(Arrived::SignedIn {
-        account: Box::new(account),
-        session: Box::new(session),
-    })
+    if !sessions::begin(connection, &session).await? {
+        return Ok(Arrived::Refused(ArrivalRefusal::Barred));
+    }
+    Ok(Arrived::SignedIn(session.session))
 }

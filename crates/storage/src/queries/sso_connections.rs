@@ -233,30 +233,7 @@ impl ConnectionStore for Store {
                     .await?
                     .ok_or(FlowError::NotFound)?;
                 ensure_not_enforced(transaction, id).await?;
-                end_sessions(transaction, id).await?;
-                let stored = StoredId::new(id.as_uuid());
-                let name = ConnectionRef::Stored(id).to_string();
-                diesel::update(sso_domains::table.filter(sso_domains::connection_id.eq(stored)))
-                    .set(sso_domains::connection_id.eq(None::<StoredId>))
-                    .execute(transaction)
-                    .await
-                    .or_unavailable()?;
-                diesel::delete(scim_users::table.filter(scim_users::connection_id.eq(stored)))
-                    .execute(transaction)
-                    .await
-                    .or_unavailable()?;
-                diesel::delete(sso_identities::table.filter(sso_identities::connection.eq(name.clone())))
-                    .execute(transaction)
-                    .await
-                    .or_unavailable()?;
-                diesel::delete(sso_requests::table.filter(sso_requests::connection.eq(name)))
-                    .execute(transaction)
-                    .await
-                    .or_unavailable()?;
-                diesel::delete(connections::table.find(stored))
-                    .execute(transaction)
-                    .await
-                    .or_unavailable()?;
+                remove(transaction, id).await?;
                 Ok(Written::quietly(()))
             })
         })
@@ -314,8 +291,8 @@ impl ConnectionStore for Store {
     }
 }
 
-/// Holds the workspace until the transaction ends, for somebody whose word counts there: an owner, or a key of an admin's or
-/// more. Whoever says who the provider is says who everybody is.
+/// Holds the workspace until the transaction ends, for somebody whose word counts there: an owner, or a key that one has made.
+/// Whoever says who the provider is says who everybody is.
 pub(super) async fn hold(
     transaction: &mut Connection,
     workspace: WorkspaceId,
@@ -328,11 +305,57 @@ pub(super) async fn hold(
     let Some(by) = by else {
         return Ok(());
     };
-    let role = standing::of(transaction, workspace, Some(by)).await?;
-    match (by, role) {
-        (_, Some(Role::Owner)) | (Creator::Key(_), Some(Role::Admin)) => Ok(()),
+    match standing::behind(transaction, workspace, Some(by)).await? {
+        Some((Role::Owner, _)) => Ok(()),
         _ => Err(FlowError::Forbidden(Vec::new())),
     }
+}
+
+/// Removes a connection, and all that was connected by it.
+async fn remove(transaction: &mut Connection, id: ConnectionId) -> Result<(), FlowError> {
+    end_sessions(transaction, id).await?;
+    let stored = StoredId::new(id.as_uuid());
+    let name = ConnectionRef::Stored(id).to_string();
+    diesel::update(sso_domains::table.filter(sso_domains::connection_id.eq(stored)))
+        .set(sso_domains::connection_id.eq(None::<StoredId>))
+        .execute(transaction)
+        .await
+        .or_unavailable()?;
+    diesel::delete(scim_users::table.filter(scim_users::connection_id.eq(stored)))
+        .execute(transaction)
+        .await
+        .or_unavailable()?;
+    diesel::delete(sso_identities::table.filter(sso_identities::connection.eq(name.clone())))
+        .execute(transaction)
+        .await
+        .or_unavailable()?;
+    diesel::delete(sso_requests::table.filter(sso_requests::connection.eq(name)))
+        .execute(transaction)
+        .await
+        .or_unavailable()?;
+    diesel::delete(connections::table.find(stored))
+        .execute(transaction)
+        .await
+        .or_unavailable()?;
+    Ok(())
+}
+
+/// Removes what a workspace that is deleted has: its slugs and its domains are others' to have.
+pub(super) async fn remove_all(
+    transaction: &mut Connection,
+    workspace: WorkspaceId,
+) -> Result<(), FlowError> {
+    super::sso_domains::remove_all(transaction, workspace).await?;
+    let own: Vec<StoredId> = connections::table
+        .filter(connections::workspace_id.eq(StoredId::new(workspace.as_uuid())))
+        .select(connections::id)
+        .load(transaction)
+        .await
+        .or_unavailable()?;
+    for id in own.into_iter().filter_map(StoredId::read) {
+        remove(transaction, ConnectionId::from_uuid(id)).await?;
+    }
+    Ok(())
 }
 
 async fn find(

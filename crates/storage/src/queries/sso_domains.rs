@@ -84,6 +84,13 @@ impl DomainRow {
     }
 }
 
+/// The people whose address is of a domain, which holds neither `%` nor `_`.
+macro_rules! people_of {
+    ($domain:expr) => {
+        users::table.filter(users::email_canonical.like(format!("%@{}", $domain)))
+    };
+}
+
 #[async_trait]
 impl DomainStore for Store {
     async fn claim_domain(&self, domain: Domain, by: Option<Creator>) -> Result<Domain, FlowError> {
@@ -149,8 +156,10 @@ impl DomainStore for Store {
                 if after.verified_at.is_some() && before.verified_at.is_none() {
                     ensure_free(transaction, &after).await?;
                 }
-                ensure_connection(transaction, &after).await?;
-                ensure_exempt(transaction, &after).await?;
+                if after.connection != before.connection || after.enforced != before.enforced {
+                    ensure_connection(transaction, &after).await?;
+                    ensure_exempt(transaction, &after).await?;
+                }
                 let row = DomainRow::from(&after);
                 diesel::update(domains::table.find((row.workspace_id, name)))
                     .set((
@@ -166,7 +175,7 @@ impl DomainStore for Store {
                 if before.enforced != after.enforced
                     && let Some(exempt) = after.enforced
                 {
-                    end_other_sessions(transaction, &after.domain, exempt).await?;
+                    end_other_sessions(transaction, &after, exempt).await?;
                 }
                 Ok(Written::quietly(after))
             })
@@ -184,6 +193,7 @@ impl DomainStore for Store {
         self.write(move |transaction| {
             Box::pin(async move {
                 hold(transaction, workspace, by).await?;
+                end_whole_sessions(transaction, workspace, &name).await?;
                 let key = (StoredId::new(workspace.as_uuid()), name);
                 let removed = diesel::delete(domains::table.find(key))
                     .execute(transaction)
@@ -268,13 +278,22 @@ pub(super) async fn verified(
     Ok(domain.map(|domain| (domain.workspace, domain.join_role)))
 }
 
-/// Whether people of the domain have to sign in with its provider, and this one is not exempt. Who was exempt and is no owner any more
-/// is so no longer.
+/// Whether people of the domain have to sign in with its provider, and this one is not exempt.
 pub(super) async fn is_enforced_for(
     connection: &mut Connection,
     user: UserId,
     domain: &str,
 ) -> Result<bool, StoreError> {
+    Ok(enforced_by(connection, user, domain).await?.is_some())
+}
+
+/// The workspace by whose provider people of the domain have to sign in, if this one is not exempt. Who was exempt and is no owner any
+/// more is so no longer.
+async fn enforced_by(
+    connection: &mut Connection,
+    user: UserId,
+    domain: &str,
+) -> Result<Option<WorkspaceId>, StoreError> {
     let row: Option<(StoredId, Option<StoredId>)> = domains::table
         .inner_join(workspaces::table.on(workspaces::id.eq(domains::workspace_id)))
         .filter(workspaces::deleted_at.is_null())
@@ -287,19 +306,22 @@ pub(super) async fn is_enforced_for(
         .optional()
         .or_unavailable()?;
     let Some((workspace, exempt)) = row else {
-        return Ok(false);
+        return Ok(None);
     };
-    if exempt.and_then(StoredId::read) != Some(user.as_uuid()) {
-        return Ok(true);
-    }
-    let Some(workspace) = workspace.read().map(WorkspaceId::from_uuid) else {
-        return Ok(true);
-    };
-    Ok(role_in(connection, workspace, user).await? != Some(Role::Owner))
+    let workspace = workspace.read().map(WorkspaceId::from_uuid);
+    let workspace = workspace.ok_or_else(|| Corrupt::new("sso_domains", Some(domain)).at("workspace_id"))?;
+    let is_exempt = exempt.and_then(StoredId::read) == Some(user.as_uuid())
+        && role_in(connection, workspace, user).await? == Some(Role::Owner);
+    Ok(Some(workspace).filter(|_| !is_exempt))
 }
 
-/// As [`is_enforced_for`], for a person whose address is not at hand.
-pub(super) async fn must_use_provider(connection: &mut Connection, user: UserId) -> Result<bool, StoreError> {
+/// Whether a session may begin that is begun by a connection of that workspace, or by none: where the person's domain has to sign in
+/// by its provider, no other will do.
+pub(super) async fn lets_in(
+    connection: &mut Connection,
+    user: UserId,
+    by: Option<WorkspaceId>,
+) -> Result<bool, StoreError> {
     let email: Option<String> = users::table
         .find(StoredId::new(user.as_uuid()))
         .select(users::email)
@@ -309,7 +331,8 @@ pub(super) async fn must_use_provider(connection: &mut Connection, user: UserId)
         .or_unavailable()?;
     let domain = email.and_then(|email| email.parse::<Email>().ok());
     let domain = domain.map(|email| email.domain()).unwrap_or_default();
-    is_enforced_for(connection, user, &domain).await
+    let only = enforced_by(connection, user, &domain).await?;
+    Ok(only.is_none_or(|only| by == Some(only)))
 }
 
 async fn ensure_free(connection: &mut Connection, domain: &Domain) -> Result<(), FlowError> {
@@ -371,26 +394,43 @@ async fn ensure_exempt(connection: &mut Connection, domain: &Domain) -> Result<(
     )]))
 }
 
-/// Ends the sessions of the domain's people that were begun without a provider, but for one person's.
+/// Ends the sessions of the domain's people that were begun in another way than by the workspace's provider, but for one person's.
 async fn end_other_sessions(
     connection: &mut Connection,
-    domain: &str,
+    domain: &Domain,
     exempt: UserId,
 ) -> Result<(), FlowError> {
-    // A domain holds neither % nor _.
-    let people = users::table
-        .filter(users::email_canonical.like(format!("%@{domain}")))
-        .filter(users::id.ne(StoredId::new(exempt.as_uuid())))
-        .select(users::id);
-    diesel::delete(
-        sessions::table.filter(
-            sessions::sso_connection
-                .is_null()
-                .and(sessions::user_id.eq_any(people)),
-        ),
-    )
-    .execute(connection)
-    .await
-    .or_unavailable()?;
+    let people = people_of!(&domain.domain).filter(users::id.ne(StoredId::new(exempt.as_uuid())));
+    let own = StoredId::new(domain.workspace.as_uuid());
+    let begun_otherwise = sessions::sso_workspace_id
+        .is_null()
+        .or(sessions::sso_workspace_id.ne(own));
+    diesel::delete(sessions::table)
+        .filter(sessions::user_id.eq_any(people.select(users::id)))
+        .filter(begun_otherwise)
+        .execute(connection)
+        .await
+        .or_unavailable()?;
+    Ok(())
+}
+
+/// Ends the sessions of the domain's people that reach further than the workspace since the domain was its own.
+async fn end_whole_sessions(
+    connection: &mut Connection,
+    workspace: WorkspaceId,
+    domain: &str,
+) -> Result<(), FlowError> {
+    let begun = sessions::table
+        .filter(sessions::sso_workspace_id.eq(StoredId::new(workspace.as_uuid())))
+        .filter(sessions::sso_confined.eq(false))
+        .filter(sessions::user_id.eq_any(people_of!(domain).select(users::id)));
+    diesel::delete(begun).execute(connection).await.or_unavailable()?;
+    Ok(())
+}
+
+/// Gives up what a workspace that is deleted has claimed, for others to claim.
+pub(super) async fn remove_all(connection: &mut Connection, workspace: WorkspaceId) -> Result<(), FlowError> {
+    let own = domains::table.filter(domains::workspace_id.eq(StoredId::new(workspace.as_uuid())));
+    diesel::delete(own).execute(connection).await.or_unavailable()?;
     Ok(())
 }

@@ -23,6 +23,18 @@ pub(super) async fn of(
     workspace: WorkspaceId,
     who: Option<Creator>,
 ) -> Result<Option<Role>, StoreError> {
+    let Some((role, by_key)) = behind(connection, workspace, who).await? else {
+        return Ok(None);
+    };
+    Ok(Some(if by_key { role.at_most_admin() } else { role }))
+}
+
+/// What whoever stands behind the asker is in the workspace, and whether that asks by a key that it has made.
+pub(super) async fn behind(
+    connection: &mut Connection,
+    workspace: WorkspaceId,
+    who: Option<Creator>,
+) -> Result<Option<(Role, bool)>, StoreError> {
     let Some(mut who) = who else {
         return Ok(None);
     };
@@ -32,8 +44,7 @@ pub(super) async fn of(
             Creator::Operator => Some(Role::Owner),
             Creator::User(user) => of_person(connection, workspace, user).await?,
             Creator::Key(key) => match maker(connection, key).await? {
-                Maker::Instance if !by_key => Some(Role::Owner),
-                Maker::Instance => Some(Role::Admin),
+                Maker::Instance => Some(Role::Owner),
                 Maker::Owner(user) => of_person(connection, workspace, user).await?,
                 Maker::Other(creator) => {
                     (who, by_key) = (creator, true);
@@ -42,7 +53,7 @@ pub(super) async fn of(
                 Maker::Nobody => None,
             },
         };
-        return Ok(role.map(|role| if by_key { role.at_most_admin() } else { role }));
+        return Ok(role.map(|role| (role, by_key)));
     }
     Ok(None)
 }
