@@ -251,7 +251,7 @@ fn location(from: &Url, answer: &Response) -> Option<Url> {
 /// Where the form of a page goes.
 fn action(from: &Url, page: &str) -> Url {
     let action = between(page, "action=\"").unwrap_or_else(|| panic!("no form at {from}: {page}"));
-    from.join(action).expect("a URL")
+    from.join(&action.replace("&#38;", "&")).expect("a URL")
 }
 
 fn between<'a>(page: &'a str, before: &str) -> Option<&'a str> {

@@ -118,14 +118,14 @@ async fn s16_a_login_goes_on_under_no_token_that_was_there_before(server: TestSe
     for planted in [own, nothing] {
         let mut browser = Browser {
             session: Some(planted.clone()),
-            device: None,
+            ..Browser::default()
         };
         let email = server.email(jo).await;
         assert_eq!(browser.login(&server, &email, PASSWORD).await.status, 200);
         assert_ne!(browser.session.as_deref(), Some(planted.as_str()));
         let mut attacker = Browser {
             session: Some(planted),
-            device: None,
+            ..Browser::default()
         };
         let seen = attacker.get(&server, "/api/auth/me").await.body;
         assert_ne!(seen["user"]["id"], jo.to_string());

@@ -453,7 +453,7 @@ async fn an_account_that_is_disabled_stays_out(server: TestServer) {
         .unwrap()
         .parse()
         .unwrap();
-    server.users.disable(id).await.unwrap();
+    server.users.set_disabled(id, true).await.unwrap();
     assert_eq!(browser.me(&server).await, 401);
     let page = sign_in(&server, &mut browser, &company.path(), "ada").await;
     assert!(
@@ -489,7 +489,7 @@ async fn a_second_factor_of_one_s_own_is_asked_for(server: TestServer) {
     let page = sign_in(&server, &mut mia, &company.path(), "mfa").await;
     assert_eq!((page.status, page.goes_to()), (200, "/"));
     let path = format!("/api/workspaces/{}", company.workspace.id);
-    let mut owner = company.owner;
+    let mut owner = company.owner.clone();
     crate::factors::enrol(&server, &mut owner).await;
     let demanded = owner
         .patch(&server, &path, &json!({"requireSecondFactor": true}))
@@ -563,7 +563,8 @@ async fn the_provider_ends_its_sessions(server: TestServer) {
     let path = format!("{}/backchannel-logout", company.path());
     let request = server
         .request(Method::POST, &path)
-        .form(&[("logout_token", "forged")]);
+        .header("Content-Type", "application/x-www-form-urlencoded")
+        .body("logout_token=forged");
     let refused = send(request).await;
     assert_eq!(
         (refused.status.as_u16(), &refused.body["error"]),

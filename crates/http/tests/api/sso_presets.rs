@@ -41,8 +41,8 @@ fn connection(preset: OidcPreset, slug: &str, issuer: String) -> Connection {
         },
         has_scim: false,
         created_by: Creator::Operator,
-        created_at: Timestamp::UNIX_EPOCH,
-        updated_at: Timestamp::UNIX_EPOCH,
+        created_at: Timestamp::from_unix_micros(0),
+        updated_at: Timestamp::from_unix_micros(0),
     }
 }
 

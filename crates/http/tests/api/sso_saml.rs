@@ -134,7 +134,8 @@ fn posting(server: &TestServer, form: &SamlForm) -> RequestBuilder {
         .header("Origin", "https://provider.example")
         .header("Sec-Fetch-Site", "cross-site")
         .header("Sec-Fetch-Mode", "navigate")
-        .form(&fields)
+        .header("Content-Type", "application/x-www-form-urlencoded")
+        .body(serde_urlencoded::to_string(fields).unwrap())
 }
 
 async fn post(server: &TestServer, browser: &mut Browser, form: &SamlForm) -> Page {
