@@ -1,5 +1,7 @@
 //! The command line: `tigertrust <noun> <verb> [ID] [--flags]`.
 
+mod sso;
+
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -7,6 +9,10 @@ use tigertrust_model::{
     Email, KeyId, KeyState, KeyType, Plan, Role, SessionId, Timestamp, UserId, WorkspaceId,
 };
 
+pub use self::sso::{
+    AddConnection, AddOidc, AddSaml, ConnectionArgs, DomainChangesArgs, InWorkspace, NewConnectionArgs, Sso,
+    SsoDomain,
+};
 use crate::duration;
 
 /// Self-hosted authentication for API platforms.
@@ -75,6 +81,9 @@ pub enum Command {
     /// API keys
     #[command(subcommand)]
     Key(Key),
+    /// Single sign-on
+    #[command(subcommand)]
+    Sso(Sso),
     /// Settings
     #[command(subcommand)]
     Config(ConfigCommand),

@@ -2,7 +2,7 @@
 
 use std::{fmt, io};
 
-use tigertrust_accounts::FlowError;
+use tigertrust_accounts::{FlowError, SignInError, sso::SsoError};
 use tigertrust_credentials::ports::StoreError;
 use tigertrust_model::RandomError;
 
@@ -41,6 +41,15 @@ impl From<FlowError> for Failure {
             }
         }
         Self(message)
+    }
+}
+
+impl From<SsoError> for Failure {
+    fn from(error: SsoError) -> Self {
+        match error {
+            SsoError::SignIn(SignInError::Flow(error)) => error.into(),
+            other => Self(other.to_string()),
+        }
     }
 }
 

@@ -15,18 +15,23 @@ use tigertrust_accounts::sso::{DomainRecords, ProviderError};
 const DEADLINE: Duration = Duration::from_secs(5);
 
 /// The domain name system.
-pub struct Dns(TokioResolver);
+pub struct Dns(Option<TokioResolver>);
 
 impl Dns {
-    /// As the system asks it.
-    ///
-    /// # Errors
-    /// [`ProviderError::Settings`] if the system does not say whom to ask.
-    pub fn from_system() -> Result<Self, ProviderError> {
-        let mut builder = Resolver::builder_tokio().map_err(|_| unusable())?;
-        // Whoever publishes a record and then has it checked wants to hear of it, not of what was there before.
-        builder.options_mut().cache_size = 0;
-        builder.build().map(Self).map_err(|_| unusable())
+    /// As the system asks it. Where the system does not say whom to ask, nothing is found out, and all else goes on.
+    #[must_use]
+    pub fn from_system() -> Self {
+        let resolver = Resolver::builder_tokio().ok().and_then(|mut builder| {
+            // Whoever publishes a record and then has it checked wants to hear of it, not of what was there before.
+            builder.options_mut().cache_size = 0;
+            builder.build().ok()
+        });
+        if resolver.is_none() {
+            tracing::warn!(
+                "the system does not say whom to ask for domains: none can be verified by its record"
+            );
+        }
+        Self(resolver)
     }
 
     /// By way of one server alone.
@@ -41,19 +46,21 @@ impl Dns {
         let config = ResolverConfig::from_name_servers(vec![name_server]);
         let mut builder = Resolver::builder_with_config(config, TokioRuntimeProvider::default());
         builder.options_mut().cache_size = 0;
-        builder.build().map(Self).map_err(|_| unusable())
+        let resolver = builder.build().map_err(|_| unusable())?;
+        Ok(Self(Some(resolver)))
     }
 }
 
 #[async_trait]
 impl DomainRecords for Dns {
     async fn txt(&self, name: &str) -> Result<Vec<String>, ProviderError> {
+        let resolver = self.0.as_ref().ok_or_else(unusable)?;
         // A name that ends at the root is not tried below the system's own domains.
         let Ok(mut name) = Name::from_utf8(name) else {
             return Ok(Vec::new()); // no such name can exist
         };
         name.set_fqdn(true);
-        match tokio::time::timeout(DEADLINE, self.0.txt_lookup(name)).await {
+        match tokio::time::timeout(DEADLINE, resolver.txt_lookup(name)).await {
             Ok(Ok(found)) => Ok(found
                 .answers()
                 .iter()

@@ -427,9 +427,7 @@ impl TigerTrust {
         &self,
         settings: crate::server::AppSettings,
     ) -> Result<crate::server::App, crate::server::AppError> {
-        use tigertrust_accounts::{SignInFlows, SignInParts};
-        use tigertrust_credentials::{HashingPool, SessionAdmission};
-        use tigertrust_passkeys::WebAuthn;
+        use tigertrust_credentials::SessionAdmission;
 
         let foundation = &self.0.foundation;
         let (clock, random) = (&foundation.clock, &foundation.random);
@@ -439,24 +437,9 @@ impl TigerTrust {
         let limits = Arc::clone(&self.0.ledger.limits);
         let sessions =
             SessionAdmission::new(self.0.storage.sessions(), Arc::clone(clock), limits, idle_timeout);
-        let sign_in = SignInFlows::new(SignInParts {
-            store: self.0.storage.sign_ins(),
-            links: self.0.storage.mail_tokens(),
-            notifier: Arc::clone(&self.0.notifier),
-            passkeys: self.0.storage.passkeys(),
-            relying_party: Arc::new(WebAuthn::new(&settings.relying_party)?),
-            hashing: HashingPool::start(settings.hashing, foundation.hasher.clone(), Arc::clone(random))?,
-            encryption: settings.encryption.clone(),
-            clock: Arc::clone(clock),
-            random: Arc::clone(random),
-            sessions: settings.sessions,
-            issuer: settings.issuer.clone(),
-        });
+        let sign_in = self.sign_in(&settings)?;
         #[cfg(feature = "sso")]
-        let sso = match &settings.sso {
-            Some(sso) => Some(self.sso(sso, &settings, &sign_in)?),
-            None => None,
-        };
+        let sso = self.sso_with(&settings, &sign_in)?;
         #[cfg(not(feature = "sso"))]
         let sso = None;
         Ok(crate::server::App::new(crate::server::Parts {
@@ -479,16 +462,53 @@ impl TigerTrust {
             instance,
         }))
     }
+
+    #[cfg(feature = "server")]
+    fn sign_in(
+        &self,
+        settings: &crate::server::AppSettings,
+    ) -> Result<tigertrust_accounts::SignInFlows, crate::server::AppError> {
+        use tigertrust_accounts::{SignInFlows, SignInParts};
+        use tigertrust_credentials::HashingPool;
+        use tigertrust_passkeys::WebAuthn;
+
+        let foundation = &self.0.foundation;
+        let (clock, random) = (&foundation.clock, &foundation.random);
+        Ok(SignInFlows::new(SignInParts {
+            store: self.0.storage.sign_ins(),
+            links: self.0.storage.mail_tokens(),
+            notifier: Arc::clone(&self.0.notifier),
+            passkeys: self.0.storage.passkeys(),
+            relying_party: Arc::new(WebAuthn::new(&settings.relying_party)?),
+            hashing: HashingPool::start(settings.hashing, foundation.hasher.clone(), Arc::clone(random))?,
+            encryption: settings.encryption.clone(),
+            clock: Arc::clone(clock),
+            random: Arc::clone(random),
+            sessions: settings.sessions,
+            issuer: settings.issuer.clone(),
+        }))
+    }
 }
 
 #[cfg(feature = "sso")]
 impl TigerTrust {
-    fn sso(
+    /// Single sign-on without HTTP, to manage connections and domains of workspaces; `None` where the settings have none. What is
+    /// changed counts at once for every server over the database.
+    ///
+    /// # Errors
+    /// [`AppError`](crate::server::AppError).
+    pub fn sso(
         &self,
-        sso: &crate::server::SsoSettings,
-        app: &crate::server::AppSettings,
+        settings: &crate::server::AppSettings,
+    ) -> Result<Option<crate::sso::SsoFlows>, crate::server::AppError> {
+        self.sso_with(settings, &self.sign_in(settings)?)
+    }
+
+    fn sso_with(
+        &self,
+        settings: &crate::server::AppSettings,
         sign_in: &tigertrust_accounts::SignInFlows,
-    ) -> Result<tigertrust_accounts::sso::SsoFlows, crate::server::AppError> {
+    ) -> Result<Option<crate::sso::SsoFlows>, crate::server::AppError> {
         use tigertrust_accounts::sso::{SsoFlows, SsoParts};
         use tigertrust_sso::{
             dns::Dns,
@@ -497,26 +517,29 @@ impl TigerTrust {
             saml::ServiceProvider,
         };
 
+        let Some(sso) = &settings.sso else {
+            return Ok(None);
+        };
         let foundation = &self.0.foundation;
         let http = ProviderHttp::new(ProviderHttpSettings {
             allow_private: sso.allows_private_addresses,
             allow_loopback: sso.allows_private_addresses,
             ..ProviderHttpSettings::default()
         })?;
-        Ok(SsoFlows::new(SsoParts {
+        Ok(Some(SsoFlows::new(SsoParts {
             store: self.0.storage.sso(),
             oidc: Arc::new(RelyingParty::new(http.clone(), Arc::clone(&foundation.clock))),
             saml: Arc::new(ServiceProvider),
             documents: Arc::new(http),
-            records: Arc::new(Dns::from_system()?),
+            records: Arc::new(Dns::from_system()),
             sign_in: sign_in.clone(),
-            encryption: app.encryption.clone(),
+            encryption: settings.encryption.clone(),
             clock: Arc::clone(&foundation.clock),
             random: Arc::clone(&foundation.random),
             public_url: sso.public_url.clone(),
             return_origins: sso.return_origins.clone(),
             configured: sso.connections.clone(),
-        }))
+        })))
     }
 }
 

@@ -14,6 +14,9 @@ pub use builder::Builder;
 pub use error::BuildError;
 pub use instance::TigerTrust;
 
+/// Single sign-on: connections with identity providers, and the domains whose people they vouch for.
+#[cfg(feature = "sso")]
+pub use tigertrust_accounts::sso;
 pub use tigertrust_accounts::{
     Actor, Bootstrapped, Conflict, CreatedOnce, FlowError, IdempotencyKey, IssuedKey, KeyChanges, KeyFlows,
     LeakPolicy, LeakResponse, MemberFlows, NewKey, NewMember, NewUser, NewWorkspace, OwnerRequest, PersonRef,

@@ -47,7 +47,7 @@ pub enum AppError {
     /// Who we are to authenticators is not what browsers take.
     #[error("passkeys: {0}")]
     Passkeys(#[from] SettingsError),
-    /// The system trusts no certificates, or does not say whom to ask for domains.
+    /// There is no way to speak with providers on this system.
     #[cfg(feature = "sso")]
     #[error("single sign-on: {0}")]
     Sso(#[from] tigertrust_accounts::sso::ProviderError),

@@ -425,21 +425,14 @@ pub struct SetPolicy {
 /// A body names a provider in a way that makes no sense: where, and what is wrong.
 pub type ProviderMistake = (&'static str, &'static str);
 
-/// The issuer that Google always has.
-const GOOGLE: &str = "https://accounts.google.com";
-
 impl SetOidc {
     fn read(self) -> Result<OidcSettings, ProviderMistake> {
         let preset = OidcPreset::from(self.preset);
-        let issuer = match (self.issuer, preset) {
-            (Some(issuer), _) => issuer,
-            (None, OidcPreset::Google) => GOOGLE.to_owned(),
-            (None, _) => return Err(("/oidc/issuer", "is asked for")),
-        };
-        let usual = || vec!["email".to_owned(), "profile".to_owned()];
+        let issuer = self.issuer.or_else(|| preset.issuer().map(str::to_owned));
+        let usual = || OidcSettings::USUAL_SCOPES.map(str::to_owned).to_vec();
         Ok(OidcSettings {
             preset,
-            issuer,
+            issuer: issuer.ok_or(("/oidc/issuer", "is asked for"))?,
             client_id: self.client_id,
             client_secret: self
                 .client_secret

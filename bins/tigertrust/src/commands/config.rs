@@ -12,7 +12,7 @@ use crate::{
 
 #[derive(Serialize)]
 struct Origin {
-    key: &'static str,
+    key: String,
     source: String,
 }
 
@@ -32,7 +32,7 @@ fn check(common: &Common) -> Result<(), Failure> {
     output::print(common.output, &origins, |origins| {
         let rows = origins
             .iter()
-            .map(|origin| [origin.key.to_owned(), origin.source.clone()]);
+            .map(|origin| [origin.key.clone(), origin.source.clone()]);
         let ring = if settings.keyring.is_some() {
             ""
         } else {

@@ -104,7 +104,7 @@ async fn create(common: &Common, instance: &TigerTrust, args: CreateKey) -> Resu
     output::print(common.output, &body, describe_issued)
 }
 
-async fn only_workspace(instance: &TigerTrust) -> Result<WorkspaceId, Failure> {
+pub async fn only_workspace(instance: &TigerTrust) -> Result<WorkspaceId, Failure> {
     let some = instance
         .workspaces()
         .list(

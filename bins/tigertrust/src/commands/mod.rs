@@ -8,6 +8,7 @@ mod quickstart;
 mod secrets;
 mod serve;
 mod session;
+mod sso;
 mod user;
 mod workspace;
 
@@ -34,6 +35,7 @@ pub async fn run(cli: Cli) -> Result<(), Failure> {
         Command::Workspace(verb) => workspace::run(&common, verb).await,
         Command::Member(verb) => member::run(&common, verb).await,
         Command::Key(verb) => key::run(&common, verb).await,
+        Command::Sso(verb) => sso::run(&common, verb).await,
         Command::Config(verb) => config::run(&common, &verb),
         Command::Secrets(verb) => secrets::run(&common, &verb),
     }
@@ -69,6 +71,10 @@ fn source(common: &Common, flags: Vec<Flag>) -> Result<Source, Failure> {
 
 /// The instance that a command works on.
 async fn instance(common: &Common) -> Result<TigerTrust, Failure> {
+    Ok(instance_and_settings(common).await?.0)
+}
+
+async fn instance_and_settings(common: &Common) -> Result<(TigerTrust, Settings), Failure> {
     let settings = settings(common, Vec::new())?;
     if settings.keyring.is_none() && common.config.is_none() && !common.data.is_dir() {
         return Err(Failure::new(format!(
@@ -76,5 +82,6 @@ async fn instance(common: &Common) -> Result<TigerTrust, Failure> {
             common.data.display()
         )));
     }
-    crate::instance::open_ready(&settings).await
+    let instance = crate::instance::open_ready(&settings).await?;
+    Ok((instance, settings))
 }

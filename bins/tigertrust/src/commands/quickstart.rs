@@ -3,7 +3,6 @@
 use std::{
     fs::{self, DirBuilder, Permissions},
     io::{self, Write},
-    net::{IpAddr, SocketAddr},
     os::unix::fs::{DirBuilderExt, PermissionsExt},
     path::{Path, PathBuf},
     str::FromStr,
@@ -18,7 +17,7 @@ use tigertrust_storage::DatabaseUrl;
 use super::{secrets::write_private, serve, settings};
 use crate::{
     cli::{Common, OutputFormat, Quickstart},
-    config::{Flag, Keyring, Settings},
+    config::{Flag, Keyring, Settings, local_url},
     failure::Failure,
     instance, mail,
 };
@@ -75,7 +74,7 @@ pub async fn run(common: &Common, args: Quickstart) -> Result<(), Failure> {
     let made_ring = prepare_folder(&common.data, before.keyring.is_none())?;
     let settings = settings(common, flags)?;
     instance::migrate(&settings).await?;
-    let base_url = base_url(listeners.api.local_addr()?);
+    let base_url = local_url(listeners.api.local_addr()?);
     let found_at = base_url
         .parse()
         .map_err(|_| Failure::new(format!("{base_url} is no address")))?;
@@ -109,7 +108,7 @@ fn ensure_no_other_database(
     ephemeral: bool,
     named: bool,
 ) -> Result<(), Failure> {
-    let set = |key: &&(&str, String)| key.0.starts_with("database.url") && key.1 != "default";
+    let set = |key: &&(String, String)| key.0.starts_with("database.url") && key.1 != "default";
     match (settings.origins.iter().find(set), &common.config) {
         (Some((key, origin)), _) if ephemeral => Err(Failure::new(format!(
             "--ephemeral uses a database of its own, but {key} is set ({origin}): take one of them away"
@@ -178,16 +177,6 @@ fn prepare_folder(data: &Path, needs_ring: bool) -> Result<Option<PathBuf>, Fail
     }
     write_private(&ring, &Keyring::generate(&OsRandom)?).map_err(|error| failed(&ring, &error))?;
     Ok(Some(ring))
-}
-
-/// A URL under which this machine reaches the listener.
-fn base_url(address: SocketAddr) -> String {
-    let reachable = match address.ip() {
-        IpAddr::V4(ip) if ip.is_unspecified() => SocketAddr::from(([127, 0, 0, 1], address.port())),
-        IpAddr::V6(ip) if ip.is_unspecified() => SocketAddr::from(([0, 0, 0, 0, 0, 0, 0, 1], address.port())),
-        _ => address,
-    };
-    format!("http://{reachable}")
 }
 
 fn announce(

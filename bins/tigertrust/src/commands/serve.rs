@@ -17,7 +17,7 @@ use tokio::{
 use super::settings;
 use crate::{
     cli::{Common, Serve},
-    config::{Flag, Settings},
+    config::{Flag, Settings, local_url},
     failure::Failure,
     instance::{self, schema_failure},
     mail,
@@ -132,11 +132,18 @@ pub async fn serve_until_stopped(
     let address = listeners.api.local_addr()?;
     instance.take_up_limits().await;
     instance.start();
-    let server = serve(
-        instance.app(settings.app.clone())?,
-        listeners.api,
-        settings.server,
-    )?;
+    let mut app = settings.app.clone();
+    if let (Some(sso), None) = (&mut app.sso, &settings.mail.public_url) {
+        // The port may have been the system's to choose.
+        sso.public_url = local_url(address);
+        if !sso.connections.is_empty() {
+            tracing::warn!(
+                "server.public_url is not set: providers are asked to send people back to {}",
+                sso.public_url
+            );
+        }
+    }
+    let server = serve(instance.app(app)?, listeners.api, settings.server)?;
     let handle = server.handle();
     if let Some(listener) = listeners.metrics {
         let address = listener.local_addr()?;

@@ -6,8 +6,10 @@ mod mail;
 mod passkeys;
 mod reader;
 mod settings;
+mod sso;
 
 pub use keyring::Keyring;
 pub use mail::MailSettings;
 pub use reader::{Flag, SettingErrors, Source};
 pub use settings::{LogFormat, LogSettings, Settings};
+pub use sso::{group_role, local_url};

@@ -47,7 +47,7 @@ impl std::error::Error for SettingErrors {}
 /// Values that have been found and not been read yet.
 pub struct Reader {
     values: BTreeMap<String, Value>,
-    known: Vec<(&'static str, String)>,
+    known: Vec<(String, String)>,
     errors: Vec<String>,
 }
 
@@ -84,12 +84,7 @@ impl Reader {
     }
 
     /// Reads a setting; `allowed` completes the sentence "it must be …".
-    pub fn read<T>(
-        &mut self,
-        key: &'static str,
-        allowed: &str,
-        parse: impl FnOnce(&str) -> Option<T>,
-    ) -> Option<T> {
+    pub fn read<T>(&mut self, key: &str, allowed: &str, parse: impl FnOnce(&str) -> Option<T>) -> Option<T> {
         let value = self.take(key)?;
         let text = match &value.kind {
             ValueKind::Table(_) | ValueKind::Array(_) | ValueKind::Nil => None,
@@ -110,7 +105,7 @@ impl Reader {
     /// Reads a setting that must not be shown.
     pub fn read_secret<T, E: fmt::Display>(
         &mut self,
-        key: &'static str,
+        key: &str,
         parse: impl FnOnce(&str) -> Result<T, E>,
     ) -> Option<T> {
         let value = self.take(key)?;
@@ -124,7 +119,7 @@ impl Reader {
     }
 
     /// Takes a value of any shape, with where it comes from.
-    pub fn take_any(&mut self, key: &'static str) -> Option<(Value, String)> {
+    pub fn take_any(&mut self, key: &str) -> Option<(Value, String)> {
         self.take(key).map(|value| {
             let origin = origin(key, &value);
             (value, origin)
@@ -135,7 +130,27 @@ impl Reader {
     pub fn is_set(&self, key: &str) -> bool {
         self.known
             .iter()
-            .any(|(known, origin)| *known == key && origin != "default")
+            .any(|(known, origin)| known == key && origin != "default")
+    }
+
+    /// Where the value of a setting that was asked for comes from.
+    pub fn origin_of(&self, key: &str) -> String {
+        let known = self.known.iter().find(|(known, _)| known == key);
+        known.map_or_else(|| "default".to_owned(), |(_, origin)| origin.clone())
+    }
+
+    /// The names of the tables in a table that nobody has read yet, each with where the first of its values comes from.
+    pub fn tables(&self, table: &str) -> BTreeMap<String, String> {
+        let mut tables = BTreeMap::new();
+        for (key, value) in &self.values {
+            let within = key.strip_prefix(table).and_then(|rest| rest.strip_prefix('.'));
+            if let Some((name, _)) = within.and_then(|rest| rest.split_once('.')) {
+                tables
+                    .entry(name.to_owned())
+                    .or_insert_with(|| origin(key, value));
+            }
+        }
+        tables
     }
 
     /// Notes what is wrong with a setting.
@@ -144,13 +159,14 @@ impl Reader {
     }
 
     /// Every setting that was asked for, with where its value comes from.
-    pub fn known(&self) -> Vec<(&'static str, String)> {
+    pub fn known(&self) -> Vec<(String, String)> {
         self.known.clone()
     }
 
     /// Refuses what nobody asked for, and ends with all errors.
     pub fn finish(mut self) -> Result<(), SettingErrors> {
-        let known: Vec<&str> = self.known.iter().map(|(key, _)| *key).collect();
+        let known = std::mem::take(&mut self.known);
+        let known: Vec<&str> = known.iter().map(|(key, _)| key.as_str()).collect();
         for (key, value) in std::mem::take(&mut self.values) {
             let detail = match nearest(&key, &known) {
                 Some(near) => format!("there is no such setting; did you mean {near}?"),
@@ -165,12 +181,12 @@ impl Reader {
         }
     }
 
-    fn take(&mut self, key: &'static str) -> Option<Value> {
+    fn take(&mut self, key: &str) -> Option<Value> {
         let value = self.values.remove(key);
         let origin = value
             .as_ref()
             .map_or_else(|| "default".to_owned(), |value| origin(key, value));
-        self.known.push((key, origin));
+        self.known.push((key.to_owned(), origin));
         value
     }
 }

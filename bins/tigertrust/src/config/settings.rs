@@ -21,7 +21,7 @@ use tigertrust_http::{AppSettings, ServerSettings, TrustedProxies};
 use tigertrust_model::{KeyType, Scope, ScopeCatalog, ScopeDefinition};
 use tigertrust_storage::DatabaseUrl;
 
-use super::{Keyring, MailSettings, SettingErrors, Source, limits, passkeys, reader::Reader};
+use super::{Keyring, MailSettings, SettingErrors, Source, limits, passkeys, reader::Reader, sso};
 use crate::duration;
 
 /// How log lines are written.
@@ -89,7 +89,7 @@ pub struct Settings {
     /// Logs.
     pub log: LogSettings,
     /// Every key with where its value comes from.
-    pub origins: Vec<(&'static str, String)>,
+    pub origins: Vec<(String, String)>,
 }
 
 const DURATION: &str = "a length of time such as 5s, out of ms, s, m, h and d, of a day at the most";
@@ -135,6 +135,7 @@ impl Settings {
         let mut app = app(&mut reader);
         let mail = MailSettings::read(&mut reader, &app.issuer);
         app.relying_party = passkeys::read(&mut reader, mail.public_url.as_ref());
+        app.sso = Some(sso::read(&mut reader, mail.public_url.as_ref(), listen));
         let url = secret(
             &mut reader,
             ["database.url", "database.url_file"],
@@ -253,7 +254,7 @@ fn time(reader: &mut Reader, key: &'static str, default: Duration) -> Duration {
 /// A secret from its setting, or from the file that another setting names.
 pub(super) fn secret<T, E: std::fmt::Display>(
     reader: &mut Reader,
-    [key, file_key]: [&'static str; 2],
+    [key, file_key]: [&str; 2],
     parse: impl Fn(&str) -> Result<T, E>,
 ) -> Option<T> {
     let plain = reader.read_secret(key, &parse);
@@ -344,7 +345,9 @@ fn app(reader: &mut Reader) -> AppSettings {
             .unwrap_or(shipped.issuer),
         // By where people find this service, once that is read.
         relying_party: shipped.relying_party,
-        origins: origins(reader),
+        origins: origins(reader, "server.allowed_origins"),
+        // Once it is known where people find this service.
+        sso: None,
     }
 }
 
@@ -374,8 +377,8 @@ fn long_time(reader: &mut Reader, key: &'static str) -> Option<Duration> {
     })
 }
 
-fn origins(reader: &mut Reader) -> Vec<String> {
-    let Some((value, origin)) = reader.take_any("server.allowed_origins") else {
+pub(super) fn origins(reader: &mut Reader, key: &str) -> Vec<String> {
+    let Some((value, origin)) = reader.take_any(key) else {
         return Vec::new();
     };
     let texts = list(value).unwrap_or_default();
@@ -392,7 +395,7 @@ fn origins(reader: &mut Reader) -> Vec<String> {
     };
     if texts.is_empty() || !texts.iter().all(is_origin) {
         let detail = "must be origins such as https://app.example.com, in small letters and without a path";
-        reader.refuse("server.allowed_origins", &origin, detail);
+        reader.refuse(key, &origin, detail);
     }
     texts
 }

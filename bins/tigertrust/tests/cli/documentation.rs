@@ -4,7 +4,10 @@ use std::{fs, path::Path};
 
 use tigertrust_testkit::Engine;
 
-use crate::program::Folder;
+use crate::{
+    program::Folder,
+    saml::{metadata, signing_key},
+};
 
 fn book() -> String {
     let pages = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/src");
@@ -33,6 +36,38 @@ async fn every_setting_is_documented() {
     for setting in settings {
         let key = setting["key"].as_str().unwrap();
         assert!(book.contains(&format!("`{key}`")), "{key} is not documented");
+    }
+}
+
+#[tokio::test]
+async fn every_setting_of_a_provider_is_documented() {
+    let folder = Folder::new(Engine::Sqlite).await;
+    let tables = [
+        "[sso.azure]\nissuer = \"https://login.microsoftonline.com/x/v2.0\"\nclient_id = \"x\"\n",
+        "[sso.saml.acme]\nmetadata_file = \"idp.xml\"\n",
+    ];
+    fs::write(folder.path().join("tt.toml"), tables.concat()).unwrap();
+    fs::write(
+        folder.path().join("idp.xml"),
+        metadata(&signing_key().certificate),
+    )
+    .unwrap();
+    let settings = folder.json(&["config", "check", "--config", "tt.toml"]);
+    let book = book();
+    let keys = settings.as_array().unwrap().iter();
+    let fields: Vec<_> = keys
+        .filter_map(|setting| {
+            let key = setting["key"].as_str().unwrap();
+            key.strip_prefix("sso.azure.")
+                .or(key.strip_prefix("sso.saml.acme."))
+        })
+        .collect();
+    assert!(fields.len() > 30);
+    for field in fields {
+        assert!(
+            book.contains(&format!("| `{field}` |")),
+            "{field} is not documented"
+        );
     }
 }
 
@@ -69,6 +104,20 @@ async fn every_command_and_operation_is_documented() {
         "key show",
         "key revoke",
         "key rotate",
+        "sso add oidc",
+        "sso add saml",
+        "sso list",
+        "sso show",
+        "sso test",
+        "sso enable",
+        "sso disable",
+        "sso remove",
+        "sso scim-token",
+        "sso domain add",
+        "sso domain list",
+        "sso domain verify",
+        "sso domain set",
+        "sso domain remove",
         "config check",
         "secrets create",
     ] {

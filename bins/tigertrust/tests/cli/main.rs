@@ -19,4 +19,7 @@ mod metrics;
 mod people;
 mod program;
 mod quickstart;
+mod saml;
 mod secrecy;
+mod sso;
+mod sso_settings;

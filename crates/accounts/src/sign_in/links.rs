@@ -5,7 +5,9 @@ use std::time::Duration;
 use tigertrust_credentials::{Password, PasswordPolicy, PersonPermit, Token, TokenDigest, TokenKind};
 use tigertrust_model::{Email, EmailError, Origin, SessionId, UserId};
 
-use super::{Account, MailToken, SignInError, SignInFlows, SignInParts, budget::Budgets, sessions::SAME_PASSWORD};
+use super::{
+    Account, MailToken, SignInError, SignInFlows, SignInParts, budget::Budgets, sessions::SAME_PASSWORD,
+};
 use crate::{FlowError, Notice};
 
 /// How long a link is good.

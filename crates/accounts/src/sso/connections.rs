@@ -6,7 +6,7 @@ use tigertrust_model::{ConnectionId, ConnectionRef, Role, WorkspaceId};
 use super::{
     connection::{Connection, ProviderSettings, SamlConnection, ServerScope, SsoPolicy, StoredConnection},
     error::SsoError,
-    flows::{OpenedProvider, SsoFlows},
+    flows::{ConfiguredConnection, OpenedProvider, SsoFlows},
     provider::{
         OidcPreset, OidcSettings, ProviderError, SamlAttributes, SamlIdentityProvider, SamlSigningKey,
     },
@@ -479,6 +479,30 @@ fn in_words(error: &SsoError) -> String {
     }
 }
 
+impl ConfiguredConnection {
+    /// Whether it is as a connection of a workspace has to be: what is wrong is told by its place in the request that would make one.
+    ///
+    /// # Errors
+    /// [`FlowError::Invalid`].
+    pub fn check(&self) -> Result<(), FlowError> {
+        let connection = &self.connection;
+        let mut validation = Validation::default();
+        if connection
+            .preset()
+            .is_none_or(|preset| preset == OidcPreset::Custom)
+        {
+            check_slug(&mut validation, &connection.slug);
+        }
+        check_name(&mut validation, &connection.name);
+        check_policy(&mut validation, "", &connection.policy);
+        match &connection.provider {
+            ProviderSettings::Oidc(oidc) => check_oidc(&mut validation, oidc),
+            ProviderSettings::Saml(saml) => check_attributes(&mut validation, &saml.attributes),
+        }
+        validation.finish()
+    }
+}
+
 /// Whose word has to count when it is stored: the operator's always does.
 pub(super) fn by(actor: &Actor) -> Option<tigertrust_model::Creator> {
     match actor {
@@ -544,18 +568,23 @@ fn check_provider(validation: &mut Validation, provider: &NewProvider) {
             if let MetadataSource::Url(url) = &saml.metadata {
                 check_url(validation, "/saml/metadataUrl", url);
             }
-            let attributes = &saml.attributes;
-            for (pointer, text) in [
-                ("/saml/entityId", &saml.entity_id),
-                ("/saml/attributes/subject", &attributes.subject),
-                ("/saml/attributes/email", &attributes.email),
-                ("/saml/attributes/name", &attributes.name),
-                ("/saml/attributes/groups", &attributes.groups),
-            ] {
-                if let Some(text) = text {
-                    validation.line(pointer, text, MAX_TEXT);
-                }
+            if let Some(entity_id) = &saml.entity_id {
+                validation.line("/saml/entityId", entity_id, MAX_TEXT);
             }
+            check_attributes(validation, &saml.attributes);
+        }
+    }
+}
+
+fn check_attributes(validation: &mut Validation, attributes: &SamlAttributes) {
+    for (pointer, text) in [
+        ("/saml/attributes/subject", &attributes.subject),
+        ("/saml/attributes/email", &attributes.email),
+        ("/saml/attributes/name", &attributes.name),
+        ("/saml/attributes/groups", &attributes.groups),
+    ] {
+        if let Some(text) = text {
+            validation.line(pointer, text, MAX_TEXT);
         }
     }
 }

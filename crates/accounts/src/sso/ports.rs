@@ -3,7 +3,8 @@
 use async_trait::async_trait;
 use tigertrust_credentials::{TokenDigest, ports::StoreError};
 use tigertrust_model::{
-    ConnectionId, ConnectionRef, Creator, IdentityId, Role, Session, SessionId, Timestamp, User, UserId, WorkspaceId,
+    ConnectionId, ConnectionRef, Creator, IdentityId, Role, Session, SessionId, Timestamp, User, UserId,
+    WorkspaceId,
 };
 
 use super::{

@@ -80,6 +80,15 @@ impl OidcPreset {
     pub fn from_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|preset| preset.as_str() == name)
     }
+
+    /// The issuer, where everybody's is the same.
+    #[must_use]
+    pub const fn issuer(self) -> Option<&'static str> {
+        match self {
+            Self::Google => Some("https://accounts.google.com"),
+            Self::Azure | Self::Okta | Self::Custom => None,
+        }
+    }
 }
 
 /// How an OpenID provider is asked.
@@ -102,6 +111,11 @@ pub struct OidcSettings {
     pub tenants: Vec<String>,
     /// The claim with the person's groups.
     pub groups_claim: Option<String>,
+}
+
+impl OidcSettings {
+    /// The scopes that are asked for where nobody says which: those that say who the person is.
+    pub const USUAL_SCOPES: [&str; 2] = ["email", "profile"];
 }
 
 /// What one sign-in is bound by. All of it is derived from one secret of the browser, so that nothing has to be stored but digests.

@@ -264,7 +264,7 @@ fn answer(permit: &Permit) -> HttpResponse {
     };
     let mut response = HttpResponse::new(StatusCode::OK);
     let headers = response.headers_mut();
-    // To append costs half of what to insert does, and there is nothing to replace yet.
+    // To append costs less than to insert, and there is nothing to replace yet.
     // All of them, always: a proxy that copies them must not let the client's own through where there is nothing to copy.
     headers.append(TYPE, API_KEY);
     headers.append(KEY_ID, identity.key_id.clone());

@@ -78,18 +78,18 @@ async fn what_makes_no_sense_is_refused_where_it_stands(server: TestServer) {
         ("", "saml", json!({"metadata": "<x/>"})),
         ("", "oidc", Value::Null),
         (
-            "/provider/issuer",
+            "/oidc/issuer",
             "oidc",
             json!({"issuer": "idp.example", "clientId": "x"}),
         ),
         ("/oidc/issuer", "oidc", json!({"clientId": "x"})),
         (
-            "/provider/clientId",
+            "/oidc/clientId",
             "oidc",
             json!({"issuer": "https://idp.example", "clientId": ""}),
         ),
         (
-            "/provider/tenants",
+            "/oidc/tenants",
             "oidc",
             json!({"preset": "azure", "issuer": "https://login.microsoftonline.com/common/v2.0", "clientId": "x"}),
         ),

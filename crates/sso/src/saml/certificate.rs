@@ -4,10 +4,12 @@ use aws_lc_rs::{
     digest::{SHA256, digest},
     encoding::AsDer,
     rsa::{KeyPair, KeySize},
+    signature::KeyPair as _,
 };
 use rcgen::{
     CertificateParams, DistinguishedName, DnType, IsCa, KeyUsagePurpose, PKCS_RSA_SHA256, SerialNumber,
 };
+use rustls::pki_types::{CertificateDer, PrivatePkcs8KeyDer, pem::PemObject};
 use tigertrust_accounts::sso::{ProviderError, SamlCertificate, SamlSigningKey};
 use tigertrust_model::{RandomSource, Timestamp};
 use time::OffsetDateTime;
@@ -79,6 +81,32 @@ pub(super) fn new_signing_key(
     })
 }
 
+/// Reads a key to sign requests with and a certificate of it, both in PEM.
+///
+/// # Errors
+/// [`ProviderError::Settings`], which says what is wrong and shows nothing of the key.
+pub fn read_signing_key(key: &[u8], certificate: &[u8]) -> Result<SamlSigningKey, ProviderError> {
+    let unsuitable = |reason: &str| ProviderError::Settings(reason.to_owned());
+    let pkcs8 = PrivatePkcs8KeyDer::from_pem_slice(key)
+        .map(|key| Zeroizing::new(key.secret_pkcs8_der().to_vec()))
+        .map_err(|_| {
+            unsuitable("The key is not one of PKCS #8 in PEM, which begins with BEGIN PRIVATE KEY.")
+        })?;
+    let pair =
+        KeyPair::from_pkcs8(&pkcs8).map_err(|_| unsuitable("The key is not RSA of 2048 to 8192 bits."))?;
+    let certificate = CertificateDer::from_pem_slice(certificate)
+        .map_err(|_| unsuitable("The certificate is not one in PEM, which begins with BEGIN CERTIFICATE."))?;
+    let (_, read) =
+        X509Certificate::from_der(&certificate).map_err(|_| unsuitable("The certificate cannot be read."))?;
+    if read.public_key().subject_public_key.data.as_ref() != pair.public_key().as_ref() {
+        return Err(unsuitable("The certificate is of another key."));
+    }
+    Ok(SamlSigningKey {
+        pkcs8,
+        certificate: certificate.to_vec(),
+    })
+}
+
 fn certificate_params(
     common_name: &str,
     random: &dyn RandomSource,
@@ -111,4 +139,40 @@ fn certificate_params(
     params.is_ca = IsCa::ExplicitNoCa;
     params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
     Ok(params)
+}
+
+#[cfg(test)]
+mod tests {
+    use base64::{Engine as _, engine::general_purpose::STANDARD};
+    use tigertrust_credentials::OsRandom;
+
+    use super::*;
+
+    fn pem(label: &str, der: &[u8]) -> Vec<u8> {
+        format!(
+            "-----BEGIN {label}-----\n{}\n-----END {label}-----\n",
+            STANDARD.encode(der)
+        )
+        .into_bytes()
+    }
+
+    #[test]
+    fn a_key_is_read_with_its_own_certificate_alone() {
+        let made = || new_signing_key("acme", &OsRandom, Timestamp::from_unix_micros(0)).unwrap();
+        let (one, other) = (made(), made());
+        let key = pem("PRIVATE KEY", &one.pkcs8);
+        let certificate = pem("CERTIFICATE", &one.certificate);
+        assert_eq!(read_signing_key(&key, &certificate), Ok(one));
+        for (key, certificate, expected) in [
+            (&key, &pem("CERTIFICATE", &other.certificate), "another key"),
+            (&key, &key, "BEGIN CERTIFICATE"),
+            (&key, &pem("CERTIFICATE", b"nonsense"), "cannot be read"),
+            (&certificate, &certificate, "BEGIN PRIVATE KEY"),
+            (&pem("PRIVATE KEY", b"nonsense"), &certificate, "not RSA"),
+            (&b"nonsense".to_vec(), &certificate, "BEGIN PRIVATE KEY"),
+        ] {
+            let error = read_signing_key(key, certificate).unwrap_err().to_string();
+            assert!(error.contains(expected), "{error}");
+        }
+    }
 }

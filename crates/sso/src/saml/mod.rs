@@ -21,6 +21,7 @@ use tigertrust_accounts::sso::{
 };
 use tigertrust_model::{RandomSource, Timestamp};
 
+pub use self::certificate::read_signing_key;
 use self::response::Expected;
 
 /// The service provider. It keeps nothing: the settings, the time and the request are handed in.

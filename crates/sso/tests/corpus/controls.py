@@ -6,8 +6,9 @@ from pathlib import Path
 from documents import (
     ACS,
     ALICE,
-    EXCLUSIVE,
+    ASSERTION,
     ENVELOPED,
+    EXCLUSIVE,
     PERSISTENT,
     PROVIDER,
     REQUEST,
@@ -16,6 +17,7 @@ from documents import (
     Style,
     instant,
     sign,
+    with_key_info,
 )
 from wrapping import SIGNED
 from saml2 import BINDING_HTTP_POST
@@ -80,9 +82,41 @@ def by_xmlsec1(keys):
     )
     yield accepted("unicode", sign(foreign.xml(), key, assertion=True))
     yield from by_content(key)
+    yield from in_shapes(keys)
     wrapped = sign(Response().xml(), key, assertion=True)
     encoded = "\r\n".join(base64.b64encode(wrapped.encode()).decode()[at : at + 76] for at in range(0, 100_000, 76)).strip()
     yield accepted("base64-in-lines", wrapped, encoded=encoded)
+
+
+def in_shapes(keys):
+    """As other providers write the same."""
+    key, other = keys["provider"], keys["other"]
+    chain = "".join(f"<ds:X509Certificate>{one.certificate_base64()}</ds:X509Certificate>" for one in (key, other))
+    style = Style(key_info=f"<ds:X509Data>{chain}</ds:X509Data>")
+    yield accepted("certificate-chain", sign(Response().xml(), key, assertion=True, style=style))
+    keycloak = f"<ds:KeyName>provider</ds:KeyName><ds:X509Data><ds:X509Certificate>{key.certificate_base64()}</ds:X509Certificate></ds:X509Data>{key.key_value()}"
+    for name, where in SIGNED.items():
+        yield accepted(f"keycloak-shaped-{name}", with_key_info(sign(Response().xml(), key, **where), keycloak))
+    # Azure AD: no prefixes within the response, and milliseconds.
+    plain = Response(issued=instant().replace("Z", ".123Z"))
+    assertion = plain.assertion()
+    azure = assertion.replace("saml:", "").replace("<Assertion ", f'<Assertion xmlns="{ASSERTION}" ', 1)
+    azure = plain.xml().replace(assertion, azure).replace(f' xmlns:saml="{ASSERTION}"', "", 1)
+    azure = azure.replace("<saml:Issuer>", f'<Issuer xmlns="{ASSERTION}">').replace("</saml:Issuer>", "</Issuer>")
+    for name, where in SIGNED.items():
+        yield accepted(f"azure-shaped-{name}", sign(azure, key, **where, style=Style(prefixed=False)))
+    # OpenSAML: types on every value.
+    types = ' xmlns:xs="http://www.w3.org/2001/XMLSchema" xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance" xsi:type="xs:string"'
+    typed = Response().xml().replace("<saml:AttributeValue>", f"<saml:AttributeValue{types}>")
+    prefixes = Style(
+        transforms=f'<ds:Transform Algorithm="{ENVELOPED}"/><ds:Transform Algorithm="{EXCLUSIVE}">'
+        f'<ec:InclusiveNamespaces xmlns:ec="{EXCLUSIVE}" PrefixList="xs"/></ds:Transform>'
+    )
+    yield accepted("opensaml-shaped", sign(typed, key, response=True, assertion=True, style=prefixes))
+    many = Response(attributes=(("groups", tuple(f"CN=group {n},OU=x,DC=example" for n in range(1_000))),))
+    yield accepted("thousand-groups", sign(many.xml(), key, response=True, assertion=True))
+    nested = Response(advice="<saml:Advice><x:Hint xmlns:x='urn:x'>none</x:Hint></saml:Advice>")
+    yield accepted("advice", sign(nested.xml(), key, assertion=True))
 
 
 def by_content(key):

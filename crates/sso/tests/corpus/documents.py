@@ -80,6 +80,11 @@ class Key:
     def certificate_base64(self):
         return base64.b64encode(self.certificate.public_bytes(serialization.Encoding.DER)).decode()
 
+    def key_value(self):
+        """The public key, as a signature may bring it along."""
+        modulus = base64.b64encode(self.private.public_key().public_numbers().n.to_bytes(256, "big")).decode()
+        return f"<ds:KeyValue><ds:RSAKeyValue><ds:Modulus>{modulus}</ds:Modulus><ds:Exponent>AQAB</ds:Exponent></ds:RSAKeyValue></ds:KeyValue>"
+
     def sign(self, message):
         return self.private.sign(message, padding.PKCS1v15(), hashes.SHA256())
 
@@ -196,6 +201,8 @@ class Style:
     digest: str = SHA256
     transforms: str = f'<ds:Transform Algorithm="{ENVELOPED}"/><ds:Transform Algorithm="{EXCLUSIVE}"/>'
     key_info: str = None
+    # Whether the elements of signatures have a prefix.
+    prefixed: bool = True
 
 
 @functools.cache
@@ -223,6 +230,8 @@ def _sign_one(document, key, name, style):
         + (f"<ds:KeyInfo>{key_info}</ds:KeyInfo>" if key_info else "")
         + "</ds:Signature>"
     )
+    if not style.prefixed:
+        template = template.replace("xmlns:ds=", "xmlns=").replace("<ds:", "<").replace("</ds:", "</")
     document = document[: head.end()] + template + document[head.end() :]
     namespace = PROTOCOL if name == "Response" else ASSERTION
     with tempfile.NamedTemporaryFile("w", suffix=".xml", encoding="utf-8") as file:
@@ -269,6 +278,12 @@ def reference(uri="#{id}", *, transforms=(ENVELOPED, EXCLUSIVE), digest_method=S
         f"<ds:Reference{attributes}{uri}><ds:Transforms>{steps}</ds:Transforms>"
         f'<ds:DigestMethod Algorithm="{digest_method}"></ds:DigestMethod><ds:DigestValue>{digest}</ds:DigestValue></ds:Reference>'
     )
+
+
+def with_key_info(document, key_info):
+    """The document with something else in the KeyInfo of its first signature, which is not signed. xmlsec1 is not to see it: it
+    would take the key that it signs with from there."""
+    return re.sub(r"<ds:KeyInfo>.*?</ds:KeyInfo>", lambda _: f"<ds:KeyInfo>{key_info}</ds:KeyInfo>", document, count=1, flags=re.DOTALL)
 
 
 def signature_of(document):

@@ -26,6 +26,7 @@ from documents import (
     sign,
     signature_of,
     signed_info,
+    with_key_info,
 )
 from wrapping import SIGNED
 
@@ -162,13 +163,11 @@ def digests(key):
 
 def key_values(keys):
     """CVE-2021-21239: the response brings the key that it is to be verified with."""
-    numbers = keys["attacker"].private.public_key().public_numbers()
-    modulus = base64.b64encode(numbers.n.to_bytes(256, "big")).decode()
-    value = f"<ds:KeyValue><ds:RSAKeyValue><ds:Modulus>{modulus}</ds:Modulus><ds:Exponent>AQAB</ds:Exponent></ds:RSAKeyValue></ds:KeyValue>"
+    value = keys["attacker"].key_value()
     for signed, where in SIGNED.items():
-        for name, key_info in {"alone": value, "named": value + "<ds:KeyName>provider</ds:KeyName>"}.items():
-            document = sign(Response(name_id=VICTIM).xml(), keys["attacker"], **where, style=Style(key_info=key_info))
-            yield refused("signatures", f"CVE-2021-21239-key-value-{name}-{signed}", document)
+        forged = sign(Response(name_id=VICTIM).xml(), keys["attacker"], **where)
+        for name, key_info in {"alone": value, "named": "<ds:KeyName>provider</ds:KeyName>" + value}.items():
+            yield refused("signatures", f"CVE-2021-21239-key-value-{name}-{signed}", with_key_info(forged, key_info))
 
 
 def fetching(keys, listener):
@@ -205,7 +204,7 @@ def fetching(keys, listener):
     }
     for name, key_info in key_infos.items():
         # What names the key is not signed: this may be put into any response.
-        named = re.sub(r"<ds:KeyInfo>.*?</ds:KeyInfo>", f"<ds:KeyInfo>{key_info}</ds:KeyInfo>", plain, flags=re.DOTALL)
+        named = with_key_info(plain, key_info)
         yield refused(group, name, named)
         yield refused(group, f"{name}-forged", named.replace(ALICE, VICTIM))
 

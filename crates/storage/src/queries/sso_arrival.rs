@@ -19,7 +19,8 @@ use super::{
     members::{ensure_open, put, remove, role_in},
     rows::UserRow,
     schema::{
-        scim_users, sessions as sessions_table, sso_connections, sso_identities as identities, sso_replays as replays, users,
+        scim_users, sessions as sessions_table, sso_connections, sso_identities as identities,
+        sso_replays as replays, users,
     },
     sessions,
     sign_in::{complete, insert_challenge, lock_user},
@@ -268,7 +269,10 @@ async fn is_deactivated(
         .filter(sso_connections::workspace_id.eq(StoredId::new(workspace.as_uuid())))
         .filter(scim_users::user_id.eq(StoredId::new(user.as_uuid())))
         .filter(scim_users::active.eq(false));
-    select(exists(written)).get_result(connection).await.or_unavailable()
+    select(exists(written))
+        .get_result(connection)
+        .await
+        .or_unavailable()
 }
 
 type Changed = Vec<(Entity, Option<WorkspaceId>)>;

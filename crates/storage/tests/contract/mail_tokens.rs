@@ -113,6 +113,7 @@ async fn a_reset_ends_all_other_links_and_waiting_logins(engine: Engine) {
         user: jo.id,
         expires_at: end(),
         device: None,
+        sso: None,
     };
     let sign_ins = storage.sign_ins();
     assert!(

@@ -34,6 +34,7 @@ fn new_session(user: UserId) -> NewSession {
             last_seen_at: NOW,
             proved_at: NOW,
             second_factor: true,
+            sso: None,
             origin: Origin::default(),
         },
         token: token().digest(),

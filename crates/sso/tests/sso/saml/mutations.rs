@@ -126,6 +126,8 @@ fn a_changed_response_is_refused_or_says_the_same() {
         let (document, genuine) = (case.document(), corpus.finish(case).expect("genuine").identity);
         let changes = prop::collection::vec(change(), 1..4);
         let config = Config {
+            // Each takes a millisecond or more; what is below that elsewhere can have more of them.
+            cases: Config::default().cases.min(20_000),
             failure_persistence: None,
             ..Config::default()
         };

@@ -105,5 +105,5 @@ fn no_wrapping_is_accepted() {
         }
     }
     println!("{count} wrappings of really signed responses are refused");
-    assert!(count >= 3_000, "{count} wrappings");
+    assert!(count >= 4_320, "{count} wrappings");
 }
