@@ -12,7 +12,7 @@
 import { createPrivateKey, generateKeyPairSync } from 'node:crypto';
 import { CompactSign, decodeJwt, decodeProtectedHeader } from 'jose';
 
-import { bodyOf, serve, setTime, settings } from './program.mjs';
+import { bodyOf, escaped, serve, setTime, settings } from './program.mjs';
 
 // It warns of much that is as it should be in a test.
 console.info = () => {};
@@ -28,8 +28,6 @@ const CLAIMS = {
   email: ['email', 'email_verified'],
   profile: ['name', 'preferred_username'],
 };
-
-const escaped = (text) => text.replace(/[&<>"]/g, (char) => `&#${char.charCodeAt(0)};`);
 
 const accountOf = (subject) =>
   [...accounts].map(([login, claims]) => ({ sub: login, ...claims })).find((claims) => claims.sub === subject);

@@ -27,6 +27,9 @@ globalThis.Date = class extends MachineDate {
 
 if (settings.time !== undefined) setTime(settings.time);
 
+/** Text, to stand in HTML. */
+export const escaped = (text) => text.replace(/[&<>"]/g, (char) => `&#${char.charCodeAt(0)};`);
+
 /** The text that was sent. */
 export async function bodyOf(request) {
   let body = '';

@@ -8,25 +8,28 @@
 )]
 
 mod authenticator;
+mod chromium;
 mod clock;
 pub mod database;
 mod dns;
 mod gate;
 mod mail;
 mod mailbox;
+mod program;
 mod provider;
 mod records;
 mod server;
 mod valkey;
 
 pub use authenticator::Authenticator;
+pub use chromium::{Chromium, Walked};
 pub use clock::TestClock;
 pub use database::{Engine, ThrowawayDatabase};
 pub use dns::TestNameServer;
 pub use gate::Gate;
 pub use mail::{ReceivedMail, TestMailServer};
 pub use mailbox::Mailbox;
-pub use provider::{ProviderBrowser, ThrowawayProvider};
+pub use provider::{ProviderBrowser, SamlForm, ThrowawayProvider};
 pub use records::TestRecords;
 pub use server::{Answer, IDLE_TIMEOUT, MAX_STALENESS, PASSWORD, TestServer, eventually, send};
 pub use valkey::ThrowawayValkey;

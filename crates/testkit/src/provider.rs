@@ -1,28 +1,17 @@
 //! Throwaway identity providers, and the browser of who signs in with them.
 
-use std::{
-    collections::BTreeMap,
-    env,
-    io::{BufRead, BufReader},
-    path::PathBuf,
-    process::{Child, Command, Stdio},
-};
+use std::collections::BTreeMap;
 
 use reqwest::{Client, Response, Url, redirect};
 use serde_json::{Value, json};
 use tigertrust_model::Timestamp;
 
-use crate::TestClock;
+use crate::program::Program;
 
-/// The environment variable with the folder of the programs and what they are made of.
-const FOLDER: &str = "TIGERTRUST_TEST_PROVIDERS";
-
-/// An OpenID provider of a test's own, on a loopback port of its own, that is gone when this is dropped. Its clock begins where
+/// An identity provider of a test's own, on a loopback port of its own, that is gone when this is dropped. Its clock begins where
 /// [`TestClock`] does, and goes on.
 pub struct ThrowawayProvider {
-    origin: String,
-    program: Child,
-    controls: Client,
+    program: Program,
 }
 
 impl ThrowawayProvider {
@@ -53,40 +42,33 @@ impl ThrowawayProvider {
         Self::run("wrong-provider.mjs", settings)
     }
 
+    /// npm's `samlp`, with a login form. The settings are described in `providers/saml-provider.mjs`:
+    ///
+    /// ```json
+    /// {
+    ///   "host": "127.0.0.1",
+    ///   "signs": "both",
+    ///   "accounts": { "ada": { "nameId": "1", "attributes": { "mail": "ada@example.com", "groups": ["staff"] } } }
+    /// }
+    /// ```
+    ///
+    /// # Panics
+    /// If it does not start.
+    #[must_use]
+    pub fn start_saml(settings: &Value) -> Self {
+        Self::run("saml-provider.mjs", settings)
+    }
+
     fn run(program: &str, settings: &Value) -> Self {
-        let mut settings = settings.clone();
-        let host = settings["host"].as_str().unwrap_or("127.0.0.1").to_owned();
-        if settings["time"].is_null() {
-            settings["time"] = json!(TestClock::START.unix_millis());
-        }
-        let folder = env::var(FOLDER).unwrap_or_else(|_| panic!("set {FOLDER} or run ./scripts/test"));
-        let folder = PathBuf::from(folder);
-        let mut program = Command::new(folder.join("node"))
-            // The programs are links into this folder, from which their packages are found.
-            .args(["--preserve-symlinks", "--preserve-symlinks-main"])
-            .arg(folder.join(program))
-            .arg(settings.to_string())
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .expect("node runs");
-        let mut lines = BufReader::new(program.stdout.take().expect("it is piped")).lines();
-        let port = lines
-            .find_map(|line| line.ok()?.strip_prefix("listening on ")?.parse::<u16>().ok())
-            .expect("the provider says where it listens");
-        // It must not wait for somebody to read what it says.
-        std::thread::spawn(move || lines.for_each(drop));
         Self {
-            origin: format!("http://{host}:{port}"),
-            program,
-            controls: Client::new(),
+            program: Program::run(program, settings),
         }
     }
 
     /// Where it is: scheme, host and port. The issuer is this and the path that the settings name.
     #[must_use]
     pub fn origin(&self) -> &str {
-        &self.origin
+        self.program.origin()
     }
 
     /// Sets its clock, which goes on from there.
@@ -99,18 +81,43 @@ impl ThrowawayProvider {
     /// # Panics
     /// If it does not.
     pub async fn control(&self, name: &str, argument: &Value) -> Value {
-        let request = self.controls.post(format!("{}/_test/{name}", self.origin));
-        let answer = request.json(argument).send().await.expect("it answers");
-        assert!(answer.status().is_success(), "{name}: {}", answer.status());
-        answer.json().await.expect("JSON")
+        self.program.control(name, argument).await
+    }
+
+    /// The metadata of a SAML provider.
+    ///
+    /// # Panics
+    /// If there is none.
+    pub async fn metadata(&self) -> String {
+        let answer = reqwest::get(format!("{}/metadata", self.origin())).await;
+        answer.expect("it answers").text().await.expect("a document")
+    }
+
+    /// A response of a SAML provider that nobody has asked for.
+    ///
+    /// # Panics
+    /// If it does not know the service provider, or nobody is called so.
+    pub async fn unsolicited(&self, login: &str, service_provider: &str) -> SamlForm {
+        let argument = json!({ "login": login, "serviceProvider": service_provider });
+        let form = self.control("unsolicited", &argument).await;
+        let field = |name: &str| form[name].as_str().map(ToOwned::to_owned);
+        SamlForm {
+            action: field("action").expect("an address"),
+            response: field("SAMLResponse").expect("a response"),
+            relay_state: field("RelayState"),
+        }
     }
 }
 
-impl Drop for ThrowawayProvider {
-    fn drop(&mut self) {
-        self.program.kill().expect("it ends");
-        self.program.wait().expect("it has ended");
-    }
+/// What a SAML provider has the browser post.
+#[derive(Clone, Debug)]
+pub struct SamlForm {
+    /// Where to.
+    pub action: String,
+    /// `SAMLResponse`.
+    pub response: String,
+    /// `RelayState`.
+    pub relay_state: Option<String>,
 }
 
 /// Somebody's browser at a provider: it keeps cookies, and fills in forms.
@@ -155,6 +162,27 @@ impl ProviderBrowser {
             }
         }
         panic!("the provider does not send {login} back");
+    }
+
+    /// Goes to a SAML provider to sign in, does so, and returns the form that is sent off by itself then.
+    ///
+    /// # Panics
+    /// If the provider refuses.
+    pub async fn sign_in_by_saml(&mut self, url: &str, login: &str) -> SamlForm {
+        let url = Url::parse(url).expect("a URL");
+        let answer = self.get(&url).await;
+        assert!(answer.status().is_success(), "{}", answer.status());
+        let page = answer.text().await.expect("a page");
+        let form = [("login", login), ("password", "any")];
+        let answer = self.post(&action(&url, &page), &form).await;
+        assert!(answer.status().is_success(), "{}", answer.status());
+        let page = answer.text().await.expect("a page");
+        let field = |name: &str| between(&page, &format!("name=\"{name}\" value=\"")).map(ToOwned::to_owned);
+        SamlForm {
+            action: action(&url, &page).into(),
+            response: field("SAMLResponse").expect("a response"),
+            relay_state: field("RelayState"),
+        }
     }
 
     /// Signs out at the provider, which then tells everybody who was signed in to.
@@ -223,7 +251,7 @@ fn location(from: &Url, answer: &Response) -> Option<Url> {
 /// Where the form of a page goes.
 fn action(from: &Url, page: &str) -> Url {
     let action = between(page, "action=\"").unwrap_or_else(|| panic!("no form at {from}: {page}"));
-    from.join(action).expect("a URL")
+    from.join(&action.replace("&#38;", "&")).expect("a URL")
 }
 
 fn between<'a>(page: &'a str, before: &str) -> Option<&'a str> {

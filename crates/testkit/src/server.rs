@@ -3,7 +3,7 @@
 use std::{net::TcpListener, num::NonZeroUsize, sync::Arc, time::Duration};
 
 use actix_web::dev::ServerHandle;
-use reqwest::{Client, Method, RequestBuilder, StatusCode, header::HeaderMap};
+use reqwest::{Client, Method, RequestBuilder, StatusCode, header::HeaderMap, redirect};
 use serde_json::Value;
 use tigertrust_accounts::{
     Actor, InvitationFlows, IssuedKey, KeyFlows, MemberFlows, NewKey, NewUser, Notifier, OwnerRequest,
@@ -330,7 +330,12 @@ impl TestServer {
         tokio::spawn(server);
         let feed = storage.follow();
         let owner = owner(&users, &storage).await;
-        let client = Client::builder().no_proxy().build().expect("a client");
+        // A test sees what the server answers, not what is where that leads.
+        let client = Client::builder()
+            .no_proxy()
+            .redirect(redirect::Policy::none())
+            .build()
+            .expect("a client");
         Self {
             clock,
             storage,

@@ -158,14 +158,18 @@ impl Connection {
     /// Where signing in begins.
     #[must_use]
     pub fn path(&self) -> String {
-        match (&self.id, &self.provider) {
-            (ConnectionRef::Configured(_), ProviderSettings::Oidc(oidc))
-                if oidc.preset != OidcPreset::Custom =>
-            {
-                format!("/api/auth/{}", self.slug)
-            }
-            (_, provider) => format!("/api/auth/{}/{}", provider.protocol().as_str(), self.slug),
+        if self.is_the_preset() {
+            format!("/api/auth/{}", self.slug)
+        } else {
+            format!("/api/auth/{}/{}", self.provider.protocol().as_str(), self.slug)
         }
+    }
+
+    /// Whether it is the one that `/api/auth/google` and the like stand for: of the whole server, and called as its preset.
+    #[must_use]
+    pub fn is_the_preset(&self) -> bool {
+        let named = self.preset().filter(|preset| *preset != OidcPreset::Custom);
+        self.stored_id().is_none() && named.is_some_and(|preset| preset.as_str() == self.slug)
     }
 
     /// The id, of one that a workspace has made.

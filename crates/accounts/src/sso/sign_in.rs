@@ -368,13 +368,11 @@ impl SsoFlows {
     /// The connection that a route names, its secret open.
     pub(super) async fn opened(&self, route: SsoRoute<'_>) -> Result<Opened, SsoError> {
         let named = |connection: &Connection| match route {
-            SsoRoute::Preset(preset) => {
-                connection.preset() == Some(preset) && connection.slug == preset.as_str()
-            }
+            SsoRoute::Preset(preset) => connection.is_the_preset() && connection.preset() == Some(preset),
             SsoRoute::Named(protocol, slug) => {
                 connection.provider.protocol() == protocol
                     && connection.slug == slug
-                    && !connection.preset().is_some_and(|preset| preset.as_str() == slug)
+                    && !connection.is_the_preset()
             }
         };
         let configured = self.0.configured.iter();

@@ -1,5 +1,6 @@
-//! The pages that links in mails lead to, and those that end a sign-in at an identity provider. Each reads the token from the fragment of its address, which no request carries,
-//! and calls the operation of the API that the link is for. Static: nothing of a request is written into them.
+//! The pages that links in mails lead to, and those that end a sign-in at an identity provider. The former read the token from the
+//! fragment of their address, which no request carries, and call the operation of the API that the link is for; nothing of a request is
+//! written into them. On the latter nothing runs.
 
 use std::future::ready;
 
@@ -105,9 +106,18 @@ pub(crate) fn second_step(token: &str, return_to: &str) -> String {
 /// A page that says why somebody is not signed in.
 pub(crate) fn refused(error: &ApiError) -> HttpResponse {
     let problem = error.problem();
-    let page = REFUSED
-        .replace("{title}", &escaped(problem.title))
-        .replace("{detail}", &escaped(&problem.detail));
+    // It has no list of errors to look in, as a program has.
+    let mistakes: Vec<String> = problem
+        .errors
+        .iter()
+        .map(|mistake| format!("{} {}", mistake.pointer.trim_start_matches('/'), mistake.detail))
+        .collect();
+    let reason = if mistakes.is_empty() {
+        problem.detail.clone()
+    } else {
+        mistakes.join("; ")
+    };
+    let page = REFUSED.replace("{reason}", &escaped(&reason));
     let mut response = file(HTML, page);
     *response.status_mut() = error.status_code();
     response

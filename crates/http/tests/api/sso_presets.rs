@@ -55,8 +55,17 @@ fn accounts() -> Value {
     })
 }
 
-/// A server with all of them at one provider, which plays each.
 async fn start(engine: Engine, change: impl Fn(&mut Connection)) -> (TestServer, ThrowawayProvider) {
+    start_at("127.0.0.1", engine, accounts(), change).await
+}
+
+/// A server with all of them at one provider, which plays each.
+pub(crate) async fn start_at(
+    host: &str,
+    engine: Engine,
+    accounts: Value,
+    change: impl Fn(&mut Connection),
+) -> (TestServer, ThrowawayProvider) {
     let mut started = None;
     let server = TestServer::with_providers(engine, |base_url| {
         let uris: Vec<String> = ["google", "azure", "okta", "oidc/other", "oidc/common"]
@@ -64,8 +73,9 @@ async fn start(engine: Engine, change: impl Fn(&mut Connection)) -> (TestServer,
             .map(|name| format!("{base_url}/api/auth/{name}/callback"))
             .collect();
         let provider = ThrowawayProvider::start(&json!({
+            "host": host,
             "issuers": [{}, {"path": "/acme/v2.0"}, {"path": "/common/v2.0", "tenants": true}],
-            "accounts": accounts(),
+            "accounts": accounts,
             "clients": [{"client_id": "tigertrust", "client_secret": "secret", "redirect_uris": uris}],
         }));
         let origin = provider.origin().to_owned();
