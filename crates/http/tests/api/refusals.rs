@@ -19,7 +19,7 @@ on_both_engines!(
 );
 
 /// The operations that anybody may call. Whatever is not on this list must refuse.
-const ANONYMOUS: [(&str, &str); 13] = [
+const ANONYMOUS: [(&str, &str); 38] = [
     ("GET", "/healthz"),
     ("GET", "/readyz"),
     ("GET", "/openapi.json"),
@@ -34,7 +34,34 @@ const ANONYMOUS: [(&str, &str); 13] = [
     ("POST", "/api/auth/passkeys/login/finish"),
     // Possession of the key in the body is the proof.
     ("POST", "/api/keys/report-leak"),
-    // So it is of the token in the body.
+    // What the provider says is the proof.
+    ("GET", "/api/auth/providers"),
+    ("GET", "/api/auth/google"),
+    ("GET", "/api/auth/google/callback"),
+    ("POST", "/api/auth/google/backchannel-logout"),
+    ("GET", "/api/auth/azure"),
+    ("GET", "/api/auth/azure/callback"),
+    ("POST", "/api/auth/azure/backchannel-logout"),
+    ("GET", "/api/auth/okta"),
+    ("GET", "/api/auth/okta/callback"),
+    ("POST", "/api/auth/okta/backchannel-logout"),
+    ("GET", "/api/auth/oidc/{slug}"),
+    ("GET", "/api/auth/oidc/{slug}/callback"),
+    ("POST", "/api/auth/oidc/{slug}/backchannel-logout"),
+    ("GET", "/api/auth/saml/{slug}"),
+    ("POST", "/api/auth/saml/{slug}/acs"),
+    ("GET", "/api/auth/saml/{slug}/metadata"),
+    // These ask for the token of a connection, but for what is public.
+    ("GET", "/api/scim/v2/Users"),
+    ("POST", "/api/scim/v2/Users"),
+    ("GET", "/api/scim/v2/Users/{id}"),
+    ("PUT", "/api/scim/v2/Users/{id}"),
+    ("PATCH", "/api/scim/v2/Users/{id}"),
+    ("DELETE", "/api/scim/v2/Users/{id}"),
+    ("GET", "/api/scim/v2/ServiceProviderConfig"),
+    ("GET", "/api/scim/v2/ResourceTypes"),
+    ("GET", "/api/scim/v2/Schemas"),
+    // Possession of the token in the body is the proof.
     ("POST", "/api/invitations/accept"),
 ];
 
@@ -75,6 +102,8 @@ fn guarded(home: &Workspace) -> Vec<(Operation, Method, Need, String)> {
             let path = operation.path.replace("{id}", &id);
             let path = path.replace("{userId}", "usr_00000000000000000000000000");
             let path = path.replace("{invitationId}", "inv_00000000000000000000000000");
+            let path = path.replace("{connectionId}", "con_00000000000000000000000000");
+            let path = path.replace("{domain}", "unknown.example");
             Some((operation, method, need, path))
         })
         .collect();
