@@ -185,10 +185,7 @@ impl SsoFlows {
                     | (NewProvider::Saml(_), ProviderSettings::Saml(_))
             );
             if is_other {
-                validation.refuse(
-                    "/provider",
-                    "must be of the protocol that the connection was made with",
-                );
+                validation.refuse("", "must be of the protocol that the connection was made with");
             }
         }
         validation.finish()?;

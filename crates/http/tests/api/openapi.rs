@@ -94,5 +94,6 @@ async fn the_pages_are_served_from_the_binary(server: TestServer) {
             "{asset}"
         );
     }
-    assert_eq!(send(server.request(Method::GET, "/docs")).await.status, 200);
+    let short = send(server.request(Method::GET, "/docs")).await;
+    assert_eq!((short.status.as_u16(), short.header("location")), (307, "/docs/"));
 }
