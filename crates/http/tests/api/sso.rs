@@ -324,7 +324,7 @@ async fn racing_callbacks_of_one_sign_in_begin_one_session(server: TestServer) {
     let (name, value) = browser.waiting.iter().next().unwrap();
     let cookie = format!("{name}={value}");
     let racing = (0..racers).map(|racer: usize| {
-        let server = if racer % 2 == 0 { &server } else { &second };
+        let server = if racer.is_multiple_of(2) { &server } else { &second };
         let request = server.request(Method::GET, &back).header("Cookie", &cookie);
         async move { request.send().await.unwrap().status() }
     });
