@@ -9,7 +9,7 @@ use tigertrust_model::Timestamp;
 use crate::program::Program;
 
 /// An identity provider of a test's own, on a loopback port of its own, that is gone when this is dropped. Its clock begins where
-/// [`TestClock`] does, and goes on.
+/// [`TestClock`](crate::TestClock) does, and goes on.
 pub struct ThrowawayProvider {
     program: Program,
 }
