@@ -188,6 +188,16 @@ impl SsoFlows {
                 validation.refuse("", "must be of the protocol that the connection was made with");
             }
         }
+        if let (Some(NewProvider::Oidc(oidc)), ProviderSettings::Oidc(present)) =
+            (&changes.provider, &before.connection.provider)
+        {
+            let is_same = oidc.issuer == present.issuer && oidc.client_id == present.client_id;
+            if !is_same && oidc.client_secret.is_none() && before.secret.is_some() {
+                let detail =
+                    "is asked for with another issuer or client id: the present one is not sent elsewhere";
+                validation.refuse("/oidc/clientSecret", detail);
+            }
+        }
         validation.finish()?;
         let replaced = match changes.provider {
             None => None,

@@ -323,8 +323,11 @@ impl SsoFlows {
         let Some(email) = email else {
             return Ok(None);
         };
-        // Where a workspace has verified the domain, whoever runs it reads the mail of its addresses anyway.
-        let proved = identity.email_verified || connection.workspace.is_some();
+        // Where people write their own addresses, nobody gets an account by somebody else's. Entra says nothing either way.
+        let proved = identity.email_verified;
+        if !proved && connection.preset() != Some(OidcPreset::Azure) {
+            return Ok(None);
+        }
         Ok(Some(User {
             id: UserId::new(now, &*self.0.random)?,
             email,

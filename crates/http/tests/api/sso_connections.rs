@@ -193,6 +193,13 @@ async fn a_test_says_what_is_wrong_with_the_provider(server: TestServer) {
     assert_eq!(good.body, json!({"ok": true, "findings": []}));
     let wrong =
         json!({"oidc": {"issuer": format!("{}/", company.provider.origin()), "clientId": "tigertrust"}});
+    let refused = company.owner.patch(&server, &own, &wrong).await;
+    assert_eq!(
+        (refused.status.as_u16(), refused.pointers()),
+        (400, vec!["/oidc/clientSecret"])
+    );
+    let mut wrong = wrong;
+    wrong["oidc"]["clientSecret"] = json!("another");
     company.owner.patch(&server, &own, &wrong).await;
     let bad = company.owner.post(&server, &test, &json!({})).await;
     assert_eq!(

@@ -45,6 +45,13 @@ async fn cve_2026_47164_an_address_that_is_not_verified_connects_nobody(server: 
     assert_eq!(page.status, 403, "{page:?}");
     let company = company.verified(&server, "acme.example").await;
     somebody(&server, "max@acme.example").await;
+    let changed = json!({"liar": {"sub": "9", "email": "boss@acme.example", "email_verified": false}});
+    company.provider.control("accounts", &changed).await;
+    let page = sign_in(&server, &mut Browser::default(), &company.path(), "liar").await;
+    assert_eq!(
+        page.status, 403,
+        "nobody gets an account by an address that is not verified: {page:?}"
+    );
     let page = sign_in(&server, &mut Browser::default(), &company.path(), "max").await;
     assert_eq!(
         page.status, 403,

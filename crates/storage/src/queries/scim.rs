@@ -18,7 +18,7 @@ use super::{
     accounts::insert_user,
     members::{ensure_another_owner, ensure_open, lock_person, put, remove, role_in},
     rows::{Corrupt, UserRow},
-    schema::{scim_users as people, sessions, users},
+    schema::{scim_users as people, sessions, sign_in_challenges as challenges, users},
     sign_in::sign_out,
     sso_domains,
 };
@@ -194,7 +194,8 @@ impl ScimStore for Store {
                         .or_unavailable()?;
                 }
                 match (before.active, after.active) {
-                    (true, false) => leave(transaction, connection, workspace, &after).await?,
+                    // Said again, it is meant again: somebody may have been invited back meanwhile.
+                    (_, false) => leave(transaction, connection, workspace, &after).await?,
                     (false, true) => {
                         ensure_own_address(transaction, workspace, &after).await?;
                         if role_in(transaction, workspace, user).await?.is_none() {
@@ -221,10 +222,8 @@ impl ScimStore for Store {
                 hold(transaction, workspace).await?;
                 let found = find(transaction, connection, user).await?;
                 let mut known = found.ok_or(FlowError::NotFound)?;
-                if known.active {
-                    known.updated_at = now;
-                    leave(transaction, connection, workspace, &known).await?;
-                }
+                known.updated_at = now;
+                leave(transaction, connection, workspace, &known).await?;
                 diesel::delete(people::table.find(key_of(connection, user)))
                     .execute(transaction)
                     .await
@@ -303,6 +302,13 @@ async fn leave(
         .filter(sessions::user_id.eq(StoredId::new(user.as_uuid())))
         .filter(sessions::sso_connection.eq(ConnectionRef::Stored(connection).to_string()));
     diesel::delete(begun)
+        .execute(transaction)
+        .await
+        .or_unavailable()?;
+    let waiting = challenges::table
+        .filter(challenges::user_id.eq(StoredId::new(user.as_uuid())))
+        .filter(challenges::sso_connection.eq(ConnectionRef::Stored(connection).to_string()));
+    diesel::delete(waiting)
         .execute(transaction)
         .await
         .or_unavailable()?;

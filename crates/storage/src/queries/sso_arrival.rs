@@ -10,7 +10,7 @@ use tigertrust_accounts::{
     sso::{AddressCounts, Arrival, ArrivalRefusal, Arrived, Assigned, TakenOnce},
 };
 use tigertrust_credentials::ports::StoreError;
-use tigertrust_model::{Email, Entity, Role, SessionId, SsoSession, UserId, WorkspaceId};
+use tigertrust_model::{ConnectionRef, Email, Entity, Role, SessionId, SsoSession, UserId, WorkspaceId};
 
 use super::{
     super::{Connection, lock_workspace},
@@ -55,6 +55,10 @@ pub(super) async fn arrive(
         if ensure_open(connection, workspace).await.is_err() {
             return Ok(refused(ArrivalRefusal::NotConnected));
         }
+    }
+    // It may have been switched off while the provider was asked.
+    if !is_enabled(connection, &arrival.connection).await? {
+        return Ok(refused(ArrivalRefusal::NotConnected));
     }
     if let Some(session) = arrival.link {
         return link(connection, &arrival, session).await;
@@ -107,6 +111,16 @@ pub(super) async fn take_once(connection: &mut Connection, taken: &TakenOnce) ->
         }
     }
     Ok(true)
+}
+
+async fn is_enabled(connection: &mut Connection, by: &ConnectionRef) -> Result<bool, StoreError> {
+    let ConnectionRef::Stored(id) = by else {
+        return Ok(true);
+    };
+    let own = sso_connections::table
+        .filter(sso_connections::id.eq(StoredId::new(id.as_uuid())))
+        .filter(sso_connections::enabled.eq(true));
+    select(exists(own)).get_result(connection).await.or_unavailable()
 }
 
 /// Connects the identity with the account of a session that goes on.
@@ -183,6 +197,17 @@ async fn who(connection: &mut Connection, arrival: &Arrival) -> Result<Who, Flow
     let Some(user) = row.map(UserRow::read).transpose()? else {
         return Ok(nobody);
     };
+    // Somebody else came by the same connection and was given this account: two people must not share one.
+    let others = identities::table
+        .filter(identities::connection.eq(arrival.connection.to_string()))
+        .filter(identities::user_id.eq(StoredId::new(user.id.as_uuid())));
+    let is_shared: bool = select(exists(others))
+        .get_result(connection)
+        .await
+        .or_unavailable()?;
+    if is_shared {
+        return Ok(nobody);
+    }
     // Whoever runs the connection must not become an owner by it: owners connect themselves.
     if let Some(workspace) = arrival.workspace
         && role_in(connection, workspace, user.id).await? == Some(Role::Owner)

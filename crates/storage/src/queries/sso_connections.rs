@@ -23,8 +23,8 @@ use super::{
     members::ensure_open,
     rows::Corrupt,
     schema::{
-        scim_users, sessions, sso_connections as connections, sso_domains, sso_identities, sso_requests,
-        workspaces,
+        scim_users, sessions, sign_in_challenges as challenges, sso_connections as connections, sso_domains,
+        sso_identities, sso_requests, workspaces,
     },
     standing,
 };
@@ -388,10 +388,14 @@ async fn ensure_not_enforced(connection: &mut Connection, id: ConnectionId) -> R
     Ok(())
 }
 
-/// Ends what was begun by a connection.
+/// Ends what was begun by a connection, be it that a second step is waited for.
 async fn end_sessions(connection: &mut Connection, id: ConnectionId) -> Result<(), FlowError> {
     let name = ConnectionRef::Stored(id).to_string();
-    diesel::delete(sessions::table.filter(sessions::sso_connection.eq(name)))
+    diesel::delete(sessions::table.filter(sessions::sso_connection.eq(name.clone())))
+        .execute(connection)
+        .await
+        .or_unavailable()?;
+    diesel::delete(challenges::table.filter(challenges::sso_connection.eq(name)))
         .execute(connection)
         .await
         .or_unavailable()?;

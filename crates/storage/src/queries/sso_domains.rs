@@ -19,7 +19,10 @@ use super::{
     Store, Written, factors,
     members::role_in,
     rows::Corrupt,
-    schema::{sessions, sso_connections as connections, sso_domains as domains, users, workspaces},
+    schema::{
+        sessions, sign_in_challenges as challenges, sso_connections as connections, sso_domains as domains,
+        users, workspaces,
+    },
     sso_connections::{self, ConnectionRow, hold},
 };
 use crate::{
@@ -425,6 +428,12 @@ async fn end_whole_sessions(
         .filter(sessions::sso_confined.eq(false))
         .filter(sessions::user_id.eq_any(people_of!(domain).select(users::id)));
     diesel::delete(begun).execute(connection).await.or_unavailable()?;
+    let waiting =
+        challenges::table.filter(challenges::sso_workspace_id.eq(StoredId::new(workspace.as_uuid())));
+    diesel::delete(waiting)
+        .execute(connection)
+        .await
+        .or_unavailable()?;
     Ok(())
 }
 

@@ -18,8 +18,8 @@ use super::{
     accounts::everywhere,
     rows::Corrupt,
     schema::{
-        passkeys, sessions, sso_connections as connections, sso_identities as identities,
-        sso_requests as requests, users,
+        passkeys, sessions, sign_in_challenges as challenges, sso_connections as connections,
+        sso_identities as identities, sso_requests as requests, users,
     },
     sign_in::lock_user,
     sso_arrival::{self, take_once},
@@ -131,6 +131,13 @@ impl SsoSignInStore for Store {
                     ended = ended.filter(sessions::sso_provider_session.eq(session));
                 }
                 let ended = ended.execute(connection).await.or_unavailable()?;
+                // Who has not taken the second step yet begins anew: which of these it is, is not worth telling apart.
+                diesel::delete(
+                    challenges::table.filter(challenges::sso_connection.eq(logout.connection.to_string())),
+                )
+                .execute(connection)
+                .await
+                .or_unavailable()?;
                 Ok(Some(u64::try_from(ended).unwrap_or(u64::MAX)))
             })
         })
@@ -228,8 +235,15 @@ impl SsoSignInStore for Store {
                 }
                 let begun = sessions::table
                     .filter(sessions::user_id.eq(owner))
-                    .filter(sessions::sso_connection.eq(by));
+                    .filter(sessions::sso_connection.eq(by.clone()));
                 diesel::delete(begun).execute(connection).await.or_unavailable()?;
+                let waiting = challenges::table
+                    .filter(challenges::user_id.eq(owner))
+                    .filter(challenges::sso_connection.eq(by));
+                diesel::delete(waiting)
+                    .execute(connection)
+                    .await
+                    .or_unavailable()?;
                 Ok(Written {
                     value: (),
                     changed: everywhere(connection, user).await?,
