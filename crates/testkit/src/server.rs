@@ -136,9 +136,19 @@ impl TestServer {
         Self::over(database, Options::default()).await
     }
 
-    /// Another server over the database of this one, with a cache and a clock of its own.
+    /// Another server over the database of this one, with a cache and a clock of its own. It stands behind the same address for people.
     pub async fn second(&self) -> Self {
-        Self::over(Arc::clone(&self.database), Options::default()).await
+        let (database, public_url) = (Arc::clone(&self.database), self.base_url.clone());
+        let connections = |_: &str| Vec::new();
+        Self::built(
+            database,
+            Options::default(),
+            boundless(),
+            None,
+            Some(public_url),
+            connections,
+        )
+        .await
     }
 
     /// Another server over the database of this one, with limits of rates in place of none that a test could reach.
@@ -165,7 +175,7 @@ impl TestServer {
         connections: impl FnOnce(&str) -> Vec<ConfiguredConnection>,
     ) -> Self {
         let database = Arc::new(ThrowawayDatabase::create(engine).await);
-        Self::built(database, Options::default(), boundless(), None, connections).await
+        Self::built(database, Options::default(), boundless(), None, None, connections).await
     }
 
     async fn build(
@@ -174,7 +184,7 @@ impl TestServer {
         limits: Limits,
         valkey: Option<&ThrowawayValkey>,
     ) -> Self {
-        Self::built(database, options, limits, valkey, |_| Vec::new()).await
+        Self::built(database, options, limits, valkey, None, |_| Vec::new()).await
     }
 
     async fn built(
@@ -182,10 +192,12 @@ impl TestServer {
         options: Options,
         limits: Limits,
         valkey: Option<&ThrowawayValkey>,
+        public_url: Option<String>,
         connections: impl FnOnce(&str) -> Vec<ConfiguredConnection>,
     ) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let base_url = format!("http://{}", listener.local_addr().expect("an address"));
+        let public_url = public_url.unwrap_or_else(|| base_url.clone());
         let clock = Arc::new(TestClock::default());
         let random: Arc<dyn RandomSource> = Arc::new(OsRandom);
         let time = Arc::clone(&clock) as Arc<dyn Clock>;
@@ -289,9 +301,9 @@ impl TestServer {
             encryption: Some(ring),
             clock: Arc::clone(&time),
             random: Arc::new(OsRandom),
-            public_url: base_url.clone(),
+            configured: connections(&public_url),
+            public_url,
             return_origins: vec!["https://app.example.com".to_owned()],
-            configured: connections(&base_url),
         });
         let app = App::new(Parts {
             sso: Some(sso.clone()),

@@ -125,11 +125,12 @@ fn accounts() -> Value {
 
 /// The form, as a browser sends it that is on a page of the provider.
 fn posting(server: &TestServer, form: &SamlForm) -> RequestBuilder {
-    let path = form.action.strip_prefix(server.base_url()).unwrap();
+    // By whatever node: all stand behind the same address.
+    let action = reqwest::Url::parse(&form.action).unwrap();
     let mut fields = vec![("SAMLResponse", form.response.as_str())];
     fields.extend(form.relay_state.as_deref().map(|state| ("RelayState", state)));
     server
-        .request(Method::POST, path)
+        .request(Method::POST, action.path())
         .header("Accept", "text/html")
         .header("Origin", "https://provider.example")
         .header("Sec-Fetch-Site", "cross-site")
@@ -376,21 +377,19 @@ async fn a_response_is_taken_once(server: TestServer) {
     let mut first = Browser::default();
     assert_eq!(post(&server, &mut first, &form).await.status, 200);
     for node in [&server, &second] {
-        let form = SamlForm {
-            action: form.action.replace(server.base_url(), node.base_url()),
-            ..form.clone()
-        };
         let mut replay = Browser::default();
         let page = post(node, &mut replay, &form).await;
-        assert_eq!((page.status, replay.session), (401, None), "{}", page.text);
+        assert!(is_none_of_its_own(&page, &replay), "{page:?}");
     }
 }
 
-/// Posts a form many times at once; how many came in.
+/// Posts a form many times at once, to two nodes; how many came in.
 async fn race(server: &TestServer, form: &SamlForm, cookie: &str) -> usize {
     let racers = env::var("TIGERTRUST_TEST_RACERS").map_or(200, |number| number.parse().unwrap());
-    let racing = (0..racers).map(|_: usize| {
-        let request = posting(server, form).header("Cookie", cookie);
+    let second = server.second().await;
+    let racing = (0..racers).map(|racer: usize| {
+        let node = if racer % 2 == 0 { server } else { &second };
+        let request = posting(node, form).header("Cookie", cookie);
         async move { request.send().await.unwrap().status().as_u16() }
     });
     let statuses: Vec<u16> = stream::iter(racing).buffer_unordered(64).collect().await;
