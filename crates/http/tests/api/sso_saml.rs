@@ -388,7 +388,7 @@ async fn race(server: &TestServer, form: &SamlForm, cookie: &str) -> usize {
     let racers = env::var("TIGERTRUST_TEST_RACERS").map_or(200, |number| number.parse().unwrap());
     let second = server.second().await;
     let racing = (0..racers).map(|racer: usize| {
-        let node = if racer % 2 == 0 { server } else { &second };
+        let node = if racer.is_multiple_of(2) { server } else { &second };
         let request = posting(node, form).header("Cookie", cookie);
         async move { request.send().await.unwrap().status().as_u16() }
     });
