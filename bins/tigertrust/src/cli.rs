@@ -1,5 +1,6 @@
 //! The command line: `tigertrust <noun> <verb> [ID] [--flags]`.
 
+mod audit;
 mod sso;
 
 use std::path::PathBuf;
@@ -9,6 +10,7 @@ use tigertrust_model::{
     Email, KeyId, KeyState, KeyType, Plan, Role, SessionId, Timestamp, UserId, WorkspaceId,
 };
 
+pub use self::audit::{Audit, ExportFormat, WantedEvents};
 pub use self::sso::{
     AddConnection, AddOidc, AddSaml, ConnectionArgs, DomainChangesArgs, InWorkspace, NewConnectionArgs, Sso,
     SsoDomain,
@@ -84,6 +86,9 @@ pub enum Command {
     /// Single sign-on
     #[command(subcommand)]
     Sso(Sso),
+    /// Who did what
+    #[command(subcommand)]
+    Audit(Audit),
     /// Settings
     #[command(subcommand)]
     Config(ConfigCommand),
@@ -249,6 +254,25 @@ pub enum Workspace {
         #[arg(value_parser = parse::<Plan>)]
         plan: Plan,
     },
+    /// Say what happens to agent keys of a workspace that are reported as leaked
+    SetLeakResponse {
+        /// The workspace
+        #[arg(value_parser = parse::<WorkspaceId>)]
+        id: WorkspaceId,
+        /// What
+        response: LeakResponseArg,
+    },
+}
+
+/// What happens to an agent key that is reported as leaked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum LeakResponseArg {
+    /// It is marked, and goes on
+    Notify,
+    /// It is revoked at once
+    Revoke,
+    /// What the server's settings say
+    Default,
 }
 
 /// Who is what in a workspace.

@@ -4,19 +4,26 @@ use std::sync::Arc;
 
 use tigertrust_credentials::{Permit, PersonPermit};
 use tigertrust_model::{
-    Creator, KeyId, KeyLimits, Role, Scope, ScopeSet, UserId, Workspace, WorkspaceId, management,
+    Act, Creator, KeyId, KeyLimits, Origin, Principal, Role, Scope, ScopeSet, UserId, Workspace, WorkspaceId,
+    management,
 };
 
 use crate::{FlowError, ports::KeyView};
 
-/// Who asks for a change, and what that allows.
+/// Who asks for a change and from where, and what that allows.
 #[derive(Clone, Debug)]
-pub enum Actor {
+pub struct Actor {
+    who: Who,
+    from: Origin,
+}
+
+#[derive(Clone, Debug)]
+enum Who {
     /// A key that was admitted.
     Caller(Arc<Permit>),
     /// A person who is signed in.
     Person(Arc<PersonPermit>),
-    /// Whoever has the command line of the server: may do everything.
+    /// Whoever has the command line of the server.
     Operator,
 }
 
@@ -58,14 +65,67 @@ impl Standing {
 }
 
 impl Actor {
+    /// A key that was admitted.
+    #[must_use]
+    pub const fn key(permit: Arc<Permit>, from: Origin) -> Self {
+        Self {
+            who: Who::Caller(permit),
+            from,
+        }
+    }
+
+    /// A person who is signed in.
+    #[must_use]
+    pub const fn signed_in(permit: Arc<PersonPermit>, from: Origin) -> Self {
+        Self {
+            who: Who::Person(permit),
+            from,
+        }
+    }
+
+    /// Whoever has the command line of the server, or embeds it: may do everything.
+    #[must_use]
+    pub fn operator() -> Self {
+        Self {
+            who: Who::Operator,
+            from: Origin::default(),
+        }
+    }
+
+    /// Whether it is whoever has the command line.
+    #[must_use]
+    pub const fn is_operator(&self) -> bool {
+        matches!(self.who, Who::Operator)
+    }
+
+    /// What the audit log is told of whoever acts.
+    #[must_use]
+    pub fn act(&self) -> Act {
+        let by = match &self.who {
+            Who::Caller(permit) => Principal::Key {
+                id: permit.key().key.id,
+                owner: permit.key().key.owner,
+            },
+            Who::Person(permit) => Principal::User {
+                id: permit.user().id,
+                session: Some(permit.session().id),
+            },
+            Who::Operator => Principal::Operator,
+        };
+        Act {
+            by,
+            from: self.from.clone(),
+        }
+    }
+
     /// The keys that the actor can see.
     ///
     /// # Errors
     /// [`FlowError::WorkspaceDenied`] for a caller that acts in no workspace.
     pub fn view(&self) -> Result<KeyView, FlowError> {
-        match self {
-            Self::Operator => Ok(KeyView::Everything),
-            Self::Caller(_) | Self::Person(_) => {
+        match &self.who {
+            Who::Operator => Ok(KeyView::Everything),
+            Who::Caller(_) | Who::Person(_) => {
                 let workspace = self
                     .workspace()
                     .map(|workspace| workspace.id)
@@ -79,21 +139,47 @@ impl Actor {
     }
 
     /// The workspace that a caller acts in.
-    fn workspace(&self) -> Option<&Workspace> {
-        match self {
-            Self::Operator => None,
-            Self::Caller(permit) => permit.workspace(),
-            Self::Person(permit) => permit.workspace(),
+    pub(crate) fn workspace(&self) -> Option<&Workspace> {
+        match &self.who {
+            Who::Operator => None,
+            Who::Caller(permit) => permit.workspace(),
+            Who::Person(permit) => permit.workspace(),
+        }
+    }
+
+    /// The person who is signed in; none for keys, whosever they are.
+    pub(crate) fn signed_in_person(&self) -> Option<&PersonPermit> {
+        match &self.who {
+            Who::Person(permit) => Some(permit),
+            Who::Caller(_) | Who::Operator => None,
+        }
+    }
+
+    /// The workspaces that the actor may enter; none for all there are.
+    pub(crate) fn own_workspaces(&self) -> Option<Vec<&Workspace>> {
+        match &self.who {
+            Who::Caller(permit) if permit.key().home().is_some() => {
+                let own = permit.key().workspaces.iter();
+                Some(
+                    own.filter(|workspace| permit.key().may_enter(workspace))
+                        .collect(),
+                )
+            }
+            Who::Person(permit) => {
+                let own = permit.record().memberships.iter();
+                Some(own.map(|(workspace, _)| workspace).collect())
+            }
+            Who::Caller(_) | Who::Operator => None,
         }
     }
 
     /// The person that acts; none for the operator and for a key that belongs to no person.
     #[must_use]
     pub fn person(&self) -> Option<UserId> {
-        match self {
-            Self::Operator => None,
-            Self::Caller(permit) => permit.key().key.owner,
-            Self::Person(permit) => Some(permit.user().id),
+        match &self.who {
+            Who::Operator => None,
+            Who::Caller(permit) => permit.key().key.owner,
+            Who::Person(permit) => Some(permit.user().id),
         }
     }
 
@@ -103,7 +189,7 @@ impl Actor {
     /// # Errors
     /// [`FlowError::NotFound`]: a workspace that is not the actor's answers as one that does not exist.
     pub(crate) fn acts_in(&self, workspace: WorkspaceId) -> Result<Option<&Workspace>, FlowError> {
-        if matches!(self, Self::Operator) {
+        if matches!(self.who, Who::Operator) {
             return Ok(None);
         }
         self.workspace()
@@ -114,59 +200,59 @@ impl Actor {
 
     /// Whether the actor works for the whole instance: the operator and instance keys.
     pub(crate) fn is_of_instance(&self) -> bool {
-        match self {
-            Self::Operator => true,
-            Self::Caller(permit) => permit.key().home().is_none(),
-            Self::Person(_) => false,
+        match &self.who {
+            Who::Operator => true,
+            Who::Caller(permit) => permit.key().home().is_none(),
+            Who::Person(_) => false,
         }
     }
 
     /// A key that belongs to nobody counts as whoever made it, up to an admin: owners are made by people.
     pub(crate) fn standing(&self) -> Standing {
-        match (self, self.person()) {
+        match (&self.who, self.person()) {
             (_, Some(person)) => Standing::Of(person),
-            (Self::Caller(permit), None) if !self.is_of_instance() => Standing::OfMaker(permit.key().key.id),
+            (Who::Caller(permit), None) if !self.is_of_instance() => Standing::OfMaker(permit.key().key.id),
             _ => Standing::Fixed(Role::Owner),
         }
     }
 
     /// Whether a workspace's demand for a second factor would not keep the actor out.
     pub(crate) fn has_second_factor(&self) -> bool {
-        match self {
-            Self::Operator => true,
-            Self::Caller(permit) => {
+        match &self.who {
+            Who::Operator => true,
+            Who::Caller(permit) => {
                 let owner = permit.key().owner.as_ref();
                 owner.is_none_or(|owner| owner.has_second_factor)
             }
-            Self::Person(permit) => permit.session().second_factor,
+            Who::Person(permit) => permit.session().second_factor,
         }
     }
 
     /// Whether the actor reaches the keys of a workspace, and not only its own.
     pub(crate) fn manages_keys_in(&self, workspace: WorkspaceId) -> bool {
-        match self {
-            Self::Operator => true,
-            Self::Caller(permit) => permit.key().owner.as_ref().is_none_or(|owner| {
+        match &self.who {
+            Who::Operator => true,
+            Who::Caller(permit) => permit.key().owner.as_ref().is_none_or(|owner| {
                 let role = owner.role_in(workspace);
                 role.is_some_and(|role| role.manages_keys())
             }),
-            Self::Person(permit) => permit.role_in(workspace).is_some_and(|role| role.manages_keys()),
+            Who::Person(permit) => permit.role_in(workspace).is_some_and(|role| role.manages_keys()),
         }
     }
 
     /// The limits of its own that the actor is held to.
     pub(crate) fn limits(&self) -> KeyLimits {
-        match self {
-            Self::Operator | Self::Person(_) => KeyLimits::default(),
-            Self::Caller(permit) => permit.key().key.limits,
+        match &self.who {
+            Who::Operator | Who::Person(_) => KeyLimits::default(),
+            Who::Caller(permit) => permit.key().key.limits,
         }
     }
 
     pub(crate) fn creator(&self) -> Creator {
-        match self {
-            Self::Operator => Creator::Operator,
-            Self::Caller(permit) => Creator::Key(permit.key().key.id),
-            Self::Person(permit) => Creator::User(permit.user().id),
+        match &self.who {
+            Who::Operator => Creator::Operator,
+            Who::Caller(permit) => Creator::Key(permit.key().key.id),
+            Who::Person(permit) => Creator::User(permit.user().id),
         }
     }
 
@@ -176,20 +262,20 @@ impl Actor {
     }
 
     pub(crate) fn may_grant(&self, scope: &Scope) -> bool {
-        match self {
-            Self::Operator => true,
-            Self::Caller(permit) => permit.grants(scope),
-            Self::Person(permit) => permit.permits(scope),
+        match &self.who {
+            Who::Operator => true,
+            Who::Caller(permit) => permit.grants(scope),
+            Who::Person(permit) => permit.permits(scope),
         }
     }
 
     /// The workspaces that the actor may let a key into, one of its own or one of the workspace; `None` for every one there
     /// is.
     pub(crate) fn workspaces(&self, personal: bool) -> Option<Vec<WorkspaceId>> {
-        match self {
-            Self::Operator => None,
-            Self::Caller(permit) if permit.key().home().is_none() => None,
-            Self::Caller(permit) => Some(
+        match &self.who {
+            Who::Operator => None,
+            Who::Caller(permit) if permit.key().home().is_none() => None,
+            Who::Caller(permit) => Some(
                 permit
                     .key()
                     .workspaces
@@ -206,7 +292,7 @@ impl Actor {
                     })
                     .collect(),
             ),
-            Self::Person(permit) => Some(
+            Who::Person(permit) => Some(
                 permit
                     .record()
                     .memberships
@@ -221,4 +307,9 @@ impl Actor {
             ),
         }
     }
+}
+
+/// What the audit log is told of a person who does something with its own account.
+pub(crate) fn act_of(person: &PersonPermit, from: &Origin) -> Act {
+    Act::of_person(person.user().id, Some(person.session().id), from.clone())
 }

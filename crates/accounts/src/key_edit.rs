@@ -86,7 +86,7 @@ pub(crate) fn apply(
 
 /// Whether the key is the personal key of somebody else.
 fn is_anothers(actor: &Actor, key: &ApiKey) -> bool {
-    key.owner.is_some() && key.owner != actor.person() && !matches!(actor, Actor::Operator)
+    key.owner.is_some() && key.owner != actor.person() && !actor.is_operator()
 }
 
 pub(crate) fn ensure_grantable(actor: &Actor, scopes: &ScopeSet) -> Result<(), FlowError> {

@@ -111,7 +111,7 @@ impl KeyFlows {
     pub async fn create(&self, actor: &Actor, new: NewKey) -> Result<IssuedKey, FlowError> {
         let issued = self.prepare(actor, new).await?;
         self.keys
-            .insert_key(issued.key.clone(), self.stored(&issued.secret), None)
+            .insert_key(actor.act(), issued.key.clone(), self.stored(&issued.secret), None)
             .await?;
         Ok(issued)
     }
@@ -133,7 +133,11 @@ impl KeyFlows {
         }
         let issued = self.prepare(actor, new).await?;
         let (key, secret) = (issued.key.clone(), self.stored(&issued.secret));
-        match self.keys.insert_key(key, secret, Some(once.clone())).await? {
+        match self
+            .keys
+            .insert_key(actor.act(), key, secret, Some(once.clone()))
+            .await?
+        {
             None => Ok(CreatedOnce::Issued(issued)),
             Some(earlier) => self.repeat(actor, &once, earlier).await,
         }
@@ -212,7 +216,9 @@ impl KeyFlows {
         let catalog = Arc::clone(&self.catalog);
         let editor = actor.clone();
         let edit = move |key: &mut ApiKey| apply(&editor, key, changes, others, &catalog, now);
-        self.keys.edit_key(actor.view()?, id, Box::new(edit)).await
+        self.keys
+            .edit_key(actor.act(), actor.view()?, id, Box::new(edit))
+            .await
     }
 
     /// Ends a key for good. Doing it again changes nothing and is no error.
@@ -242,7 +248,9 @@ impl KeyFlows {
             }
             Ok(())
         };
-        self.keys.edit_key(actor.view()?, id, Box::new(edit)).await
+        self.keys
+            .edit_key(actor.act(), actor.view()?, id, Box::new(edit))
+            .await
     }
 
     /// Gives a key another secret under the same id. The old one goes on for the overlap, so that its users can follow.
@@ -276,7 +284,7 @@ impl KeyFlows {
         let ends = now.saturating_add(overlap);
         let details = self
             .keys
-            .rotate_key(actor.view()?, id, Box::new(edit), stored, ends)
+            .rotate_key(actor.act(), actor.view()?, id, Box::new(edit), stored, ends)
             .await?;
         Ok(RotatedKey { details, secret })
     }
@@ -305,7 +313,7 @@ impl KeyFlows {
     async fn reach(&self, actor: &Actor, new: &NewKey) -> Result<KeyReach, FlowError> {
         let personal = new.owner != OwnerRequest::Workspace;
         match &new.reach {
-            ReachRequest::Instance if matches!(actor, Actor::Operator) => Ok(KeyReach::Instance),
+            ReachRequest::Instance if actor.is_operator() => Ok(KeyReach::Instance),
             ReachRequest::Instance => Err(FlowError::Forbidden(Vec::new())),
             ReachRequest::Caller { others } => {
                 let home = actor.view()?.workspace();
@@ -339,7 +347,7 @@ impl KeyFlows {
                 Some(person) => Ok(Some(person)),
                 None => Err(refuse("the caller is no person, so the key cannot be personal")),
             },
-            OwnerRequest::Person(person) if matches!(actor, Actor::Operator) => {
+            OwnerRequest::Person(person) if actor.is_operator() => {
                 for workspace in reach.named() {
                     if self.members.role_in(workspace, person).await?.is_none() {
                         return Err(refuse("the person is no member of the workspace"));

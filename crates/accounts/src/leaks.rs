@@ -1,20 +1,11 @@
 //! Keys that somebody found where they should not be.
 
 use tigertrust_credentials::ParsedKey;
-use tigertrust_model::{ApiKey, KeyId, KeyType};
+use tigertrust_model::{Act, ApiKey, KeyId, KeyType, LeakResponse, Origin};
 
 use crate::{FlowError, KeyFlows, ports::KeyView};
 
-/// What happens to a key that is reported as leaked.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum LeakResponse {
-    /// It is marked, and goes on: its owners see it and decide.
-    Notify,
-    /// It is revoked at once.
-    Revoke,
-}
-
-/// What happens to leaked keys, by their type.
+/// What happens to leaked keys, by their type, where their workspace does not say otherwise.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LeakPolicy {
     /// To agent keys.
@@ -55,6 +46,7 @@ impl KeyFlows {
         &self,
         key: &str,
         policy: LeakPolicy,
+        origin: Origin,
     ) -> Result<Option<(KeyId, LeakResponse)>, FlowError> {
         let Some(Ok(secret)) = ParsedKey::read(key.as_bytes()) else {
             return Ok(None);
@@ -65,7 +57,12 @@ impl KeyFlows {
         };
         let now = self.clock.now();
         let ended = record.secret_ends_at.is_some_and(|end| end <= now);
-        let response = policy.of(record.key.kind);
+        let of_workspace = record
+            .home()
+            .and_then(|home| home.leak_response)
+            // Public keys are found in clients, where whoever looks could end them.
+            .filter(|_| record.key.kind == KeyType::Agent);
+        let response = of_workspace.unwrap_or_else(|| policy.of(record.key.kind));
         let acted_upon = record.key.leak_reported_at.is_some() && response == LeakResponse::Notify;
         if ended || acted_upon || record.key.ensure_editable().is_err() {
             return Ok(None);
@@ -80,7 +77,12 @@ impl KeyFlows {
         };
         match self
             .keys
-            .edit_key(KeyView::Everything, record.key.id, Box::new(edit))
+            .edit_key(
+                Act::of_anybody(origin),
+                KeyView::Everything,
+                record.key.id,
+                Box::new(edit),
+            )
             .await
         {
             Ok(_) => Ok(Some((record.key.id, response))),

@@ -5,7 +5,9 @@
 //! SQL; [`ports`] is what they need of storage.
 
 mod actor;
+pub mod audit;
 mod error;
+mod hex;
 mod idempotency;
 mod invitations;
 mod key_edit;
@@ -17,6 +19,7 @@ mod notice;
 pub mod passkeys;
 pub mod ports;
 mod profile;
+mod rfc3339;
 mod sign_in;
 pub mod sso;
 mod users;
@@ -25,20 +28,23 @@ mod workspaces;
 
 pub use actor::Actor;
 pub use error::{Conflict, FlowError, Violation};
+pub use hex::{from_hex, to_hex};
 pub use idempotency::{Earlier, IdempotencyKey, KEPT, MalformedIdempotencyKey, OnceOnly};
 pub use invitations::{
     Acceptance, Accepted, AccountToMake, INVITATION_LIVES, InvitationError, InvitationFlows,
     IssuedInvitation, NewInvitation,
 };
 pub use keys::{CreatedOnce, IssuedKey, KeyFlows, RotatedKey};
-pub use leaks::{LeakPolicy, LeakResponse};
+pub use leaks::LeakPolicy;
 pub use members::{MemberFlows, NewMember, PersonRef};
 pub use new_key::{KeyChanges, NewKey, OwnerRequest, ReachRequest};
 pub use notice::{Circumstances, Notice, Notifier, RemainingFactors, TellsNobody};
 pub use profile::{ProfileChanges, ProfileFlows};
+pub use rfc3339::{format_rfc3339, parse_rfc3339};
 pub use sign_in::{
     BegunSession, FAILURES_COUNT_FOR, From, LoggedIn, Login, NewTotp, RecoveryCodes, RenewedSession,
     SecondFactorMethods, SessionSettings, SignInError, SignInFlows, SignInParts,
 };
+pub use tigertrust_model::LeakResponse;
 pub use users::{NewUser, UserFlows};
 pub use workspaces::{Bootstrapped, NewWorkspace, WorkspaceChanges, WorkspaceFlows};

@@ -112,7 +112,7 @@ impl MemberFlows {
         let of = Membership { workspace, user };
         let added = self
             .members
-            .edit_member(of, None, self.clock.now(), Box::new(edit))
+            .edit_member(actor.act(), of, None, self.clock.now(), Box::new(edit))
             .await?;
         added.ok_or(FlowError::NotFound)
     }
@@ -140,7 +140,13 @@ impl MemberFlows {
         let of = Membership { workspace, user };
         let changed = self
             .members
-            .edit_member(of, standing.asker(), self.clock.now(), Box::new(edit))
+            .edit_member(
+                actor.act(),
+                of,
+                standing.asker(),
+                self.clock.now(),
+                Box::new(edit),
+            )
             .await?;
         changed.ok_or(FlowError::NotFound)
     }
@@ -162,7 +168,13 @@ impl MemberFlows {
         };
         let of = Membership { workspace, user };
         self.members
-            .edit_member(of, standing.asker(), self.clock.now(), Box::new(edit))
+            .edit_member(
+                actor.act(),
+                of,
+                standing.asker(),
+                self.clock.now(),
+                Box::new(edit),
+            )
             .await
             .map(|_| ())
     }

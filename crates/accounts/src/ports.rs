@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use tigertrust_credentials::{KeyDigest, PasswordHash, ports::StoreError};
 use tigertrust_model::{
-    ApiKey, Creator, KeyDisplay, KeyFilter, KeyId, Role, SecretInfo, Timestamp, User, UserId, Workspace,
+    Act, ApiKey, Creator, KeyDisplay, KeyFilter, KeyId, Role, SecretInfo, Timestamp, User, UserId, Workspace,
     WorkspaceId,
 };
 
@@ -89,6 +89,7 @@ pub trait KeyStore: Send + Sync {
     /// [`FlowError::Store`].
     async fn insert_key(
         &self,
+        act: Act,
         key: ApiKey,
         secret: StoredSecret,
         once: Option<OnceOnly>,
@@ -122,7 +123,13 @@ pub trait KeyStore: Send + Sync {
     ///
     /// # Errors
     /// [`FlowError::NotFound`] if the view does not hold the key, what `edit` answers, and [`FlowError::Store`].
-    async fn edit_key(&self, view: KeyView, id: KeyId, edit: KeyEdit) -> Result<KeyDetails, FlowError>;
+    async fn edit_key(
+        &self,
+        act: Act,
+        view: KeyView,
+        id: KeyId,
+        edit: KeyEdit,
+    ) -> Result<KeyDetails, FlowError>;
 
     /// As [`edit_key`](Self::edit_key), and gives the key another secret: those that it has end at `overlap_ends`, or
     /// when they would have ended anyway if that is earlier. The key's display becomes that of the new secret.
@@ -131,6 +138,7 @@ pub trait KeyStore: Send + Sync {
     /// As [`edit_key`](Self::edit_key).
     async fn rotate_key(
         &self,
+        act: Act,
         view: KeyView,
         id: KeyId,
         edit: KeyEdit,
@@ -164,7 +172,7 @@ pub trait AccountStore: Send + Sync {
     /// # Errors
     /// [`Conflict::EmailTaken`](crate::Conflict::EmailTaken) if an account with the canonical address exists, and
     /// [`FlowError::Store`].
-    async fn insert_user(&self, user: User, password: PasswordHash) -> Result<(), FlowError>;
+    async fn insert_user(&self, act: Act, user: User, password: PasswordHash) -> Result<(), FlowError>;
 
     /// The person with the canonical address ([`Email::canonical`](tigertrust_model::Email::canonical)).
     ///
@@ -188,13 +196,13 @@ pub trait AccountStore: Send + Sync {
     ///
     /// # Errors
     /// [`FlowError::NotFound`] and [`FlowError::Store`].
-    async fn set_disabled(&self, user: UserId, at: Option<Timestamp>) -> Result<User, FlowError>;
+    async fn set_disabled(&self, act: Act, user: UserId, at: Option<Timestamp>) -> Result<User, FlowError>;
 
     /// Stores a new workspace with its first member, who owns it.
     ///
     /// # Errors
     /// [`FlowError::NotFound`] if there is no such person, and [`FlowError::Store`].
-    async fn insert_workspace(&self, workspace: Workspace, owner: UserId) -> Result<(), FlowError>;
+    async fn insert_workspace(&self, act: Act, workspace: Workspace, owner: UserId) -> Result<(), FlowError>;
 
     /// A page of the workspaces that are not deleted, newest first.
     ///
@@ -216,6 +224,7 @@ pub trait AccountStore: Send + Sync {
     /// [`FlowError::Store`].
     async fn edit_workspace(
         &self,
+        act: Act,
         id: WorkspaceId,
         by: Option<Creator>,
         edit: WorkspaceEdit,
@@ -226,7 +235,7 @@ pub trait AccountStore: Send + Sync {
     ///
     /// # Errors
     /// [`FlowError::Store`].
-    async fn bootstrap(&self, first: Bootstrap, at: Timestamp) -> Result<bool, FlowError>;
+    async fn bootstrap(&self, act: Act, first: Bootstrap, at: Timestamp) -> Result<bool, FlowError>;
 }
 
 /// A person in a workspace.
@@ -287,6 +296,7 @@ pub trait MemberStore: Send + Sync {
     /// without an owner, and [`FlowError::Store`].
     async fn edit_member(
         &self,
+        act: Act,
         of: Membership,
         by: Option<Creator>,
         at: Timestamp,

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use tigertrust_credentials::{Password, PasswordHash, PasswordHasher};
-use tigertrust_model::{Clock, Email, RandomError, RandomSource, User, UserId};
+use tigertrust_model::{Act, Clock, Email, RandomError, RandomSource, User, UserId};
 
 use crate::{
     FlowError,
@@ -65,7 +65,9 @@ impl UserFlows {
     /// [`FlowError::Random`].
     pub async fn create(&self, new: NewUser) -> Result<User, FlowError> {
         let (user, hash) = self.prepare(new)?;
-        self.accounts.insert_user(user.clone(), hash).await?;
+        self.accounts
+            .insert_user(Act::of_operator(), user.clone(), hash)
+            .await?;
         Ok(user)
     }
 
@@ -88,7 +90,7 @@ impl UserFlows {
             return Ok(user);
         }
         let at = disabled.then(|| self.clock.now());
-        self.accounts.set_disabled(id, at).await
+        self.accounts.set_disabled(Act::of_operator(), id, at).await
     }
 
     pub(crate) fn prepare(

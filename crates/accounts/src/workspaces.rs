@@ -5,8 +5,8 @@ use std::sync::Arc;
 use tigertrust_credentials::Password;
 use tigertrust_credentials::rate_limit::Plans;
 use tigertrust_model::{
-    Clock, Email, KeyReach, KeyType, Plan, RandomSource, Role, ScopeCatalog, ScopeSet, User, UserId,
-    Workspace, WorkspaceId, management,
+    Act, Clock, Email, KeyReach, KeyType, LeakResponse, Plan, RandomSource, Role, ScopeCatalog, ScopeSet,
+    User, UserId, Workspace, WorkspaceId, management,
 };
 
 use crate::{
@@ -48,6 +48,8 @@ pub struct WorkspaceChanges {
     pub plan: Option<Plan>,
     /// Whether its members act there only with a second factor.
     pub requires_second_factor: Option<bool>,
+    /// What happens to its agent keys that are reported as leaked, or what the server says.
+    pub leak_response: Option<Option<LeakResponse>>,
 }
 
 /// The first account of an instance, with the secrets that are shown once.
@@ -100,7 +102,7 @@ impl WorkspaceFlows {
         let owner = owner(actor, new.owner)?;
         let workspace = self.prepare(new.name, plan)?;
         self.accounts
-            .insert_workspace(workspace.clone(), owner)
+            .insert_workspace(actor.act(), workspace.clone(), owner)
             .await
             .map_err(|error| match error {
                 FlowError::NotFound => FlowError::invalid("/owner", "no such user"),
@@ -119,7 +121,7 @@ impl WorkspaceFlows {
             plan: Some(plan),
             owner: Some(owner),
         };
-        self.create_as(&Actor::Operator, new).await
+        self.create_as(&Actor::operator(), new).await
     }
 
     /// The workspace with the id, if the actor acts in it.
@@ -140,19 +142,9 @@ impl WorkspaceFlows {
     /// # Errors
     /// [`FlowError::Store`].
     pub async fn list(&self, actor: &Actor, page: Page<WorkspaceId>) -> Result<Vec<Workspace>, FlowError> {
-        match actor {
-            Actor::Caller(permit) if permit.key().home().is_some() => {
-                let own = permit.key().workspaces.iter();
-                Ok(page_of(
-                    own.filter(|workspace| permit.key().may_enter(workspace)),
-                    page,
-                ))
-            }
-            Actor::Person(permit) => {
-                let own = permit.record().memberships.iter();
-                Ok(page_of(own.map(|(workspace, _)| workspace), page))
-            }
-            Actor::Caller(_) | Actor::Operator => Ok(self.accounts.list_workspaces(page).await?),
+        match actor.own_workspaces() {
+            Some(own) => Ok(page_of(own.into_iter(), page)),
+            None => Ok(self.accounts.list_workspaces(page).await?),
         }
     }
 
@@ -201,10 +193,13 @@ impl WorkspaceFlows {
             if let Some(required) = changes.requires_second_factor {
                 workspace.requires_second_factor = required;
             }
+            if let Some(response) = changes.leak_response {
+                workspace.leak_response = response;
+            }
             Ok(())
         };
         self.accounts
-            .edit_workspace(id, standing.asker(), Box::new(edit))
+            .edit_workspace(actor.act(), id, standing.asker(), Box::new(edit))
             .await
     }
 
@@ -217,7 +212,7 @@ impl WorkspaceFlows {
             plan: Some(plan),
             ..WorkspaceChanges::default()
         };
-        self.edit(&Actor::Operator, id, changes).await
+        self.edit(&Actor::operator(), id, changes).await
     }
 
     /// Deletes a workspace for good: its keys are refused from now on, on every node within a second, and nobody acts in it
@@ -238,7 +233,7 @@ impl WorkspaceFlows {
             }
         };
         self.accounts
-            .edit_workspace(id, standing.asker(), Box::new(edit))
+            .edit_workspace(actor.act(), id, standing.asker(), Box::new(edit))
             .await
     }
 
@@ -272,7 +267,7 @@ impl WorkspaceFlows {
                 reach: KeyReach::workspaces(workspace.id, []),
                 owner: None,
             };
-            keys.issue(&Actor::Operator, NewKey::new(name, kind, reach), checked)
+            keys.issue(&Actor::operator(), NewKey::new(name, kind, reach), checked)
         };
         let holdable = catalog.all_for(KeyType::Public);
         let certificates = holdable
@@ -293,7 +288,10 @@ impl WorkspaceFlows {
                 .map(|issued| (issued.key.clone(), keys.stored(&issued.secret)))
                 .to_vec(),
         };
-        let stored = self.accounts.bootstrap(first, self.clock.now()).await?;
+        let stored = self
+            .accounts
+            .bootstrap(Act::of_operator(), first, self.clock.now())
+            .await?;
         Ok(stored.then_some(Bootstrapped {
             user,
             workspace,
@@ -320,6 +318,7 @@ impl WorkspaceFlows {
             name,
             plan,
             requires_second_factor: false,
+            leak_response: None,
             created_at: now,
             deleted_at: None,
         })

@@ -46,6 +46,7 @@ fn record(secret: &KeySecret, clock: &SystemClock) -> KeyRecord {
         name: "Home".to_owned(),
         plan: Plan::free(),
         requires_second_factor: false,
+        leak_response: None,
         created_at: now,
         deleted_at: None,
     };

@@ -5,6 +5,7 @@
 //! Storage stands behind the ports in [`ports`]; caches are kept honest by [`ChangeTracker`].
 
 mod admit;
+mod audit_ring;
 mod cache;
 mod encryption_key;
 mod error;
@@ -35,6 +36,7 @@ mod tracker;
 mod uses;
 
 pub use admit::{Admission, CacheSettings, Permit, Verdict, Verification};
+pub use audit_ring::AuditRing;
 pub use encryption_key::{EncryptionKey, EncryptionKeyError};
 pub use error::{AuthError, Unauthorized};
 pub use failures::ClientNetwork;

@@ -97,6 +97,14 @@ impl Pepper {
         mac.update(key.as_bytes());
         KeyDigest(mac.finalize().into_bytes().into())
     }
+
+    /// The MAC of another message than a key: `purpose` must begin as no key does.
+    pub(crate) fn mac(&self, purpose: &[u8], message: &[u8]) -> [u8; 32] {
+        let mut mac = self.state.clone();
+        mac.update(purpose);
+        mac.update(message);
+        mac.finalize().into_bytes().into()
+    }
 }
 
 impl fmt::Debug for Pepper {
@@ -139,6 +147,13 @@ impl PepperRing {
     #[must_use]
     pub const fn current(&self) -> &Pepper {
         &self.current
+    }
+
+    /// The pepper with the id.
+    pub(crate) fn find(&self, id: &str) -> Option<&Pepper> {
+        std::iter::once(&self.current)
+            .chain(&self.previous)
+            .find(|pepper| pepper.id == id)
     }
 
     /// The digests that a stored key may have: under the current pepper first, then under earlier ones.

@@ -128,6 +128,7 @@ fn workspace(number: u128) -> Workspace {
         name: format!("workspace {number}"),
         plan: Plan::free(),
         requires_second_factor: false,
+        leak_response: None,
         created_at: START,
         deleted_at: None,
     }

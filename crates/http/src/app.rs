@@ -5,6 +5,7 @@ use std::{num::NonZeroUsize, sync::Arc, thread};
 use tigertrust_accounts::{
     InvitationFlows, KeyFlows, LeakPolicy, MemberFlows, ProfileFlows, SessionSettings, SignInFlows,
     WorkspaceFlows,
+    audit::{AuditFlows, RefusalLog},
     passkeys::RelyingPartySettings,
     sso::{ConfiguredConnection, SsoFlows},
 };
@@ -24,6 +25,8 @@ pub struct App {
     pub(crate) members: MemberFlows,
     pub(crate) invitations: InvitationFlows,
     pub(crate) profiles: ProfileFlows,
+    pub(crate) audit: AuditFlows,
+    pub(crate) refusals: RefusalLog,
     pub(crate) catalog: Arc<ScopeCatalog>,
     pub(crate) tracker: Arc<ChangeTracker>,
     pub(crate) recent: Arc<RecentChanges>,
@@ -120,6 +123,10 @@ pub struct Parts {
     pub invitations: InvitationFlows,
     /// People's own accounts.
     pub profiles: ProfileFlows,
+    /// The audit log.
+    pub audit: AuditFlows,
+    /// What it is told of refusals.
+    pub refusals: RefusalLog,
     /// Which scopes exist.
     pub catalog: Arc<ScopeCatalog>,
     /// What vouches for the caches of `admission`.
@@ -150,6 +157,8 @@ impl App {
             members: parts.members,
             invitations: parts.invitations,
             profiles: parts.profiles,
+            audit: parts.audit,
+            refusals: parts.refusals,
             catalog: parts.catalog,
             tracker: parts.tracker,
             recent: parts.recent,

@@ -8,12 +8,10 @@ use tigertrust_wire::{AcceptInvitation, Invitation, Invite, Page, Problem, Signe
 
 use crate::{
     App,
-    auth::{
-        login::{origin, signed_in},
-        refusals::note_refusal,
-    },
+    auth::{login::signed_in, refusals::note_refusal},
     body::Body,
     error::ApiError,
+    origin::origin,
     permit::{Admitted, presented, session_token},
     query::{self, PageQuery},
     respond::json,

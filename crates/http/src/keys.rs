@@ -20,6 +20,7 @@ use crate::{
     App,
     body::Body,
     error::ApiError,
+    origin::origin,
     permit::Admitted,
     query,
     respond::{json, json_text},
@@ -327,9 +328,15 @@ fn with_limits(verdict: &str, limits: &Decision) -> Option<String> {
     post, path = "/api/keys/report-leak", tag = "keys", operation_id = "reportLeak", request_body = ReportLeak,
     responses((status = 202, description = "The report is taken")),
 )]
-pub(crate) async fn report_leak(app: web::Data<App>, body: Body) -> Result<HttpResponse, ApiError> {
+pub(crate) async fn report_leak(
+    request: HttpRequest,
+    app: web::Data<App>,
+    body: Body,
+) -> Result<HttpResponse, ApiError> {
     let report = body.json_of_anybody::<ReportLeak>().await?;
-    if let Some((key, response)) = app.keys.report_leak(&report.key, app.leaks).await? {
+    let origin = origin(&app, &request);
+    let reported = app.keys.report_leak(&report.key, app.leaks, origin).await?;
+    if let Some((key, response)) = reported {
         let revoked = response == LeakResponse::Revoke;
         tracing::warn!(%key, revoked, "key reported as leaked");
     }

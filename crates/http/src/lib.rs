@@ -5,6 +5,7 @@
 //! caller, stand in one table, [`operations`]: the extractor enforces it, OpenAPI shows it, the refusal tests walk it.
 
 mod app;
+mod audit;
 mod auth;
 mod body;
 mod changes;
@@ -18,11 +19,13 @@ mod keys;
 mod members;
 mod metrics;
 mod openapi;
+mod origin;
 mod outage;
 mod pages;
 mod permit;
 mod query;
 mod rate_limit;
+mod refused;
 mod respond;
 mod routes;
 mod same_site;

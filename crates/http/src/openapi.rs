@@ -12,7 +12,7 @@ use utoipa::{
 use utoipa_swagger_ui::SwaggerUi;
 
 use crate::{
-    App, auth, changes, health, invitations, keys, members,
+    App, audit, auth, changes, health, invitations, keys, members,
     routes::{Access, operations},
     sso, workspaces,
 };
@@ -70,6 +70,9 @@ use crate::{
         workspaces::show,
         workspaces::update,
         workspaces::delete,
+        audit::list,
+        audit::export,
+        audit::checkpoint,
         members::list,
         members::add,
         members::show,
@@ -118,6 +121,7 @@ use crate::{
         (name = "auth", description = "Who calls, and whether it may pass"),
         (name = "keys", description = "API keys"),
         (name = "changes", description = "For caches elsewhere: what is no longer true"),
+        (name = "audit", description = "Who did what"),
         (name = "workspaces", description = "Workspaces"),
         (name = "members", description = "Who is what in a workspace"),
         (name = "invitations", description = "Who is to become a member"),

@@ -13,13 +13,14 @@ use tigertrust_credentials::{
     AuthError, HeaderValues, Need, Permit, PersonPermit, Presented, SessionAdmission, TokenDigest,
     Unauthorized,
 };
-use tigertrust_model::{Creator, Workspace};
+use tigertrust_model::{Creator, Origin, Workspace};
 use tigertrust_wire::{Code, Problem};
 
 use crate::{
     App, cookies,
     error::ApiError,
-    rate_limit,
+    origin::origin,
+    rate_limit, refused,
     routes::{Exception, MethodNeed, Needs},
     same_site,
 };
@@ -43,12 +44,22 @@ pub(crate) enum Caller {
 }
 
 impl Admitted {
-    /// The caller as flows know it.
+    /// The caller as flows know it. Should they refuse, it is logged whom.
     pub(crate) fn actor(&self) -> Actor {
-        match &self.caller {
-            Caller::Key(permit) => Actor::Caller(Arc::clone(permit)),
-            Caller::Person(permit) => Actor::Person(Arc::clone(permit)),
-        }
+        let from = self.origin();
+        let actor = match &self.caller {
+            Caller::Key(permit) => Actor::key(Arc::clone(permit), from),
+            Caller::Person(permit) => Actor::signed_in(Arc::clone(permit), from),
+        };
+        refused::remember(&self.request, self.workspace(), actor.act());
+        actor
+    }
+
+    /// Where the request comes from.
+    pub(crate) fn origin(&self) -> Origin {
+        // No caller was admitted without an application.
+        let app = self.request.app_data::<web::Data<App>>();
+        app.map(|app| origin(app, &self.request)).unwrap_or_default()
     }
 
     pub(crate) const fn caller(&self) -> &Caller {
@@ -101,6 +112,11 @@ impl Person {
     pub(crate) const fn admitted(&mut self) -> &mut Admitted {
         &mut self.admitted
     }
+
+    /// Where the request comes from.
+    pub(crate) fn origin(&self) -> Origin {
+        self.admitted.origin()
+    }
 }
 
 impl Deref for Person {
@@ -119,6 +135,7 @@ impl FromRequest for Person {
         let admitted = Admitted::from_request(request, payload);
         Box::pin(async move {
             let admitted = admitted.await?;
+            admitted.actor();
             match &admitted.caller {
                 Caller::Person(permit) => Ok(Self {
                     permit: Arc::clone(permit),

@@ -20,9 +20,9 @@ use actix_web::{
 use serde::Serialize;
 use tigertrust_wire::{Problem, is_request_id};
 
-use crate::{App, error::Cause, rate_limit};
+use crate::{App, error::Cause, rate_limit, refused};
 
-const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+pub(crate) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 const HEX: [u8; 16] = *b"0123456789abcdef";
 /// `req_`, 16 digits of the server and 8 of the request.
@@ -112,12 +112,18 @@ where
 
     forward_ready!(service);
 
-    fn call(&self, request: ServiceRequest) -> Self::Future {
+    fn call(&self, mut request: ServiceRequest) -> Self::Future {
         // Looked up once: on the way back it is wanted again.
         let app = request.app_data::<web::Data<App>>().cloned();
-        let id = request_id(request.headers())
-            .or_else(|| Some(app.as_ref()?.request_ids.next()))
-            .unwrap_or(HeaderValue::from_static("req_"));
+        let id = request_id(request.headers()).unwrap_or_else(|| {
+            let id = app.as_ref().map(|app| app.request_ids.next());
+            let id = id.unwrap_or(HeaderValue::from_static("req_"));
+            // For the audit log, into which the busiest routes write nothing.
+            if !matches!(request.path(), "/api/auth/check" | "/api/keys/verify") {
+                request.headers_mut().insert(REQUEST_ID, id.clone());
+            }
+            id
+        });
         Answering {
             answer: self.service.call(request),
             app,
@@ -150,6 +156,9 @@ fn respond(mut response: ServiceResponse, app: Option<&App>, id: HeaderValue) ->
     let mut response = match problem {
         None => response,
         Some(mut problem) => {
+            if let Some(app) = app {
+                refused::note(app, &response, &problem);
+            }
             if let (Some(app), Some(cause)) = (app, response.response().extensions().get::<Cause>()) {
                 app.outages.report(cause);
             }

@@ -6,12 +6,12 @@ use actix_web::{
     web::{self, ServiceConfig},
 };
 use tigertrust_credentials::{Charge, Need, WorkspaceNeed};
-use tigertrust_model::management;
+use tigertrust_model::{Scope, management};
 use tigertrust_wire::{Code, Problem};
 
 use crate::{
-    auth, changes, error::ApiError, health, invitations, keys, members, openapi, pages, respond::Respond,
-    sso, workspaces,
+    audit, auth, changes, error::ApiError, health, invitations, keys, members, openapi, pages,
+    respond::Respond, sso, workspaces,
 };
 
 /// Who may call an operation.
@@ -188,6 +188,20 @@ where
     Operation::new(method, path, Access::Anonymous, handler)
 }
 
+/// For who reads in a workspace, or as an instance key in none.
+fn of_instance_too<F, Args>(method: Method, path: &'static str, scope: Scope, handler: F) -> Operation
+where
+    F: Handler<Args>,
+    Args: actix_web::FromRequest + 'static,
+    F::Output: Responder + 'static,
+{
+    let need = Need {
+        workspace: WorkspaceNeed::Optional,
+        ..Need::management(scope)
+    };
+    Operation::new(method, path, Access::Needs(need), handler)
+}
+
 /// Every operation, those of one path in a row.
 #[must_use]
 pub fn operations() -> Vec<Operation> {
@@ -355,6 +369,24 @@ pub fn operations() -> Vec<Operation> {
             "/api/keys/{id}/revoke",
             Access::NeedsUnlessItself(Need::management(management::KEYS_WRITE)),
             keys::revoke,
+        ),
+        of_instance_too(
+            Method::GET,
+            "/api/audit/events",
+            management::AUDIT_READ,
+            audit::list,
+        ),
+        of_instance_too(
+            Method::GET,
+            "/api/audit/export",
+            management::AUDIT_READ,
+            audit::export,
+        ),
+        of_instance_too(
+            Method::GET,
+            "/api/audit/checkpoint",
+            management::AUDIT_READ,
+            audit::checkpoint,
         ),
         Operation::new(
             Method::GET,

@@ -96,6 +96,7 @@ pub(crate) async fn update(
         name: body.name,
         plan: plan.map_err(|error| invalid("/plan", error.to_string()))?,
         requires_second_factor: body.require_second_factor,
+        leak_response: body.leak_response.map(|response| response.map(Into::into)),
     };
     let workspace = app.workspaces.edit(&caller.actor(), id, changes).await?;
     tracing::info!(workspace = %id, by = %caller.name(), "workspace edited");

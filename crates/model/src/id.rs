@@ -141,6 +141,10 @@ typed_id!(
     IdentityId, "idn"
 );
 typed_id!(
+    /// An event of the audit log: `evt_…`.
+    EventId, "evt"
+);
+typed_id!(
     /// A running server: `node_…`.
     NodeId, "node"
 );

@@ -4,6 +4,7 @@
 //! in through [`Clock`] and [`RandomSource`], so that whoever holds a value also decides what "now" means.
 
 mod api_key;
+mod audit;
 mod change;
 mod clock;
 mod id;
@@ -23,10 +24,16 @@ pub use api_key::{
     ApiKey, Creator, KeyDisplay, KeyLimits, KeyReach, KeyState, LastUse, Lifecycle, Metadata, SecretInfo,
     StateError, UnknownCreator, UnknownKeyState,
 };
+pub use audit::{
+    Act, AuditAction, AuditCursor, AuditEntry, AuditEvent, AuditFilter, AuditTarget, Chain, ChainHead,
+    FieldChange, Outcome, PersonalFields, Principal, UnknownAction, UnknownChain, UnknownCursor,
+    UnknownOutcome,
+};
 pub use change::{Change, Entity};
 pub use clock::Clock;
 pub use id::{
-    ConnectionId, IdError, IdentityId, InvitationId, KeyId, NodeId, PasskeyId, SessionId, UserId, WorkspaceId,
+    ConnectionId, EventId, IdError, IdentityId, InvitationId, KeyId, NodeId, PasskeyId, SessionId, UserId,
+    WorkspaceId,
 };
 pub use invitation::Invitation;
 pub use key_filter::KeyFilter;
@@ -37,4 +44,4 @@ pub use session::{Origin, Session};
 pub use sso::{ConnectionRef, SsoSession, UnknownConnection};
 pub use timestamp::Timestamp;
 pub use user::{Email, EmailError, User};
-pub use workspace::{Plan, PlanError, Role, UnknownRole, Workspace};
+pub use workspace::{LeakResponse, Plan, PlanError, Role, UnknownLeakResponse, UnknownRole, Workspace};

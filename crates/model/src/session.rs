@@ -14,6 +14,8 @@ pub struct Origin {
     pub address: Option<IpAddr>,
     /// `User-Agent`, cut to 200 characters.
     pub user_agent: Option<String>,
+    /// The id of the request; a session does not remember it.
+    pub request_id: Option<String>,
 }
 
 /// One person, signed in on one device. Its token is kept as a digest alone.

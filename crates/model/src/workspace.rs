@@ -65,10 +65,55 @@ pub struct Workspace {
     pub plan: Plan,
     /// Whether its members act there only with a second factor.
     pub requires_second_factor: bool,
+    /// What happens to its agent keys that are reported as leaked; what the server says without it.
+    pub leak_response: Option<LeakResponse>,
     /// When it was made.
     pub created_at: Timestamp,
     /// When it was deleted, if it was: its keys are refused from then on.
     pub deleted_at: Option<Timestamp>,
+}
+
+/// What happens to a key that is reported as leaked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LeakResponse {
+    /// It is marked, and goes on: its owners see it and decide.
+    Notify,
+    /// It is revoked at once.
+    Revoke,
+}
+
+impl LeakResponse {
+    /// The name on the wire and in the database.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Notify => "notify",
+            Self::Revoke => "revoke",
+        }
+    }
+}
+
+impl fmt::Display for LeakResponse {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// The text names no response.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("must be notify or revoke")]
+pub struct UnknownLeakResponse;
+
+impl FromStr for LeakResponse {
+    type Err = UnknownLeakResponse;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text {
+            "notify" => Ok(Self::Notify),
+            "revoke" => Ok(Self::Revoke),
+            _ => Err(UnknownLeakResponse),
+        }
+    }
 }
 
 /// What a member may do in a workspace: see [`Role::permits`]. Each role may do all that the ones after it may.

@@ -313,6 +313,7 @@ mod tests {
             origin: Origin {
                 address: Some("::ffff:192.0.2.7".parse().unwrap()),
                 user_agent: Some(user_agent.to_owned()),
+                ..Origin::default()
             },
         }
     }

@@ -26,5 +26,5 @@ mod url;
 
 pub use error::OpenError;
 pub use options::Options;
-pub use storage::{Connections, FeedHandle, SchemaState, Storage};
+pub use storage::{Connections, FeedHandle, SchemaState, Storage, StorageParts};
 pub use url::{DatabaseUrl, DatabaseUrlError};

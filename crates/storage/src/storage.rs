@@ -5,16 +5,18 @@ use std::{fmt, sync::Arc};
 use async_trait::async_trait;
 use futures_util::future::BoxFuture;
 use tigertrust_accounts::{
+    audit::AuditStore,
     ports::{
         AccountStore, InvitationStore, KeyStore, MailTokenStore, MemberStore, PasskeyStore, ProfileStore,
         SignInStore,
     },
     sso::SsoStore,
 };
-use tigertrust_credentials::ports::{
-    ChangeListener, ChangeLog, CredentialStore, SessionStore, SpendStore, StoreError, UseStore,
+use tigertrust_credentials::{
+    AuditRing,
+    ports::{ChangeListener, ChangeLog, CredentialStore, SessionStore, SpendStore, StoreError, UseStore},
 };
-use tigertrust_model::{Clock, Timestamp};
+use tigertrust_model::{Clock, RandomSource, Timestamp};
 use tokio::runtime::Handle;
 use tokio_util::sync::DropGuard;
 
@@ -42,6 +44,7 @@ pub(crate) trait Engine:
     + MailTokenStore
     + PasskeyStore
     + SsoStore
+    + AuditStore
     + SessionStore
     + UseStore
     + SpendStore
@@ -87,6 +90,22 @@ pub enum SchemaState {
     Newer(Vec<String>),
 }
 
+/// What a [`Storage`] works with.
+#[derive(Clone)]
+pub struct StorageParts {
+    /// Time.
+    pub clock: Arc<dyn Clock>,
+    /// Randomness.
+    pub random: Arc<dyn RandomSource>,
+    /// What the audit log is held together with.
+    pub audit: AuditRing,
+    /// Hears of the changes that are made through this storage before they are answered, and of all others through
+    /// [`Storage::follow`].
+    pub listener: Arc<dyn ChangeListener>,
+    /// Where connections live, and whatever must not end with its caller.
+    pub runtime: Handle,
+}
+
 /// One database, behind the ports of the crates that decide.
 ///
 /// Nothing here depends on its caller: a read or write that was begun comes to its end even if the caller is dropped.
@@ -97,36 +116,28 @@ pub struct Storage {
 
 impl Storage {
     /// A storage over the database. It connects when it is first asked something, so that the database need not be up
-    /// yet; only a SQLite file has to be there. Connections, and whatever must not end with its caller, live on
-    /// `runtime`. `listener` hears of the changes that are made through this storage before they are answered, and of all
-    /// others through [`follow`](Self::follow).
+    /// yet; only a SQLite file has to be there.
     ///
     /// # Errors
     /// [`OpenError`].
-    pub fn open(
-        url: &DatabaseUrl,
-        options: Options,
-        clock: Arc<dyn Clock>,
-        listener: Arc<dyn ChangeListener>,
-        runtime: Handle,
-    ) -> Result<Self, OpenError> {
+    pub fn open(url: &DatabaseUrl, options: Options, parts: StorageParts) -> Result<Self, OpenError> {
         if options.pool_size == 0 {
             return Err(OpenError::Zero("the size of the pool"));
         }
         if options.acquire_timeout.is_zero() {
             return Err(OpenError::Zero("the time to wait for a connection"));
         }
-        let tasks = Tasks::new(runtime);
+        let tasks = Tasks::new(parts.runtime.clone());
         let engine: Arc<dyn Engine> = match url.engine() {
             #[cfg(feature = "postgres")]
             url::Engine::Postgres => {
                 let settings = postgres::Settings::new(url, options);
-                Arc::new(postgres::Store::new(settings, tasks.clone(), clock, listener))
+                Arc::new(postgres::Store::new(settings, tasks.clone(), parts))
             }
             #[cfg(feature = "sqlite")]
             url::Engine::Sqlite => {
                 let settings = sqlite::Settings::new(url, options)?;
-                Arc::new(sqlite::Store::new(settings, tasks.clone(), clock, listener))
+                Arc::new(sqlite::Store::new(settings, tasks.clone(), parts))
             }
             #[allow(unreachable_patterns, reason = "every engine may be built in")]
             missing => return Err(missing.not_built_in()),
@@ -204,6 +215,12 @@ impl Storage {
     #[must_use]
     pub fn passkeys(&self) -> Arc<dyn PasskeyStore> {
         Arc::clone(&self.engine) as Arc<dyn PasskeyStore>
+    }
+
+    /// The audit log.
+    #[must_use]
+    pub fn audit(&self) -> Arc<dyn AuditStore> {
+        Arc::clone(&self.engine) as Arc<dyn AuditStore>
     }
 
     /// Single sign-on.

@@ -8,17 +8,18 @@ use serde_json::Value;
 use tigertrust_accounts::{
     Actor, InvitationFlows, IssuedKey, KeyFlows, MemberFlows, NewKey, NewUser, Notifier, OwnerRequest,
     ProfileFlows, ReachRequest, SessionSettings, SignInFlows, SignInParts, UserFlows, WorkspaceFlows,
+    audit::{AuditFlows, RefusalLog},
     passkeys::RelyingPartySettings,
     ports::{Membership, PresentRoles},
     sso::{ConfiguredConnection, DomainRecords, SsoFlows, SsoParts},
 };
 use tigertrust_credentials::{
-    Admission, CacheSettings, ChangeTracker, EncryptionKey, EncryptionRing, HashingPool, HashingSettings,
-    OsRandom, Password, PasswordHasher, Pepper, PepperRing, RateLimits, RecentChanges, SessionAdmission,
-    ports::ChangeListener,
+    Admission, AuditRing, CacheSettings, ChangeTracker, EncryptionKey, EncryptionRing, HashingPool,
+    HashingSettings, OsRandom, Password, PasswordHasher, Pepper, PepperRing, RateLimits, RecentChanges,
+    SessionAdmission, ports::ChangeListener,
 };
 use tigertrust_http::{App, AppSettings, Metrics, Parts, ServerSettings, TrustedProxies, serve};
-use tigertrust_model::{Clock, KeyType, Plan, RandomSource, Role, ScopeCatalog, UserId, Workspace};
+use tigertrust_model::{Act, Clock, KeyType, Plan, RandomSource, Role, ScopeCatalog, UserId, Workspace};
 use tigertrust_passkeys::WebAuthn;
 use tigertrust_rate_limit::{
     LimiterEvents, Limits, PlanLimits, Plans, Quota, Quotas, RateLimiter, Valkey, ValkeySettings,
@@ -28,7 +29,7 @@ use tigertrust_sso::{
     oidc::RelyingParty,
     saml::ServiceProvider,
 };
-use tigertrust_storage::{FeedHandle, Options, Storage};
+use tigertrust_storage::{FeedHandle, Options, Storage, StorageParts};
 use tokio::runtime::Handle;
 
 use crate::{
@@ -63,6 +64,9 @@ pub struct TestServer {
     pub invitations: InvitationFlows,
     /// People's own accounts, as the operator's command line reaches them.
     pub profiles: ProfileFlows,
+    /// The audit log.
+    pub audit: AuditFlows,
+    refusals: RefusalLog,
     /// Somebody who owns the test's workspaces.
     pub owner: UserId,
     /// What people are told by mail.
@@ -203,15 +207,20 @@ impl TestServer {
         let time = Arc::clone(&clock) as Arc<dyn Clock>;
         let tracker = Arc::new(ChangeTracker::new(Arc::clone(&time), MAX_STALENESS));
         let recent = Arc::new(RecentChanges::new());
+        let peppers = PepperRing::new(vec![Pepper::new("test", PEPPER).expect("a pepper")]).expect("a ring");
+        let audit_ring = AuditRing::new(peppers.clone());
         let storage = Storage::open(
             database.url(),
             options,
-            Arc::clone(&time),
-            Arc::new((Arc::clone(&tracker), Arc::clone(&recent))) as Arc<dyn ChangeListener>,
-            Handle::current(),
+            StorageParts {
+                clock: Arc::clone(&time),
+                random: Arc::clone(&random),
+                audit: audit_ring.clone(),
+                listener: Arc::new((Arc::clone(&tracker), Arc::clone(&recent))) as Arc<dyn ChangeListener>,
+                runtime: Handle::current(),
+            },
         )
         .expect("the test database opens");
-        let peppers = PepperRing::new(vec![Pepper::new("test", PEPPER).expect("a pepper")]).expect("a ring");
         let catalog = Arc::new(ScopeCatalog::default());
         let keys = KeyFlows::new(
             storage.keys(),
@@ -256,6 +265,8 @@ impl TestServer {
         let key = EncryptionKey::new("e1", PEPPER).expect("a key");
         let ring = EncryptionRing::new(vec![key]).expect("a ring");
         let mails = Arc::new(Mailbox::default());
+        let refusals = RefusalLog::new(storage.audit());
+        let audit = AuditFlows::new(storage.audit(), audit_ring, Arc::clone(&time));
         let sign_in = SignInFlows::new(SignInParts {
             store: storage.sign_ins(),
             links: storage.mail_tokens(),
@@ -266,6 +277,7 @@ impl TestServer {
             encryption: Some(ring.clone()),
             clock: Arc::clone(&time),
             random: Arc::new(OsRandom),
+            refusals: refusals.clone(),
             sessions: SessionSettings {
                 idle_timeout: Some(IDLE_TIMEOUT),
                 ..SessionSettings::default()
@@ -282,6 +294,7 @@ impl TestServer {
         );
         let profiles = ProfileFlows::new(
             storage.profiles(),
+            storage.audit(),
             Arc::clone(&mails) as Arc<dyn Notifier>,
             Arc::clone(&time),
         );
@@ -320,6 +333,8 @@ impl TestServer {
             members,
             invitations: invitations.clone(),
             profiles: profiles.clone(),
+            audit: audit.clone(),
+            refusals: refusals.clone(),
             catalog,
             tracker: Arc::clone(&tracker),
             clock: time,
@@ -358,6 +373,8 @@ impl TestServer {
             mails,
             invitations,
             profiles,
+            audit,
+            refusals,
             recent,
             sso,
             records,
@@ -391,6 +408,11 @@ impl TestServer {
             .flush_uses(&*self.storage.uses())
             .await
             .expect("uses are stored");
+    }
+
+    /// Logs what was refused, as a server does every minute.
+    pub async fn flush_refusals(&self) {
+        self.refusals.flush().await.expect("refusals are logged");
     }
 
     /// Where the server listens.
@@ -433,7 +455,7 @@ impl TestServer {
             scopes: scopes.iter().map(|scope| (*scope).to_owned()).collect(),
             ..NewKey::new("a key", kind, reach)
         };
-        self.keys.create(&Actor::Operator, new).await.expect("a key")
+        self.keys.create(&Actor::operator(), new).await.expect("a key")
     }
 
     /// A new person, who is a member of a workspace.
@@ -459,7 +481,7 @@ impl TestServer {
         };
         let edit = move |_: PresentRoles| Ok(role);
         let members = self.storage.members();
-        let set = members.edit_member(of, None, self.clock.now(), Box::new(edit));
+        let set = members.edit_member(Act::of_operator(), of, None, self.clock.now(), Box::new(edit));
         set.await.expect("a role");
     }
 
@@ -480,7 +502,7 @@ impl TestServer {
             owner: OwnerRequest::Person(owner),
             ..NewKey::new("a personal key", KeyType::Agent, reach)
         };
-        self.keys.create(&Actor::Operator, new).await.expect("a key")
+        self.keys.create(&Actor::operator(), new).await.expect("a key")
     }
 
     /// A request, to be completed and sent.

@@ -2,6 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
+use tigertrust_accounts::audit::RefusalLog;
 use tigertrust_credentials::{Admission, ports::StoreError};
 use tigertrust_model::Clock;
 use tigertrust_storage::Storage;
@@ -23,6 +24,10 @@ const PRUNE_BATCH: u32 = 10_000;
 /// that a server on which a hundred thousand keys are used would do little else; it falls behind instead.
 const STORE_USES_EVERY: Duration = Duration::from_secs(5);
 const STORE_USES_OF: usize = 5_000;
+/// Refusals are counted together over this time.
+const STORE_REFUSALS_EVERY: Duration = Duration::from_secs(60);
+/// How often it is tried to seal the heads of the audit log, until it was done once.
+const RESEAL_EVERY: Duration = Duration::from_secs(10);
 
 /// Tasks that run until they are stopped or dropped.
 pub(crate) struct Background(Vec<JoinHandle<()>>);
@@ -33,12 +38,21 @@ impl Background {
         admission: &Arc<Admission>,
         clock: &Arc<dyn Clock>,
         ledger: &Ledger,
+        refusals: &RefusalLog,
         runtime: &Handle,
     ) -> Self {
         let pruning = prune(Arc::clone(storage), Arc::clone(clock));
         let uses = keep_storing_uses(Arc::clone(admission), Arc::clone(storage));
         let limits = keep_limits(ledger.clone());
-        let tasks = [runtime.spawn(pruning), runtime.spawn(uses), runtime.spawn(limits)];
+        let sealing = reseal(Arc::clone(storage));
+        let refused = keep_storing_refusals(refusals.clone());
+        let tasks = [
+            runtime.spawn(pruning),
+            runtime.spawn(uses),
+            runtime.spawn(limits),
+            runtime.spawn(sealing),
+            runtime.spawn(refused),
+        ];
         Self(tasks.into_iter().chain(sharing(ledger, clock, runtime)).collect())
     }
 
@@ -124,6 +138,33 @@ async fn keep_storing_uses(admission: Arc<Admission>, storage: Arc<Storage>) {
 /// Stores when keys were last used, for the last time.
 pub(crate) async fn store_uses(admission: &Admission, storage: &Storage) {
     tell(admission.flush_uses(&*storage.uses()).await);
+}
+
+/// Seals the audit log's heads under the current pepper, so that an earlier one can be taken away.
+async fn reseal(storage: Arc<Storage>) {
+    let mut ticks = every(RESEAL_EVERY);
+    loop {
+        ticks.tick().await;
+        match storage.audit().reseal_heads().await {
+            Ok(()) => return,
+            Err(error) => tracing::debug!(%error, "the heads of the audit log could not be sealed anew"),
+        }
+    }
+}
+
+async fn keep_storing_refusals(refusals: RefusalLog) {
+    let mut ticks = every(STORE_REFUSALS_EVERY);
+    loop {
+        ticks.tick().await;
+        store_refusals(&refusals).await;
+    }
+}
+
+/// Logs what was refused since the last time.
+pub(crate) async fn store_refusals(refusals: &RefusalLog) {
+    if let Err(error) = refusals.flush().await {
+        tracing::debug!(%error, "refusals could not be logged");
+    }
 }
 
 /// What fails is tried again the next time.

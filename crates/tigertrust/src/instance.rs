@@ -9,10 +9,12 @@ use std::{
 use tigertrust_accounts::{
     Actor, Bootstrapped, FlowError, InvitationFlows, IssuedKey, KeyFlows, MemberFlows, NewKey, Notifier,
     ProfileFlows, ReachRequest, TellsNobody, UserFlows, WorkspaceFlows,
+    audit::{AuditFlows, RefusalLog},
 };
 use tigertrust_credentials::{
-    Admission, CacheSettings, ChangeTracker, HeaderValues, Need, OsRandom, Password, PasswordHasher, Pepper,
-    PepperRing, Permit, Presented, RateLimits, RecentChanges, Refusal, Verdict, Verification,
+    Admission, AuditRing, CacheSettings, ChangeTracker, HeaderValues, Need, OsRandom, Password,
+    PasswordHasher, Pepper, PepperRing, Permit, Presented, RateLimits, RecentChanges, Refusal, Verdict,
+    Verification,
     ports::{ChangeListener, StoreError},
 };
 use tigertrust_model::{Clock, Email, KeyType, NodeId, RandomError, RandomSource, ScopeCatalog, WorkspaceId};
@@ -20,7 +22,7 @@ use tigertrust_notify::{Letterhead, MailTransport, Postman};
 use tigertrust_rate_limit::{Limits, RateLimiter};
 #[cfg(feature = "valkey")]
 use tigertrust_rate_limit::{Valkey, ValkeySettings};
-use tigertrust_storage::{DatabaseUrl, FeedHandle, Options, Storage};
+use tigertrust_storage::{DatabaseUrl, FeedHandle, Options, Storage, StorageParts};
 use tokio::runtime::Handle;
 use zeroize::Zeroizing;
 
@@ -66,6 +68,12 @@ struct Inner {
     members: MemberFlows,
     invitations: InvitationFlows,
     profiles: ProfileFlows,
+    audit: AuditFlows,
+    #[cfg_attr(
+        not(feature = "server"),
+        allow(dead_code, reason = "what is refused, is refused over HTTP")
+    )]
+    refusals: RefusalLog,
     storage: Arc<Storage>,
     #[cfg_attr(
         not(feature = "server"),
@@ -123,7 +131,15 @@ impl TigerTrust {
         let tracker = Arc::new(ChangeTracker::new(Arc::clone(clock), *max_staleness));
         let recent = Arc::new(RecentChanges::new());
         let listener = Arc::new((Arc::clone(&tracker), Arc::clone(&recent))) as Arc<dyn ChangeListener>;
-        let storage = Storage::open(url, *options, Arc::clone(clock), listener, runtime.clone())?;
+        let ring = AuditRing::new(peppers.clone());
+        let parts = StorageParts {
+            clock: Arc::clone(clock),
+            random: Arc::clone(random),
+            audit: ring.clone(),
+            listener,
+            runtime: runtime.clone(),
+        };
+        let storage = Storage::open(url, *options, parts)?;
         let limiter = RateLimiter::new(Arc::clone(clock));
         #[cfg(feature = "valkey")]
         let limiter = match &foundation.valkey {
@@ -190,7 +206,14 @@ impl TigerTrust {
             Some(postman) => Arc::new(postman.clone()),
             None => Arc::new(TellsNobody),
         };
-        let profiles = ProfileFlows::new(storage.profiles(), Arc::clone(&notifier), Arc::clone(clock));
+        let profiles = ProfileFlows::new(
+            storage.profiles(),
+            storage.audit(),
+            Arc::clone(&notifier),
+            Arc::clone(clock),
+        );
+        let audit = AuditFlows::new(storage.audit(), ring, Arc::clone(clock));
+        let refusals = RefusalLog::new(storage.audit());
         let storage = Arc::new(storage);
         Ok(Self(Arc::new(Inner {
             admission,
@@ -200,6 +223,8 @@ impl TigerTrust {
             members,
             invitations,
             profiles,
+            audit,
+            refusals,
             #[cfg(feature = "actix")]
             outages: crate::actix::OutageLog::new(Arc::clone(clock)),
             #[cfg(feature = "server")]
@@ -287,6 +312,12 @@ impl TigerTrust {
         &self.0.profiles
     }
 
+    /// Reads the audit log, and looks whether it is whole.
+    #[must_use]
+    pub fn audit(&self) -> &AuditFlows {
+        &self.0.audit
+    }
+
     /// Makes the first account: an owner, a workspace on plan Free, an agent key with every scope and a public key. `None`
     /// if there is an account already.
     ///
@@ -323,7 +354,7 @@ impl TigerTrust {
             scopes: scopes.iter().map(|scope| (*scope).to_owned()).collect(),
             ..NewKey::new(name, kind, reach)
         };
-        self.0.keys.create(&Actor::Operator, new).await
+        self.0.keys.create(&Actor::operator(), new).await
     }
 
     /// The database, for what the flows do not do.
@@ -376,6 +407,7 @@ impl TigerTrust {
                 &inner.admission,
                 &inner.foundation.clock,
                 &inner.ledger,
+                &inner.refusals,
                 &inner.foundation.runtime,
             )
         });
@@ -403,6 +435,7 @@ impl TigerTrust {
         if let Some(background) = self.0.background.get() {
             background.stop();
             background::store_uses(&self.0.admission, &self.0.storage).await;
+            background::store_refusals(&self.0.refusals).await;
             self.0.ledger.put_down().await;
         }
         if let Some(postman) = &self.0.postman {
@@ -452,6 +485,8 @@ impl TigerTrust {
             members: self.0.members.clone(),
             invitations: self.0.invitations.clone(),
             profiles: self.0.profiles.clone(),
+            audit: self.0.audit.clone(),
+            refusals: self.0.refusals.clone(),
             catalog: Arc::clone(&foundation.catalog),
             tracker: Arc::clone(&self.0.tracker),
             clock: Arc::clone(&foundation.clock),
@@ -484,6 +519,7 @@ impl TigerTrust {
             encryption: settings.encryption.clone(),
             clock: Arc::clone(clock),
             random: Arc::clone(random),
+            refusals: self.0.refusals.clone(),
             sessions: settings.sessions,
             issuer: settings.issuer.clone(),
         }))

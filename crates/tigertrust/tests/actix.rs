@@ -167,7 +167,7 @@ async fn a_refusal_is_the_problem_that_the_server_would_answer() {
     assert_eq!(call(auth, foreign).await.body["code"], "WORKSPACE_ACCESS_DENIED");
 
     auth.keys()
-        .revoke(&Actor::Operator, first.public.key.id, None)
+        .revoke(&Actor::operator(), first.public.key.id, None)
         .await
         .unwrap();
     let revoked = call(auth, get("/workspace", public)).await;
@@ -185,7 +185,7 @@ async fn an_instance_key_has_to_name_a_workspace_where_one_is_needed() {
         allowed_cidrs: Vec::new(),
         ..new_key("backend", &["certificates:read"])
     };
-    let issued = auth.keys().create(&Actor::Operator, new).await.unwrap();
+    let issued = auth.keys().create(&Actor::operator(), new).await.unwrap();
     let key = issued.secret.reveal();
     for path in ["/workspace", "/anyone"] {
         let unnamed = call(auth, get(path, key)).await;

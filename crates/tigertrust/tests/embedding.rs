@@ -112,7 +112,7 @@ async fn a_revoked_key_is_refused_at_once(embedded: Embedded) {
     let (key, any) = (first.agent.secret.reveal(), Need::any_caller());
     assert_eq!(verdict(auth, key, &any).await, "First agent key");
     auth.keys()
-        .revoke(&Actor::Operator, first.agent.key.id, Some("leaked".to_owned()))
+        .revoke(&Actor::operator(), first.agent.key.id, Some("leaked".to_owned()))
         .await
         .unwrap();
     assert_eq!(verdict(auth, key, &any).await, "the key is revoked");
@@ -141,7 +141,7 @@ async fn two_instances_over_one_database_hear_each_other(embedded: Embedded) {
         ..KeyChanges::default()
     };
     auth.keys()
-        .edit(&Actor::Operator, issued.key.id, switch_off)
+        .edit(&Actor::operator(), issued.key.id, switch_off)
         .await
         .unwrap();
     assert_eq!(verdict(auth, key, &any).await, "the key is deactivated");
@@ -152,7 +152,7 @@ async fn two_instances_over_one_database_hear_each_other(embedded: Embedded) {
 
     other
         .keys()
-        .revoke(&Actor::Operator, issued.key.id, None)
+        .revoke(&Actor::operator(), issued.key.id, None)
         .await
         .unwrap();
     eventually("the key is revoked".to_owned(), async || {

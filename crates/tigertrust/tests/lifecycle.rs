@@ -81,7 +81,7 @@ async fn what_a_key_was_last_used_for_outlives_the_instance() {
     let again = embedded.second().await;
     let details = again
         .keys()
-        .get(&Actor::Operator, first.agent.key.id)
+        .get(&Actor::operator(), first.agent.key.id)
         .await
         .unwrap();
     let last_use = details

@@ -2,6 +2,8 @@
 //!
 //! JSON in camelCase, times in RFC 3339 and UTC, ids as TypeIDs. Unknown fields of a request are refused.
 
+mod audit;
+mod audit_archive;
 mod invitation;
 mod key;
 mod link;
@@ -19,6 +21,11 @@ mod timestamp;
 mod verify;
 mod workspace;
 
+pub use audit::{
+    AuditActor, AuditChange, AuditEvent, AuditOrigin, AuditTarget, Checkpoint, audit_csv, audit_csv_headings,
+    audit_ndjson,
+};
+pub use audit_archive::{ArchiveHeader, ArchivedEvent};
 pub use invitation::{AcceptInvitation, Invitation, Invite};
 pub use key::{
     CreateKey, IssuedKey, Key, KeyStateName, KeyTypeName, OwnLimits, ReportLeak, RevokeKey, RotateKey,
@@ -47,6 +54,6 @@ pub use sso::{
     ProviderMistake, Providers, Redirect, ScimToken, SsoConnection, TestReport, UpdateDomain,
     UpdateSsoConnection,
 };
-pub use timestamp::{format_rfc3339, parse_rfc3339};
+pub use tigertrust_accounts::{format_rfc3339, parse_rfc3339};
 pub use verify::{KeyVerdict, VerifiedKey, VerifyKey};
-pub use workspace::{CreateWorkspace, UpdateWorkspace, Workspace};
+pub use workspace::{CreateWorkspace, LeakResponseName, UpdateWorkspace, Workspace};

@@ -1,7 +1,7 @@
 //! Workspaces.
 
 use serde::{Deserialize, Serialize};
-use tigertrust_model::Timestamp;
+use tigertrust_model::{LeakResponse, Timestamp};
 use utoipa::ToSchema;
 
 use crate::{key::present, timestamp};
@@ -20,6 +20,8 @@ pub struct Workspace {
     pub plan: String,
     /// Whether its members act there only with a second factor.
     pub require_second_factor: bool,
+    /// What happens to its agent keys that are reported as leaked; null for what the server says.
+    pub leak_response: Option<LeakResponseName>,
     /// When it was made.
     #[serde(serialize_with = "timestamp::serialize")]
     #[schema(value_type = String, format = DateTime)]
@@ -33,6 +35,7 @@ impl From<&tigertrust_model::Workspace> for Workspace {
             name: workspace.name.clone(),
             plan: workspace.plan.to_string(),
             require_second_factor: workspace.requires_second_factor,
+            leak_response: workspace.leak_response.map(Into::into),
             created_at: workspace.created_at,
         }
     }
@@ -67,4 +70,37 @@ pub struct UpdateWorkspace {
     #[serde(default, deserialize_with = "present")]
     #[schema(value_type = bool, required = false)]
     pub require_second_factor: Option<bool>,
+    /// What happens to its agent keys that are reported as leaked; null for what the server says.
+    #[serde(default, deserialize_with = "present")]
+    #[schema(value_type = Option<LeakResponseName>, required = false)]
+    pub leak_response: Option<Option<LeakResponseName>>,
+}
+
+/// What happens to a key that is reported as leaked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+#[schema(as = LeakResponse)]
+pub enum LeakResponseName {
+    /// It is marked, and goes on.
+    Notify,
+    /// It is revoked at once.
+    Revoke,
+}
+
+impl From<LeakResponse> for LeakResponseName {
+    fn from(response: LeakResponse) -> Self {
+        match response {
+            LeakResponse::Notify => Self::Notify,
+            LeakResponse::Revoke => Self::Revoke,
+        }
+    }
+}
+
+impl From<LeakResponseName> for LeakResponse {
+    fn from(name: LeakResponseName) -> Self {
+        match name {
+            LeakResponseName::Notify => Self::Notify,
+            LeakResponseName::Revoke => Self::Revoke,
+        }
+    }
 }

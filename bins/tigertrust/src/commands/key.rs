@@ -39,7 +39,7 @@ pub async fn run(common: &Common, verb: Key) -> Result<(), Failure> {
         }
         Key::Rotate { id, overlap } => {
             let id = key_id(&id)?;
-            let rotated = instance.keys().rotate(&Actor::Operator, id, overlap).await;
+            let rotated = instance.keys().rotate(&Actor::operator(), id, overlap).await;
             let rotated = rotated.map_err(|error| unknown(id, error))?;
             let body = IssuedKey::new(&rotated.details, &rotated.secret, instance.clock().now());
             output::print(common.output, &body, describe_issued)
@@ -48,14 +48,14 @@ pub async fn run(common: &Common, verb: Key) -> Result<(), Failure> {
             let id = key_id(&id)?;
             let key = instance
                 .keys()
-                .get(&Actor::Operator, id)
+                .get(&Actor::operator(), id)
                 .await
                 .map_err(|error| unknown(id, error))?;
             output::print(common.output, &Body::new(&key, instance.clock().now()), describe)
         }
         Key::Revoke { id, reason } => {
             let id = key_id(&id)?;
-            let key = instance.keys().revoke(&Actor::Operator, id, reason).await;
+            let key = instance.keys().revoke(&Actor::operator(), id, reason).await;
             let key = key.map_err(|error| unknown(id, error))?;
             output::print(common.output, &Body::new(&key, instance.clock().now()), describe)
         }
@@ -99,7 +99,7 @@ async fn create(common: &Common, instance: &TigerTrust, args: CreateKey) -> Resu
         external_id: args.external_id,
         metadata: metadata(args.metadata.as_deref())?,
     };
-    let issued = instance.keys().create(&Actor::Operator, new).await?;
+    let issued = instance.keys().create(&Actor::operator(), new).await?;
     let body = IssuedKey::new(&issued.details(), &issued.secret, instance.clock().now());
     output::print(common.output, &body, describe_issued)
 }
@@ -108,7 +108,7 @@ pub async fn only_workspace(instance: &TigerTrust) -> Result<WorkspaceId, Failur
     let some = instance
         .workspaces()
         .list(
-            &Actor::Operator,
+            &Actor::operator(),
             PageRequest {
                 after: None,
                 limit: 2,
@@ -144,7 +144,7 @@ async fn list(
 ) -> Result<(), Failure> {
     let found = instance
         .keys()
-        .list(&Actor::Operator, workspace, filter, page.request())
+        .list(&Actor::operator(), workspace, filter, page.request())
         .await?;
     let now = instance.clock().now();
     let body = Page::of(

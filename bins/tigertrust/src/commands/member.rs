@@ -26,7 +26,7 @@ pub async fn run(common: &Common, verb: Member) -> Result<(), Failure> {
         } => {
             let person = PersonRef::Id(find_person(&instance, &user).await?);
             let new = NewMember { person, role };
-            let added = instance.members().add(&Actor::Operator, workspace, new).await;
+            let added = instance.members().add(&Actor::operator(), workspace, new).await;
             let member = added.map_err(|error| unknown(workspace, error))?;
             output::print(common.output, &Body::from(&member), describe)
         }
@@ -42,13 +42,15 @@ pub async fn run(common: &Common, verb: Member) -> Result<(), Failure> {
             role,
         } => {
             let (members, person) = (instance.members(), find_person(&instance, &user).await?);
-            let set = members.set_role(&Actor::Operator, workspace, person, role).await;
+            let set = members
+                .set_role(&Actor::operator(), workspace, person, role)
+                .await;
             let member = set.map_err(|error| no_member(workspace, &user, error))?;
             output::print(common.output, &Body::from(&member), describe)
         }
         Member::Remove { workspace, user } => {
             let (members, person) = (instance.members(), find_person(&instance, &user).await?);
-            let removed = members.remove(&Actor::Operator, workspace, person).await;
+            let removed = members.remove(&Actor::operator(), workspace, person).await;
             removed.map_err(|error| no_member(workspace, &user, error))?;
             output::print(common.output, &(), |()| {
                 format!(
@@ -80,7 +82,7 @@ async fn invite(
 ) -> Result<(), Failure> {
     let invited = instance
         .invitations()
-        .invite(&Actor::Operator, workspace, new)
+        .invite(&Actor::operator(), workspace, new)
         .await;
     let issued = invited.map_err(|error| match error {
         InvitationError::SignIn(SignInError::Flow(error)) => unknown(workspace, error),
@@ -117,7 +119,7 @@ async fn list(
     page: &PageArgs<UserId>,
 ) -> Result<(), Failure> {
     let members = instance.members();
-    let found = members.list(&Actor::Operator, workspace, page.request()).await;
+    let found = members.list(&Actor::operator(), workspace, page.request()).await;
     let body = Page::of(
         found.map_err(|error| unknown(workspace, error))?,
         page.limit,

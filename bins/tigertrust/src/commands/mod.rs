@@ -1,5 +1,6 @@
 //! One file a noun.
 
+mod audit;
 mod config;
 mod key;
 mod member;
@@ -36,6 +37,7 @@ pub async fn run(cli: Cli) -> Result<(), Failure> {
         Command::Member(verb) => member::run(&common, verb).await,
         Command::Key(verb) => key::run(&common, verb).await,
         Command::Sso(verb) => sso::run(&common, verb).await,
+        Command::Audit(verb) => audit::run(&common, verb).await,
         Command::Config(verb) => config::run(&common, &verb),
         Command::Secrets(verb) => secrets::run(&common, &verb),
     }

@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 use tigertrust_accounts::ports::EndSessions;
+use tigertrust_model::Act;
 use tigertrust_wire::{Page, Session as Body, format_rfc3339};
 
 use super::{instance, user::find_person};
@@ -33,7 +34,7 @@ pub async fn run(common: &Common, verb: Session) -> Result<(), Failure> {
         Session::Revoke { user, id, .. } => {
             let person = find_person(&instance, &user).await?;
             let which = id.map_or(EndSessions::All, EndSessions::One);
-            let ended = store.end_sessions(person, which).await?;
+            let ended = store.end_sessions(Act::of_operator(), person, which).await?;
             match id {
                 Some(id) if ended == 0 => Err(Failure::new(format!("{user} has no session {id}"))),
                 _ => output::print(common.output, &Ended { ended }, |Ended { ended }| {

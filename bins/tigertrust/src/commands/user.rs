@@ -11,7 +11,7 @@ use tigertrust::TigerTrust;
 use tigertrust_accounts::ports::EndSessions;
 use tigertrust_accounts::{FlowError, NewUser};
 use tigertrust_credentials::{OsRandom, Password, PasswordPolicy};
-use tigertrust_model::{Email, User as Person, UserId};
+use tigertrust_model::{Act, Email, User as Person, UserId};
 use tigertrust_wire::{Page, format_rfc3339};
 use zeroize::Zeroizing;
 
@@ -115,8 +115,10 @@ async fn reset_password(common: &Common, user: &str, file: Option<&Path>) -> Res
     let (password, shown) = choose_password(file, &person.email)?;
     let hash = instance.users().hash(&password)?;
     let store = instance.storage().sign_ins();
-    store.set_password(id, hash, None, None).await?;
-    store.forgive(id).await?;
+    store
+        .set_password(Act::of_operator(), id, hash, None, None)
+        .await?;
+    store.forgive(Act::of_operator(), id).await?;
     instance.close().await;
     let reset = Created {
         id: person.id.to_string(),
@@ -139,9 +141,11 @@ async fn reset_second_factor(common: &Common, user: &str) -> Result<(), Failure>
     let instance = instance(common).await?;
     let id = find_person(&instance, user).await?;
     let store = instance.storage().sign_ins();
-    let removed = store.remove_factors(id).await?;
-    store.end_sessions(id, EndSessions::All).await?;
-    store.forgive(id).await?;
+    let removed = store.remove_factors(Act::of_operator(), id).await?;
+    store
+        .end_sessions(Act::of_operator(), id, EndSessions::All)
+        .await?;
+    store.forgive(Act::of_operator(), id).await?;
     instance.close().await;
     if !removed {
         return Err(Failure::new(format!("{user} has no second factor")));

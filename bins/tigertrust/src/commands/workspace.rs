@@ -1,13 +1,13 @@
 //! `tigertrust workspace`.
 
 use tigertrust::TigerTrust;
-use tigertrust_accounts::{Actor, FlowError, WorkspaceChanges};
+use tigertrust_accounts::{Actor, FlowError, LeakResponse, WorkspaceChanges};
 use tigertrust_model::WorkspaceId;
 use tigertrust_wire::{Page, Workspace as Body, format_rfc3339};
 
 use super::{instance, user::find_person};
 use crate::{
-    cli::{Common, PageArgs, Workspace},
+    cli::{Common, LeakResponseArg, PageArgs, Workspace},
     failure::Failure,
     output,
 };
@@ -26,11 +26,24 @@ pub async fn run(common: &Common, verb: Workspace) -> Result<(), Failure> {
                 name: Some(name),
                 ..WorkspaceChanges::default()
             };
-            let renamed = instance.workspaces().edit(&Actor::Operator, id, changes).await;
+            let renamed = instance.workspaces().edit(&Actor::operator(), id, changes).await;
             let workspace = renamed.map_err(|error| unknown(id, error))?;
             output::print(common.output, &Body::from(&workspace), describe)
         }
         Workspace::Delete { id, yes } => delete(common, &instance, id, yes).await,
+        Workspace::SetLeakResponse { id, response } => {
+            let changes = WorkspaceChanges {
+                leak_response: Some(match response {
+                    LeakResponseArg::Notify => Some(LeakResponse::Notify),
+                    LeakResponseArg::Revoke => Some(LeakResponse::Revoke),
+                    LeakResponseArg::Default => None,
+                }),
+                ..WorkspaceChanges::default()
+            };
+            let edited = instance.workspaces().edit(&Actor::operator(), id, changes).await;
+            let workspace = edited.map_err(|error| unknown(id, error))?;
+            output::print(common.output, &Body::from(&workspace), describe)
+        }
         Workspace::SetPlan { id, plan } => {
             let set = instance.workspaces().set_plan(id, plan).await;
             let workspace = set.map_err(|error| unknown(id, error))?;
@@ -43,7 +56,7 @@ pub async fn run(common: &Common, verb: Workspace) -> Result<(), Failure> {
 
 async fn delete(common: &Common, instance: &TigerTrust, id: WorkspaceId, yes: bool) -> Result<(), Failure> {
     let workspaces = instance.workspaces();
-    let found = workspaces.get(&Actor::Operator, id).await;
+    let found = workspaces.get(&Actor::operator(), id).await;
     let name = found.map_err(|error| unknown(id, error))?.name;
     if !yes {
         return Err(Failure::new(format!(
@@ -51,7 +64,7 @@ async fn delete(common: &Common, instance: &TigerTrust, id: WorkspaceId, yes: bo
              members and the keys of other workspaces cannot act in it any more. Add --yes to do it"
         )));
     }
-    let deleted = workspaces.delete(&Actor::Operator, id).await;
+    let deleted = workspaces.delete(&Actor::operator(), id).await;
     deleted.map_err(|error| unknown(id, error))?;
     output::print(common.output, &(), |()| {
         format!("Deleted {id}, {name:?}. Its keys are refused.")
@@ -61,7 +74,7 @@ async fn delete(common: &Common, instance: &TigerTrust, id: WorkspaceId, yes: bo
 async fn list(common: &Common, instance: &TigerTrust, page: &PageArgs<WorkspaceId>) -> Result<(), Failure> {
     let found = instance
         .workspaces()
-        .list(&Actor::Operator, page.request())
+        .list(&Actor::operator(), page.request())
         .await?;
     let body = Page::of(
         found,
@@ -86,8 +99,12 @@ async fn list(common: &Common, instance: &TigerTrust, page: &PageArgs<WorkspaceI
 }
 
 fn describe(workspace: &Body) -> String {
+    let leaked = match workspace.leak_response {
+        None => String::new(),
+        Some(response) => format!("\nLeaked     {}", LeakResponse::from(response)),
+    };
     format!(
-        "Workspace  {}\nName       {}\nPlan       {}",
+        "Workspace  {}\nName       {}\nPlan       {}{leaked}",
         workspace.id, workspace.name, workspace.plan
     )
 }

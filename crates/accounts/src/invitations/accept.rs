@@ -1,12 +1,12 @@
 //! Accepting an invitation.
 
 use tigertrust_credentials::{Password, PasswordPolicy, PersonPermit, TokenDigest, TokenKind};
-use tigertrust_model::{Invitation, Origin, Timestamp, User, UserId};
+use tigertrust_model::{Act, Invitation, Origin, Timestamp, User, UserId};
 
 use super::{InvitationError, InvitationFlows, Joining};
 use crate::{
-    BegunSession, Conflict, FlowError, SignInFlows, Violation, sign_in::Budgets, users::MAX_NAME,
-    validation::Validation,
+    BegunSession, Conflict, FlowError, SignInFlows, Violation, actor::act_of, sign_in::Budgets,
+    users::MAX_NAME, validation::Validation,
 };
 
 /// What an account is to be that an invitation makes.
@@ -75,7 +75,8 @@ impl InvitationFlows {
             Some(person) => {
                 let user = person.user().id;
                 let joining = Joining::Person(user);
-                self.join(&invitation, token, joining, now)
+                let act = act_of(person, &acceptance.origin);
+                self.join(act, &invitation, token, joining, now)
                     .await
                     .map(|()| Accepted {
                         invitation,
@@ -111,6 +112,7 @@ impl InvitationFlows {
             created_at: now,
         };
         let password = sign_in.hash(password).await?;
+        let act = Act::of_anybody(origin.clone());
         let (begun, session) = sign_in.first_session(user.id, origin)?;
         let id = user.id;
         let joining = Joining::NewAccount {
@@ -118,7 +120,7 @@ impl InvitationFlows {
             password,
             session: Box::new(session),
         };
-        self.join(&invitation, token, joining, now).await?;
+        self.join(act, &invitation, token, joining, now).await?;
         Ok(Accepted {
             invitation,
             user: id,
@@ -128,6 +130,7 @@ impl InvitationFlows {
 
     async fn join(
         &self,
+        act: Act,
         invitation: &Invitation,
         token: TokenDigest,
         joining: Joining,
@@ -135,7 +138,7 @@ impl InvitationFlows {
     ) -> Result<(), InvitationError> {
         let accepted = self
             .store
-            .accept_invitation(invitation.workspace, token, joining, now)
+            .accept_invitation(act, invitation.workspace, token, joining, now)
             .await;
         match accepted {
             Ok(_) => Ok(()),

@@ -96,7 +96,7 @@ impl InvitationFlows {
     ) -> Result<IssuedInvitation, InvitationError> {
         let into = self.workspace(actor, workspace).await?;
         let now = self.clock.now();
-        if !matches!(actor, Actor::Operator) {
+        if !actor.is_operator() {
             // What is mailed to somebody who did not ask for it must have an end.
             let budgets = Budgets::of_invitation(workspace, &new.email.canonical());
             if let Some(until) = self.budgets.spend(budgets.all(), now).await? {
@@ -124,7 +124,7 @@ impl InvitationFlows {
         };
         let (invitation, is_new) = self
             .store
-            .put_invitation(invitation, token.digest(), most, by, Box::new(check))
+            .put_invitation(actor.act(), invitation, token.digest(), most, by, Box::new(check))
             .await?;
         Ok(IssuedInvitation {
             invitation,
@@ -191,7 +191,7 @@ impl InvitationFlows {
             ensure_may_invite(standing.role(present.by)?, present.role, None, "")
         };
         self.store
-            .remove_invitation(workspace, id, standing.asker(), Box::new(check))
+            .remove_invitation(actor.act(), workspace, id, standing.asker(), Box::new(check))
             .await
     }
 

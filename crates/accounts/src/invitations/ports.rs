@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use tigertrust_credentials::{PasswordHash, TokenDigest, ports::StoreError};
-use tigertrust_model::{Creator, Invitation, InvitationId, Role, Timestamp, User, UserId, WorkspaceId};
+use tigertrust_model::{Act, Creator, Invitation, InvitationId, Role, Timestamp, User, UserId, WorkspaceId};
 
 use crate::{
     FlowError,
@@ -70,6 +70,7 @@ pub trait InvitationStore: Send + Sync {
     /// [`Conflict::TooManyInvitations`](crate::Conflict::TooManyInvitations) and [`FlowError::Store`].
     async fn put_invitation(
         &self,
+        act: Act,
         invitation: Invitation,
         token: TokenDigest,
         most: OpenInvitations,
@@ -93,6 +94,7 @@ pub trait InvitationStore: Send + Sync {
     /// [`FlowError::NotFound`], what `check` answers, and [`FlowError::Store`].
     async fn remove_invitation(
         &self,
+        act: Act,
         workspace: WorkspaceId,
         id: InvitationId,
         by: Option<Creator>,
@@ -116,6 +118,7 @@ pub trait InvitationStore: Send + Sync {
     /// [`Conflict::EmailTaken`](crate::Conflict::EmailTaken) for a new account, and [`FlowError::Store`].
     async fn accept_invitation(
         &self,
+        act: Act,
         workspace: WorkspaceId,
         token: TokenDigest,
         joining: Joining,

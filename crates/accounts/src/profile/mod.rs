@@ -5,12 +5,12 @@ mod ports;
 use std::sync::Arc;
 
 use tigertrust_credentials::PersonPermit;
-use tigertrust_model::{Clock, Origin, UserId, WorkspaceId};
+use tigertrust_model::{Act, AuditAction, AuditEntry, Chain, Clock, Origin, UserId, WorkspaceId};
 
 pub use self::ports::{HeldOnPerson, ProfileStore};
 use crate::{
-    Circumstances, FlowError, Notice, Notifier, SignInError, sign_in::ensure_fresh, users::MAX_NAME,
-    validation::Validation,
+    Circumstances, FlowError, Notice, Notifier, SignInError, actor::act_of, audit::AuditStore,
+    sign_in::ensure_fresh, users::MAX_NAME, validation::Validation,
 };
 
 /// What is to change of what a person says of itself; what is `None` stays.
@@ -26,15 +26,22 @@ pub struct ProfileChanges {
 #[derive(Clone)]
 pub struct ProfileFlows {
     store: Arc<dyn ProfileStore>,
+    audit: Arc<dyn AuditStore>,
     notifier: Arc<dyn Notifier>,
     clock: Arc<dyn Clock>,
 }
 
 impl ProfileFlows {
-    /// Flows over the given store; `notifier` tells people that they are erased.
-    pub fn new(store: Arc<dyn ProfileStore>, notifier: Arc<dyn Notifier>, clock: Arc<dyn Clock>) -> Self {
+    /// Flows over the given stores; `notifier` tells people that they are erased.
+    pub fn new(
+        store: Arc<dyn ProfileStore>,
+        audit: Arc<dyn AuditStore>,
+        notifier: Arc<dyn Notifier>,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
         Self {
             store,
+            audit,
             notifier,
             clock,
         }
@@ -45,21 +52,34 @@ impl ProfileFlows {
     /// # Errors
     /// [`FlowError::Invalid`], [`FlowError::WorkspaceDenied`] for a default workspace that the person is no member of, and
     /// [`FlowError::Store`].
-    pub async fn edit(&self, person: &PersonPermit, changes: ProfileChanges) -> Result<(), FlowError> {
+    pub async fn edit(
+        &self,
+        person: &PersonPermit,
+        changes: ProfileChanges,
+        origin: &Origin,
+    ) -> Result<(), FlowError> {
         if let Some(Some(name)) = &changes.name {
             let mut validation = Validation::default();
             validation.line("/name", name, MAX_NAME);
             validation.finish()?;
         }
-        self.store.edit_profile(person.user().id, changes).await
+        self.store
+            .edit_profile(act_of(person, origin), person.user().id, changes)
+            .await
     }
 
     /// Everything that is held on the person.
     ///
     /// # Errors
     /// [`SignInError::StepUpRequired`], and [`FlowError::Store`].
-    pub async fn export(&self, person: &PersonPermit) -> Result<HeldOnPerson, SignInError> {
+    pub async fn export(&self, person: &PersonPermit, origin: &Origin) -> Result<HeldOnPerson, SignInError> {
         ensure_fresh(person, &*self.clock)?;
+        let entry = AuditEntry::new(
+            AuditAction::UserExported,
+            Chain::Instance,
+            &act_of(person, origin),
+        );
+        self.audit.append_audit(vec![entry.on(person.user().id)]).await?;
         let held = self.store.export_person(person.user().id).await?;
         held.ok_or_else(|| FlowError::NotFound.into())
     }
@@ -71,7 +91,9 @@ impl ProfileFlows {
     /// [`FlowError::Store`].
     pub async fn erase(&self, person: &PersonPermit, origin: &Origin) -> Result<(), SignInError> {
         ensure_fresh(person, &*self.clock)?;
-        self.erase_as_operator(person.user().id).await?;
+        let act = act_of(person, origin);
+        let (user, now) = (person.user().id, self.clock.now());
+        self.store.erase_person(act, user, now).await?;
         let by = Circumstances {
             at: self.clock.now(),
             origin: origin.clone(),
@@ -86,7 +108,9 @@ impl ProfileFlows {
     /// # Errors
     /// As [`erase`](Self::erase), and [`FlowError::NotFound`].
     pub async fn erase_as_operator(&self, user: UserId) -> Result<(), FlowError> {
-        self.store.erase_person(user, self.clock.now()).await
+        self.store
+            .erase_person(Act::of_operator(), user, self.clock.now())
+            .await
     }
 }
 

@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use tigertrust_credentials::ports::StoreError;
-use tigertrust_model::{Invitation, Role, Session, Timestamp, User, UserId, Workspace, WorkspaceId};
+use tigertrust_model::{Act, Invitation, Role, Session, Timestamp, User, UserId, Workspace, WorkspaceId};
 
 use super::ProfileChanges;
 use crate::{FlowError, passkeys::Passkey, ports::KeyDetails};
@@ -42,7 +42,7 @@ pub trait ProfileStore: Send + Sync {
     /// # Errors
     /// [`FlowError::WorkspaceDenied`] for a default workspace that does not have the person as a member,
     /// [`FlowError::NotFound`] and [`FlowError::Store`].
-    async fn edit_profile(&self, user: UserId, changes: ProfileChanges) -> Result<(), FlowError>;
+    async fn edit_profile(&self, act: Act, user: UserId, changes: ProfileChanges) -> Result<(), FlowError>;
 
     /// Everything that is held on the person.
     ///
@@ -56,5 +56,5 @@ pub trait ProfileStore: Send + Sync {
     ///
     /// # Errors
     /// [`FlowError::OwnsAlone`] for the last owner of a workspace, [`FlowError::NotFound`] and [`FlowError::Store`].
-    async fn erase_person(&self, user: UserId, at: Timestamp) -> Result<(), FlowError>;
+    async fn erase_person(&self, act: Act, user: UserId, at: Timestamp) -> Result<(), FlowError>;
 }

@@ -1,11 +1,13 @@
 //! How many proofs may fail: for an account, for a device that is known, and for a client's network, over every way of
 //! guessing together.
 
-use std::{fmt::Write as _, net::IpAddr, time::Duration};
+use std::{net::IpAddr, time::Duration};
 
 use sha2::{Digest, Sha256};
 use tigertrust_credentials::{ClientNetwork, TokenDigest};
 use tigertrust_model::{UserId, WorkspaceId};
+
+use crate::to_hex;
 
 /// Over how long failures are counted.
 pub const FAILURES_COUNT_FOR: Duration = Duration::from_secs(15 * 60);
@@ -38,7 +40,7 @@ impl Budget {
     /// What the budget of a known device is kept under.
     #[must_use]
     pub fn subject_of_device(device: TokenDigest) -> String {
-        format!("device:{}", hex(device.as_bytes()))
+        format!("device:{}", to_hex(device.as_bytes()))
     }
 }
 
@@ -63,7 +65,7 @@ impl Budgets {
     /// Those of an address that no account has, so that it is throttled as if one had.
     pub(crate) fn of_unknown(canonical_email: &str, client: Option<IpAddr>) -> Self {
         let digest = Sha256::digest(canonical_email.as_bytes());
-        Self::new(format!("unknown:{}", hex(&digest)), client)
+        Self::new(format!("unknown:{}", to_hex(&digest)), client)
     }
 
     /// Those of a login by a passkey, which nobody guesses: a count for each account would only let strangers lock it.
@@ -103,7 +105,7 @@ impl Budgets {
         let digest = Sha256::digest(canonical_email.as_bytes());
         Self(vec![
             Budget {
-                subject: format!("invited:{}", hex(&digest)),
+                subject: format!("invited:{}", to_hex(&digest)),
                 limit: MAX_INVITATIONS_OF_ADDRESS,
             },
             Budget {
@@ -119,7 +121,7 @@ impl Budgets {
         let digest = Sha256::digest(canonical_email.as_bytes());
         Self(vec![
             Budget {
-                subject: format!("mail:{}", hex(&digest)),
+                subject: format!("mail:{}", to_hex(&digest)),
                 limit: MAX_LINKS_TO_ADDRESS,
             },
             Budget {
@@ -155,11 +157,4 @@ impl Budgets {
     pub(crate) fn kept(&self) -> Vec<String> {
         self.subjects().into_iter().skip(1).collect()
     }
-}
-
-pub(crate) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::new(), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
 }

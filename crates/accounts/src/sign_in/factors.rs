@@ -7,7 +7,7 @@ use zeroize::Zeroizing;
 use super::{
     AppState, From, RenewedSession, SignInError, SignInFlows, SignInParts, TotpFactor, ports::FactorAdded,
 };
-use crate::{Conflict, FlowError, Notice};
+use crate::{Conflict, FlowError, Notice, actor::act_of};
 
 /// What people are told that was added to their account, or removed.
 const APP: &str = "an authenticator app";
@@ -99,7 +99,14 @@ impl SignInFlows {
         let token = Token::generate(TokenKind::Session, &**random)?;
         let check = self.code_check(person.user().id, code, AppState::Pending);
         let confirmed = store
-            .confirm_totp(person.session(), token.digest(), check, digests, now)
+            .confirm_totp(
+                act_of(person, &from.origin),
+                person.session(),
+                token.digest(),
+                check,
+                digests,
+                now,
+            )
             .await?;
         let shown = match confirmed.ok_or(SignInError::Refused)? {
             FactorAdded::First => codes.iter().map(RecoveryCode::reveal).collect(),
@@ -117,7 +124,8 @@ impl SignInFlows {
     /// [`SignInError::StepUpRequired`], [`FlowError::NotFound`] where there is none, and others.
     pub async fn remove_totp(&self, person: &PersonPermit, from: &From) -> Result<(), SignInError> {
         self.ensure_fresh(person)?;
-        if !self.0.store.remove_totp(person.user().id).await? {
+        let act = act_of(person, &from.origin);
+        if !self.0.store.remove_totp(act, person.user().id).await? {
             return Err(FlowError::NotFound.into());
         }
         let (factor, by) = (APP.to_owned(), self.circumstances(&from.origin));
@@ -145,7 +153,10 @@ impl SignInFlows {
         }
         let codes = RecoveryCode::generate_set(&**random)?;
         let digests = codes.iter().map(RecoveryCode::digest).collect();
-        store.replace_recovery_codes(person.user().id, digests).await?;
+        let act = act_of(person, &from.origin);
+        store
+            .replace_recovery_codes(act, person.user().id, digests)
+            .await?;
         let by = self.circumstances(&from.origin);
         self.tell(&account.user.email, Notice::RecoveryCodesRenewed { by });
         Ok(RecoveryCodes(codes.iter().map(RecoveryCode::reveal).collect()))

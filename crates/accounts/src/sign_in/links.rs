@@ -3,10 +3,11 @@
 use std::time::Duration;
 
 use tigertrust_credentials::{Password, PasswordPolicy, PersonPermit, Token, TokenDigest, TokenKind};
-use tigertrust_model::{Email, EmailError, Origin, SessionId, UserId};
+use tigertrust_model::{Act, Email, EmailError, Origin, SessionId, UserId};
 
 use super::{
-    Account, MailToken, SignInError, SignInFlows, SignInParts, budget::Budgets, sessions::SAME_PASSWORD,
+    Account, Attempt, MailToken, SignInError, SignInFlows, SignInParts, budget::Budgets,
+    sessions::SAME_PASSWORD,
 };
 use crate::{FlowError, Notice};
 
@@ -51,6 +52,12 @@ impl SignInFlows {
         new: &str,
         origin: &Origin,
     ) -> Result<UserId, SignInError> {
+        let attempt = Attempt::new("link", origin.clone());
+        let done = self.try_reset(token, new, origin).await;
+        self.logged(&attempt, done).await
+    }
+
+    async fn try_reset(&self, token: &str, new: &str, origin: &Origin) -> Result<UserId, SignInError> {
         let SignInParts {
             store,
             links,
@@ -76,7 +83,11 @@ impl SignInFlows {
             }
         }
         let hash = hashing.hash(new).await?;
-        if !links.reset_password(digest, link.user, hash, clock.now()).await? {
+        let act = Act::of_anybody(origin.clone());
+        if !links
+            .reset_password(act, digest, link.user, hash, clock.now())
+            .await?
+        {
             return Err(SignInError::LinkRefused);
         }
         self.tell_of_password(&account, origin);
@@ -140,7 +151,8 @@ impl SignInFlows {
         if own.is_none_or(|own| own.sso_only && own.user.email.canonical() != link.email.canonical()) {
             return Err(SignInError::LinkRefused);
         }
-        let old = links.verify_email(digest, link.user, clock.now()).await?;
+        let act = Act::of_anybody(origin.clone());
+        let old = links.verify_email(act, digest, link.user, clock.now()).await?;
         let old = old.ok_or(SignInError::LinkRefused)?;
         if old.canonical() != link.email.canonical() {
             let by = self.circumstances(origin);

@@ -10,6 +10,7 @@ mod passkey_login;
 mod passkey_ports;
 mod passkeys;
 mod ports;
+mod refused;
 mod sessions;
 mod tokens;
 
@@ -23,9 +24,10 @@ use tigertrust_model::{
     Clock, Email, Origin, RandomSource, Session, SessionId, SsoSession, Timestamp, UserId,
 };
 
-pub(crate) use self::budget::{Budgets, hex};
+pub(crate) use self::budget::Budgets;
 pub(crate) use self::factors::ensure_fresh;
 use self::factors::totp_place;
+pub(crate) use self::refused::Attempt;
 pub use self::{
     budget::{Budget, FAILURES_COUNT_FOR},
     ceremony::{
@@ -43,7 +45,7 @@ pub use self::{
     sessions::{From, RenewedSession},
     tokens::{MailToken, MailTokenStore},
 };
-use crate::Notifier;
+use crate::{Notifier, audit::RefusalLog};
 
 /// How long a login may wait for its second factor.
 const CHALLENGE_LIVES: Duration = Duration::from_secs(5 * 60);
@@ -133,6 +135,8 @@ pub struct SignInParts {
     pub clock: Arc<dyn Clock>,
     /// Randomness.
     pub random: Arc<dyn RandomSource>,
+    /// Where refusals are logged.
+    pub refusals: RefusalLog,
     /// How sessions are.
     pub sessions: SessionSettings,
     /// What authenticator apps call this server.
@@ -167,6 +171,12 @@ impl SignInFlows {
     /// # Errors
     /// [`SignInError`].
     pub async fn login(&self, login: Login<'_>) -> Result<LoggedIn, SignInError> {
+        let mut attempt = Attempt::new("password", login.origin.clone());
+        let done = self.try_login(login, &mut attempt).await;
+        self.logged(&attempt, done).await
+    }
+
+    async fn try_login(&self, login: Login<'_>, attempt: &mut Attempt) -> Result<LoggedIn, SignInError> {
         let SignInParts { store, clock, .. } = &self.0;
         // What is no address is no account's either.
         let canonical = login
@@ -174,6 +184,7 @@ impl SignInFlows {
             .parse()
             .map_or_else(|_| login.email.to_lowercase(), |email: Email| email.canonical());
         let account = store.account_by_email(&canonical, login.device).await?;
+        attempt.user = account.as_ref().map(|account| account.user.id);
         let device = login
             .device
             .filter(|_| account.as_ref().is_some_and(|account| account.is_known_device));
@@ -252,9 +263,22 @@ impl SignInFlows {
         code: &str,
         origin: Origin,
     ) -> Result<BegunSession, SignInError> {
+        let mut attempt = Attempt::new("second-factor", origin.clone());
+        let done = self.try_second_factor(token, code, origin, &mut attempt).await;
+        self.logged(&attempt, done).await
+    }
+
+    async fn try_second_factor(
+        &self,
+        token: &str,
+        code: &str,
+        origin: Origin,
+        attempt: &mut Attempt,
+    ) -> Result<BegunSession, SignInError> {
         let SignInParts { store, clock, .. } = &self.0;
         let now = clock.now();
         let (token, challenge) = self.waiting(token, now).await?;
+        attempt.user = Some(challenge.user);
         let account = store
             .account(challenge.user, None)
             .await?

@@ -4,7 +4,7 @@ use tigertrust_credentials::{PersonPermit, Token, TokenKind};
 use tigertrust_model::Timestamp;
 
 use super::{
-    BegunSession, From, MAX_TRIES, RenewedSession, SignInError, SignInFlows, SignInParts,
+    Attempt, BegunSession, From, MAX_TRIES, RenewedSession, SignInError, SignInFlows, SignInParts,
     budget::Budgets,
     by_provider,
     ceremony::{CeremonyError, CeremonyKind, Passkey, PasskeyUse, UncheckedAnswer},
@@ -12,6 +12,7 @@ use super::{
     passkeys::malformed,
     ports::{AcceptedCode, Account, CodeCheck},
 };
+use crate::actor::act_of;
 
 impl SignInFlows {
     /// Begins a login by a passkey, and returns what the browser is asked, in JSON. Without a token nobody is named, and
@@ -53,6 +54,17 @@ impl SignInFlows {
     /// # Errors
     /// [`SignInError`].
     pub async fn login_by_passkey(&self, answer: &[u8], from: &From) -> Result<BegunSession, SignInError> {
+        let mut attempt = Attempt::new("passkey", from.origin.clone());
+        let done = self.try_passkey(answer, from, &mut attempt).await;
+        self.logged(&attempt, done).await
+    }
+
+    async fn try_passkey(
+        &self,
+        answer: &[u8],
+        from: &From,
+        attempt: &mut Attempt,
+    ) -> Result<BegunSession, SignInError> {
         let SignInParts {
             store,
             clock,
@@ -66,6 +78,7 @@ impl SignInFlows {
         let account = passkeys
             .account_by_credential(&unchecked.credential_id, from.device)
             .await?;
+        attempt.user = account.as_ref().map(|account| account.user.id);
         let device = from
             .device
             .filter(|_| account.as_ref().is_some_and(|account| account.is_known_device));
@@ -108,6 +121,18 @@ impl SignInFlows {
         answer: &[u8],
         from: &From,
     ) -> Result<BegunSession, SignInError> {
+        let mut attempt = Attempt::new("second-factor", from.origin.clone());
+        let done = self.try_second_passkey(token, answer, from, &mut attempt).await;
+        self.logged(&attempt, done).await
+    }
+
+    async fn try_second_passkey(
+        &self,
+        token: &str,
+        answer: &[u8],
+        from: &From,
+        attempt: &mut Attempt,
+    ) -> Result<BegunSession, SignInError> {
         let SignInParts {
             store,
             clock,
@@ -119,6 +144,7 @@ impl SignInFlows {
             .map_err(malformed("/credential"))?;
         let now = clock.now();
         let (token, waiting) = self.waiting(token, now).await?;
+        attempt.user = Some(waiting.user);
         let account = store
             .account(waiting.user, None)
             .await?
@@ -190,7 +216,13 @@ impl SignInFlows {
         let token = Token::generate(TokenKind::Session, &**random)?;
         let check = accepting(Some(used));
         if !store
-            .note_proof(person.session(), token.digest(), Some(check), now)
+            .note_proof(
+                act_of(person, &from.origin),
+                person.session(),
+                token.digest(),
+                Some(check),
+                now,
+            )
             .await?
         {
             return Err(SignInError::Refused);

@@ -4,14 +4,13 @@ use std::fmt;
 
 use async_trait::async_trait;
 use tigertrust_credentials::{RecoveryCodeDigest, Sealed, TokenDigest, ports::StoreError};
-use tigertrust_model::{PasskeyId, Session, SessionId, Timestamp, UserId};
+use tigertrust_model::{Act, PasskeyId, Session, SessionId, Timestamp, UserId};
 
 use super::{
-    budget::hex,
     ceremony::{ChallengeDigest, Passkey, PasskeyUse},
     ports::{Account, FactorAdded, NewSession},
 };
-use crate::FlowError;
+use crate::{FlowError, to_hex};
 
 /// How many passkeys a person may have.
 pub const MAX_PASSKEYS: usize = 20;
@@ -33,7 +32,7 @@ impl fmt::Display for ChallengeSubject {
         match self {
             Self::Registration(session) => write!(f, "registration:{session}"),
             Self::Login => f.write_str("login"),
-            Self::SecondFactor(token) => write!(f, "second-factor:{}", hex(token.as_bytes())),
+            Self::SecondFactor(token) => write!(f, "second-factor:{}", to_hex(token.as_bytes())),
         }
     }
 }
@@ -96,6 +95,7 @@ pub trait PasskeyStore: Send + Sync {
     /// [`Conflict::PasskeyKnown`](crate::Conflict::PasskeyKnown), and [`FlowError::Store`].
     async fn add_passkey(
         &self,
+        act: Act,
         session: &Session,
         token: TokenDigest,
         passkey: Passkey,
@@ -119,6 +119,7 @@ pub trait PasskeyStore: Send + Sync {
     /// [`FlowError::NotFound`] if the person has no such passkey or the session has ended, and [`FlowError::Store`].
     async fn remove_passkey(
         &self,
+        act: Act,
         session: &Session,
         token: TokenDigest,
         passkey: PasskeyId,

@@ -12,7 +12,7 @@ use super::{
     passkey_ports::{ChallengeSubject, MAX_PASSKEYS, PasskeyChallenge},
     ports::FactorAdded,
 };
-use crate::{Conflict, FlowError, Notice, validation::Validation};
+use crate::{Conflict, FlowError, Notice, actor::act_of, validation::Validation};
 
 /// How long an authenticator may take.
 const CHALLENGE_LIVES: Duration = Duration::from_secs(5 * 60);
@@ -103,7 +103,13 @@ impl SignInFlows {
         let digests = codes.iter().map(RecoveryCode::digest).collect();
         let token = Token::generate(TokenKind::Session, &**random)?;
         let added = passkeys
-            .add_passkey(person.session(), token.digest(), passkey.clone(), digests)
+            .add_passkey(
+                act_of(person, &from.origin),
+                person.session(),
+                token.digest(),
+                passkey.clone(),
+                digests,
+            )
             .await?;
         let shown = match added.ok_or(SignInError::Refused)? {
             FactorAdded::First => codes.iter().map(RecoveryCode::reveal).collect(),
@@ -147,7 +153,7 @@ impl SignInFlows {
         let token = Token::generate(TokenKind::Session, &*self.0.random)?;
         let passkeys = &self.0.passkeys;
         passkeys
-            .remove_passkey(person.session(), token.digest(), id)
+            .remove_passkey(act_of(person, &from.origin), person.session(), token.digest(), id)
             .await?;
         let (factor, by) = (PASSKEY.to_owned(), self.circumstances(&from.origin));
         self.tell(&person.user().email, Notice::FactorRemoved { factor, by });

@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use tigertrust_credentials::{
     PasswordHash, RecoveryCodeDigest, Sealed, TokenDigest, TotpStep, ports::StoreError,
 };
-use tigertrust_model::{Session, SessionId, SsoSession, Timestamp, User, UserId};
+use tigertrust_model::{Act, Session, SessionId, SsoSession, Timestamp, User, UserId};
 
 use super::{
     budget::Budget,
@@ -194,7 +194,7 @@ pub trait SignInStore: Send + Sync {
     ///
     /// # Errors
     /// [`StoreError`].
-    async fn forgive(&self, user: UserId) -> Result<(), StoreError>;
+    async fn forgive(&self, act: Act, user: UserId) -> Result<(), StoreError>;
 
     /// Takes one failure in advance out of every budget, or out of none if one of them is used up: then it returns from
     /// when on it is not. Attempts at the same time wait for each other.
@@ -256,6 +256,7 @@ pub trait SignInStore: Send + Sync {
     /// [`StoreError`].
     async fn note_proof(
         &self,
+        act: Act,
         session: &Session,
         token: TokenDigest,
         check: Option<CodeCheck>,
@@ -270,6 +271,7 @@ pub trait SignInStore: Send + Sync {
     /// [`StoreError`].
     async fn set_password(
         &self,
+        act: Act,
         user: UserId,
         password: PasswordHash,
         verified: Option<PasswordHash>,
@@ -289,6 +291,7 @@ pub trait SignInStore: Send + Sync {
     /// [`StoreError`].
     async fn confirm_totp(
         &self,
+        act: Act,
         session: &Session,
         token: TokenDigest,
         check: CodeCheck,
@@ -300,13 +303,13 @@ pub trait SignInStore: Send + Sync {
     ///
     /// # Errors
     /// [`StoreError`].
-    async fn remove_totp(&self, user: UserId) -> Result<bool, StoreError>;
+    async fn remove_totp(&self, act: Act, user: UserId) -> Result<bool, StoreError>;
 
     /// Takes the app, the passkeys and the recovery codes away. Returns whether there was an app or a passkey.
     ///
     /// # Errors
     /// [`StoreError`].
-    async fn remove_factors(&self, user: UserId) -> Result<bool, StoreError>;
+    async fn remove_factors(&self, act: Act, user: UserId) -> Result<bool, StoreError>;
 
     /// Gives the account other recovery codes.
     ///
@@ -314,6 +317,7 @@ pub trait SignInStore: Send + Sync {
     /// [`StoreError`].
     async fn replace_recovery_codes(
         &self,
+        act: Act,
         user: UserId,
         codes: Vec<RecoveryCodeDigest>,
     ) -> Result<(), StoreError>;
@@ -328,5 +332,5 @@ pub trait SignInStore: Send + Sync {
     ///
     /// # Errors
     /// [`StoreError`].
-    async fn end_sessions(&self, user: UserId, which: EndSessions) -> Result<u64, StoreError>;
+    async fn end_sessions(&self, act: Act, user: UserId, which: EndSessions) -> Result<u64, StoreError>;
 }

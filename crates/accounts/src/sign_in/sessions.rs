@@ -7,7 +7,7 @@ use super::{
     AppState, EndSessions, KeptSession, SignInError, SignInFlows, SignInParts, budget::Budgets,
     ports::Account,
 };
-use crate::{FlowError, Violation};
+use crate::{FlowError, Violation, actor::act_of};
 
 /// Why a password is not taken in place of itself.
 pub(super) const SAME_PASSWORD: &str = "must be another one than the present password";
@@ -66,7 +66,13 @@ impl SignInFlows {
             .then(|| self.code_check(account.user.id, code.unwrap_or_default(), AppState::Confirmed));
         let token = Token::generate(TokenKind::Session, &**random)?;
         if !store
-            .note_proof(person.session(), token.digest(), check, now)
+            .note_proof(
+                act_of(person, &from.origin),
+                person.session(),
+                token.digest(),
+                check,
+                now,
+            )
             .await?
         {
             return Err(SignInError::Refused);
@@ -121,7 +127,10 @@ impl SignInFlows {
             device: from.device.filter(|_| account.is_known_device),
         });
         let (user, verified) = (account.user.id, account.password.clone());
-        if !store.set_password(user, hash, verified, keep).await? {
+        if !store
+            .set_password(act_of(person, &from.origin), user, hash, verified, keep)
+            .await?
+        {
             return Err(SignInError::Refused);
         }
         self.tell_of_password(&account, &from.origin);
@@ -167,11 +176,16 @@ impl SignInFlows {
     ///
     /// # Errors
     /// [`FlowError::NotFound`] for one that is not the person's, and [`FlowError::Store`].
-    pub async fn end_session(&self, person: &PersonPermit, id: SessionId) -> Result<(), FlowError> {
+    pub async fn end_session(
+        &self,
+        person: &PersonPermit,
+        id: SessionId,
+        origin: &Origin,
+    ) -> Result<(), FlowError> {
         let ended = self
             .0
             .store
-            .end_sessions(person.user().id, EndSessions::One(id))
+            .end_sessions(act_of(person, origin), person.user().id, EndSessions::One(id))
             .await?;
         if ended == 0 {
             Err(FlowError::NotFound)
@@ -184,9 +198,10 @@ impl SignInFlows {
     ///
     /// # Errors
     /// [`FlowError::Store`].
-    pub async fn end_other_sessions(&self, person: &PersonPermit) -> Result<(), FlowError> {
+    pub async fn end_other_sessions(&self, person: &PersonPermit, origin: &Origin) -> Result<(), FlowError> {
         let which = EndSessions::AllBut(person.session().id);
-        self.0.store.end_sessions(person.user().id, which).await?;
+        let act = act_of(person, origin);
+        self.0.store.end_sessions(act, person.user().id, which).await?;
         Ok(())
     }
 
@@ -194,9 +209,10 @@ impl SignInFlows {
     ///
     /// # Errors
     /// [`FlowError::Store`].
-    pub async fn logout(&self, person: &PersonPermit) -> Result<(), FlowError> {
+    pub async fn logout(&self, person: &PersonPermit, origin: &Origin) -> Result<(), FlowError> {
         let which = EndSessions::One(person.session().id);
-        self.0.store.end_sessions(person.user().id, which).await?;
+        let act = act_of(person, origin);
+        self.0.store.end_sessions(act, person.user().id, which).await?;
         Ok(())
     }
 }

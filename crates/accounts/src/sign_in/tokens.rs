@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use tigertrust_credentials::{PasswordHash, TokenDigest, ports::StoreError};
-use tigertrust_model::{Email, SessionId, Timestamp, UserId};
+use tigertrust_model::{Act, Email, SessionId, Timestamp, UserId};
 
 use crate::FlowError;
 
@@ -48,6 +48,7 @@ pub trait MailTokenStore: Send + Sync {
     /// [`StoreError`].
     async fn reset_password(
         &self,
+        act: Act,
         token: TokenDigest,
         user: UserId,
         password: PasswordHash,
@@ -63,6 +64,7 @@ pub trait MailTokenStore: Send + Sync {
     /// same time for the second; and [`FlowError::Store`].
     async fn verify_email(
         &self,
+        act: Act,
         token: TokenDigest,
         user: UserId,
         at: Timestamp,

@@ -152,7 +152,10 @@ impl SsoFlows {
             connection: connection.clone(),
             secret,
         };
-        self.0.store.insert_connection(stored, by(actor)).await?;
+        self.0
+            .store
+            .insert_connection(actor.act(), stored, by(actor))
+            .await?;
         Ok(connection)
     }
 
@@ -240,7 +243,9 @@ impl SsoFlows {
             Ok(())
         });
         let store = &self.0.store;
-        let stored = store.edit_connection(workspace, id, by(actor), edit).await?;
+        let stored = store
+            .edit_connection(actor.act(), workspace, id, by(actor), edit)
+            .await?;
         Ok(stored.connection)
     }
 
@@ -256,7 +261,11 @@ impl SsoFlows {
         id: ConnectionId,
     ) -> Result<(), SsoError> {
         self.ensure_may(actor, workspace)?;
-        Ok(self.0.store.remove_connection(workspace, id, by(actor)).await?)
+        Ok(self
+            .0
+            .store
+            .remove_connection(actor.act(), workspace, id, by(actor))
+            .await?)
     }
 
     /// Asks the provider, as far as that can be done without a person: whether it answers, and whether its certificates are about to end.
@@ -336,7 +345,9 @@ impl SsoFlows {
             Ok(())
         });
         let store = &self.0.store;
-        let stored = store.edit_connection(workspace, id, by(actor), edit).await?;
+        let stored = store
+            .edit_connection(actor.act(), workspace, id, by(actor), edit)
+            .await?;
         Ok(stored.connection)
     }
 
@@ -354,7 +365,7 @@ impl SsoFlows {
         let token = Token::generate(TokenKind::Scim, &*self.0.random)?;
         let store = &self.0.store;
         store
-            .set_scim_token(workspace, id, Some(token.digest()), by(actor))
+            .set_scim_token(actor.act(), workspace, id, Some(token.digest()), by(actor))
             .await?;
         Ok(token)
     }
@@ -371,13 +382,15 @@ impl SsoFlows {
     ) -> Result<(), SsoError> {
         self.ensure_may(actor, workspace)?;
         let store = &self.0.store;
-        Ok(store.set_scim_token(workspace, id, None, by(actor)).await?)
+        Ok(store
+            .set_scim_token(actor.act(), workspace, id, None, by(actor))
+            .await?)
     }
 
     /// Whoever says who the provider is says who everybody is: a person needs a fresh proof for it.
     pub(super) fn ensure_may(&self, actor: &Actor, workspace: WorkspaceId) -> Result<(), SsoError> {
         actor.acts_in(workspace)?;
-        if let Actor::Person(person) = actor {
+        if let Some(person) = actor.signed_in_person() {
             ensure_fresh(person, &*self.0.clock)?;
         }
         Ok(())
@@ -512,14 +525,13 @@ impl ConfiguredConnection {
 
 /// Whose word has to count when it is stored: the operator's always does.
 pub(super) fn by(actor: &Actor) -> Option<tigertrust_model::Creator> {
-    match actor {
-        Actor::Operator => None,
-        _ if actor.is_of_instance() => None,
-        _ => Some(match actor.person() {
-            Some(person) => tigertrust_model::Creator::User(person),
-            None => actor.creator(),
-        }),
+    if actor.is_of_instance() {
+        return None;
     }
+    Some(match actor.person() {
+        Some(person) => tigertrust_model::Creator::User(person),
+        None => actor.creator(),
+    })
 }
 
 fn check_slug(validation: &mut Validation, slug: &str) {

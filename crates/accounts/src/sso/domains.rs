@@ -62,7 +62,7 @@ impl SsoFlows {
             enforced: None,
             join_role: None,
         };
-        Ok(parts.store.claim_domain(claimed, by(actor)).await?)
+        Ok(parts.store.claim_domain(actor.act(), claimed, by(actor)).await?)
     }
 
     /// Looks whether the domain's TXT record says that it is the workspace's, and notes when. A domain that was verified stays so when
@@ -96,7 +96,7 @@ impl SsoFlows {
         workspace: WorkspaceId,
         domain: &str,
     ) -> Result<Domain, SsoError> {
-        if !matches!(actor, Actor::Operator) {
+        if !actor.is_operator() {
             return Err(FlowError::forbidden("", "is the operator's to do").into());
         }
         let known = self.domain(workspace, domain).await?;
@@ -110,7 +110,7 @@ impl SsoFlows {
             Ok(())
         });
         let store = &self.0.store;
-        let verified = store.edit_domain(known.workspace, &known.domain, by(actor), edit);
+        let verified = store.edit_domain(actor.act(), known.workspace, &known.domain, by(actor), edit);
         Ok(verified.await?)
     }
 
@@ -129,7 +129,7 @@ impl SsoFlows {
         let known = self.domain(workspace, domain).await?;
         let edit = Box::new(move |domain: &mut Domain| apply(domain, changes));
         let store = &self.0.store;
-        let updated = store.edit_domain(workspace, &known.domain, by(actor), edit);
+        let updated = store.edit_domain(actor.act(), workspace, &known.domain, by(actor), edit);
         Ok(updated.await?)
     }
 
@@ -146,7 +146,9 @@ impl SsoFlows {
         self.ensure_may(actor, workspace)?;
         let domain = normalize_domain(domain).ok_or(FlowError::NotFound)?;
         let store = &self.0.store;
-        Ok(store.remove_domain(workspace, &domain, by(actor)).await?)
+        Ok(store
+            .remove_domain(actor.act(), workspace, &domain, by(actor))
+            .await?)
     }
 
     async fn domain(&self, workspace: WorkspaceId, domain: &str) -> Result<Domain, SsoError> {

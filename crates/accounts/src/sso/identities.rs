@@ -1,7 +1,7 @@
 //! The identities of providers that an account is connected with, and what providers end.
 
 use tigertrust_credentials::PersonPermit;
-use tigertrust_model::{IdentityId, UserId};
+use tigertrust_model::{Act, IdentityId, Origin, Principal, UserId};
 
 use super::{
     connection::Connection,
@@ -10,7 +10,7 @@ use super::{
     ports::{Identity, ProviderLogout, TakenOnce},
     sign_in::{SsoRoute, replay_id},
 };
-use crate::sign_in::ensure_fresh;
+use crate::{actor::act_of, sign_in::ensure_fresh};
 
 impl SsoFlows {
     /// The identities that a person's account is connected with, newest first.
@@ -25,16 +25,27 @@ impl SsoFlows {
     ///
     /// # Errors
     /// [`SsoError`]; it needs a fresh proof, and the last way into an account stays.
-    pub async fn disconnect(&self, person: &PersonPermit, id: IdentityId) -> Result<(), SsoError> {
+    pub async fn disconnect(
+        &self,
+        person: &PersonPermit,
+        id: IdentityId,
+        origin: &Origin,
+    ) -> Result<(), SsoError> {
         ensure_fresh(person, &*self.0.clock)?;
-        Ok(self.0.store.remove_identity(person.user().id, id).await?)
+        let act = act_of(person, origin);
+        Ok(self.0.store.remove_identity(act, person.user().id, id).await?)
     }
 
     /// Ends the sessions that a provider says are over (OpenID Connect Back-Channel Logout 1.0), and returns how many.
     ///
     /// # Errors
     /// [`SsoError`].
-    pub async fn end_by_provider(&self, route: SsoRoute<'_>, token: &str) -> Result<u64, SsoError> {
+    pub async fn end_by_provider(
+        &self,
+        route: SsoRoute<'_>,
+        token: &str,
+        origin: Origin,
+    ) -> Result<u64, SsoError> {
         let parts = &*self.0;
         let opened = self.opened(route).await?;
         let OpenedProvider::Oidc(settings) = &opened.provider else {
@@ -44,6 +55,7 @@ impl SsoFlows {
         let token = parts.oidc.read_logout_token(settings, token, now).await?;
         let logout = ProviderLogout {
             connection: opened.connection.id.clone(),
+            workspace: opened.connection.workspace,
             taken: TakenOnce {
                 ids: vec![replay_id(&opened.connection, &token.id)],
                 until: token.remembered_until,
@@ -52,7 +64,11 @@ impl SsoFlows {
             subject: token.subject,
             provider_session: token.provider_session,
         };
-        let ended = parts.store.end_provider_sessions(logout).await?;
+        let act = Act {
+            by: Principal::Provider(opened.connection.id.to_string()),
+            from: origin,
+        };
+        let ended = parts.store.end_provider_sessions(act, logout).await?;
         ended.ok_or(SsoError::NothingWaits)
     }
 

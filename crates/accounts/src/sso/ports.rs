@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use tigertrust_credentials::{TokenDigest, ports::StoreError};
 use tigertrust_model::{
-    ConnectionId, ConnectionRef, Creator, IdentityId, Role, Session, SessionId, Timestamp, User, UserId,
+    Act, ConnectionId, ConnectionRef, Creator, IdentityId, Role, Session, SessionId, Timestamp, User, UserId,
     WorkspaceId,
 };
 
@@ -38,6 +38,7 @@ pub trait ConnectionStore: Send + Sync {
     /// and [`FlowError::Store`].
     async fn insert_connection(
         &self,
+        act: Act,
         connection: StoredConnection,
         by: Option<Creator>,
     ) -> Result<(), FlowError>;
@@ -71,6 +72,7 @@ pub trait ConnectionStore: Send + Sync {
     /// [`FlowError::NotFound`], what `edit` answers, and those of [`insert_connection`](Self::insert_connection).
     async fn edit_connection(
         &self,
+        act: Act,
         workspace: WorkspaceId,
         id: ConnectionId,
         by: Option<Creator>,
@@ -84,6 +86,7 @@ pub trait ConnectionStore: Send + Sync {
     /// [`Conflict::ConnectionEnforced`](crate::Conflict::ConnectionEnforced), and [`FlowError::Store`].
     async fn remove_connection(
         &self,
+        act: Act,
         workspace: WorkspaceId,
         id: ConnectionId,
         by: Option<Creator>,
@@ -95,6 +98,7 @@ pub trait ConnectionStore: Send + Sync {
     /// As [`remove_connection`](Self::remove_connection).
     async fn set_scim_token(
         &self,
+        act: Act,
         workspace: WorkspaceId,
         id: ConnectionId,
         token: Option<TokenDigest>,
@@ -128,7 +132,7 @@ pub trait DomainStore: Send + Sync {
     /// # Errors
     /// [`FlowError::NotFound`], [`FlowError::Forbidden`], [`Conflict::TooManyDomains`](crate::Conflict::TooManyDomains), and
     /// [`FlowError::Store`].
-    async fn claim_domain(&self, domain: Domain, by: Option<Creator>) -> Result<Domain, FlowError>;
+    async fn claim_domain(&self, act: Act, domain: Domain, by: Option<Creator>) -> Result<Domain, FlowError>;
 
     /// The domains of a workspace, in alphabetical order.
     ///
@@ -145,6 +149,7 @@ pub trait DomainStore: Send + Sync {
     /// and enabled, or who is exempt not an owner with a password and a second factor, and [`FlowError::Store`].
     async fn edit_domain(
         &self,
+        act: Act,
         workspace: WorkspaceId,
         domain: &str,
         by: Option<Creator>,
@@ -157,6 +162,7 @@ pub trait DomainStore: Send + Sync {
     /// [`FlowError::NotFound`], [`FlowError::Forbidden`] and [`FlowError::Store`].
     async fn remove_domain(
         &self,
+        act: Act,
         workspace: WorkspaceId,
         domain: &str,
         by: Option<Creator>,
@@ -307,6 +313,8 @@ pub struct Identity {
 pub struct ProviderLogout {
     /// By which connection they were begun.
     pub connection: ConnectionRef,
+    /// Whose connection it is; none for one of the whole server.
+    pub workspace: Option<WorkspaceId>,
     /// Who says so.
     pub issuer: String,
     /// Whose.
@@ -348,7 +356,11 @@ pub trait SsoSignInStore: Send + Sync {
     ///
     /// # Errors
     /// [`StoreError`].
-    async fn end_provider_sessions(&self, logout: ProviderLogout) -> Result<Option<u64>, StoreError>;
+    async fn end_provider_sessions(
+        &self,
+        act: Act,
+        logout: ProviderLogout,
+    ) -> Result<Option<u64>, StoreError>;
 
     /// The identities that are connected with an account, newest first.
     ///
@@ -360,7 +372,7 @@ pub trait SsoSignInStore: Send + Sync {
     ///
     /// # Errors
     /// [`FlowError::NotFound`], [`Conflict::LastWayIn`](crate::Conflict::LastWayIn) and [`FlowError::Store`].
-    async fn remove_identity(&self, user: UserId, id: IdentityId) -> Result<(), FlowError>;
+    async fn remove_identity(&self, act: Act, user: UserId, id: IdentityId) -> Result<(), FlowError>;
 }
 
 /// A person as a provider writes it (SCIM 2.0, RFC 7643 §4.1), with the account behind it.
@@ -403,6 +415,7 @@ pub trait ScimStore: Send + Sync {
     /// wrote before, and [`FlowError::Store`].
     async fn insert_scim_user(
         &self,
+        act: Act,
         connection: ConnectionId,
         workspace: WorkspaceId,
         new: ScimUser,
@@ -438,6 +451,7 @@ pub trait ScimStore: Send + Sync {
     /// [`FlowError::NotFound`], what `edit` answers, [`Conflict::LastOwner`](crate::Conflict::LastOwner), and [`FlowError::Store`].
     async fn edit_scim_user(
         &self,
+        act: Act,
         connection: ConnectionId,
         workspace: WorkspaceId,
         user: UserId,
@@ -451,6 +465,7 @@ pub trait ScimStore: Send + Sync {
     /// As [`edit_scim_user`](Self::edit_scim_user).
     async fn remove_scim_user(
         &self,
+        act: Act,
         connection: ConnectionId,
         workspace: WorkspaceId,
         user: UserId,

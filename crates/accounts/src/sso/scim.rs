@@ -1,7 +1,9 @@
 //! People as identity providers write them (SCIM 2.0, RFC 7643 and RFC 7644).
 
 use tigertrust_credentials::{TokenDigest, TokenKind, Unauthorized};
-use tigertrust_model::{ConnectionId, Email, Role, User, UserId, WorkspaceId};
+use tigertrust_model::{
+    Act, ConnectionId, ConnectionRef, Email, Origin, Principal, Role, User, UserId, WorkspaceId,
+};
 
 use super::{
     connection::Connection,
@@ -17,6 +19,16 @@ pub struct ScimWriter {
     connection: ConnectionId,
     workspace: WorkspaceId,
     role: Role,
+    from: Origin,
+}
+
+impl ScimWriter {
+    fn act(&self) -> Act {
+        Act {
+            by: Principal::Provider(ConnectionRef::Stored(self.connection).to_string()),
+            from: self.from.clone(),
+        }
+    }
 }
 
 /// What a provider says of a person. What is not named stays.
@@ -39,12 +51,16 @@ impl SsoFlows {
     ///
     /// # Errors
     /// `None` for a token that is none of ours, or that is dead.
-    pub async fn scim_writer(&self, token: &str) -> Result<Result<ScimWriter, Unauthorized>, SsoError> {
+    pub async fn scim_writer(
+        &self,
+        token: &str,
+        origin: Origin,
+    ) -> Result<Result<ScimWriter, Unauthorized>, SsoError> {
         let Some(Ok(digest)) = TokenDigest::read(TokenKind::Scim, token.as_bytes()) else {
             return Ok(Err(Unauthorized::Malformed));
         };
         let stored = self.0.store.connection_by_scim_token(digest).await?;
-        let writer = stored.and_then(|stored| writer(&stored.connection));
+        let writer = stored.and_then(|stored| writer(&stored.connection, origin));
         Ok(writer.ok_or(Unauthorized::Unknown))
     }
 
@@ -101,7 +117,13 @@ impl SsoFlows {
             updated_at: now,
         };
         let store = &self.0.store;
-        let made = store.insert_scim_user(writer.connection, writer.workspace, new, writer.role);
+        let made = store.insert_scim_user(
+            writer.act(),
+            writer.connection,
+            writer.workspace,
+            new,
+            writer.role,
+        );
         Ok(made.await?)
     }
 
@@ -137,7 +159,14 @@ impl SsoFlows {
             Ok(())
         });
         let store = &self.0.store;
-        let edited = store.edit_scim_user(writer.connection, writer.workspace, user, writer.role, edit);
+        let edited = store.edit_scim_user(
+            writer.act(),
+            writer.connection,
+            writer.workspace,
+            user,
+            writer.role,
+            edit,
+        );
         Ok(edited.await?)
     }
 
@@ -147,13 +176,13 @@ impl SsoFlows {
     /// As [`scim_update`](Self::scim_update).
     pub async fn scim_remove(&self, writer: &ScimWriter, user: UserId) -> Result<(), SsoError> {
         let store = &self.0.store;
-        let removed = store.remove_scim_user(writer.connection, writer.workspace, user);
+        let removed = store.remove_scim_user(writer.act(), writer.connection, writer.workspace, user);
         Ok(removed.await?)
     }
 }
 
 /// Who is written becomes what the connection says, or a member.
-fn writer(connection: &Connection) -> Option<ScimWriter> {
+fn writer(connection: &Connection, from: Origin) -> Option<ScimWriter> {
     Some(ScimWriter {
         connection: connection.stored_id()?,
         workspace: connection.workspace?,
@@ -162,6 +191,7 @@ fn writer(connection: &Connection) -> Option<ScimWriter> {
             .default_role
             .unwrap_or(Role::Member)
             .at_most_admin(),
+        from,
     })
 }
 

@@ -17,7 +17,8 @@ use super::{
 };
 use crate::{
     BegunSession, From, SecondFactorMethods,
-    sign_in::{Budgets, ensure_fresh, hex},
+    sign_in::{Attempt, Budgets, ensure_fresh},
+    to_hex,
     users::MAX_NAME,
 };
 
@@ -217,9 +218,26 @@ impl SsoFlows {
     /// # Errors
     /// [`SsoError`].
     pub async fn finish(&self, back: SsoReturn<'_>) -> Result<SsoSignedIn, SsoError> {
+        let opened = self.opened(back.route).await?;
+        let mut attempt = Attempt::new("sso", back.from.origin.clone());
+        attempt.chain = opened.connection.workspace.into();
+        let done = self.finish_with(back, &opened).await;
+        // What never waited, anybody can send: that is no sign-in which was refused.
+        if let Err(error) = &done
+            && !matches!(error, SsoError::NothingWaits | SsoError::SignIn(_))
+        {
+            let connection = opened.connection.id.to_string();
+            let sign_in = &self.0.sign_in;
+            sign_in
+                .log_provider_refusal(&attempt, &connection, error.to_string())
+                .await;
+        }
+        done
+    }
+
+    async fn finish_with(&self, back: SsoReturn<'_>, opened: &Opened) -> Result<SsoSignedIn, SsoError> {
         let parts = &*self.0;
         let now = parts.clock.now();
-        let opened = self.opened(back.route).await?;
         let waiting = self.waiting(&back, &opened.connection, now).await?;
         let (identity, taken) = match (&opened.provider, &back.answer, &waiting) {
             (OpenedProvider::Oidc(_), SsoAnswer::Error(code), _) => {
@@ -255,7 +273,7 @@ impl SsoFlows {
             _ => return Err(SsoError::NothingWaits),
         };
         let waiting = waiting.map(|(request, _)| request);
-        self.arrive(&opened, identity, taken, waiting, back.from).await
+        self.arrive(opened, identity, taken, waiting, back.from).await
     }
 
     async fn arrive(
@@ -496,7 +514,7 @@ impl Bound {
             .chain_update(purpose)
             .chain_update(b"\0")
             .chain_update(self.0.as_bytes());
-        Zeroizing::new(hex(&digest.finalize()))
+        Zeroizing::new(to_hex(&digest.finalize()))
     }
 
     /// The id of the AuthnRequest: an XML name, which does not begin with a digit.

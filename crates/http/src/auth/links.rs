@@ -3,8 +3,8 @@
 use actix_web::{HttpRequest, HttpResponse, web};
 use tigertrust_wire::{ChangeEmail, ForgotPassword, Problem, ResetPassword, VerifyEmail};
 
-use super::{login::origin, refusals::note_refusal};
-use crate::{App, body::Body, error::ApiError, permit::Person};
+use super::refusals::note_refusal;
+use crate::{App, body::Body, error::ApiError, origin::origin, permit::Person};
 
 /// Sends a mail with a link to set a new password, if there is such an account and it may sign in with one. Whether there is, and
 /// whether too many mails were asked for, the answer is the same.

@@ -7,15 +7,12 @@ use actix_web::{
 };
 use tigertrust_accounts::{BegunSession, From, LoggedIn, Login, RenewedSession};
 use tigertrust_credentials::{Need, Presented, ports::SessionRecord};
-use tigertrust_model::{Origin, Session, Timestamp};
+use tigertrust_model::{Session, Timestamp};
 use tigertrust_wire::{LogIn, Problem, SecondFactorRequired, SignedIn, VerifySecondFactor};
 use utoipa::ToSchema;
 
 use super::refusals::note_refusal;
-use crate::{App, body::Body, cookies, error::ApiError, permit::Person, respond::json};
-
-/// The longest `User-Agent` that is kept, in characters.
-const MAX_USER_AGENT: usize = 200;
+use crate::{App, body::Body, cookies, error::ApiError, origin::origin, permit::Person, respond::json};
 
 /// What a login answers.
 #[derive(ToSchema)]
@@ -104,7 +101,7 @@ pub(crate) async fn verify_second_factor(
     responses((status = 204, description = "The session has ended")),
 )]
 pub(crate) async fn logout(person: Person, app: web::Data<App>) -> Result<HttpResponse, ApiError> {
-    app.sign_in.logout(&person).await?;
+    app.sign_in.logout(&person, &person.origin()).await?;
     tracing::info!(user = %person.user().id, session = %person.session().id, "signed out");
     let mut response = HttpResponse::NoContent();
     if let Some(cookie) = cookies::no_session(&app.cookie_name) {
@@ -118,21 +115,6 @@ pub(crate) fn from(app: &App, request: &HttpRequest) -> From {
     From {
         origin: origin(app, request),
         device: cookies::device(request),
-    }
-}
-
-/// Where a request comes from.
-pub(crate) fn origin(app: &App, request: &HttpRequest) -> Origin {
-    let user_agent = request.headers().get(header::USER_AGENT);
-    Origin {
-        address: app.proxies.client(request),
-        user_agent: user_agent.map(|value| {
-            let text = String::from_utf8_lossy(value.as_bytes());
-            text.chars()
-                .filter(|letter| !letter.is_control())
-                .take(MAX_USER_AGENT)
-                .collect()
-        }),
     }
 }
 

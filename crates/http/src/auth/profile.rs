@@ -4,12 +4,12 @@ use actix_web::{HttpRequest, HttpResponse, http::header, web};
 use tigertrust_accounts::{FlowError, ProfileChanges, Violation};
 use tigertrust_wire::{PersonExport, PersonIdentity, Problem, UpdateMe};
 
-use super::login::origin;
 use crate::{
     App,
     body::Body,
     cookies,
     error::ApiError,
+    origin::origin,
     permit::{Caller, Person},
     respond::json,
 };
@@ -37,7 +37,7 @@ pub(crate) async fn update(
         name: body.name,
         default_workspace: chosen.transpose().map_err(no_such_workspace)?,
     };
-    app.profiles.edit(&person, changes).await?;
+    app.profiles.edit(&person, changes, &person.origin()).await?;
     tracing::info!(user = %person.user().id, "profile edited");
     let admitted = person.admitted();
     admitted.renew().await?;
@@ -53,7 +53,7 @@ pub(crate) async fn update(
     responses((status = 200, description = "Everything but secrets", body = PersonExport)),
 )]
 pub(crate) async fn export(person: Person, app: web::Data<App>) -> Result<HttpResponse, ApiError> {
-    let held = app.profiles.export(&person).await?;
+    let held = app.profiles.export(&person, &person.origin()).await?;
     tracing::info!(user = %person.user().id, "account exported");
     let export = PersonExport::new(&held, person.session().id, app.clock.now());
     let mut response = json(&export);

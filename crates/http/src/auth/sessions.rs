@@ -45,7 +45,7 @@ pub(crate) async fn end(
     id: web::Path<String>,
 ) -> Result<HttpResponse, ApiError> {
     let id = id.parse().map_err(|_| FlowError::NotFound)?;
-    app.sign_in.end_session(&person, id).await?;
+    app.sign_in.end_session(&person, id, &person.origin()).await?;
     tracing::info!(user = %person.user().id, session = %id, "session ended");
     let mut response = HttpResponse::NoContent();
     // The one that asks is as good as a logout.
@@ -63,7 +63,7 @@ pub(crate) async fn end(
     responses((status = 204, description = "They have ended")),
 )]
 pub(crate) async fn end_others(person: Person, app: web::Data<App>) -> Result<HttpResponse, ApiError> {
-    app.sign_in.end_other_sessions(&person).await?;
+    app.sign_in.end_other_sessions(&person, &person.origin()).await?;
     tracing::info!(user = %person.user().id, "other sessions ended");
     Ok(HttpResponse::NoContent().finish())
 }

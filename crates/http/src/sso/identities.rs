@@ -8,7 +8,7 @@ use tigertrust_accounts::{
 use tigertrust_wire::{ConnectIdentity, Identities, Identity, Problem, Redirect};
 
 use super::sign_in::{note_sso_refusal, waiting_cookie};
-use crate::{App, auth::login::origin, body::Body, error::ApiError, permit::Person, respond::json};
+use crate::{App, body::Body, error::ApiError, origin::origin, permit::Person, respond::json};
 
 /// Lists the identities that the caller's account is connected with, newest first.
 #[utoipa::path(
@@ -85,7 +85,7 @@ pub(crate) async fn disconnect(
     id: web::Path<String>,
 ) -> Result<HttpResponse, ApiError> {
     let id = id.parse().map_err(|_| FlowError::NotFound)?;
-    app.sso()?.disconnect(&person, id).await?;
+    app.sso()?.disconnect(&person, id, &person.origin()).await?;
     tracing::info!(user = %person.user().id, identity = %id, "identity disconnected");
     Ok(HttpResponse::NoContent().finish())
 }

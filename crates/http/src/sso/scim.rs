@@ -19,7 +19,7 @@ use tigertrust_wire::{
 };
 use utoipa::IntoParams;
 
-use crate::{App, body::Body, error::ApiError};
+use crate::{App, body::Body, error::ApiError, origin::origin};
 
 const MEDIA_TYPE: &str = "application/scim+json";
 const MAX_COUNT: u16 = 200;
@@ -118,7 +118,10 @@ async fn writer<'a>(request: &HttpRequest, app: &'a App) -> Result<Scim<'a>, Sci
         .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"))
         .map(|(_, token)| token.trim());
     let sso = app.sso()?;
-    match sso.scim_writer(token.unwrap_or_default()).await? {
+    match sso
+        .scim_writer(token.unwrap_or_default(), origin(app, request))
+        .await?
+    {
         Ok(writer) => Ok(Scim { sso, writer }),
         Err(why) => {
             let client = app.proxies.client(request).map(|address| address.to_string());

@@ -19,12 +19,13 @@ use super::route;
 use crate::{
     App,
     auth::{
-        login::{from, origin, session_cookies},
+        login::{from, session_cookies},
         refusals::note_refusal,
     },
     body::Body,
     cookies,
     error::ApiError,
+    origin::origin,
     pages, query,
     respond::json,
 };
@@ -302,7 +303,7 @@ pub(crate) async fn backchannel_logout(
     let form = body.form::<LogoutForm>(MAX_FORM).await?;
     match app
         .sso()?
-        .end_by_provider(route(&request)?, &form.logout_token)
+        .end_by_provider(route(&request)?, &form.logout_token, origin(&app, &request))
         .await
     {
         Ok(ended) => {

@@ -154,7 +154,7 @@ async fn a_workspace_s_key_hears_of_its_own_workspace_alone(server: TestServer) 
         .unwrap();
     server
         .keys
-        .revoke(&tigertrust_accounts::Actor::Operator, outsider.key.id, None)
+        .revoke(&tigertrust_accounts::Actor::operator(), outsider.key.id, None)
         .await
         .unwrap();
     edit(&ours, &ours, &home).await;

@@ -291,7 +291,7 @@ async fn who_has_no_other_workspace_can_sign_in_and_add_a_factor(server: TestSer
         email: "new@example.com".parse().unwrap(),
         role: Role::Viewer,
     };
-    let operator = tigertrust_accounts::Actor::Operator;
+    let operator = tigertrust_accounts::Actor::operator();
     let issued = server.invitations.invite(&operator, home.id, new).await.unwrap();
     let body = json!({"token": issued.token.reveal(), "password": PASSWORD});
     let mut browser = Browser::default();

@@ -39,7 +39,7 @@ async fn an_export_holds_all_but_secrets(server: TestServer) {
     };
     server
         .invitations
-        .invite(&Actor::Operator, other.id, new)
+        .invite(&Actor::operator(), other.id, new)
         .await
         .unwrap();
     let export = jo.browser.get(&server, "/api/auth/me/export").await;
@@ -157,7 +157,7 @@ async fn nothing_personal_is_left_in_the_database(server: TestServer) {
     };
     server
         .invitations
-        .invite(&Actor::Operator, other.id, new)
+        .invite(&Actor::operator(), other.id, new)
         .await
         .unwrap();
     let traces = [
@@ -223,7 +223,7 @@ async fn the_last_owner_cannot_be_erased(server: TestServer) {
     server.users.set_disabled(al, true).await.unwrap();
     server
         .workspaces
-        .delete(&Actor::Operator, other.id)
+        .delete(&Actor::operator(), other.id)
         .await
         .unwrap();
     let refused = browser.delete(&server, "/api/auth/me").await;
@@ -249,7 +249,7 @@ async fn an_erased_address_can_have_another_account(server: TestServer) {
     };
     let issued = server
         .invitations
-        .invite(&Actor::Operator, home.id, new)
+        .invite(&Actor::operator(), home.id, new)
         .await
         .unwrap();
     let body = json!({"token": issued.token.reveal(), "password": PASSWORD});

@@ -6,7 +6,7 @@ use futures_util::future::join_all;
 use reqwest::Method;
 use serde_json::{Value, json};
 use tigertrust_credentials::{TotpSecret, TotpStep};
-use tigertrust_model::{Clock as _, Role, UserId};
+use tigertrust_model::{Act, Clock as _, Role, UserId};
 use tigertrust_testkit::{Answer, PASSWORD, TestServer, on_both_engines};
 
 use crate::people::Browser;
@@ -550,10 +550,13 @@ async fn s19_a_login_that_waits_does_not_outlive_a_disabled_account(server: Test
     let token = jo.token(&server).await;
     let accounts = server.storage.accounts();
     accounts
-        .set_disabled(jo.user, Some(server.clock.now()))
+        .set_disabled(Act::of_operator(), jo.user, Some(server.clock.now()))
         .await
         .unwrap();
-    accounts.set_disabled(jo.user, None).await.unwrap();
+    accounts
+        .set_disabled(Act::of_operator(), jo.user, None)
+        .await
+        .unwrap();
     let (late, _) = verify(&server, &token, &jo.code(&server)).await;
     assert_eq!(late.problem(), (401, "UNAUTHORIZED"));
     let (answer, _) = verify(&server, &jo.token(&server).await, &jo.code(&server)).await;

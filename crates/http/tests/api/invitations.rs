@@ -42,7 +42,7 @@ async fn invite(server: &TestServer, home: &Workspace, email: &str, role: Role) 
         email: email.parse().unwrap(),
         role,
     };
-    let invited = server.invitations.invite(&Actor::Operator, home.id, new).await;
+    let invited = server.invitations.invite(&Actor::operator(), home.id, new).await;
     invited.unwrap()
 }
 
@@ -484,7 +484,11 @@ async fn s20_the_database_holds_the_digest_alone(server: TestServer) {
 async fn a_deleted_workspace_takes_nobody_in(server: TestServer) {
     let home = server.workspace("Home").await;
     let token = invite(&server, &home, NEW, Role::Viewer).await.token;
-    server.workspaces.delete(&Actor::Operator, home.id).await.unwrap();
+    server
+        .workspaces
+        .delete(&Actor::operator(), home.id)
+        .await
+        .unwrap();
     let refused = accept(&mut Browser::default(), &server, with_password(token.reveal())).await;
     assert_eq!(refused.problem(), (401, "UNAUTHORIZED"));
     let found = server.storage.accounts().find_user_by_email(NEW).await.unwrap();

@@ -11,6 +11,7 @@ on_both_engines!(
     what_is_no_report_is_refused,
     a_report_on_an_old_secret_counts_while_it_is_accepted,
     a_rotation_ends_the_mark_and_the_next_secret_may_be_reported_again,
+    a_workspace_says_what_happens_to_its_agent_keys,
 );
 
 async fn report(server: &TestServer, key: &str) -> Answer {
@@ -46,6 +47,43 @@ async fn a_leaked_agent_key_is_revoked_and_a_public_key_is_marked(server: TestSe
         (&public["state"], &public["leakReportedAt"]),
         (&json!("active"), &json!("2027-01-15T08:00:00Z"))
     );
+}
+
+async fn a_workspace_says_what_happens_to_its_agent_keys(server: TestServer) {
+    let home = server.workspace("Home").await;
+    let admin = server.admin(&home).await;
+    let path = format!("/api/workspaces/{}", home.id);
+    let choose = async |response: Value| {
+        let changed = server
+            .patch(&path, &admin, &json!({"leakResponse": response}))
+            .await;
+        assert_eq!(changed.body["leakResponse"], response, "{changed:?}");
+    };
+    let reported = async |kind: KeyType| {
+        let key = server.key(&home, kind, &[]).await;
+        assert_eq!(report(&server, key.secret.reveal()).await.status, 202);
+        let shown = server
+            .get(&format!("/api/keys/{}", key.key.id), &admin)
+            .await
+            .body;
+        assert_eq!(shown["leakReportedAt"], "2027-01-15T08:00:00Z");
+        shown["state"].as_str().unwrap().to_owned()
+    };
+    choose(json!("notify")).await;
+    assert_eq!(reported(KeyType::Agent).await, "active");
+    choose(json!("revoke")).await;
+    assert_eq!(reported(KeyType::Agent).await, "revoked");
+    // Whoever looks into a client must not be able to end what is meant to be there.
+    assert_eq!(reported(KeyType::Public).await, "active");
+    choose(Value::Null).await;
+    assert_eq!(reported(KeyType::Agent).await, "revoked");
+    let wrong = server
+        .patch(&path, &admin, &json!({"leakResponse": "shrug"}))
+        .await;
+    assert_eq!(wrong.status, 400, "{wrong:?}");
+    let log = server.get("/api/audit/events?action=key.leaked", &admin).await;
+    assert_eq!(log.body["items"].as_array().unwrap().len(), 2);
+    assert_eq!(log.body["items"][0]["actor"]["type"], "anonymous");
 }
 
 async fn the_answer_tells_nothing_of_the_key(server: TestServer) {

@@ -6,7 +6,7 @@ use futures_util::future::join_all;
 use reqwest::Method;
 use serde_json::{Value, json};
 use tigertrust_credentials::PasswordHash;
-use tigertrust_model::{KeyType, Role};
+use tigertrust_model::{Act, KeyType, Role};
 use tigertrust_testkit::{IDLE_TIMEOUT, PASSWORD, TestServer, on_both_engines, send};
 
 use crate::people::Browser;
@@ -90,7 +90,12 @@ async fn s3_a_cheap_hash_is_renewed_by_the_login_of_who_knows_the_password(serve
     let email = server.email(jo).await;
     let store = server.storage.sign_ins();
     let cheap = PasswordHash::from_phc(CHEAP.to_owned());
-    assert!(store.set_password(jo, cheap, None, None).await.unwrap());
+    assert!(
+        store
+            .set_password(Act::of_operator(), jo, cheap, None, None)
+            .await
+            .unwrap()
+    );
     let stored = async || {
         let account = store.account(jo, None).await.unwrap().unwrap();
         account.password.unwrap().as_phc().to_owned()
@@ -141,7 +146,7 @@ async fn s6_whatever_is_wrong_the_refusal_is_the_same(server: TestServer) {
     use tigertrust_model::Clock as _;
     let accounts = server.storage.accounts();
     accounts
-        .set_disabled(kim, Some(server.clock.now()))
+        .set_disabled(Act::of_operator(), kim, Some(server.clock.now()))
         .await
         .unwrap();
     let mut refusals = Vec::new();
@@ -526,9 +531,12 @@ async fn a_role_decides_what_a_session_may_do(server: TestServer) {
     assert_eq!(browser.me(&server).await, 200);
     use tigertrust_model::Clock as _;
     let accounts = server.storage.accounts();
-    accounts.set_disabled(jo, Some(server.clock.now())).await.unwrap();
+    accounts
+        .set_disabled(Act::of_operator(), jo, Some(server.clock.now()))
+        .await
+        .unwrap();
     assert_eq!(browser.me(&server).await, 401);
-    accounts.set_disabled(jo, None).await.unwrap();
+    accounts.set_disabled(Act::of_operator(), jo, None).await.unwrap();
     assert_eq!(
         browser.me(&server).await,
         401,

@@ -5,7 +5,7 @@ use std::time::Duration;
 use reqwest::Method;
 use serde_json::{Value, json};
 use tigertrust_credentials::{OsRandom, Token, TokenKind};
-use tigertrust_model::{Clock as _, Role, UserId};
+use tigertrust_model::{Act, Clock as _, Role, UserId};
 use tigertrust_testkit::{Answer, PASSWORD, TestServer, on_both_engines, send};
 
 use crate::{factors::Enrolled, people::Browser};
@@ -111,7 +111,7 @@ async fn s6_whether_an_account_exists_is_not_told_to_who_forgot(server: TestServ
     server
         .storage
         .accounts()
-        .set_disabled(kim, Some(now))
+        .set_disabled(Act::of_operator(), kim, Some(now))
         .await
         .unwrap();
     let mut answers = Vec::new();
@@ -580,8 +580,11 @@ async fn s19_a_link_does_not_outlive_a_disabled_account(server: TestServer) {
         reset_link(&server, &email).await,
     );
     let accounts = server.storage.accounts();
-    accounts.set_disabled(jo, Some(server.clock.now())).await.unwrap();
-    accounts.set_disabled(jo, None).await.unwrap();
+    accounts
+        .set_disabled(Act::of_operator(), jo, Some(server.clock.now()))
+        .await
+        .unwrap();
+    accounts.set_disabled(Act::of_operator(), jo, None).await.unwrap();
     assert_eq!(verify_email(&server, &token).await.status, 401);
     assert_eq!(reset(&server, &reset_token, NEW).await.status, 401);
 }

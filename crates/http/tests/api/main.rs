@@ -9,6 +9,7 @@
 )]
 
 mod abuse;
+mod audit;
 mod changes;
 mod check;
 mod credentials;

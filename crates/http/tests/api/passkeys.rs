@@ -5,7 +5,7 @@ use std::time::Duration;
 use reqwest::Method;
 use serde_json::{Value, json};
 use tigertrust_credentials::TotpStep;
-use tigertrust_model::{Clock as _, Role, UserId};
+use tigertrust_model::{Act, Clock as _, Role, UserId};
 use tigertrust_testkit::{Answer, Authenticator, PASSWORD, TestServer, on_both_engines};
 
 use crate::{
@@ -383,8 +383,8 @@ async fn s20_no_challenge_is_in_the_database_in_plain(server: TestServer) {
 async fn resetting_the_second_factor_removes_passkeys(server: TestServer) {
     let mut jo = Keyed::new(&server).await;
     let store = server.storage.sign_ins();
-    assert!(store.remove_factors(jo.user).await.unwrap());
-    assert!(!store.remove_factors(jo.user).await.unwrap());
+    assert!(store.remove_factors(Act::of_operator(), jo.user).await.unwrap());
+    assert!(!store.remove_factors(Act::of_operator(), jo.user).await.unwrap());
     assert_eq!(list(&server, &mut jo.browser).await, Vec::<Value>::new());
     assert_eq!(Browser::signed_in(&server, jo.user).await.me(&server).await, 200);
     assert_eq!(

@@ -3,7 +3,7 @@
 use reqwest::Method;
 use serde_json::json;
 use tigertrust_accounts::{Actor, IssuedKey, NewKey, OwnerRequest, ReachRequest};
-use tigertrust_model::{KeyType, Role, Workspace};
+use tigertrust_model::{Act, KeyType, Role, Workspace};
 use tigertrust_testkit::{TestServer, on_both_engines, send};
 
 use crate::people::Browser;
@@ -78,12 +78,15 @@ async fn s26_a_personal_key_ends_with_its_owner_s_membership_or_account(server: 
     let accounts = server.storage.accounts();
     use tigertrust_model::Clock as _;
     accounts
-        .set_disabled(kim, Some(server.clock.now()))
+        .set_disabled(Act::of_operator(), kim, Some(server.clock.now()))
         .await
         .unwrap();
     let refused = server.get("/api/auth/me", &of_kim).await;
     assert_eq!(refused.problem(), (401, "UNAUTHORIZED"));
-    accounts.set_disabled(kim, None).await.unwrap();
+    accounts
+        .set_disabled(Act::of_operator(), kim, None)
+        .await
+        .unwrap();
     assert_eq!(me(&of_kim).await, 200);
 
     server.set_role(&home, jo, None).await;
@@ -222,13 +225,13 @@ async fn a_personal_key_follows_its_owner_into_other_workspaces(server: TestServ
     assert!(
         server
             .keys
-            .create(&Actor::Operator, new(reach(&[&foreign])))
+            .create(&Actor::operator(), new(reach(&[&foreign])))
             .await
             .is_err()
     );
     let key = server
         .keys
-        .create(&Actor::Operator, new(reach(&[&other])))
+        .create(&Actor::operator(), new(reach(&[&other])))
         .await
         .unwrap();
     let act_in = async |workspace: &Workspace, scope: &str| {
@@ -281,7 +284,7 @@ async fn an_instance_key_cannot_be_personal(server: TestServer) {
         owner: OwnerRequest::Person(jo),
         ..NewKey::new("x", KeyType::Agent, ReachRequest::Instance)
     };
-    assert!(server.keys.create(&Actor::Operator, new).await.is_err());
+    assert!(server.keys.create(&Actor::operator(), new).await.is_err());
     let stranger = server.member(&server.workspace("Other").await, Role::Owner).await;
     let reach = ReachRequest::Workspace {
         home: home.id,
@@ -291,7 +294,7 @@ async fn an_instance_key_cannot_be_personal(server: TestServer) {
         owner: OwnerRequest::Person(stranger),
         ..NewKey::new("x", KeyType::Agent, reach)
     };
-    assert!(server.keys.create(&Actor::Operator, new).await.is_err());
+    assert!(server.keys.create(&Actor::operator(), new).await.is_err());
 }
 
 async fn whatever_the_role_own_keys_are_seen_and_revoked(server: TestServer) {

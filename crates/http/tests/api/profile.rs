@@ -107,7 +107,7 @@ async fn a_deleted_workspace_is_nobody_s_default(server: TestServer) {
         json!({"defaultWorkspaceId": other.id.to_string()}),
     )
     .await;
-    let operator = tigertrust_accounts::Actor::Operator;
+    let operator = tigertrust_accounts::Actor::operator();
     server.workspaces.delete(&operator, other.id).await.unwrap();
     assert_eq!(acts_in(&server, &mut browser).await, first.id.to_string());
     let refused = set(

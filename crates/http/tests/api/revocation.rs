@@ -76,7 +76,7 @@ async fn s23_what_the_command_line_revokes_is_refused_soon_after(server: TestSer
     let elsewhere = server.second().await;
     elsewhere
         .keys
-        .revoke(&Actor::Operator, key.key.id, Some("leaked".to_owned()))
+        .revoke(&Actor::operator(), key.key.id, Some("leaked".to_owned()))
         .await
         .unwrap();
     eventually(401, async || status(&server, key.secret.reveal()).await).await;

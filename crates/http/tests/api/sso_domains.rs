@@ -264,7 +264,7 @@ async fn an_invitation_makes_no_way_around_the_provider(server: TestServer) {
     };
     let issued = server
         .invitations
-        .invite(&tigertrust_accounts::Actor::Operator, other.id, new)
+        .invite(&tigertrust_accounts::Actor::operator(), other.id, new)
         .await
         .unwrap();
     let body = json!({"token": issued.token.reveal(), "password": "correct horse battery staple"});

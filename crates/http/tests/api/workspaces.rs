@@ -96,7 +96,7 @@ async fn of_both(server: &TestServer, owner: UserId, home: &Workspace, other: &W
         owner: OwnerRequest::Person(owner),
         ..NewKey::new("a personal key", KeyType::Agent, reach)
     };
-    server.keys.create(&Actor::Operator, new).await.unwrap()
+    server.keys.create(&Actor::operator(), new).await.unwrap()
 }
 
 async fn instance(server: &TestServer) -> IssuedKey {

@@ -7,15 +7,20 @@ use diesel::{
 };
 use diesel_async::RunQueryDsl;
 use tigertrust_accounts::{
-    Conflict, FlowError,
+    Conflict, FlowError, audit,
     ports::{AccountStore, Bootstrap, Page, WorkspaceEdit},
 };
 use tigertrust_credentials::{PasswordHash, ports::StoreError};
-use tigertrust_model::{Creator, Entity, Role, Timestamp, User, UserId, Workspace, WorkspaceId};
+use tigertrust_model::{
+    Act, AuditAction, AuditEntry, Chain, Creator, Entity, LeakResponse, Role, Timestamp, User, UserId,
+    Workspace, WorkspaceId,
+};
 
 use super::{
     super::{Connection, lock_accounts, lock_workspace},
-    Store, Written, keys,
+    Store, Written,
+    audit_entries::{key_created, user_created, workspace_created},
+    keys,
     members::lock_person,
     rows::{UserRow, WorkspaceRow},
     schema::{memberships, users, workspaces},
@@ -28,14 +33,14 @@ use crate::{
 
 #[async_trait]
 impl AccountStore for Store {
-    async fn insert_user(&self, user: User, password: PasswordHash) -> Result<(), FlowError> {
+    async fn insert_user(&self, act: Act, user: User, password: PasswordHash) -> Result<(), FlowError> {
         self.write(move |connection| {
             Box::pin(async move {
                 if insert_user(connection, &user, Some(&password))
                     .await
                     .or_unavailable()?
                 {
-                    Ok(Written::quietly(()))
+                    Ok(Written::quietly(()).logging([user_created(&act, &user)]))
                 } else {
                     Err(Conflict::EmailTaken.into())
                 }
@@ -101,7 +106,7 @@ impl AccountStore for Store {
         rows.into_iter().map(UserRow::read).collect()
     }
 
-    async fn set_disabled(&self, user: UserId, at: Option<Timestamp>) -> Result<User, FlowError> {
+    async fn set_disabled(&self, act: Act, user: UserId, at: Option<Timestamp>) -> Result<User, FlowError> {
         self.write(move |connection| {
             Box::pin(async move {
                 let id = StoredId::new(user.as_uuid());
@@ -117,16 +122,18 @@ impl AccountStore for Store {
                 if at.is_some() {
                     sign_in::sign_out(connection, user, None).await.or_unavailable()?;
                 }
-                Ok(Written {
-                    value: row.read()?,
-                    changed: everywhere(connection, user).await?,
-                })
+                let action = match at {
+                    Some(_) => AuditAction::UserDisabled,
+                    None => AuditAction::UserEnabled,
+                };
+                let entry = AuditEntry::new(action, Chain::Instance, &act).on(user);
+                Ok(Written::telling(everywhere(connection, user).await?, row.read()?).logging([entry]))
             })
         })
         .await
     }
 
-    async fn insert_workspace(&self, workspace: Workspace, owner: UserId) -> Result<(), FlowError> {
+    async fn insert_workspace(&self, act: Act, workspace: Workspace, owner: UserId) -> Result<(), FlowError> {
         self.write(move |connection| {
             Box::pin(async move {
                 if !lock_person(connection, owner).await? {
@@ -136,7 +143,8 @@ impl AccountStore for Store {
                     .await
                     .or_unavailable()?;
                 // The workspace is new to everybody, but the person is not.
-                Ok(Written::changing(Entity::User(owner), Some(workspace.id), ()))
+                let logged = workspace_created(&act, &workspace, owner);
+                Ok(Written::changing(Entity::User(owner), Some(workspace.id), ()).logging(logged))
             })
         })
         .await
@@ -169,6 +177,7 @@ impl AccountStore for Store {
 
     async fn edit_workspace(
         &self,
+        act: Act,
         id: WorkspaceId,
         by: Option<Creator>,
         edit: WorkspaceEdit,
@@ -194,17 +203,21 @@ impl AccountStore for Store {
                         workspaces::plan.eq(workspace.plan.to_string()),
                         workspaces::deleted_at.eq(workspace.deleted_at.map(StoredTime::new)),
                         workspaces::require_second_factor.eq(workspace.requires_second_factor),
+                        workspaces::leak_response.eq(workspace.leak_response.map(LeakResponse::as_str)),
                     ))
                     .execute(connection)
                     .await
                     .or_unavailable()?;
-                Ok(Written::changing(Entity::Workspace(id), Some(id), workspace))
+                let entry = audit::of_workspace(&before, &workspace).map(|(action, changes)| {
+                    AuditEntry::new(action, Some(id), &act).on(id).changing(changes)
+                });
+                Ok(Written::changing(Entity::Workspace(id), Some(id), workspace).logging(entry))
             })
         })
         .await
     }
 
-    async fn bootstrap(&self, first: Bootstrap, at: Timestamp) -> Result<bool, FlowError> {
+    async fn bootstrap(&self, act: Act, first: Bootstrap, at: Timestamp) -> Result<bool, FlowError> {
         self.write(move |connection| {
             Box::pin(async move {
                 lock_accounts(connection).await.or_unavailable()?;
@@ -216,7 +229,13 @@ impl AccountStore for Store {
                     return Ok(Written::quietly(false));
                 }
                 store_first(connection, &first, at).await.or_unavailable()?;
-                Ok(Written::quietly(true))
+                let keys = first.keys.iter().map(|(key, _)| key_created(&act, key));
+                let logged = workspace_created(&act, &first.workspace, first.user.id);
+                let logged = logged
+                    .into_iter()
+                    .chain([user_created(&act, &first.user)])
+                    .chain(keys);
+                Ok(Written::quietly(true).logging(logged))
             })
         })
         .await

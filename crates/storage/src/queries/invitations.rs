@@ -10,16 +10,21 @@ use diesel_async::RunQueryDsl;
 use tigertrust_accounts::{
     Conflict, FlowError,
     ports::{
-        FoundInvitation, InvitationCheck, InvitationStore, Joining, OpenInvitations, Page, PresentInvitation,
+        FoundInvitation, InvitationCheck, InvitationStore, Joining, Membership, OpenInvitations, Page,
+        PresentInvitation,
     },
 };
 use tigertrust_credentials::{TokenDigest, ports::StoreError};
-use tigertrust_model::{Creator, Entity, Invitation, InvitationId, Timestamp, UserId, WorkspaceId};
+use tigertrust_model::{
+    Act, AuditAction, AuditEntry, Creator, Entity, FieldChange, Invitation, InvitationId, Timestamp, UserId,
+    WorkspaceId,
+};
 
 use super::{
     super::{Connection, lock_workspace},
     Store, Written,
     accounts::insert_user,
+    audit_entries::{member_changed, session_started, user_created},
     members::{ensure_open, lock_person, put, role_in},
     rows::Corrupt,
     schema::{api_keys as keys, invitations, memberships, users, workspaces},
@@ -78,6 +83,7 @@ impl InvitationRow {
 impl InvitationStore for Store {
     async fn put_invitation(
         &self,
+        act: Act,
         invitation: Invitation,
         token: TokenDigest,
         most: OpenInvitations,
@@ -108,7 +114,20 @@ impl InvitationStore for Store {
                     ..invitation
                 };
                 store(connection, &invitation, token, earlier.is_some()).await?;
-                Ok(Written::quietly((invitation, earlier.is_none())))
+                let action = match &earlier {
+                    Some(_) => AuditAction::InvitationUpdated,
+                    None => AuditAction::InvitationCreated,
+                };
+                let before = role.map(|role| role.to_string());
+                let entry = AuditEntry::new(action, Some(workspace), &act)
+                    .on(invitation.id)
+                    .about("email", invitation.email.as_str())
+                    .changing(FieldChange::between(
+                        "role",
+                        before,
+                        Some(invitation.role.to_string()),
+                    ));
+                Ok(Written::quietly((invitation, earlier.is_none())).logging([entry]))
             })
         })
         .await
@@ -140,6 +159,7 @@ impl InvitationStore for Store {
 
     async fn remove_invitation(
         &self,
+        act: Act,
         workspace: WorkspaceId,
         id: InvitationId,
         by: Option<Creator>,
@@ -166,7 +186,10 @@ impl InvitationStore for Store {
                     by,
                 })?;
                 diesel::delete(own).execute(connection).await.or_unavailable()?;
-                Ok(Written::quietly(()))
+                let entry = AuditEntry::new(AuditAction::InvitationRevoked, Some(workspace), &act)
+                    .on(id)
+                    .about("email", invitation.email.as_str());
+                Ok(Written::quietly(()).logging([entry]))
             })
         })
         .await
@@ -206,6 +229,7 @@ impl InvitationStore for Store {
 
     async fn accept_invitation(
         &self,
+        act: Act,
         workspace: WorkspaceId,
         token: TokenDigest,
         joining: Joining,
@@ -234,9 +258,17 @@ impl InvitationStore for Store {
                     .or_unavailable()?;
                 let invitation = row.ok_or(FlowError::NotFound)?.read()?;
                 ensure_inviter_may(connection, &invitation, at).await?;
-                let user = join(connection, &invitation, joining, at).await?;
+                let (user, mut logged) = join(connection, &act, &invitation, joining, at).await?;
+                let act = Act::of_person(user, None, act.from);
+                logged.push(
+                    AuditEntry::new(AuditAction::InvitationAccepted, Some(workspace), &act)
+                        .on(invitation.id)
+                        .about("email", invitation.email.as_str()),
+                );
+                let of = Membership { workspace, user };
+                logged.extend(member_changed(&act, of, None, Some(invitation.role)));
                 let changed = Entity::User(user);
-                Ok(Written::changing(changed, Some(workspace), invitation))
+                Ok(Written::changing(changed, Some(workspace), invitation).logging(logged))
             })
         })
         .await
@@ -369,13 +401,14 @@ async fn ensure_inviter_may(
     }
 }
 
-/// Makes whoever accepts a member, and returns who that is.
+/// Makes whoever accepts a member, and returns who that is, and what there is to say of a new account.
 async fn join(
     connection: &mut Connection,
+    act: &Act,
     invitation: &Invitation,
     joining: Joining,
     at: Timestamp,
-) -> Result<UserId, FlowError> {
+) -> Result<(UserId, Vec<AuditEntry>), FlowError> {
     let workspace = invitation.workspace;
     match joining {
         Joining::Person(user) => {
@@ -397,7 +430,7 @@ async fn join(
                 .await
                 .or_unavailable()?;
             if proved == 1 {
-                Ok(user)
+                Ok((user, Vec::new()))
             } else {
                 Err(FlowError::Forbidden(Vec::new()))
             }
@@ -418,7 +451,8 @@ async fn join(
             if !sessions::begin(connection, &session).await? {
                 return Err(Conflict::EmailTaken.into());
             }
-            Ok(user.id)
+            let logged = vec![user_created(act, &user), session_started(&session, "invitation")];
+            Ok((user.id, logged))
         }
     }
 }

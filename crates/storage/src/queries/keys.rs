@@ -13,11 +13,13 @@ use tigertrust_accounts::{
     ports::{KeyDetails, KeyEdit, KeyStore, KeyView, Page, StoredSecret},
 };
 use tigertrust_credentials::ports::StoreError;
-use tigertrust_model::{ApiKey, Entity, KeyFilter, KeyId, KeyReach, SecretInfo, Timestamp, UserId};
+use tigertrust_model::{Act, ApiKey, Entity, KeyFilter, KeyId, KeyReach, SecretInfo, Timestamp, UserId};
 
 use super::{
     super::{Connection, lock_key},
-    Store, Written, key_filter, requests,
+    Store, Written,
+    audit_entries::{key_changed, key_created},
+    key_filter, requests,
     rows::{EditedColumns, KeyRow, SecretRow},
     schema::{api_key_secrets as secrets, api_key_workspaces as others, api_keys as keys},
 };
@@ -30,6 +32,7 @@ use crate::{
 impl KeyStore for Store {
     async fn insert_key(
         &self,
+        act: Act,
         key: ApiKey,
         secret: StoredSecret,
         once: Option<OnceOnly>,
@@ -40,10 +43,11 @@ impl KeyStore for Store {
                     Some(once) => requests::claim(connection, &once, key.id).await?,
                     None => None,
                 };
-                if earlier.is_none() {
-                    insert(connection, &key, &secret).await.or_unavailable()?;
+                if earlier.is_some() {
+                    return Ok(Written::quietly(earlier));
                 }
-                Ok(Written::quietly(earlier))
+                insert(connection, &key, &secret).await.or_unavailable()?;
+                Ok(Written::quietly(None).logging([key_created(&act, &key)]))
             })
         })
         .await
@@ -102,13 +106,20 @@ impl KeyStore for Store {
         .await
     }
 
-    async fn edit_key(&self, view: KeyView, id: KeyId, edit: KeyEdit) -> Result<KeyDetails, FlowError> {
-        self.write(move |connection| Box::pin(change(connection, view, id, edit, None)))
+    async fn edit_key(
+        &self,
+        act: Act,
+        view: KeyView,
+        id: KeyId,
+        edit: KeyEdit,
+    ) -> Result<KeyDetails, FlowError> {
+        self.write(move |connection| Box::pin(change(connection, act, view, id, edit, None)))
             .await
     }
 
     async fn rotate_key(
         &self,
+        act: Act,
         view: KeyView,
         id: KeyId,
         edit: KeyEdit,
@@ -116,7 +127,7 @@ impl KeyStore for Store {
         overlap_ends: Timestamp,
     ) -> Result<KeyDetails, FlowError> {
         let rotation = Some((secret, overlap_ends));
-        self.write(move |connection| Box::pin(change(connection, view, id, edit, rotation)))
+        self.write(move |connection| Box::pin(change(connection, act, view, id, edit, rotation)))
             .await
     }
 }
@@ -140,6 +151,7 @@ pub(super) async fn of_person(
 /// Edits a key under its lock, and gives it another secret if there is one.
 async fn change(
     connection: &mut Connection,
+    act: Act,
     view: KeyView,
     id: KeyId,
     edit: KeyEdit,
@@ -163,11 +175,12 @@ async fn change(
     }
     update(connection, &before, &key).await.or_unavailable()?;
     let home = key.reach.home();
+    let logged = key_changed(&act, &before, &key, rotation.map(|(_, ends)| ends));
     let details = with_secrets(connection, vec![key])
         .await?
         .pop()
         .ok_or(FlowError::NotFound)?;
-    Ok(Written::changing(Entity::Key(id), home, details))
+    Ok(Written::changing(Entity::Key(id), home, details).logging(logged))
 }
 
 /// Lets the secrets of a key end, those aside that end earlier.

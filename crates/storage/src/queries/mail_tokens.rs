@@ -12,7 +12,7 @@ use tigertrust_accounts::{
     ports::{MailToken, MailTokenStore},
 };
 use tigertrust_credentials::{PasswordHash, TokenDigest, ports::StoreError};
-use tigertrust_model::{Email, SessionId, Timestamp, UserId};
+use tigertrust_model::{Act, AuditAction, AuditEntry, Chain, Email, SessionId, Timestamp, UserId};
 
 use super::{
     super::Connection,
@@ -86,15 +86,16 @@ impl MailTokenStore for Store {
 
     async fn reset_password(
         &self,
+        act: Act,
         token: TokenDigest,
         user: UserId,
         password: PasswordHash,
         at: Timestamp,
     ) -> Result<bool, StoreError> {
-        self.write_unheard(move |connection| {
+        self.write_undecided(move |connection| {
             Box::pin(async move {
                 let Some((email, _)) = use_up(connection, token, user, at).await? else {
-                    return Ok(false);
+                    return Ok(Written::quietly(false));
                 };
                 let set = diesel::update(users::table.find(StoredId::new(user.as_uuid())))
                     .filter(users::email_canonical.eq(email.canonical()))
@@ -105,10 +106,12 @@ impl MailTokenStore for Store {
                     .execute(connection)
                     .await
                     .or_unavailable()?;
-                if set == 1 {
-                    sign_out(connection, user, None).await.or_unavailable()?;
+                if set == 0 {
+                    return Ok(Written::quietly(false));
                 }
-                Ok(set == 1)
+                sign_out(connection, user, None).await.or_unavailable()?;
+                let entry = AuditEntry::new(AuditAction::PasswordReset, Chain::Instance, &act).on(user);
+                Ok(Written::quietly(true).logging([entry]))
             })
         })
         .await
@@ -116,6 +119,7 @@ impl MailTokenStore for Store {
 
     async fn verify_email(
         &self,
+        act: Act,
         token: TokenDigest,
         user: UserId,
         at: Timestamp,
@@ -164,7 +168,10 @@ impl MailTokenStore for Store {
                 end(connection, user).await.or_unavailable()?;
                 let corrupt = Corrupt::new("users", Some(user));
                 let old = old.parse().map_err(|_| corrupt.at("email"))?;
-                Ok(Written::quietly(Some(old)))
+                let entry = AuditEntry::new(AuditAction::EmailVerified, Chain::Instance, &act)
+                    .on(user)
+                    .about("email", email.as_str());
+                Ok(Written::quietly(Some(old)).logging([entry]))
             })
         })
         .await

@@ -8,11 +8,12 @@ use tigertrust_accounts::{
     ports::{Member, MemberEdit, MemberStore, Membership, Page, PresentRoles},
 };
 use tigertrust_credentials::ports::StoreError;
-use tigertrust_model::{Creator, Entity, Role, Timestamp, UserId, WorkspaceId};
+use tigertrust_model::{Act, Creator, Entity, KeyId, Role, Timestamp, UserId, WorkspaceId};
 
 use super::{
     super::{Connection, lock_workspace},
     Store, Written,
+    audit_entries::{member_changed, member_left},
     rows::{Corrupt, UserRow},
     schema::{api_keys as keys, memberships, users, workspaces},
     standing,
@@ -23,7 +24,7 @@ use crate::{
 };
 
 /// Why the personal keys of a member who is removed are revoked.
-const REASON: &str = "the owner left the workspace";
+pub(super) const REASON: &str = "the owner left the workspace";
 
 #[async_trait]
 impl MemberStore for Store {
@@ -64,6 +65,7 @@ impl MemberStore for Store {
 
     async fn edit_member(
         &self,
+        act: Act,
         of: Membership,
         by: Option<Creator>,
         at: Timestamp,
@@ -89,13 +91,19 @@ impl MemberStore for Store {
                 if before == Some(Role::Owner) {
                     ensure_another_owner(connection, workspace, user).await?;
                 }
-                match role {
-                    Some(role) => put(connection, workspace, user, role, at).await?,
+                let logged = match role {
+                    Some(role) => {
+                        put(connection, workspace, user, role, at).await?;
+                        member_changed(&act, of, before, Some(role)).into_iter().collect()
+                    }
                     None if before.is_none() => return Err(FlowError::NotFound),
-                    None => remove(connection, workspace, user, at).await?,
-                }
+                    None => {
+                        let ended = remove(connection, workspace, user, at).await?;
+                        member_left(&act, of, before, ended, REASON)
+                    }
+                };
                 let member = find(connection, workspace, user).await?;
-                Ok(Written::changing(Entity::User(user), Some(workspace), member))
+                Ok(Written::changing(Entity::User(user), Some(workspace), member).logging(logged))
             })
         })
         .await
@@ -237,13 +245,14 @@ pub(super) async fn lock_person(connection: &mut Connection, user: UserId) -> Re
     Ok(locked == 1)
 }
 
-/// Removes a member. The personal keys go for good: who is invited again must not find old ones alive.
+/// Removes a member. The personal keys go for good: who is invited again must not find old ones alive. Returns those that were
+/// not revoked before.
 pub(super) async fn remove(
     connection: &mut Connection,
     workspace: WorkspaceId,
     user: UserId,
     at: Timestamp,
-) -> Result<(), FlowError> {
+) -> Result<Vec<KeyId>, FlowError> {
     let (workspace_id, user_id) = key_of(workspace, user);
     diesel::delete(memberships::table.find((workspace_id, user_id)))
         .execute(connection)
@@ -261,15 +270,19 @@ pub(super) async fn remove(
         .filter(keys::owner_id.eq(user_id))
         .filter(keys::home_workspace_id.eq(workspace_id))
         .filter(keys::state.ne("revoked"));
-    diesel::update(personal)
+    let ended: Vec<StoredId> = diesel::update(personal)
         .set((
             keys::state.eq("revoked"),
             keys::revoked_at.eq(Some(StoredTime::new(at))),
             keys::revocation_reason.eq(Some(REASON)),
             keys::updated_at.eq(StoredTime::new(at)),
         ))
-        .execute(connection)
+        .returning(keys::id)
+        .get_results(connection)
         .await
         .or_unavailable()?;
-    Ok(())
+    Ok(ended
+        .into_iter()
+        .filter_map(|id| id.read().map(KeyId::from_uuid))
+        .collect())
 }

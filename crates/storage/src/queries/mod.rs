@@ -2,6 +2,10 @@
 //! connection and what it does in a way of its own.
 
 mod accounts;
+mod audit;
+mod audit_entries;
+mod audit_rows;
+mod audit_store;
 mod budgets;
 mod changes;
 mod factors;
@@ -37,8 +41,9 @@ use diesel_async::{AsyncConnection, RunQueryDsl, TransactionManager};
 use futures_util::future::BoxFuture;
 use tigertrust_accounts::FlowError;
 use tigertrust_credentials::ports::{ChangeListener, StoreError};
-use tigertrust_model::{Clock, Entity, Timestamp, WorkspaceId};
+use tigertrust_model::{AuditEntry, Change, Clock, Entity, Timestamp, WorkspaceId};
 
+use self::audit::Auditor;
 pub(crate) use self::{
     pool::{Access, Pool},
     schema_state::applied_migrations,
@@ -47,7 +52,7 @@ use super::{Connection, Pools, Settings, begin_write, execute_all, schema, withi
 use crate::{
     error::OrUnavailable,
     migrations::Known,
-    storage::{Connections, Engine},
+    storage::{Connections, Engine, StorageParts},
     tasks::Tasks,
 };
 
@@ -58,6 +63,7 @@ pub(crate) struct Store {
     tasks: Tasks,
     listener: Arc<dyn ChangeListener>,
     clock: Arc<dyn Clock>,
+    auditor: Arc<Auditor>,
 }
 
 /// What came out of a unit of work that writes.
@@ -65,33 +71,46 @@ struct Written<T> {
     value: T,
     /// What caches have to hear of, and whose workspace it is the business of.
     changed: Vec<(Entity, Option<WorkspaceId>)>,
+    /// What the audit log has to say of it.
+    logged: Vec<AuditEntry>,
 }
 
 impl<T> Written<T> {
     /// Nobody can have cached what was written.
     const fn quietly(value: T) -> Self {
+        Self::telling(Vec::new(), value)
+    }
+
+    /// Caches have to hear of all that.
+    const fn telling(changed: Vec<(Entity, Option<WorkspaceId>)>, value: T) -> Self {
         Self {
             value,
-            changed: Vec::new(),
+            changed,
+            logged: Vec::new(),
         }
     }
 
     fn changing(entity: Entity, workspace: Option<WorkspaceId>, value: T) -> Self {
-        Self {
-            value,
-            changed: vec![(entity, workspace)],
-        }
+        Self::telling(vec![(entity, workspace)], value)
+    }
+
+    /// Has the audit log say so: if it cannot, nothing was written.
+    fn logging(mut self, entries: impl IntoIterator<Item = AuditEntry>) -> Self {
+        self.logged.extend(entries);
+        self
     }
 }
 
 impl Store {
     /// A store whose connections are made when they are first wanted.
-    pub(crate) fn new(
-        settings: Settings,
-        tasks: Tasks,
-        clock: Arc<dyn Clock>,
-        listener: Arc<dyn ChangeListener>,
-    ) -> Self {
+    pub(crate) fn new(settings: Settings, tasks: Tasks, parts: StorageParts) -> Self {
+        let StorageParts {
+            clock,
+            random,
+            listener,
+            audit: ring,
+            ..
+        } = parts;
         let settings = Arc::new(settings);
         // The pools start tasks of their own.
         let _runtime = tasks.runtime().enter();
@@ -101,6 +120,7 @@ impl Store {
             tasks,
             listener,
             clock,
+            auditor: Arc::new(Auditor { ring, random }),
         }
     }
 
@@ -131,10 +151,10 @@ impl Store {
             + Send
             + 'static,
     {
-        let listener = Arc::clone(&self.listener);
+        let (listener, auditor) = (Arc::clone(&self.listener), Arc::clone(&self.auditor));
         let now = self.clock.now();
         self.run(self.pools.writers(), move |connection| {
-            Box::pin(transaction(connection, work, now, listener))
+            Box::pin(transaction(connection, work, now, listener, auditor))
         })
         .await
     }
@@ -189,6 +209,7 @@ async fn transaction<T, W>(
     work: W,
     now: Timestamp,
     listener: Arc<dyn ChangeListener>,
+    auditor: Arc<Auditor>,
 ) -> Result<T, FlowError>
 where
     T: Send + 'static,
@@ -199,8 +220,11 @@ where
     begin_write(connection).await.or_unavailable()?;
     let done = match work(connection).await {
         Err(error) => Err(error),
-        // Last, since from here to the commit every other change waits.
-        Ok(Written { value, changed }) => changes::number(connection, &changed, now)
+        Ok(Written {
+            value,
+            changed,
+            logged,
+        }) => conclude(connection, changed, logged, now, &auditor)
             .await
             .map(|changes| (value, changes))
             .map_err(FlowError::from),
@@ -219,6 +243,19 @@ where
             Ok(value)
         }
     }
+}
+
+/// Logs and numbers what was done. Other acts in the same workspaces wait from the first of these to the commit, and every other
+/// change from the second: so both come last.
+async fn conclude(
+    connection: &mut Connection,
+    changed: Vec<(Entity, Option<WorkspaceId>)>,
+    logged: Vec<AuditEntry>,
+    now: Timestamp,
+    auditor: &Auditor,
+) -> Result<Vec<Change>, StoreError> {
+    audit::append(connection, auditor, logged, now).await?;
+    changes::number(connection, &changed, now).await
 }
 
 #[async_trait]

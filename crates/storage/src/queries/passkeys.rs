@@ -12,7 +12,7 @@ use tigertrust_accounts::{
     ports::{Account, FactorAdded, MAX_PASSKEYS, NewSession, PasskeyChallenge, PasskeyStore},
 };
 use tigertrust_credentials::{RecoveryCodeDigest, TokenDigest, ports::StoreError};
-use tigertrust_model::{PasskeyId, Session, UserId};
+use tigertrust_model::{Act, AuditAction, AuditEntry, Chain, FieldChange, PasskeyId, Session, UserId};
 
 use super::{
     super::Connection,
@@ -212,15 +212,15 @@ impl PasskeyStore for Store {
     }
 
     async fn begin_session_by_passkey(&self, new: NewSession, used: PasskeyUse) -> Result<bool, StoreError> {
-        self.write_unheard(move |connection| {
+        self.write_undecided(move |connection| {
             Box::pin(async move {
                 let user = new.session.user;
                 if !sign_in::lock_user(connection, user, None).await?
                     || !note_use(connection, user, &used).await?
                 {
-                    return Ok(false);
+                    return Ok(Written::quietly(false));
                 }
-                sessions::begin(connection, &new).await
+                sign_in::begin(connection, &new, "passkey").await
             })
         })
         .await
@@ -228,12 +228,13 @@ impl PasskeyStore for Store {
 
     async fn add_passkey(
         &self,
+        act: Act,
         session: &Session,
         token: TokenDigest,
         passkey: Passkey,
         recovery_codes: Vec<RecoveryCodeDigest>,
     ) -> Result<Option<FactorAdded>, FlowError> {
-        let (id, user) = (session.id, session.user);
+        let (id, user, added_id) = (session.id, session.user, passkey.id);
         self.write(move |connection| {
             Box::pin(async move {
                 // Others that are added at the same time wait here, and so does a login with the password alone.
@@ -260,11 +261,12 @@ impl PasskeyStore for Store {
                 sessions::with_second_factor(connection, id)
                     .await
                     .or_unavailable()?;
-                Ok(Written {
-                    value: Some(added),
-                    // What is remembered of the person's keys says whether there is a factor.
-                    changed: everywhere(connection, user).await?,
-                })
+                let entry = AuditEntry::new(AuditAction::FactorAdded, Chain::Instance, &act)
+                    .on(added_id)
+                    .changing([FieldChange::set("factor", "passkey")]);
+                // What is remembered of the person's keys says whether there is a factor.
+                let changed = everywhere(connection, user).await?;
+                Ok(Written::telling(changed, Some(added)).logging([entry]))
             })
         })
         .await
@@ -296,6 +298,7 @@ impl PasskeyStore for Store {
 
     async fn remove_passkey(
         &self,
+        act: Act,
         session: &Session,
         token: TokenDigest,
         passkey: PasskeyId,
@@ -312,10 +315,8 @@ impl PasskeyStore for Store {
                     return Err(FlowError::NotFound);
                 }
                 factors::note_removed(connection, user).await?;
-                Ok(Written {
-                    value: (),
-                    changed: everywhere(connection, user).await?,
-                })
+                let entry = sign_in::factor_removed(&act, user, "passkey").on(passkey);
+                Ok(Written::telling(everywhere(connection, user).await?, ()).logging([entry]))
             })
         })
         .await

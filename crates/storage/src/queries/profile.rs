@@ -5,15 +5,20 @@ use diesel::{ExpressionMethods, JoinOnDsl, OptionalExtension, QueryDsl, Selectab
 use diesel_async::RunQueryDsl;
 use tigertrust_accounts::{
     FlowError, ProfileChanges, Violation,
-    ports::{Budget, HeldOnPerson, ProfileStore},
+    ports::{Budget, HeldOnPerson, Membership, ProfileStore},
 };
 use tigertrust_credentials::{TokenDigest, ports::StoreError};
-use tigertrust_model::{Invitation, Role, Session, Timestamp, User, UserId, Workspace, WorkspaceId};
+use tigertrust_model::{
+    Act, AuditAction, AuditEntry, Chain, FieldChange, Invitation, KeyId, Origin, Principal, Role, Session,
+    Timestamp, User, UserId, Workspace, WorkspaceId,
+};
 
 use super::{
     super::{Connection, forget_log, lock_workspace},
     Store, Written,
     accounts::everywhere,
+    audit,
+    audit_entries::{key_ended, member_changed},
     factors,
     invitations::InvitationRow,
     keys,
@@ -38,7 +43,7 @@ const NAMELESS: &str = "erased";
 
 #[async_trait]
 impl ProfileStore for Store {
-    async fn edit_profile(&self, user: UserId, changes: ProfileChanges) -> Result<(), FlowError> {
+    async fn edit_profile(&self, act: Act, user: UserId, changes: ProfileChanges) -> Result<(), FlowError> {
         self.write(move |connection| {
             Box::pin(async move {
                 let id = StoredId::new(user.as_uuid());
@@ -51,6 +56,17 @@ impl ProfileStore for Store {
                     )]));
                 }
                 let person = users::table.find(id).filter(users::erased_at.is_null());
+                let logged: Vec<FieldChange> = [
+                    changes.name.is_some().then(|| FieldChange::hidden("name")),
+                    changes.default_workspace.map(|chosen| FieldChange {
+                        field: "defaultWorkspaceId".to_owned(),
+                        before: None,
+                        after: chosen.map(|workspace| workspace.to_string()),
+                    }),
+                ]
+                .into_iter()
+                .flatten()
+                .collect();
                 let chosen = changes
                     .default_workspace
                     .map(|chosen| chosen.map(|workspace| StoredId::new(workspace.as_uuid())));
@@ -64,7 +80,8 @@ impl ProfileStore for Store {
                     .await
                     .or_unavailable()?;
                 if edited == 1 {
-                    Ok(Written::quietly(()))
+                    let entry = AuditEntry::new(AuditAction::UserUpdated, Chain::Instance, &act);
+                    Ok(Written::quietly(()).logging([entry.on(user).changing(logged)]))
                 } else {
                     Err(FlowError::NotFound)
                 }
@@ -78,7 +95,7 @@ impl ProfileStore for Store {
             .await
     }
 
-    async fn erase_person(&self, user: UserId, at: Timestamp) -> Result<(), FlowError> {
+    async fn erase_person(&self, act: Act, user: UserId, at: Timestamp) -> Result<(), FlowError> {
         self.write(move |connection| {
             Box::pin(async move {
                 let member_of = memberships_of(connection, user).await?;
@@ -97,8 +114,26 @@ impl ProfileStore for Store {
                 }
                 ensure_none_is_left_alone(connection, user, &member_of).await?;
                 let changed = everywhere(connection, user).await?;
-                erase(connection, user, at).await?;
-                Ok(Written { value: (), changed })
+                audit::forget_person(connection, user).await?;
+                let ended = erase(connection, user, at).await?;
+                // Nothing of where the person was: that would be the first thing held on it again.
+                let by = match &act.by {
+                    Principal::User { id, .. } if *id == user => Act {
+                        from: Origin::default(),
+                        ..act
+                    },
+                    _ => act,
+                };
+                let entry = AuditEntry::new(AuditAction::UserErased, Chain::Instance, &by).on(user);
+                let left = member_of.iter().filter_map(|(workspace, role, _)| {
+                    let workspace = workspace.id;
+                    member_changed(&by, Membership { workspace, user }, Some(*role), None)
+                });
+                let ended = ended
+                    .into_iter()
+                    .map(|(key, home)| key_ended(&by, key, home, REASON));
+                let logged: Vec<AuditEntry> = left.chain(ended).chain([entry]).collect();
+                Ok(Written::telling(changed, ()).logging(logged))
             })
         })
         .await?;
@@ -236,8 +271,16 @@ async fn invitations_to(
         .collect()
 }
 
-/// Takes away all that is held on a person, and leaves the id, under which others may still name it.
-async fn erase(connection: &mut Connection, user: UserId, at: Timestamp) -> Result<(), StoreError> {
+/// A key, and where its home is.
+type KeyAndHome = (KeyId, Option<WorkspaceId>);
+
+/// Takes away all that is held on a person, and leaves the id, under which others may still name it. Returns the keys that have
+/// ended by that.
+async fn erase(
+    connection: &mut Connection,
+    user: UserId,
+    at: Timestamp,
+) -> Result<Vec<KeyAndHome>, StoreError> {
     let id = StoredId::new(user.as_uuid());
     forget_ways_in(connection, user).await?;
     let canonical: String = users::table
@@ -250,7 +293,7 @@ async fn erase(connection: &mut Connection, user: UserId, at: Timestamp) -> Resu
         .execute(connection)
         .await
         .or_unavailable()?;
-    revoke_keys(connection, id, at).await?;
+    let ended = revoke_keys(connection, id, at).await?;
     diesel::delete(memberships::table.filter(memberships::user_id.eq(id)))
         .execute(connection)
         .await
@@ -271,8 +314,8 @@ async fn erase(connection: &mut Connection, user: UserId, at: Timestamp) -> Resu
         ))
         .execute(connection)
         .await
-        .or_unavailable()
-        .map(|_| ())
+        .or_unavailable()?;
+    Ok(ended)
 }
 
 /// Everything that the person signs in with, and what is counted about that.
@@ -310,17 +353,22 @@ async fn forget_ways_in(connection: &mut Connection, user: UserId) -> Result<(),
 
 /// The records of keys stay, as those of all revoked keys do, without what the person wrote there and how it used them. What
 /// is left of their last use is a time that nothing noted before comes after: see [`super::uses`].
-async fn revoke_keys(connection: &mut Connection, owner: StoredId, at: Timestamp) -> Result<(), StoreError> {
+async fn revoke_keys(
+    connection: &mut Connection,
+    owner: StoredId,
+    at: Timestamp,
+) -> Result<Vec<KeyAndHome>, StoreError> {
     let own = api_keys::table.filter(api_keys::owner_id.eq(owner));
     let ids: Vec<StoredId> = own.select(api_keys::id).load(connection).await.or_unavailable()?;
-    diesel::update(own.filter(api_keys::state.ne("revoked")))
+    let ended: Vec<(StoredId, Option<StoredId>)> = diesel::update(own.filter(api_keys::state.ne("revoked")))
         .set((
             api_keys::state.eq("revoked"),
             api_keys::revoked_at.eq(Some(StoredTime::new(at))),
             api_keys::revocation_reason.eq(Some(REASON)),
             api_keys::updated_at.eq(StoredTime::new(at)),
         ))
-        .execute(connection)
+        .returning((api_keys::id, api_keys::home_workspace_id))
+        .get_results(connection)
         .await
         .or_unavailable()?;
     diesel::update(own)
@@ -341,6 +389,10 @@ async fn revoke_keys(connection: &mut Connection, owner: StoredId, at: Timestamp
         ))
         .execute(connection)
         .await
-        .or_unavailable()
-        .map(|_| ())
+        .or_unavailable()?;
+    let home = |home: Option<StoredId>| home.and_then(StoredId::read).map(WorkspaceId::from_uuid);
+    Ok(ended
+        .into_iter()
+        .filter_map(|(id, of)| Some((KeyId::from_uuid(id.read()?), home(of))))
+        .collect())
 }

@@ -248,6 +248,7 @@ pub(super) struct WorkspaceRow {
     created_at: StoredTime,
     deleted_at: Option<StoredTime>,
     require_second_factor: bool,
+    leak_response: Option<String>,
 }
 
 impl From<&Workspace> for WorkspaceRow {
@@ -259,6 +260,7 @@ impl From<&Workspace> for WorkspaceRow {
             created_at: StoredTime::new(workspace.created_at),
             deleted_at: workspace.deleted_at.map(StoredTime::new),
             require_second_factor: workspace.requires_second_factor,
+            leak_response: workspace.leak_response.map(|response| response.to_string()),
         }
     }
 }
@@ -267,11 +269,13 @@ impl WorkspaceRow {
     pub(super) fn read(self) -> Result<Workspace, StoreError> {
         let id = self.id.read().map(WorkspaceId::from_uuid);
         let corrupt = Corrupt::new("workspaces", id);
+        let leak_response = self.leak_response.map(|text| text.parse()).transpose();
         Ok(Workspace {
             id: id.ok_or_else(|| corrupt.at("id"))?,
             name: self.name,
             plan: self.plan.parse().map_err(|_| corrupt.at("plan"))?,
             requires_second_factor: self.require_second_factor,
+            leak_response: leak_response.map_err(|_| corrupt.at("leak_response"))?,
             created_at: corrupt.time(self.created_at, "created_at")?,
             deleted_at: corrupt.optional_time(self.deleted_at, "deleted_at")?,
         })
@@ -409,6 +413,7 @@ impl SessionRow {
             origin: Origin {
                 address: address.map_err(|_| corrupt.at("address"))?,
                 user_agent: self.user_agent,
+                request_id: None,
             },
         })
     }

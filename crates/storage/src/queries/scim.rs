@@ -7,16 +7,20 @@ use diesel::{
 use diesel_async::RunQueryDsl;
 use tigertrust_accounts::{
     Conflict, FlowError, Violation,
+    ports::Membership,
     sso::{ScimEdit, ScimFilter, ScimStore, ScimUser},
 };
 use tigertrust_credentials::ports::StoreError;
-use tigertrust_model::{ConnectionId, ConnectionRef, Entity, Role, UserId, WorkspaceId};
+use tigertrust_model::{
+    Act, AuditAction, AuditEntry, ConnectionId, ConnectionRef, Entity, FieldChange, Role, UserId, WorkspaceId,
+};
 
 use super::{
     super::{Connection, lock_workspace},
     Store, Written,
     accounts::insert_user,
-    members::{ensure_another_owner, ensure_open, lock_person, put, remove, role_in},
+    audit_entries::{member_changed, member_left, user_created},
+    members::{REASON as LEFT, ensure_another_owner, ensure_open, lock_person, put, remove, role_in},
     rows::{Corrupt, UserRow},
     schema::{scim_users as people, sessions, sign_in_challenges as challenges, users},
     sign_in::sign_out,
@@ -55,6 +59,7 @@ fn read((row, user): (ScimRow, UserRow)) -> Result<ScimUser, StoreError> {
 impl ScimStore for Store {
     async fn insert_scim_user(
         &self,
+        act: Act,
         connection: ConnectionId,
         workspace: WorkspaceId,
         new: ScimUser,
@@ -92,14 +97,19 @@ impl ScimStore for Store {
                 if inserted == 0 {
                     return Err(Conflict::EmailTaken.into());
                 }
+                let is_new = user.id == new.user.id;
                 let stored = ScimUser { user, ..new };
                 let id = stored.user.id;
+                let of = Membership { workspace, user: id };
+                let mut log = vec![provisioning(AuditAction::ProvisioningCreated, &act, of)];
+                log.extend(is_new.then(|| user_created(&act, &stored.user)));
                 if !stored.active {
-                    leave(transaction, connection, workspace, &stored).await?;
+                    log.extend(leave(transaction, &act, connection, workspace, &stored).await?);
                 } else if role_in(transaction, workspace, id).await?.is_none() {
                     put(transaction, workspace, id, role, stored.updated_at).await?;
+                    log.extend(member_changed(&act, of, None, Some(role)));
                 }
-                Ok(Written::changing(Entity::User(id), Some(workspace), stored))
+                Ok(Written::changing(Entity::User(id), Some(workspace), stored).logging(log))
             })
         })
         .await
@@ -157,6 +167,7 @@ impl ScimStore for Store {
 
     async fn edit_scim_user(
         &self,
+        act: Act,
         connection: ConnectionId,
         workspace: WorkspaceId,
         user: UserId,
@@ -193,18 +204,27 @@ impl ScimStore for Store {
                         .await
                         .or_unavailable()?;
                 }
+                let of = Membership { workspace, user };
+                let action = match (before.active, after.active) {
+                    (true, false) => AuditAction::ProvisioningDeactivated,
+                    _ => AuditAction::ProvisioningUpdated,
+                };
+                let active = |person: &ScimUser| Some(person.active.to_string());
+                let change = FieldChange::between("active", active(&before), active(&after));
+                let mut log = vec![provisioning(action, &act, of).changing(change)];
                 match (before.active, after.active) {
                     // Said again, it is meant again: somebody may have been invited back meanwhile.
-                    (_, false) => leave(transaction, connection, workspace, &after).await?,
+                    (_, false) => log.extend(leave(transaction, &act, connection, workspace, &after).await?),
                     (false, true) => {
                         ensure_own_address(transaction, workspace, &after).await?;
                         if role_in(transaction, workspace, user).await?.is_none() {
                             put(transaction, workspace, user, role, after.updated_at).await?;
+                            log.extend(member_changed(&act, of, None, Some(role)));
                         }
                     }
                     _ => {}
                 }
-                Ok(Written::changing(Entity::User(user), Some(workspace), after))
+                Ok(Written::changing(Entity::User(user), Some(workspace), after).logging(log))
             })
         })
         .await
@@ -212,6 +232,7 @@ impl ScimStore for Store {
 
     async fn remove_scim_user(
         &self,
+        act: Act,
         connection: ConnectionId,
         workspace: WorkspaceId,
         user: UserId,
@@ -223,12 +244,14 @@ impl ScimStore for Store {
                 let found = find(transaction, connection, user).await?;
                 let mut known = found.ok_or(FlowError::NotFound)?;
                 known.updated_at = now;
-                leave(transaction, connection, workspace, &known).await?;
+                let of = Membership { workspace, user };
+                let mut log = vec![provisioning(AuditAction::ProvisioningDeactivated, &act, of)];
+                log.extend(leave(transaction, &act, connection, workspace, &known).await?);
                 diesel::delete(people::table.find(key_of(connection, user)))
                     .execute(transaction)
                     .await
                     .or_unavailable()?;
-                Ok(Written::changing(Entity::User(user), Some(workspace), ()))
+                Ok(Written::changing(Entity::User(user), Some(workspace), ()).logging(log))
             })
         })
         .await
@@ -277,26 +300,36 @@ async fn ensure_own_address(
     Err(FlowError::Invalid(vec![Violation::new("/userName", detail)]))
 }
 
-/// Takes the person out of the workspace: the membership, the personal keys and the sessions. Where the address is of a domain
+/// What a provider did with a person, as the log says it.
+fn provisioning(action: AuditAction, act: &Act, of: Membership) -> AuditEntry {
+    AuditEntry::new(action, Some(of.workspace), act).on(of.user)
+}
+
+/// Takes the person out of the workspace, and returns what the log has to say of that: the membership, the personal keys and the
+/// sessions. Where the address is of a domain
 /// of the workspace, that is every session; else those that were begun by the connection.
 async fn leave(
     transaction: &mut Connection,
+    act: &Act,
     connection: ConnectionId,
     workspace: WorkspaceId,
     person: &ScimUser,
-) -> Result<(), FlowError> {
+) -> Result<Vec<AuditEntry>, FlowError> {
     let user = person.user.id;
-    match role_in(transaction, workspace, user).await? {
-        Some(Role::Owner) => {
-            ensure_another_owner(transaction, workspace, user).await?;
-            remove(transaction, workspace, user, person.updated_at).await?;
-        }
-        Some(_) => remove(transaction, workspace, user, person.updated_at).await?,
-        None => {}
+    let role = role_in(transaction, workspace, user).await?;
+    if role == Some(Role::Owner) {
+        ensure_another_owner(transaction, workspace, user).await?;
     }
+    let log = if role.is_some() {
+        let keys = remove(transaction, workspace, user, person.updated_at).await?;
+        member_left(act, Membership { workspace, user }, role, keys, LEFT)
+    } else {
+        Vec::new()
+    };
     let verified = sso_domains::verified(transaction, &person.user.email.domain()).await?;
     if verified.is_some_and(|(own, _)| own == workspace) {
-        return Ok(sign_out(transaction, user, None).await.or_unavailable()?);
+        sign_out(transaction, user, None).await.or_unavailable()?;
+        return Ok(log);
     }
     let begun = sessions::table
         .filter(sessions::user_id.eq(StoredId::new(user.as_uuid())))
@@ -312,5 +345,5 @@ async fn leave(
         .execute(transaction)
         .await
         .or_unavailable()?;
-    Ok(())
+    Ok(log)
 }

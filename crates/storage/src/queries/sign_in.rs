@@ -11,13 +11,16 @@ use tigertrust_accounts::{
     },
 };
 use tigertrust_credentials::{PasswordHash, RecoveryCodeDigest, TokenDigest, ports::StoreError};
-use tigertrust_model::{Session, SessionId, Timestamp, UserId};
+use tigertrust_model::{
+    Act, AuditAction, AuditEntry, Chain, FieldChange, Session, SessionId, Timestamp, UserId,
+};
 use uuid::Uuid;
 
 use super::{
     super::Connection,
     Store, Written,
     accounts::everywhere,
+    audit_entries::{chain_of, session_started},
     budgets, factors, mail_tokens, passkeys,
     rows::{ChallengeSsoColumns, Corrupt, UserRow},
     schema::{proof_budgets, sessions as sessions_table, sign_in_challenges as challenges, users},
@@ -51,14 +54,15 @@ impl SignInStore for Store {
         .await
     }
 
-    async fn forgive(&self, user: UserId) -> Result<(), StoreError> {
-        self.write_unheard(move |connection| {
+    async fn forgive(&self, act: Act, user: UserId) -> Result<(), StoreError> {
+        self.write_undecided(move |connection| {
             Box::pin(async move {
                 diesel::delete(proof_budgets::table.find(Budget::subject_of(user)))
                     .execute(connection)
                     .await
-                    .or_unavailable()
-                    .map(|_| ())
+                    .or_unavailable()?;
+                let entry = AuditEntry::new(AuditAction::UserUnlocked, Chain::Instance, &act).on(user);
+                Ok(Written::quietly(()).logging([entry]))
             })
         })
         .await
@@ -95,15 +99,15 @@ impl SignInStore for Store {
     }
 
     async fn begin_session(&self, new: NewSession) -> Result<bool, StoreError> {
-        self.write_unheard(move |connection| {
+        self.write_undecided(move |connection| {
             Box::pin(async move {
                 let user = new.session.user;
                 if !lock_user(connection, user, new.verified.as_ref()).await?
                     || factors::of(connection, user).await?.is_enrolled()
                 {
-                    return Ok(false);
+                    return Ok(Written::quietly(false));
                 }
-                sessions::begin(connection, &new).await
+                begin(connection, &new, "password").await
             })
         })
         .await
@@ -178,11 +182,11 @@ impl SignInStore for Store {
         check: CodeCheck,
         new: NewSession,
     ) -> Result<bool, StoreError> {
-        self.write_unheard(move |connection| {
+        self.write_undecided(move |connection| {
             Box::pin(async move {
                 // The account first, as everywhere: who disables it, or sets its password, waits for this or is waited for.
                 if !lock_user(connection, new.session.user, None).await? {
-                    return Ok(false);
+                    return Ok(Written::quietly(false));
                 }
                 let waiting = challenges::table.find(token.as_bytes().to_vec());
                 // Counted before anything is looked at, so that answers at the same time wait for each other here.
@@ -194,17 +198,22 @@ impl SignInStore for Store {
                     .optional()
                     .or_unavailable()?;
                 let within = |tries| u16::try_from(tries).is_ok_and(|tries| tries <= max_tries);
-                if !tries.is_some_and(within) {
-                    return Ok(false);
-                }
-                if !factors::spend_code(connection, new.session.user, check).await? {
-                    return Ok(false);
+                // That it was tried stays, whatever comes of it.
+                if !tries.is_some_and(within)
+                    || !factors::spend_code(connection, new.session.user, check).await?
+                {
+                    return Ok(Written::quietly(false));
                 }
                 diesel::delete(waiting)
                     .execute(connection)
                     .await
                     .or_unavailable()?;
-                sessions::begin(connection, &new).await
+                let method = if new.session.sso.is_some() {
+                    "sso"
+                } else {
+                    "password"
+                };
+                begin(connection, &new, method).await
             })
         })
         .await
@@ -212,21 +221,26 @@ impl SignInStore for Store {
 
     async fn note_proof(
         &self,
+        act: Act,
         session: &Session,
         token: TokenDigest,
         check: Option<CodeCheck>,
         at: Timestamp,
     ) -> Result<bool, StoreError> {
-        let (id, user) = (session.id, session.user);
-        self.write_unheard(move |connection| {
+        let (id, user, chain) = (session.id, session.user, chain_of(session));
+        self.write_undecided(move |connection| {
             Box::pin(async move {
                 let second_factor = check.is_some();
                 if let Some(check) = check
                     && !factors::spend_code(connection, user, check).await?
                 {
-                    return Ok(false);
+                    return Ok(Written::quietly(false));
                 }
-                prove(connection, id, token, second_factor, at).await
+                let proved = prove(connection, id, token, second_factor, at).await?;
+                let entry = AuditEntry::new(AuditAction::SessionProved, chain, &act)
+                    .on(id)
+                    .changing([FieldChange::set("secondFactor", second_factor)]);
+                Ok(Written::quietly(proved).logging(proved.then_some(entry)))
             })
         })
         .await
@@ -234,29 +248,31 @@ impl SignInStore for Store {
 
     async fn set_password(
         &self,
+        act: Act,
         user: UserId,
         password: PasswordHash,
         verified: Option<PasswordHash>,
         keep: Option<KeptSession>,
     ) -> Result<bool, StoreError> {
-        self.write_unheard(move |connection| {
+        self.write_undecided(move |connection| {
             Box::pin(async move {
                 let id = StoredId::new(user.as_uuid());
                 if verified.is_some() && !lock_user(connection, user, verified.as_ref()).await? {
-                    return Ok(false);
+                    return Ok(Written::quietly(false));
                 }
                 if let Some(kept) = keep
                     && !sessions::renew(connection, kept.id, kept.token)
                         .await
                         .or_unavailable()?
                 {
-                    return Ok(false);
+                    return Ok(Written::quietly(false));
                 }
                 sessions::put_hash(connection, id, &password)
                     .await
                     .or_unavailable()?;
                 sign_out(connection, user, keep).await.or_unavailable()?;
-                Ok(true)
+                let entry = AuditEntry::new(AuditAction::PasswordChanged, Chain::Instance, &act).on(user);
+                Ok(Written::quietly(true).logging([entry]))
             })
         })
         .await
@@ -277,6 +293,7 @@ impl SignInStore for Store {
 
     async fn confirm_totp(
         &self,
+        act: Act,
         session: &Session,
         token: TokenDigest,
         check: CodeCheck,
@@ -299,38 +316,39 @@ impl SignInStore for Store {
                 }
                 let added = factors::note_added(connection, user, &before, &recovery_codes).await?;
                 let goes_on = prove(connection, id, token, true, at).await?;
-                Ok(Written {
-                    value: goes_on.then_some(added),
-                    // What is remembered of the person's keys says whether there is a factor.
-                    changed: everywhere(connection, user).await?,
-                })
+                let entry = AuditEntry::new(AuditAction::FactorAdded, Chain::Instance, &act)
+                    .on(user)
+                    .changing([FieldChange::set("factor", "totp")]);
+                // What is remembered of the person's keys says whether there is a factor.
+                let changed = everywhere(connection, user).await?;
+                Ok(Written::telling(changed, goes_on.then_some(added)).logging([entry]))
             })
         })
         .await
     }
 
-    async fn remove_totp(&self, user: UserId) -> Result<bool, StoreError> {
+    async fn remove_totp(&self, act: Act, user: UserId) -> Result<bool, StoreError> {
         self.write_undecided(move |connection| {
             Box::pin(async move {
                 lock_user(connection, user, None).await?;
-                Ok(Written {
-                    value: factors::remove(connection, user).await?,
-                    changed: everywhere(connection, user).await?,
-                })
+                let removed = factors::remove(connection, user).await?;
+                let changed = everywhere(connection, user).await?;
+                let entry = removed.then(|| factor_removed(&act, user, "totp"));
+                Ok(Written::telling(changed, removed).logging(entry))
             })
         })
         .await
     }
 
-    async fn remove_factors(&self, user: UserId) -> Result<bool, StoreError> {
+    async fn remove_factors(&self, act: Act, user: UserId) -> Result<bool, StoreError> {
         self.write_undecided(move |connection| {
             Box::pin(async move {
                 lock_user(connection, user, None).await?;
                 let passkeys = passkeys::remove_all(connection, user).await.or_unavailable()?;
-                Ok(Written {
-                    value: factors::remove(connection, user).await? || passkeys,
-                    changed: everywhere(connection, user).await?,
-                })
+                let removed = factors::remove(connection, user).await? || passkeys;
+                let changed = everywhere(connection, user).await?;
+                let entry = removed.then(|| factor_removed(&act, user, "all"));
+                Ok(Written::telling(changed, removed).logging(entry))
             })
         })
         .await
@@ -338,14 +356,18 @@ impl SignInStore for Store {
 
     async fn replace_recovery_codes(
         &self,
+        act: Act,
         user: UserId,
         codes: Vec<RecoveryCodeDigest>,
     ) -> Result<(), StoreError> {
-        self.write_unheard(move |connection| {
+        self.write_undecided(move |connection| {
             Box::pin(async move {
                 factors::replace_codes(connection, user, &codes)
                     .await
-                    .or_unavailable()
+                    .or_unavailable()?;
+                let entry =
+                    AuditEntry::new(AuditAction::RecoveryCodesRenewed, Chain::Instance, &act).on(user);
+                Ok(Written::quietly(()).logging([entry]))
             })
         })
         .await
@@ -356,14 +378,45 @@ impl SignInStore for Store {
             .await
     }
 
-    async fn end_sessions(&self, user: UserId, which: EndSessions) -> Result<u64, StoreError> {
+    async fn end_sessions(&self, act: Act, user: UserId, which: EndSessions) -> Result<u64, StoreError> {
         let ended = self
-            .write_unheard(move |connection| {
-                Box::pin(async move { sessions::end(connection, user, which).await.or_unavailable() })
+            .write_undecided(move |connection| {
+                Box::pin(async move {
+                    let ended = sessions::end(connection, user, which).await.or_unavailable()?;
+                    let entry = AuditEntry::new(AuditAction::SessionEnded, Chain::Instance, &act);
+                    let entry = match which {
+                        EndSessions::One(id) => entry.on(id),
+                        EndSessions::AllBut(_) | EndSessions::All => entry.on(user),
+                    };
+                    let entry = entry.changing([FieldChange::set("sessions", ended)]);
+                    Ok(Written::quietly(ended).logging((ended > 0).then_some(entry)))
+                })
             })
             .await?;
         Ok(u64::try_from(ended).unwrap_or(u64::MAX))
     }
+}
+
+/// Begins a session, and has it logged by what somebody signed in.
+pub(super) async fn begin(
+    connection: &mut Connection,
+    new: &NewSession,
+    method: &str,
+) -> Result<Written<bool>, StoreError> {
+    let begun = sessions::begin(connection, new).await?;
+    let entry = begun.then(|| session_started(new, method));
+    Ok(Written::quietly(begun).logging(entry))
+}
+
+/// A second factor is a person's no more, as the log says it.
+pub(super) fn factor_removed(act: &Act, user: UserId, factor: &str) -> AuditEntry {
+    AuditEntry::new(AuditAction::FactorRemoved, Chain::Instance, act)
+        .on(user)
+        .changing([FieldChange {
+            field: "factor".to_owned(),
+            before: Some(factor.to_owned()),
+            after: None,
+        }])
 }
 
 /// Stores a login that waits for its second factor.

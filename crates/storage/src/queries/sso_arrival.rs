@@ -7,16 +7,21 @@ use diesel::{
 use diesel_async::RunQueryDsl;
 use tigertrust_accounts::{
     Conflict, FlowError,
+    ports::Membership,
     sso::{AddressCounts, Arrival, ArrivalRefusal, Arrived, Assigned, TakenOnce},
 };
 use tigertrust_credentials::ports::StoreError;
-use tigertrust_model::{ConnectionRef, Email, Entity, Role, SessionId, SsoSession, UserId, WorkspaceId};
+use tigertrust_model::{
+    Act, AuditAction, AuditEntry, AuditTarget, ConnectionRef, Email, Entity, FieldChange, Principal, Role,
+    SessionId, SsoSession, UserId, WorkspaceId,
+};
 
 use super::{
     super::{Connection, lock_workspace},
     Written,
     accounts::insert_user,
-    members::{ensure_open, put, remove, role_in},
+    audit_entries::{member_changed, member_left, session_started, user_created},
+    members::{REASON as LEFT, ensure_open, put, remove, role_in},
     rows::UserRow,
     schema::{
         scim_users, sessions as sessions_table, sso_connections, sso_identities as identities,
@@ -63,33 +68,46 @@ pub(super) async fn arrive(
     if let Some(session) = arrival.link {
         return link(connection, &arrival, session).await;
     }
-    let user = match who(connection, &arrival).await? {
+    let mut log = Vec::new();
+    let user = match who(connection, &arrival, &mut log).await? {
         Who::Nobody(why) => return Ok(refused(why)),
         Who::Known(user) => user,
     };
     if !lock_user(connection, user, None).await? {
-        return Ok(refused(ArrivalRefusal::Barred));
+        return Ok(refused(ArrivalRefusal::Barred).logging(log));
     }
     if let Some(workspace) = arrival.workspace
         && is_deactivated(connection, workspace, user).await?
     {
-        return Ok(refused(ArrivalRefusal::Deactivated));
+        return Ok(refused(ArrivalRefusal::Deactivated).logging(log));
     }
-    let changed = match membership(connection, &arrival, user).await? {
+    let changed = match membership(connection, &arrival, user, &mut log).await? {
         Ok(changed) => changed,
         // What was taken of the membership stays taken.
         Err((why, changed)) => {
-            return Ok(Written {
-                value: Arrived::Refused(why),
-                changed,
-            });
+            return Ok(Written::telling(changed, Arrived::Refused(why)).logging(log));
         }
     };
-    let value = begin(connection, arrival, user).await?;
-    Ok(Written { value, changed })
+    let value = begin(connection, arrival, user, &mut log).await?;
+    Ok(Written::telling(changed, value).logging(log))
 }
 
-const fn refused(why: ArrivalRefusal) -> Written<Arrived> {
+/// What the provider does, as the log says it.
+fn act_of(arrival: &Arrival) -> Act {
+    Act {
+        by: Principal::Provider(arrival.connection.to_string()),
+        from: arrival.session.session.origin.clone(),
+    }
+}
+
+/// An identity is connected with an account from now on, as the log says it.
+fn identity_connected(arrival: &Arrival, act: &Act) -> AuditEntry {
+    AuditEntry::new(AuditAction::IdentityConnected, arrival.workspace, act)
+        .on(AuditTarget::new("identity", arrival.identity.to_string()))
+        .changing([FieldChange::set("connection", &arrival.connection)])
+}
+
+fn refused(why: ArrivalRefusal) -> Written<Arrived> {
     Written::quietly(Arrived::Refused(why))
 }
 
@@ -146,13 +164,22 @@ async fn link(
     match connected(connection, arrival).await? {
         Some(other) if other != user => return Err(Conflict::IdentityTaken.into()),
         Some(_) => note_use(connection, arrival).await?,
-        None => connect(connection, arrival, user).await?,
+        None => {
+            connect(connection, arrival, user).await?;
+            let act = Act::of_person(user, Some(session), arrival.session.session.origin.clone());
+            let entry = identity_connected(arrival, &act);
+            return Ok(Written::quietly(Arrived::Linked(user)).logging([entry]));
+        }
     }
     Ok(Written::quietly(Arrived::Linked(user)))
 }
 
 /// Whose the identity is: by what is connected, or else by the address, as far as that counts.
-async fn who(connection: &mut Connection, arrival: &Arrival) -> Result<Who, FlowError> {
+async fn who(
+    connection: &mut Connection,
+    arrival: &Arrival,
+    log: &mut Vec<AuditEntry>,
+) -> Result<Who, FlowError> {
     if let Some(user) = connected(connection, arrival).await? {
         note_use(connection, arrival).await?;
         return Ok(Who::Known(user));
@@ -176,6 +203,12 @@ async fn who(connection: &mut Connection, arrival: &Arrival) -> Result<Who, Flow
     if may_make && lets_new_people_in(arrival) {
         if insert_user(connection, new, None).await.or_unavailable()? {
             connect(connection, arrival, new.id).await?;
+            let act = act_of(arrival);
+            log.push(user_created(&act, new));
+            log.push(identity_connected(
+                arrival,
+                &Act::of_person(new.id, None, act.from),
+            ));
             return Ok(Who::Known(new.id));
         }
         // Somebody may have come in by the same identity just now.
@@ -215,6 +248,8 @@ async fn who(connection: &mut Connection, arrival: &Arrival) -> Result<Who, Flow
         return Ok(nobody);
     }
     connect(connection, arrival, user.id).await?;
+    let by = Act::of_person(user.id, None, arrival.session.session.origin.clone());
+    log.push(identity_connected(arrival, &by));
     Ok(Who::Known(user.id))
 }
 
@@ -307,6 +342,7 @@ async fn membership(
     connection: &mut Connection,
     arrival: &Arrival,
     user: UserId,
+    log: &mut Vec<AuditEntry>,
 ) -> Result<Result<Changed, (ArrivalRefusal, Changed)>, FlowError> {
     let at = arrival.session.session.created_at;
     let wanted = match arrival.membership {
@@ -331,9 +367,16 @@ async fn membership(
         (Assigned::Removed, _) => None,
     };
     if becomes != present {
+        let (act, of) = (act_of(arrival), Membership { workspace, user });
         match becomes {
-            Some(role) => put(connection, workspace, user, role, at).await?,
-            None => remove(connection, workspace, user, at).await?,
+            Some(role) => {
+                put(connection, workspace, user, role, at).await?;
+                log.extend(member_changed(&act, of, present, becomes));
+            }
+            None => {
+                let keys = remove(connection, workspace, user, at).await?;
+                log.extend(member_left(&act, of, present, keys, LEFT));
+            }
         }
     }
     let changed = if becomes == present {
@@ -371,7 +414,12 @@ async fn domain_of(connection: &mut Connection, user: UserId) -> Result<String, 
 }
 
 /// Begins the session, or the second step where the account has a factor of its own and the provider's word does not stand for it.
-async fn begin(connection: &mut Connection, arrival: Arrival, user: UserId) -> Result<Arrived, FlowError> {
+async fn begin(
+    connection: &mut Connection,
+    arrival: Arrival,
+    user: UserId,
+    log: &mut Vec<AuditEntry>,
+) -> Result<Arrived, FlowError> {
     let row = users::table
         .find(StoredId::new(user.as_uuid()))
         .select((UserRow::as_select(), users::password_hash))
@@ -417,5 +465,6 @@ async fn begin(connection: &mut Connection, arrival: Arrival, user: UserId) -> R
     if !sessions::begin(connection, &session).await? {
         return Ok(Arrived::Refused(ArrivalRefusal::Barred));
     }
+    log.push(session_started(&session, "sso"));
     Ok(Arrived::SignedIn(session.session))
 }

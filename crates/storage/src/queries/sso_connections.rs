@@ -8,14 +8,17 @@ use diesel::{
 };
 use diesel_async::RunQueryDsl;
 use tigertrust_accounts::{
-    Conflict, FlowError,
+    Conflict, FlowError, audit,
     sso::{
         Connection as SsoConnection, ConnectionEdit, ConnectionStore, MAX_CONNECTIONS, ServerScope,
         StoredConnection,
     },
 };
 use tigertrust_credentials::{TokenDigest, ports::StoreError};
-use tigertrust_model::{ConnectionId, ConnectionRef, Creator, Role, WorkspaceId};
+use tigertrust_model::{
+    Act, AuditAction, AuditEntry, AuditTarget, ConnectionId, ConnectionRef, Creator, FieldChange, Role,
+    WorkspaceId,
+};
 
 use super::{
     super::{Connection, lock_workspace},
@@ -105,6 +108,7 @@ pub(super) fn read((row, token): FoundConnection) -> Result<StoredConnection, St
 impl ConnectionStore for Store {
     async fn insert_connection(
         &self,
+        act: Act,
         connection: StoredConnection,
         by: Option<Creator>,
     ) -> Result<(), FlowError> {
@@ -132,7 +136,15 @@ impl ConnectionStore for Store {
                 if inserted == 0 {
                     return Err(Conflict::SlugTaken.into());
                 }
-                Ok(Written::quietly(()))
+                let of = &connection.connection;
+                let entry = AuditEntry::new(AuditAction::ConnectionCreated, Some(workspace), &act)
+                    .on(target(&of.id))
+                    .changing([
+                        FieldChange::set("name", &of.name),
+                        FieldChange::set("slug", &of.slug),
+                        FieldChange::set("protocol", of.provider.protocol().as_str()),
+                    ]);
+                Ok(Written::quietly(()).logging([entry]))
             })
         })
         .await
@@ -186,6 +198,7 @@ impl ConnectionStore for Store {
 
     async fn edit_connection(
         &self,
+        act: Act,
         workspace: WorkspaceId,
         id: ConnectionId,
         by: Option<Creator>,
@@ -214,7 +227,13 @@ impl ConnectionStore for Store {
                     .execute(transaction)
                     .await
                     .or_unavailable()?;
-                Ok(Written::quietly(after))
+                let mut changes = audit::of_connection(&before.connection, &after.connection);
+                if before.secret != after.secret {
+                    changes.push(FieldChange::hidden("secret"));
+                }
+                let entry = AuditEntry::new(AuditAction::ConnectionUpdated, Some(workspace), &act).on(id);
+                let entry = (!changes.is_empty()).then(|| entry.changing(changes));
+                Ok(Written::quietly(after).logging(entry))
             })
         })
         .await
@@ -222,6 +241,7 @@ impl ConnectionStore for Store {
 
     async fn remove_connection(
         &self,
+        act: Act,
         workspace: WorkspaceId,
         id: ConnectionId,
         by: Option<Creator>,
@@ -234,7 +254,8 @@ impl ConnectionStore for Store {
                     .ok_or(FlowError::NotFound)?;
                 ensure_not_enforced(transaction, id).await?;
                 remove(transaction, id).await?;
-                Ok(Written::quietly(()))
+                let entry = AuditEntry::new(AuditAction::ConnectionRemoved, Some(workspace), &act).on(id);
+                Ok(Written::quietly(()).logging([entry]))
             })
         })
         .await
@@ -242,6 +263,7 @@ impl ConnectionStore for Store {
 
     async fn set_scim_token(
         &self,
+        act: Act,
         workspace: WorkspaceId,
         id: ConnectionId,
         token: Option<TokenDigest>,
@@ -261,7 +283,10 @@ impl ConnectionStore for Store {
                 if updated == 0 {
                     return Err(FlowError::NotFound);
                 }
-                Ok(Written::quietly(()))
+                let entry = AuditEntry::new(AuditAction::ScimTokenChanged, Some(workspace), &act)
+                    .on(id)
+                    .changing([FieldChange::set("present", token.is_some())]);
+                Ok(Written::quietly(()).logging([entry]))
             })
         })
         .await
@@ -288,6 +313,14 @@ impl ConnectionStore for Store {
             })
             .await?;
         row.map(read).transpose()
+    }
+}
+
+/// A connection as the target of an act: by its id, or the slug of one of the whole server.
+pub(super) fn target(id: &ConnectionRef) -> AuditTarget {
+    match id {
+        ConnectionRef::Stored(id) => (*id).into(),
+        ConnectionRef::Configured(slug) => AuditTarget::new("connection", slug.clone()),
     }
 }
 

@@ -8,11 +8,13 @@ use diesel::{
 };
 use diesel_async::RunQueryDsl;
 use tigertrust_accounts::{
-    Conflict, FlowError, Violation,
+    Conflict, FlowError, Violation, audit,
     sso::{Domain, DomainEdit, DomainSignIn, DomainStore, MAX_DOMAINS},
 };
 use tigertrust_credentials::ports::StoreError;
-use tigertrust_model::{ConnectionId, Creator, Email, Role, UserId, WorkspaceId};
+use tigertrust_model::{
+    Act, AuditAction, AuditEntry, AuditTarget, ConnectionId, Creator, Email, Role, UserId, WorkspaceId,
+};
 
 use super::{
     super::Connection,
@@ -96,7 +98,7 @@ macro_rules! people_of {
 
 #[async_trait]
 impl DomainStore for Store {
-    async fn claim_domain(&self, domain: Domain, by: Option<Creator>) -> Result<Domain, FlowError> {
+    async fn claim_domain(&self, act: Act, domain: Domain, by: Option<Creator>) -> Result<Domain, FlowError> {
         self.write(move |transaction| {
             Box::pin(async move {
                 let workspace = domain.workspace;
@@ -118,7 +120,9 @@ impl DomainStore for Store {
                     .execute(transaction)
                     .await
                     .or_unavailable()?;
-                Ok(Written::quietly(domain))
+                let entry = AuditEntry::new(AuditAction::DomainClaimed, Some(workspace), &act)
+                    .on(AuditTarget::new("domain", domain.domain.clone()));
+                Ok(Written::quietly(domain).logging([entry]))
             })
         })
         .await
@@ -143,6 +147,7 @@ impl DomainStore for Store {
 
     async fn edit_domain(
         &self,
+        act: Act,
         workspace: WorkspaceId,
         domain: &str,
         by: Option<Creator>,
@@ -180,7 +185,15 @@ impl DomainStore for Store {
                 {
                     end_other_sessions(transaction, &after, exempt).await?;
                 }
-                Ok(Written::quietly(after))
+                let action = match (before.verified_at, after.verified_at) {
+                    (None, Some(_)) => AuditAction::DomainVerified,
+                    _ => AuditAction::DomainUpdated,
+                };
+                let changes = audit::of_domain(&before, &after);
+                let entry = AuditEntry::new(action, Some(workspace), &act)
+                    .on(AuditTarget::new("domain", after.domain.clone()));
+                let entry = (!changes.is_empty()).then(|| entry.changing(changes));
+                Ok(Written::quietly(after).logging(entry))
             })
         })
         .await
@@ -188,6 +201,7 @@ impl DomainStore for Store {
 
     async fn remove_domain(
         &self,
+        act: Act,
         workspace: WorkspaceId,
         domain: &str,
         by: Option<Creator>,
@@ -197,6 +211,8 @@ impl DomainStore for Store {
             Box::pin(async move {
                 hold(transaction, workspace, by).await?;
                 end_whole_sessions(transaction, workspace, &name).await?;
+                let entry = AuditEntry::new(AuditAction::DomainRemoved, Some(workspace), &act)
+                    .on(AuditTarget::new("domain", name.clone()));
                 let key = (StoredId::new(workspace.as_uuid()), name);
                 let removed = diesel::delete(domains::table.find(key))
                     .execute(transaction)
@@ -205,7 +221,7 @@ impl DomainStore for Store {
                 if removed == 0 {
                     return Err(FlowError::NotFound);
                 }
-                Ok(Written::quietly(()))
+                Ok(Written::quietly(()).logging([entry]))
             })
         })
         .await

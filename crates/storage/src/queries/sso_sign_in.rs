@@ -11,7 +11,10 @@ use tigertrust_accounts::{
     sso::{Arrival, Arrived, Identity, ProviderLogout, SsoRequest, SsoSignInStore},
 };
 use tigertrust_credentials::{TokenDigest, ports::StoreError};
-use tigertrust_model::{ConnectionRef, IdentityId, SessionId, UserId};
+use tigertrust_model::{
+    Act, AuditAction, AuditEntry, AuditTarget, Chain, ConnectionRef, FieldChange, IdentityId, SessionId,
+    UserId,
+};
 
 use super::{
     Store, Written,
@@ -23,6 +26,7 @@ use super::{
     },
     sign_in::lock_user,
     sso_arrival::{self, take_once},
+    sso_connections::target,
 };
 use crate::{
     error::OrUnavailable,
@@ -106,12 +110,18 @@ impl SsoSignInStore for Store {
             .await
     }
 
-    async fn end_provider_sessions(&self, logout: ProviderLogout) -> Result<Option<u64>, StoreError> {
-        self.write_unheard(move |connection| {
+    async fn end_provider_sessions(
+        &self,
+        act: Act,
+        logout: ProviderLogout,
+    ) -> Result<Option<u64>, StoreError> {
+        self.write_undecided(move |connection| {
             Box::pin(async move {
                 if !take_once(connection, &logout.taken).await? {
-                    return Ok(None);
+                    return Ok(Written::quietly(None));
                 }
+                let entry = AuditEntry::new(AuditAction::SessionEnded, logout.workspace, &act)
+                    .on(target(&logout.connection));
                 let name = logout.connection.to_string();
                 let mut ended = diesel::delete(sessions::table)
                     .filter(sessions::sso_connection.eq(name.clone()))
@@ -138,7 +148,9 @@ impl SsoSignInStore for Store {
                 .execute(connection)
                 .await
                 .or_unavailable()?;
-                Ok(Some(u64::try_from(ended).unwrap_or(u64::MAX)))
+                let entry = entry.changing([FieldChange::set("sessions", ended)]);
+                let ended = Some(u64::try_from(ended).unwrap_or(u64::MAX));
+                Ok(Written::quietly(ended).logging([entry]))
             })
         })
         .await
@@ -201,7 +213,7 @@ impl SsoSignInStore for Store {
             .collect()
     }
 
-    async fn remove_identity(&self, user: UserId, id: IdentityId) -> Result<(), FlowError> {
+    async fn remove_identity(&self, act: Act, user: UserId, id: IdentityId) -> Result<(), FlowError> {
         self.write(move |connection| {
             Box::pin(async move {
                 lock_user(connection, user, None).await?;
@@ -244,10 +256,9 @@ impl SsoSignInStore for Store {
                     .execute(connection)
                     .await
                     .or_unavailable()?;
-                Ok(Written {
-                    value: (),
-                    changed: everywhere(connection, user).await?,
-                })
+                let entry = AuditEntry::new(AuditAction::IdentityRemoved, Chain::Instance, &act)
+                    .on(AuditTarget::new("identity", id.to_string()));
+                Ok(Written::telling(everywhere(connection, user).await?, ()).logging([entry]))
             })
         })
         .await

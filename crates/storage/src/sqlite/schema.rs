@@ -23,6 +23,7 @@ diesel::table! {
         created_at -> TimestamptzSqlite,
         deleted_at -> Nullable<TimestamptzSqlite>,
         require_second_factor -> Bool,
+        leak_response -> Nullable<Text>,
     }
 }
 
@@ -299,6 +300,45 @@ diesel::table! {
         active -> Bool,
         created_at -> TimestamptzSqlite,
         updated_at -> TimestamptzSqlite,
+    }
+}
+
+diesel::table! {
+    audit_events (chain_id, seq) {
+        chain_id -> Binary,
+        seq -> BigInt,
+        id -> Binary,
+        created_at -> TimestamptzSqlite,
+        action -> Text,
+        outcome -> Text,
+        code -> Nullable<Text>,
+        actor_kind -> Text,
+        actor_id -> Nullable<Text>,
+        credential_id -> Nullable<Text>,
+        target_kind -> Nullable<Text>,
+        target_id -> Nullable<Text>,
+        changes -> Text,
+        count -> BigInt,
+        request_id -> Nullable<Text>,
+        salt -> Nullable<Binary>,
+        address -> Nullable<Text>,
+        user_agent -> Nullable<Text>,
+        details -> Nullable<Text>,
+        personal_digest -> Binary,
+        key_id -> Text,
+        mac -> Binary,
+    }
+}
+
+diesel::table! {
+    audit_heads (chain_id) {
+        chain_id -> Binary,
+        archived -> BigInt,
+        archived_mac -> Binary,
+        seq -> BigInt,
+        mac -> Binary,
+        key_id -> Text,
+        seal -> Binary,
     }
 }
 

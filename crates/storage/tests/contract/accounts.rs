@@ -5,7 +5,7 @@ use tigertrust_accounts::{
     ports::{Bootstrap, KeyView},
 };
 use tigertrust_credentials::OsRandom;
-use tigertrust_model::{KeyReach, Timestamp, User, UserId};
+use tigertrust_model::{Act, KeyReach, Timestamp, User, UserId};
 use tigertrust_testkit::Engine;
 
 use crate::support::{NOW, World, key, key_at, on_both_engines, page, password, secret, user, workspace};
@@ -28,7 +28,10 @@ async fn every_field_of_a_person_comes_back(engine: Engine) {
         ..user("Jo@Example.com")
     };
     for user in [full, user("plain@example.com")] {
-        accounts.insert_user(user.clone(), password()).await.unwrap();
+        accounts
+            .insert_user(Act::of_operator(), user.clone(), password())
+            .await
+            .unwrap();
         assert_eq!(accounts.get_user(user.id).await.unwrap().as_ref(), Some(&user));
         let canonical = user.email.canonical();
         assert_eq!(accounts.find_user_by_email(&canonical).await.unwrap(), Some(user));
@@ -43,7 +46,9 @@ async fn an_address_has_one_account_however_it_is_spelt(engine: Engine) {
     let accounts = world.node.storage.accounts();
     world.user("jo@example.com").await;
     let second = user("JO@example.com");
-    let refused = accounts.insert_user(second.clone(), password()).await;
+    let refused = accounts
+        .insert_user(Act::of_operator(), second.clone(), password())
+        .await;
     assert!(
         matches!(refused, Err(FlowError::Conflict(Conflict::EmailTaken))),
         "{refused:?}"
@@ -60,7 +65,10 @@ async fn pages_of_people_are_newest_first(engine: Engine) {
             id: UserId::from_uuid(uuid::Uuid::from_u128((number << 120) | (255 - number))),
             ..user(&format!("u{number}@example.com"))
         };
-        accounts.insert_user(new.clone(), password()).await.unwrap();
+        accounts
+            .insert_user(Act::of_operator(), new.clone(), password())
+            .await
+            .unwrap();
         expected.insert(0, new);
     }
     let first = accounts.list_users(page(None, 3)).await.unwrap();
@@ -89,7 +97,7 @@ async fn an_instance_is_bootstrapped_once_even_in_a_race(engine: Engine) {
                 let mut first = first_account();
                 first.user.email = format!("owner{number}@example.com").parse().unwrap();
                 accounts
-                    .bootstrap(first.clone(), NOW)
+                    .bootstrap(Act::of_operator(), first.clone(), NOW)
                     .await
                     .unwrap()
                     .then_some(first)
@@ -122,7 +130,12 @@ async fn an_instance_with_an_account_is_not_bootstrapped(engine: Engine) {
     let world = World::new(engine).await;
     world.user("jo@example.com").await;
     let accounts = world.node.storage.accounts();
-    assert!(!accounts.bootstrap(first_account(), NOW).await.unwrap());
+    assert!(
+        !accounts
+            .bootstrap(Act::of_operator(), first_account(), NOW)
+            .await
+            .unwrap()
+    );
     assert_eq!(accounts.list_workspaces(page(None, 9)).await.unwrap(), []);
 }
 
@@ -134,7 +147,12 @@ async fn a_bootstrap_that_fails_leaves_nothing(engine: Engine) {
     broken
         .keys
         .push((key(KeyReach::workspaces(nowhere.id, [])), secret()));
-    let failed = accounts.bootstrap(broken, NOW).await;
+    let failed = accounts.bootstrap(Act::of_operator(), broken, NOW).await;
     assert!(matches!(failed, Err(FlowError::Store(_))), "{failed:?}");
-    assert!(accounts.bootstrap(first_account(), NOW).await.unwrap());
+    assert!(
+        accounts
+            .bootstrap(Act::of_operator(), first_account(), NOW)
+            .await
+            .unwrap()
+    );
 }

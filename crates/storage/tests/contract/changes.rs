@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use tigertrust_accounts::ports::KeyView;
-use tigertrust_model::{ApiKey, Change, Entity, KeyReach, Timestamp};
+use tigertrust_model::{Act, ApiKey, Change, Entity, KeyReach, Timestamp};
 use tigertrust_testkit::Engine;
 
 use crate::support::{Heard, NOW, World, key, key_change, on_both_engines};
@@ -23,9 +23,14 @@ on_both_engines!(
 
 async fn touch(world: &World, key: &ApiKey) {
     let keys = world.node.storage.keys();
-    keys.edit_key(KeyView::Everything, key.id, Box::new(|_| Ok(())))
-        .await
-        .unwrap();
+    keys.edit_key(
+        Act::of_operator(),
+        KeyView::Everything,
+        key.id,
+        Box::new(|_| Ok(())),
+    )
+    .await
+    .unwrap();
 }
 
 async fn numbers_are_gap_free_and_in_the_order_of_the_commits(engine: Engine) {
@@ -46,7 +51,7 @@ async fn numbers_are_gap_free_and_in_the_order_of_the_commits(engine: Engine) {
             let id = keys[usize::try_from(number % 5).unwrap()].id;
             tokio::spawn(async move {
                 store
-                    .edit_key(KeyView::Everything, id, Box::new(|_| Ok(())))
+                    .edit_key(Act::of_operator(), KeyView::Everything, id, Box::new(|_| Ok(())))
                     .await
                     .unwrap();
             })

@@ -4,12 +4,12 @@ use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use tigertrust_accounts::ports::KeyView;
 use tigertrust_credentials::ports::StoreError;
-use tigertrust_model::{ApiKey, Clock, KeyReach};
+use tigertrust_model::{Act, ApiKey, Clock, KeyReach};
 use tigertrust_storage::{DatabaseUrl, OpenError, Options, Storage, migrations};
 use tigertrust_testkit::{Engine, Gate, TestClock, ThrowawayDatabase};
-use tokio::{net::TcpListener, runtime::Handle, time::timeout};
+use tokio::{net::TcpListener, time::timeout};
 
-use crate::support::{Heard, Node, PATIENCE, World, key, key_change};
+use crate::support::{Heard, Node, PATIENCE, World, key, key_change, parts};
 
 /// Asks until the answer is good.
 async fn comes_up(storage: &Storage) {
@@ -66,9 +66,14 @@ async fn what_changed_while_the_database_was_out_of_reach_is_told_when_it_is_bac
     let error = node.storage.ping().await.unwrap_err();
     assert!(matches!(error, StoreError::Unavailable(_)), "{error}");
     let keys = world.node.storage.keys();
-    keys.edit_key(KeyView::Everything, key.id, Box::new(|_| Ok(())))
-        .await
-        .unwrap();
+    keys.edit_key(
+        Act::of_operator(),
+        KeyView::Everything,
+        key.id,
+        Box::new(|_| Ok(())),
+    )
+    .await
+    .unwrap();
     gate.open();
     comes_up(&node.storage).await;
     assert_eq!(node.hears().await, key_change(1, &key));
@@ -106,24 +111,37 @@ async fn a_statement_and_a_lock_have_deadlines_of_the_database_s_own() {
         let _ = tokio::task::block_in_place(|| released.recv_timeout(PATIENCE));
         Ok(())
     };
-    let holding =
-        tokio::spawn(async move { holder.edit_key(KeyView::Everything, key.id, Box::new(hold)).await });
+    let holding = tokio::spawn(async move {
+        holder
+            .edit_key(Act::of_operator(), KeyView::Everything, key.id, Box::new(hold))
+            .await
+    });
     entered.await.unwrap();
     let keys = node.storage.keys();
-    let waiting = keys.edit_key(KeyView::Everything, key.id, Box::new(|_| Ok(())));
+    let waiting = keys.edit_key(
+        Act::of_operator(),
+        KeyView::Everything,
+        key.id,
+        Box::new(|_| Ok(())),
+    );
     let error = timeout(PATIENCE / 2, waiting).await.unwrap().unwrap_err();
     assert!(error.to_string().contains("lock timeout"), "{error}");
     drop(release);
     holding.await.unwrap().unwrap();
-    keys.edit_key(KeyView::Everything, key.id, Box::new(|_| Ok(())))
-        .await
-        .unwrap();
+    keys.edit_key(
+        Act::of_operator(),
+        KeyView::Everything,
+        key.id,
+        Box::new(|_| Ok(())),
+    )
+    .await
+    .unwrap();
 }
 
 fn open(url: &DatabaseUrl, options: Options) -> Result<Storage, OpenError> {
     let clock: Arc<dyn Clock> = Arc::new(TestClock::default());
     let tracker = tigertrust_credentials::ChangeTracker::new(Arc::clone(&clock), Duration::from_secs(5));
-    Storage::open(url, options, clock, Arc::new(tracker), Handle::current())
+    Storage::open(url, options, parts(clock, Arc::new(tracker)))
 }
 
 #[tokio::test]

@@ -7,7 +7,7 @@ use tigertrust_accounts::{
 };
 use tigertrust_credentials::{OsRandom, Token, TokenDigest, TokenKind};
 use tigertrust_model::{
-    Change, Creator, Entity, Invitation, InvitationId, KeyReach, Role, Timestamp, User, Workspace,
+    Act, Change, Creator, Entity, Invitation, InvitationId, KeyReach, Role, Timestamp, User, Workspace,
 };
 use tigertrust_testkit::Engine;
 
@@ -58,7 +58,7 @@ pub(crate) async fn put(
     let store = world.node.storage.invitations();
     let check = |_: PresentInvitation| Ok(());
     store
-        .put_invitation(new, token, MOST, None, Box::new(check))
+        .put_invitation(Act::of_operator(), new, token, MOST, None, Box::new(check))
         .await
 }
 
@@ -70,7 +70,9 @@ async fn accept(
 ) -> Result<Invitation, FlowError> {
     let store = world.node.storage.invitations();
     let joining = Joining::Person(user.id);
-    store.accept_invitation(home.id, token, joining, NOW).await
+    store
+        .accept_invitation(Act::of_operator(), home.id, token, joining, NOW)
+        .await
 }
 
 async fn an_address_has_one_invitation_even_in_a_race(engine: Engine) {
@@ -147,7 +149,7 @@ async fn whoever_invites_has_so_many_open_in_all_workspaces(engine: Engine) {
         };
         let check = |_: PresentInvitation| Ok(());
         store
-            .put_invitation(new, token(), most, None, Box::new(check))
+            .put_invitation(Act::of_operator(), new, token(), most, None, Box::new(check))
             .await
     };
     let by_jo = Creator::User(jo.id);
@@ -184,11 +186,11 @@ async fn a_refused_check_stores_nothing(engine: Engine) {
     let by = Some(Creator::User(jo.id));
     let new = invitation(&home, "x@example.com");
     let refused = store
-        .put_invitation(new, token(), MOST, by, Box::new(check))
+        .put_invitation(Act::of_operator(), new, token(), MOST, by, Box::new(check))
         .await;
     assert!(matches!(refused, Err(FlowError::Forbidden(_))));
     let refused = store
-        .remove_invitation(home.id, stored.id, by, Box::new(check))
+        .remove_invitation(Act::of_operator(), home.id, stored.id, by, Box::new(check))
         .await;
     assert!(matches!(refused, Err(FlowError::Forbidden(_))));
     assert_eq!(
@@ -212,7 +214,7 @@ async fn keys_that_made_each_other_lead_to_nobody(engine: Engine) {
     let (store, by) = (world.node.storage.invitations(), Some(Creator::Key(one.id)));
     let new = invitation(&home, "x@example.com");
     let refused = store
-        .put_invitation(new, token(), MOST, by, Box::new(check))
+        .put_invitation(Act::of_operator(), new, token(), MOST, by, Box::new(check))
         .await;
     assert!(matches!(refused, Err(FlowError::Forbidden(_))), "{refused:?}");
 }
@@ -226,7 +228,10 @@ async fn erasing_is_a_change_everywhere(engine: Engine) {
     }
     world.node.has_heard();
     let profiles = world.node.storage.profiles();
-    profiles.erase_person(jo.id, NOW).await.unwrap();
+    profiles
+        .erase_person(Act::of_operator(), jo.id, NOW)
+        .await
+        .unwrap();
     let Heard::Applied(changes) = world.node.hears().await else {
         panic!()
     };
@@ -237,7 +242,7 @@ async fn erasing_is_a_change_everywhere(engine: Engine) {
     assert_eq!(concerned, expected);
     assert!(changes.iter().all(|change| change.entity == Entity::User(jo.id)));
     assert_eq!(world.node.storage.accounts().get_user(jo.id).await.unwrap(), None);
-    let again = profiles.erase_person(jo.id, NOW).await;
+    let again = profiles.erase_person(Act::of_operator(), jo.id, NOW).await;
     assert!(matches!(again, Err(FlowError::NotFound)));
     let cleared = "PRAGMA wal_checkpoint(TRUNCATE); VACUUM; PRAGMA wal_checkpoint(TRUNCATE)";
     world.sql_by_engine("SELECT 1", cleared).await;
@@ -250,7 +255,9 @@ async fn erasing_is_a_change_everywhere(engine: Engine) {
         .accounts()
         .find_user_by_email("home@example.com")
         .await;
-    let alone = profiles.erase_person(owner.unwrap().unwrap().id, NOW).await;
+    let alone = profiles
+        .erase_person(Act::of_operator(), owner.unwrap().unwrap().id, NOW)
+        .await;
     let named = matches!(&alone, Err(FlowError::OwnsAlone(names)) if *names == [home.id]);
     assert!(named, "{alone:?}");
 }

@@ -8,8 +8,8 @@ use tigertrust_accounts::{
 };
 use tigertrust_credentials::OsRandom;
 use tigertrust_model::{
-    ApiKey, Creator, KeyDisplay, KeyFilter, KeyId, KeyReach, KeyType, LastUse, Lifecycle, Metadata, Role,
-    Timestamp, User, UserId, Workspace, WorkspaceId,
+    Act, ApiKey, Creator, KeyDisplay, KeyFilter, KeyId, KeyReach, KeyType, LastUse, Lifecycle, Metadata,
+    Role, Timestamp, User, UserId, Workspace, WorkspaceId,
 };
 use tigertrust_testkit::Engine;
 
@@ -101,11 +101,13 @@ async fn a_digest_belongs_to_one_key_and_a_failed_insert_leaves_nothing(engine: 
     let home = world.workspace("home").await;
     let keys = world.node.storage.keys();
     let secret = secret();
-    keys.insert_key(key_at(&home), secret.clone(), None)
+    keys.insert_key(Act::of_operator(), key_at(&home), secret.clone(), None)
         .await
         .unwrap();
     let other = key_at(&home);
-    let refused = keys.insert_key(other.clone(), secret, None).await;
+    let refused = keys
+        .insert_key(Act::of_operator(), other.clone(), secret, None)
+        .await;
     assert!(matches!(refused, Err(FlowError::Store(_))), "{refused:?}");
     assert_eq!(world.get(other.id).await, None);
 }
@@ -122,7 +124,9 @@ async fn a_view_holds_the_keys_of_its_home_only(engine: Engine) {
     let seen = async |view| {
         let mut seen = Vec::new();
         for key in [&ours, &instance] {
-            let edited = keys.edit_key(view, key.id, Box::new(|_| Ok(()))).await;
+            let edited = keys
+                .edit_key(Act::of_operator(), view, key.id, Box::new(|_| Ok(())))
+                .await;
             let found = keys.get_key(view, key.id).await.unwrap();
             assert_eq!(edited.is_ok(), found.is_some());
             assert_eq!(matches!(edited, Err(FlowError::NotFound)), found.is_none());
@@ -187,7 +191,7 @@ async fn an_edit_stores_what_may_be_edited_and_tells_it_before_it_answers(engine
     };
     let keys = world.node.storage.keys();
     let edited = keys
-        .edit_key(KeyView::Everything, before.id, Box::new(edit))
+        .edit_key(Act::of_operator(), KeyView::Everything, before.id, Box::new(edit))
         .await
         .unwrap()
         .key;
@@ -212,7 +216,7 @@ async fn an_edit_stores_what_may_be_edited_and_tells_it_before_it_answers(engine
         Ok(key.activate()?)
     };
     let edited = keys
-        .edit_key(KeyView::Everything, before.id, Box::new(edit))
+        .edit_key(Act::of_operator(), KeyView::Everything, before.id, Box::new(edit))
         .await
         .unwrap()
         .key;
@@ -240,7 +244,7 @@ async fn an_edit_cannot_change_what_is_fixed(engine: Engine) {
     };
     let keys = world.node.storage.keys();
     let edited = keys
-        .edit_key(KeyView::Everything, before.id, Box::new(edit))
+        .edit_key(Act::of_operator(), KeyView::Everything, before.id, Box::new(edit))
         .await
         .unwrap()
         .key;
@@ -259,12 +263,22 @@ async fn an_edit_that_refuses_stores_nothing_and_takes_no_number(engine: Engine)
         Err(FlowError::Invalid(vec![Violation::new("/name", "no")]))
     };
     let refused = keys
-        .edit_key(KeyView::Everything, before.id, Box::new(refuse))
+        .edit_key(
+            Act::of_operator(),
+            KeyView::Everything,
+            before.id,
+            Box::new(refuse),
+        )
         .await;
     assert!(matches!(refused, Err(FlowError::Invalid(_))), "{refused:?}");
     let conflict = |_: &mut ApiKey| Err(Conflict::KeyRevoked.into());
     let refused = keys
-        .edit_key(KeyView::Everything, before.id, Box::new(conflict))
+        .edit_key(
+            Act::of_operator(),
+            KeyView::Everything,
+            before.id,
+            Box::new(conflict),
+        )
         .await;
     assert!(
         matches!(refused, Err(FlowError::Conflict(Conflict::KeyRevoked))),
@@ -272,15 +286,25 @@ async fn an_edit_that_refuses_stores_nothing_and_takes_no_number(engine: Engine)
     );
     let unknown = KeyId::new(NOW, &OsRandom).unwrap();
     let refused = keys
-        .edit_key(KeyView::Everything, unknown, Box::new(|_| Ok(())))
+        .edit_key(
+            Act::of_operator(),
+            KeyView::Everything,
+            unknown,
+            Box::new(|_| Ok(())),
+        )
         .await;
     assert!(matches!(refused, Err(FlowError::NotFound)), "{refused:?}");
     assert_eq!(world.node.has_heard(), []);
     assert_eq!(world.get(before.id).await, Some(before.clone()));
     // The number after the owner's membership is still there to be taken.
-    keys.edit_key(KeyView::Everything, before.id, Box::new(|_| Ok(())))
-        .await
-        .unwrap();
+    keys.edit_key(
+        Act::of_operator(),
+        KeyView::Everything,
+        before.id,
+        Box::new(|_| Ok(())),
+    )
+    .await
+    .unwrap();
     assert_eq!(world.node.has_heard(), [key_change(2, &before)]);
 }
 
@@ -302,7 +326,7 @@ async fn the_other_workspaces_of_a_key_can_be_edited(engine: Engine) {
         };
         let keys = world.node.storage.keys();
         let edited = keys
-            .edit_key(KeyView::Everything, key.id, Box::new(edit))
+            .edit_key(Act::of_operator(), KeyView::Everything, key.id, Box::new(edit))
             .await
             .unwrap()
             .key;
@@ -333,7 +357,8 @@ async fn edits_of_one_key_wait_for_each_other(engine: Engine) {
                     key.name.push('x');
                     Ok(())
                 };
-                keys.edit_key(KeyView::Everything, key.id, Box::new(edit)).await
+                keys.edit_key(Act::of_operator(), KeyView::Everything, key.id, Box::new(edit))
+                    .await
             })
         })
         .collect();
@@ -350,8 +375,15 @@ async fn a_rotation_gives_another_secret_and_lets_the_old_one_end(engine: Engine
     let keys = world.node.storage.keys();
     let rotate = async |secret: StoredSecret, ends: Timestamp| {
         let edit = Box::new(|_: &mut ApiKey| Ok(()));
-        keys.rotate_key(KeyView::Everything, before.id, edit, secret, ends)
-            .await
+        keys.rotate_key(
+            Act::of_operator(),
+            KeyView::Everything,
+            before.id,
+            edit,
+            secret,
+            ends,
+        )
+        .await
     };
     let later = NOW.saturating_add(std::time::Duration::from_secs(60));
     let mut new = secret();
@@ -520,11 +552,14 @@ async fn a_person_s_view_holds_that_person_s_keys_only(engine: Engine) {
     ] {
         assert_eq!(keys.get_key(view, key.id).await.unwrap().is_some(), seen);
         assert_eq!(
-            keys.edit_key(view, key.id, Box::new(|_| Ok(()))).await.is_ok(),
+            keys.edit_key(Act::of_operator(), view, key.id, Box::new(|_| Ok(())))
+                .await
+                .is_ok(),
             seen
         );
     }
     let stolen = keys.edit_key(
+        Act::of_operator(),
         view,
         ours.id,
         Box::new(move |key| {
@@ -551,7 +586,7 @@ async fn a_request_that_names_itself_is_acted_upon_once(engine: Engine) {
         async move {
             let key = key_at(home);
             let earlier = keys
-                .insert_key(key.clone(), secret(), Some(request(1, NOW)))
+                .insert_key(Act::of_operator(), key.clone(), secret(), Some(request(1, NOW)))
                 .await
                 .unwrap();
             (key.id, earlier)
@@ -581,7 +616,12 @@ async fn a_request_that_names_itself_is_acted_upon_once(engine: Engine) {
     // A day later the name is free again.
     let later = NOW.saturating_add(KEPT);
     assert_eq!(keys.find_request(request(1, later)).await.unwrap(), None);
-    let again = keys.insert_key(made.clone(), secret(), Some(request(3, later)));
+    let again = keys.insert_key(
+        Act::of_operator(),
+        made.clone(),
+        secret(),
+        Some(request(3, later)),
+    );
     assert_eq!(again.await.unwrap(), None);
     world.node.storage.forget_requests(later).await.unwrap();
     assert!(keys.find_request(request(3, later)).await.unwrap().is_some());

@@ -8,7 +8,7 @@ use tigertrust_accounts::{
     ports::{Challenge, MailToken},
 };
 use tigertrust_credentials::{OsRandom, PasswordHash, TokenDigest};
-use tigertrust_model::{RandomSource, Timestamp, User};
+use tigertrust_model::{Act, RandomSource, Timestamp, User};
 
 use tigertrust_testkit::Engine;
 
@@ -61,7 +61,7 @@ async fn racing_uses_of_one_verification_link_accept_one(engine: Engine) {
     let tokens = world.node.storage.mail_tokens();
     let uses = (0..50).map(|_| {
         let tokens = Arc::clone(&tokens);
-        tokio::spawn(async move { tokens.verify_email(token, jo.id, NOW).await })
+        tokio::spawn(async move { tokens.verify_email(Act::of_operator(), token, jo.id, NOW).await })
     });
     let outcomes = join_all(uses).await;
     let accepted: Vec<String> = outcomes
@@ -81,7 +81,7 @@ async fn a_link_of_nobody_is_never_found(engine: Engine) {
     let jo = world.user("jo@example.com").await;
     assert!(
         !tokens
-            .reset_password(token, jo.id, another_password(), NOW)
+            .reset_password(Act::of_operator(), token, jo.id, another_password(), NOW)
             .await
             .unwrap()
     );
@@ -124,7 +124,7 @@ async fn a_reset_ends_all_other_links_and_waiting_logins(engine: Engine) {
     );
     assert!(
         tokens
-            .reset_password(token, jo.id, another_password(), NOW)
+            .reset_password(Act::of_operator(), token, jo.id, another_password(), NOW)
             .await
             .unwrap()
     );
@@ -146,7 +146,7 @@ async fn a_link_is_good_for_the_address_that_it_went_to(engine: Engine) {
     let late = link(&world, &jo, "former@example.com").await;
     assert!(
         !tokens
-            .reset_password(late, jo.id, another_password(), NOW)
+            .reset_password(Act::of_operator(), late, jo.id, another_password(), NOW)
             .await
             .unwrap()
     );
@@ -154,13 +154,22 @@ async fn a_link_is_good_for_the_address_that_it_went_to(engine: Engine) {
     let expired = link(&world, &jo, "jo@example.com").await;
     assert!(
         !tokens
-            .reset_password(expired, jo.id, another_password(), end())
+            .reset_password(Act::of_operator(), expired, jo.id, another_password(), end())
             .await
             .unwrap()
     );
-    assert_eq!(tokens.verify_email(expired, jo.id, end()).await.unwrap(), None);
+    assert_eq!(
+        tokens
+            .verify_email(Act::of_operator(), expired, jo.id, end())
+            .await
+            .unwrap(),
+        None
+    );
     let change = link(&world, &jo, "new@example.com").await;
-    let old = tokens.verify_email(change, jo.id, NOW).await.unwrap();
+    let old = tokens
+        .verify_email(Act::of_operator(), change, jo.id, NOW)
+        .await
+        .unwrap();
     assert_eq!(old, Some(jo.email));
     assert_eq!(tokens.find_mail_token(expired).await.unwrap(), None);
     let found = world
@@ -179,7 +188,7 @@ async fn an_address_that_another_account_has_is_not_given_away(engine: Engine) {
     let change = link(&world, &jo, "Kim@example.com").await;
     let kim = world.user("kim@example.com").await;
     let tokens = world.node.storage.mail_tokens();
-    let taken = tokens.verify_email(change, jo.id, NOW).await;
+    let taken = tokens.verify_email(Act::of_operator(), change, jo.id, NOW).await;
     assert!(matches!(taken, Err(FlowError::Conflict(Conflict::EmailTaken))));
     let accounts = world.node.storage.accounts();
     for user in [jo, kim] {
@@ -195,17 +204,23 @@ async fn a_disabled_account_s_links_are_of_no_use(engine: Engine) {
         .node
         .storage
         .accounts()
-        .set_disabled(jo.id, Some(NOW))
+        .set_disabled(Act::of_operator(), jo.id, Some(NOW))
         .await
         .unwrap();
     let tokens = world.node.storage.mail_tokens();
     assert!(
         !tokens
-            .reset_password(token, jo.id, another_password(), NOW)
+            .reset_password(Act::of_operator(), token, jo.id, another_password(), NOW)
             .await
             .unwrap()
     );
-    assert_eq!(tokens.verify_email(token, jo.id, NOW).await.unwrap(), None);
+    assert_eq!(
+        tokens
+            .verify_email(Act::of_operator(), token, jo.id, NOW)
+            .await
+            .unwrap(),
+        None
+    );
 }
 
 async fn what_is_over_is_removed_in_batches(engine: Engine) {

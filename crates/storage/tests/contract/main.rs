@@ -11,6 +11,7 @@
 mod support;
 
 mod accounts;
+mod audit;
 mod changes;
 mod corruption;
 mod faults;

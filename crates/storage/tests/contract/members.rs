@@ -5,7 +5,9 @@ use tigertrust_accounts::{
     Conflict, FlowError,
     ports::{Member, Membership, PresentRoles},
 };
-use tigertrust_model::{ApiKey, Change, Creator, Entity, KeyReach, Lifecycle, Role, User, UserId, Workspace};
+use tigertrust_model::{
+    Act, ApiKey, Change, Creator, Entity, KeyReach, Lifecycle, Role, User, UserId, Workspace,
+};
 use tigertrust_testkit::Engine;
 
 use crate::support::{Heard, NOW, World, key, on_both_engines, page, user};
@@ -108,7 +110,13 @@ async fn an_edit_knows_the_present_roles_and_may_refuse(engine: Engine) {
             Err(FlowError::Forbidden(Vec::new()))
         };
         let refused = members
-            .edit_member(of, by.map(|by| Creator::User(by.id)), NOW, Box::new(edit))
+            .edit_member(
+                Act::of_operator(),
+                of,
+                by.map(|by| Creator::User(by.id)),
+                NOW,
+                Box::new(edit),
+            )
             .await;
         assert!(matches!(refused, Err(FlowError::Forbidden(_))), "{refused:?}");
     }
@@ -162,7 +170,13 @@ async fn s26_who_was_demoted_meanwhile_decides_nothing_any_more(engine: Engine) 
                 Some(Role::Admin) => Ok(None),
                 _ => Err(FlowError::NotFound),
             };
-            members.edit_member(of, Some(Creator::User(by.id)), NOW, Box::new(edit))
+            members.edit_member(
+                Act::of_operator(),
+                of,
+                Some(Creator::User(by.id)),
+                NOW,
+                Box::new(edit),
+            )
         };
         let outcomes = join_all([remove(&jo, &al), remove(&al, &jo)]).await;
         assert_eq!(

@@ -7,7 +7,7 @@ use tigertrust_accounts::{
     ports::{ChallengeSubject, FactorAdded, MAX_PASSKEYS, NewSession, PasskeyChallenge},
 };
 use tigertrust_credentials::{OsRandom, RecoveryCode, Token, TokenKind};
-use tigertrust_model::{Origin, PasskeyId, Session, SessionId, UserId};
+use tigertrust_model::{Act, Origin, PasskeyId, Session, SessionId, UserId};
 use tigertrust_testkit::Engine;
 
 use crate::support::{NOW, World, on_both_engines};
@@ -85,7 +85,13 @@ async fn add(world: &World, session: &Session, passkey: &Passkey) -> Result<Opti
     let codes = codes.iter().map(RecoveryCode::digest).collect();
     let store = world.node.storage.passkeys();
     store
-        .add_passkey(session, token().digest(), passkey.clone(), codes)
+        .add_passkey(
+            Act::of_operator(),
+            session,
+            token().digest(),
+            passkey.clone(),
+            codes,
+        )
         .await
 }
 
@@ -146,7 +152,9 @@ async fn a_use_is_the_owner_s_alone(engine: Engine) {
     assert!(!stolen.await.unwrap());
     let renamed = store.rename_passkey(other.id, key.id, "mine".to_owned()).await;
     assert_eq!(renamed.unwrap(), None);
-    let removed = store.remove_passkey(&theirs, token().digest(), key.id).await;
+    let removed = store
+        .remove_passkey(Act::of_operator(), &theirs, token().digest(), key.id)
+        .await;
     assert!(matches!(removed, Err(FlowError::NotFound)), "{removed:?}");
     let again = add(&world, &theirs, &passkey(other.id, "laptop")).await;
     assert!(
@@ -173,7 +181,7 @@ async fn the_recovery_codes_come_with_the_first_of_two_that_race(engine: Engine)
     let store = world.node.storage.passkeys();
     for (index, key) in factors.passkeys.iter().enumerate() {
         store
-            .remove_passkey(&session, token().digest(), key.id)
+            .remove_passkey(Act::of_operator(), &session, token().digest(), key.id)
             .await
             .unwrap();
         let account = world.node.storage.sign_ins().account(user.id, None).await;

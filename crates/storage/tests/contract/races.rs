@@ -8,7 +8,7 @@ use tigertrust_accounts::{
     ports::{AcceptedCode, CodeCheck, EndSessions, Joining, TotpFactor},
 };
 use tigertrust_credentials::{RecoveryCodeDigest, TotpStep};
-use tigertrust_model::{Session, UserId};
+use tigertrust_model::{Act, Session, UserId};
 use tigertrust_storage::Options;
 use tigertrust_testkit::Engine;
 
@@ -70,6 +70,7 @@ async fn enrolled(world: &World) -> (UserId, Session) {
     let store = world.node.storage.sign_ins();
     let added = store
         .confirm_totp(
+            Act::of_operator(),
             &session,
             token().digest(),
             first_step(),
@@ -85,9 +86,13 @@ async fn a_session_that_ended_meanwhile_confirms_no_app(engine: Engine) {
     let world = World::new(engine).await;
     let (jo, session) = adding(&world).await;
     let store = world.node.storage.sign_ins();
-    store.end_sessions(jo, EndSessions::All).await.unwrap();
+    store
+        .end_sessions(Act::of_operator(), jo, EndSessions::All)
+        .await
+        .unwrap();
     let added = store
         .confirm_totp(
+            Act::of_operator(),
             &session,
             token().digest(),
             first_step(),
@@ -114,7 +119,7 @@ async fn accepted(world: &World, session: Session, code: AcceptedCode) -> usize 
         let check: CodeCheck = Box::new(move |_| Some(code));
         tokio::spawn(async move {
             store
-                .note_proof(&session, token().digest(), Some(check), NOW)
+                .note_proof(Act::of_operator(), &session, token().digest(), Some(check), NOW)
                 .await
         })
     });
@@ -145,7 +150,11 @@ async fn racing_uses_of_one_reset_link_accept_one(engine: Engine) {
     let tokens = node(&world).storage.mail_tokens();
     let uses = (0..racers()).map(|_| {
         let tokens = Arc::clone(&tokens);
-        tokio::spawn(async move { tokens.reset_password(token, jo.id, another_password(), NOW).await })
+        tokio::spawn(async move {
+            tokens
+                .reset_password(Act::of_operator(), token, jo.id, another_password(), NOW)
+                .await
+        })
     });
     let outcomes = join_all(uses).await.into_iter();
     let accepted = outcomes.filter(|outcome| *outcome.as_ref().unwrap().as_ref().unwrap());
@@ -165,7 +174,7 @@ async fn racing_uses_of_one_invitation_accept_one(engine: Engine) {
         let store = Arc::clone(&store);
         tokio::spawn(async move {
             store
-                .accept_invitation(home.id, token, Joining::Person(jo.id), NOW)
+                .accept_invitation(Act::of_operator(), home.id, token, Joining::Person(jo.id), NOW)
                 .await
         })
     });

@@ -8,12 +8,14 @@ use tigertrust_accounts::{
     FlowError,
     ports::{KeyView, Member, Membership, Page, PresentRoles, StoredSecret},
 };
-use tigertrust_credentials::{KeyDigest, OsRandom, PasswordHash, ports::ChangeListener};
+use tigertrust_credentials::{
+    AuditRing, KeyDigest, OsRandom, PasswordHash, Pepper, PepperRing, ports::ChangeListener,
+};
 use tigertrust_model::{
-    ApiKey, Change, Clock, Creator, Entity, KeyDisplay, KeyFilter, KeyId, KeyLimits, KeyReach, KeyType,
+    Act, ApiKey, Change, Clock, Creator, Entity, KeyDisplay, KeyFilter, KeyId, KeyLimits, KeyReach, KeyType,
     Lifecycle, Metadata, RandomSource, Role, Timestamp, User, UserId, Workspace, WorkspaceId,
 };
-use tigertrust_storage::{DatabaseUrl, Options, Storage};
+use tigertrust_storage::{DatabaseUrl, Options, Storage, StorageParts};
 use tigertrust_testkit::{Engine, TestClock, ThrowawayDatabase};
 use tokio::{
     runtime::Handle,
@@ -59,6 +61,24 @@ pub(crate) fn patient() -> Options {
     }
 }
 
+/// What a storage is put together from.
+pub(crate) fn parts(clock: Arc<dyn Clock>, listener: Arc<dyn ChangeListener>) -> StorageParts {
+    StorageParts {
+        clock,
+        random: Arc::new(OsRandom),
+        audit: ring(&["p1"]),
+        listener,
+        runtime: Handle::current(),
+    }
+}
+
+/// What the audit log is held together with, under peppers that differ in their ids.
+pub(crate) fn ring(ids: &[&str]) -> AuditRing {
+    let secret = |id: &str| if id == "p1" { "A" } else { "B" }.repeat(43);
+    let peppers = ids.iter().map(|id| Pepper::new(id, &secret(id)).unwrap());
+    AuditRing::new(PepperRing::new(peppers.collect()).unwrap())
+}
+
 /// One node.
 pub(crate) struct Node {
     pub(crate) storage: Storage,
@@ -67,10 +87,23 @@ pub(crate) struct Node {
 
 impl Node {
     pub(crate) fn open(url: &DatabaseUrl, options: Options) -> Self {
+        Self::open_with(url, options, ring(&["p1"]))
+    }
+
+    /// A node with other peppers.
+    pub(crate) fn open_with(url: &DatabaseUrl, options: Options, audit: AuditRing) -> Self {
         let (sender, heard) = unbounded_channel();
         let clock = Arc::new(TestClock::default()) as Arc<dyn Clock>;
         let listener = Arc::new(Ear(sender));
-        let storage = Storage::open(url, options, clock, listener, Handle::current()).unwrap();
+        let storage = Storage::open(
+            url,
+            options,
+            StorageParts {
+                audit,
+                ..parts(clock, listener)
+            },
+        )
+        .unwrap();
         Self { storage, heard }
     }
 
@@ -152,7 +185,10 @@ impl World {
     pub(crate) async fn user(&self, email: &str) -> User {
         let user = user(email);
         let accounts = self.node.storage.accounts();
-        accounts.insert_user(user.clone(), password()).await.unwrap();
+        accounts
+            .insert_user(Act::of_operator(), user.clone(), password())
+            .await
+            .unwrap();
         user
     }
 
@@ -173,7 +209,9 @@ impl World {
         };
         let edit = move |_: PresentRoles| Ok(role);
         let members = self.node.storage.members();
-        members.edit_member(of, None, NOW, Box::new(edit)).await
+        members
+            .edit_member(Act::of_operator(), of, None, NOW, Box::new(edit))
+            .await
     }
 
     /// Changes a workspace, whatever the roles are.
@@ -187,7 +225,9 @@ impl World {
             Ok(())
         };
         let accounts = self.node.storage.accounts();
-        accounts.edit_workspace(id, None, Box::new(edit)).await
+        accounts
+            .edit_workspace(Act::of_operator(), id, None, Box::new(edit))
+            .await
     }
 
     pub(crate) async fn workspace(&self, name: &str) -> Workspace {
@@ -195,7 +235,7 @@ impl World {
         let workspace = workspace(name);
         let accounts = self.node.storage.accounts();
         accounts
-            .insert_workspace(workspace.clone(), owner.id)
+            .insert_workspace(Act::of_operator(), workspace.clone(), owner.id)
             .await
             .unwrap();
         workspace
@@ -208,7 +248,7 @@ impl World {
         self.node
             .storage
             .keys()
-            .insert_key(key.clone(), secret, None)
+            .insert_key(Act::of_operator(), key.clone(), secret, None)
             .await
             .unwrap();
         (key, digest)
@@ -253,6 +293,7 @@ pub(crate) fn workspace(name: &str) -> Workspace {
         name: name.to_owned(),
         plan: "free".parse().unwrap(),
         requires_second_factor: false,
+        leak_response: None,
         created_at: NOW,
         deleted_at: None,
     }

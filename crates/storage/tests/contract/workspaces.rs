@@ -2,7 +2,7 @@
 
 use tigertrust_accounts::FlowError;
 use tigertrust_credentials::OsRandom;
-use tigertrust_model::{Change, Creator, Entity, Role, Timestamp, UserId, Workspace, WorkspaceId};
+use tigertrust_model::{Act, Change, Creator, Entity, Role, Timestamp, UserId, Workspace, WorkspaceId};
 use tigertrust_testkit::Engine;
 
 use crate::support::{Heard, NOW, World, key_at, on_both_engines, page, workspace};
@@ -23,7 +23,7 @@ async fn a_workspace_needs_an_owner_that_exists(engine: Engine) {
         .node
         .storage
         .accounts()
-        .insert_workspace(workspace("w"), unknown)
+        .insert_workspace(Act::of_operator(), workspace("w"), unknown)
         .await;
     assert!(matches!(refused, Err(FlowError::NotFound)), "{refused:?}");
     assert_eq!(
@@ -51,7 +51,7 @@ async fn a_new_workspace_is_a_change_of_its_owner(engine: Engine) {
         .node
         .storage
         .accounts()
-        .insert_workspace(new.clone(), owner.id)
+        .insert_workspace(Act::of_operator(), new.clone(), owner.id)
         .await
         .unwrap();
     let change = Change {
@@ -80,7 +80,10 @@ async fn pages_of_workspaces_are_newest_first_without_deleted_ones(engine: Engin
             id: WorkspaceId::from_uuid(uuid::Uuid::from_u128((number << 120) | (255 - number))),
             ..workspace(&format!("w{number}"))
         };
-        accounts.insert_workspace(new.clone(), owner.id).await.unwrap();
+        accounts
+            .insert_workspace(Act::of_operator(), new.clone(), owner.id)
+            .await
+            .unwrap();
         if number == 3 {
             world
                 .sql("UPDATE workspaces SET deleted_at = created_at WHERE name = 'w3'")
@@ -142,7 +145,9 @@ async fn an_edit_decides_on_the_present_state_and_may_refuse(engine: Engine) {
             Err(FlowError::Forbidden(Vec::new()))
         };
         let by = by.map(Creator::User);
-        let refused = accounts.edit_workspace(home.id, by, Box::new(edit)).await;
+        let refused = accounts
+            .edit_workspace(Act::of_operator(), home.id, by, Box::new(edit))
+            .await;
         assert!(matches!(refused, Err(FlowError::Forbidden(_))), "{refused:?}");
     }
     // Nor is it a change that nothing changes.

@@ -6,7 +6,7 @@ use tigertrust_accounts::{
     FlowError,
     ports::{KeyEdit, KeyView},
 };
-use tigertrust_model::{ApiKey, KeyReach};
+use tigertrust_model::{Act, ApiKey, KeyReach};
 use tigertrust_storage::Options;
 use tigertrust_testkit::Engine;
 use tokio::{sync::oneshot, time::timeout};
@@ -43,7 +43,10 @@ async fn a_write_whose_caller_is_dropped_is_committed_and_told(engine: Engine) {
     let (key, _) = world.store(key(KeyReach::Instance)).await;
     let (edit, held) = held_edit();
     let keys = world.node.storage.keys();
-    let caller = tokio::spawn(async move { keys.edit_key(KeyView::Everything, key.id, edit).await });
+    let caller = tokio::spawn(async move {
+        keys.edit_key(Act::of_operator(), KeyView::Everything, key.id, edit)
+            .await
+    });
     held.entered.await.unwrap();
     caller.abort();
     assert!(caller.await.unwrap_err().is_cancelled());
@@ -61,7 +64,11 @@ async fn closing_waits_for_a_write_and_takes_no_more(engine: Engine) {
     let lookups = node.storage.credentials();
     let (edit, held) = held_edit();
     let editor = node.storage.keys();
-    let writing = tokio::spawn(async move { editor.edit_key(KeyView::Everything, stored.id, edit).await });
+    let writing = tokio::spawn(async move {
+        editor
+            .edit_key(Act::of_operator(), KeyView::Everything, stored.id, edit)
+            .await
+    });
     held.entered.await.unwrap();
     let storage = node.storage;
     let mut closing = tokio::spawn(async move { storage.close().await });
@@ -87,11 +94,18 @@ async fn a_panic_in_an_edit_costs_neither_the_connection_nor_the_storage(engine:
     // More often than there are connections.
     for _ in 0..12 {
         let edit = |_: &mut ApiKey| panic!("this is part of the test");
-        let failed = keys.edit_key(KeyView::Everything, key.id, Box::new(edit)).await;
+        let failed = keys
+            .edit_key(Act::of_operator(), KeyView::Everything, key.id, Box::new(edit))
+            .await;
         assert!(matches!(failed, Err(FlowError::Store(_))), "{failed:?}");
     }
     let done = keys
-        .edit_key(KeyView::Everything, key.id, Box::new(|_| Ok(())))
+        .edit_key(
+            Act::of_operator(),
+            KeyView::Everything,
+            key.id,
+            Box::new(|_| Ok(())),
+        )
         .await;
     assert!(done.is_ok(), "{done:?}");
     assert_eq!(world.node.has_heard(), [key_change(1, &key)]);
@@ -110,7 +124,7 @@ async fn where_all_connections_are_in_use_the_wait_is_bounded(engine: Engine) {
     // The connection is there before it is held, however long this machine takes to make one.
     let connecting = async {
         while keys
-            .insert_key(key(KeyReach::Instance), secret(), None)
+            .insert_key(Act::of_operator(), key(KeyReach::Instance), secret(), None)
             .await
             .is_err()
         {}
@@ -118,10 +132,13 @@ async fn where_all_connections_are_in_use_the_wait_is_bounded(engine: Engine) {
     timeout(PATIENCE, connecting).await.unwrap();
     let (edit, held) = held_edit();
     let keys = node.storage.keys();
-    let holder = tokio::spawn(async move { keys.edit_key(KeyView::Everything, stored.id, edit).await });
+    let holder = tokio::spawn(async move {
+        keys.edit_key(Act::of_operator(), KeyView::Everything, stored.id, edit)
+            .await
+    });
     held.entered.await.unwrap();
     let keys = node.storage.keys();
-    let waiting = keys.insert_key(key(KeyReach::Instance), secret(), None);
+    let waiting = keys.insert_key(Act::of_operator(), key(KeyReach::Instance), secret(), None);
     let refused = timeout(PATIENCE / 2, waiting).await.unwrap().unwrap_err();
     assert!(refused.to_string().contains("all are in use"), "{refused}");
     held.release.send(()).unwrap();

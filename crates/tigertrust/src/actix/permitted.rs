@@ -1,6 +1,6 @@
 //! The extractor of a permit.
 
-use std::{fmt, future::Future, marker::PhantomData, ops::Deref, pin::Pin, sync::Arc};
+use std::{fmt, future::Future, marker::PhantomData, net::IpAddr, ops::Deref, pin::Pin, sync::Arc};
 
 use actix_web::{
     FromRequest, HttpRequest,
@@ -10,7 +10,7 @@ use actix_web::{
 };
 use tigertrust_accounts::Actor;
 use tigertrust_credentials::{AuthError, HeaderValues, Permit, Presented};
-use tigertrust_model::Workspace;
+use tigertrust_model::{Origin, Workspace};
 use tigertrust_wire::RateLimitHeaders;
 
 use super::{ClientAddress, Needs, Rejection};
@@ -26,6 +26,7 @@ const WORKSPACE_ID: HeaderName = HeaderName::from_static("x-workspace-id");
 /// what is wrong with theirs: actix-web reads all extractors of a handler at once.
 pub struct Permitted<N> {
     permit: Arc<Permit>,
+    client: Option<IpAddr>,
     need: PhantomData<fn() -> N>,
 }
 
@@ -67,7 +68,11 @@ impl<N> Permitted<N> {
     /// The caller as flows know it: [`KeyFlows`](crate::KeyFlows) then allow what the key allows.
     #[must_use]
     pub fn actor(&self) -> Actor {
-        Actor::Caller(Arc::clone(&self.permit))
+        let from = Origin {
+            address: self.client,
+            ..Origin::default()
+        };
+        Actor::key(Arc::clone(&self.permit), from)
     }
 }
 
@@ -83,6 +88,7 @@ impl<N> Clone for Permitted<N> {
     fn clone(&self) -> Self {
         Self {
             permit: Arc::clone(&self.permit),
+            client: self.client,
             need: PhantomData,
         }
     }
@@ -106,9 +112,11 @@ impl<N: Needs> FromRequest for Permitted<N> {
                 return Err(Rejection::unavailable().of(&request));
             };
             let need = N::need();
-            match auth.admit(&presented(&request), need).await {
+            let presented = presented(&request);
+            match auth.admit(&presented, need).await {
                 Ok(permit) => Ok(Self {
                     permit: Arc::new(permit),
+                    client: presented.client,
                     need: PhantomData,
                 }),
                 Err(refusal) => {

@@ -41,13 +41,13 @@ impl Desk<'_> {
                 trusts_second_factor: common.trust_second_factor,
             },
         };
-        let made = self.flows.create(&Actor::Operator, workspace, new).await;
+        let made = self.flows.create(&Actor::operator(), workspace, new).await;
         self.print(&made.map_err(|error| no_workspace(workspace, error))?)
     }
 
     pub(super) async fn list(&self, within: InWorkspace) -> Result<(), Failure> {
         let workspace = self.workspace(within).await?;
-        let connections = self.flows.list(&Actor::Operator, workspace).await?;
+        let connections = self.flows.list(&Actor::operator(), workspace).await?;
         let body = Page::whole(
             connections
                 .iter()
@@ -70,13 +70,13 @@ impl Desk<'_> {
 
     pub(super) async fn show(&self, args: ConnectionArgs) -> Result<(), Failure> {
         let (workspace, id) = (self.workspace(args.within).await?, args.id);
-        let found = self.flows.get(&Actor::Operator, workspace, id).await;
+        let found = self.flows.get(&Actor::operator(), workspace, id).await;
         self.print(&found.map_err(|error| unknown(workspace, id, error))?)
     }
 
     pub(super) async fn test(&self, args: ConnectionArgs) -> Result<(), Failure> {
         let (workspace, id) = (self.workspace(args.within).await?, args.id);
-        let report = self.flows.probe(&Actor::Operator, workspace, id).await;
+        let report = self.flows.probe(&Actor::operator(), workspace, id).await;
         let report = TestReport::from(report.map_err(|error| unknown(workspace, id, error))?);
         output::print(self.output, &report, |report| {
             let mut lines = report.findings.clone();
@@ -98,13 +98,16 @@ impl Desk<'_> {
             enabled: Some(enabled),
             ..ConnectionChanges::default()
         };
-        let changed = self.flows.update(&Actor::Operator, workspace, id, changes).await;
+        let changed = self
+            .flows
+            .update(&Actor::operator(), workspace, id, changes)
+            .await;
         self.print(&changed.map_err(|error| unknown(workspace, id, error))?)
     }
 
     pub(super) async fn remove(&self, args: ConnectionArgs, yes: bool) -> Result<(), Failure> {
         let (workspace, id) = (self.workspace(args.within).await?, args.id);
-        let found = self.flows.get(&Actor::Operator, workspace, id).await;
+        let found = self.flows.get(&Actor::operator(), workspace, id).await;
         let name = found.map_err(|error| unknown(workspace, id, error))?.name;
         if !yes {
             return Err(Failure::new(format!(
@@ -112,7 +115,7 @@ impl Desk<'_> {
                  other way in has none. Add --yes to do it"
             )));
         }
-        let removed = self.flows.remove(&Actor::Operator, workspace, id).await;
+        let removed = self.flows.remove(&Actor::operator(), workspace, id).await;
         removed.map_err(|error| unknown(workspace, id, error))?;
         output::print(self.output, &(), |()| {
             format!("Removed {id}, {name:?}. The sessions that were begun by it have ended.")
@@ -124,14 +127,14 @@ impl Desk<'_> {
         if revoke {
             let revoked = self
                 .flows
-                .remove_scim_token(&Actor::Operator, workspace, id)
+                .remove_scim_token(&Actor::operator(), workspace, id)
                 .await;
             revoked.map_err(|error| unknown(workspace, id, error))?;
             return output::print(self.output, &(), |()| {
                 format!("The provider of {id} writes nobody any more.")
             });
         }
-        let made = self.flows.new_scim_token(&Actor::Operator, workspace, id).await;
+        let made = self.flows.new_scim_token(&Actor::operator(), workspace, id).await;
         let token = made.map_err(|error| unknown(workspace, id, error))?;
         let body = ScimToken::new(&token, self.flows.public_url());
         output::print(self.output, &body, |body| {

@@ -22,7 +22,7 @@ impl Desk<'_> {
             SsoDomain::Add(args) => {
                 let workspace = self.workspace(args.within).await?;
                 let claimed = flows
-                    .claim_domain(&Actor::Operator, workspace, &args.domain)
+                    .claim_domain(&Actor::operator(), workspace, &args.domain)
                     .await;
                 let claimed = claimed.map_err(|error| no_workspace(workspace, error))?;
                 return output::print(self.output, &Body::from(&claimed), describe);
@@ -31,11 +31,11 @@ impl Desk<'_> {
                 let workspace = self.workspace(args.within).await?;
                 let verified = if trust {
                     flows
-                        .vouch_for_domain(&Actor::Operator, workspace, &args.domain)
+                        .vouch_for_domain(&Actor::operator(), workspace, &args.domain)
                         .await
                 } else {
                     flows
-                        .verify_domain(&Actor::Operator, workspace, &args.domain)
+                        .verify_domain(&Actor::operator(), workspace, &args.domain)
                         .await
                 };
                 (args.domain, workspace, verified)
@@ -47,14 +47,14 @@ impl Desk<'_> {
                 let workspace = self.workspace(args.within).await?;
                 let changes = self.changes(changes).await?;
                 let changed = flows
-                    .update_domain(&Actor::Operator, workspace, &args.domain, changes)
+                    .update_domain(&Actor::operator(), workspace, &args.domain, changes)
                     .await;
                 (args.domain, workspace, changed)
             }
             SsoDomain::Remove(args) => {
                 let workspace = self.workspace(args.within).await?;
                 let removed = flows
-                    .remove_domain(&Actor::Operator, workspace, &args.domain)
+                    .remove_domain(&Actor::operator(), workspace, &args.domain)
                     .await;
                 removed.map_err(|error| unknown(workspace, &args.domain, error))?;
                 return output::print(self.output, &(), |()| {
@@ -68,7 +68,7 @@ impl Desk<'_> {
 
     async fn list_domains(&self, within: InWorkspace) -> Result<(), Failure> {
         let workspace = self.workspace(within).await?;
-        let domains = self.flows.list_domains(&Actor::Operator, workspace).await?;
+        let domains = self.flows.list_domains(&Actor::operator(), workspace).await?;
         let body = Page::whole(domains.iter().map(Body::from).collect());
         output::print(self.output, &body, |body| {
             let rows = body.items.iter().map(|domain| {

@@ -1,0 +1,85 @@
+//! `tigertrust audit archive`: the beginning of a chain into a file.
+
+use std::{
+    fs::OpenOptions,
+    io::{BufWriter, Write},
+    path::Path,
+};
+
+use serde::Serialize;
+use tigertrust::TigerTrust;
+use tigertrust_accounts::audit::{Segment, Verifier};
+use tigertrust_model::{Act, Chain, Timestamp};
+use tigertrust_wire::{ArchiveHeader, ArchivedEvent};
+
+use crate::{cli::Common, failure::Failure, output};
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Archived {
+    chain: String,
+    events: u64,
+    sequence: u64,
+}
+
+/// Writes the events to the file, verifies them on the way, and removes them from the database once the file is on the disk.
+pub async fn run(
+    common: &Common,
+    instance: &TigerTrust,
+    chain: Chain,
+    before: Timestamp,
+    to: &Path,
+) -> Result<(), Failure> {
+    let audit = instance.audit();
+    let head = audit.head(chain).await?;
+    let broken = |finding| {
+        Failure::new(format!(
+            "{chain} is not archived, since it is not whole: {finding}"
+        ))
+    };
+    let head = head.map_err(broken)?;
+    let mut verifier = Verifier::after_archive(audit.ring().clone(), &head).map_err(broken)?;
+    let file = OpenOptions::new().write(true).create_new(true).open(to);
+    let file = file.map_err(|error| Failure::new(format!("{} cannot be made: {error}", to.display())))?;
+    let mut out = BufWriter::new(file);
+    let header = ArchiveHeader::new(chain, head.archived, &head.archived_mac);
+    writeln!(out, "{}", serde_json::to_string(&header)?)?;
+    'pages: loop {
+        let events = audit.read(chain, verifier.seq()).await?;
+        if events.is_empty() {
+            break;
+        }
+        for event in events {
+            if event.at >= before {
+                break 'pages;
+            }
+            verifier.next(&event).map_err(broken)?;
+            writeln!(out, "{}", serde_json::to_string(&ArchivedEvent::from(event))?)?;
+        }
+    }
+    let file = out.into_inner().map_err(|error| error.into_error())?;
+    file.sync_all()?;
+    let verified = verifier.end_here();
+    if verified.events > 0 {
+        let segment = Segment {
+            chain,
+            seq: verified.seq,
+            mac: verified.mac,
+        };
+        audit.drop_archived(Act::of_operator(), segment).await?;
+    }
+    let archived = Archived {
+        chain: chain.to_string(),
+        events: verified.events,
+        sequence: verified.seq,
+    };
+    output::print(common.output, &archived, |archived| {
+        format!(
+            "Moved {} events of {} to {}. Verify them with: tigertrust audit verify --file {}",
+            archived.events,
+            archived.chain,
+            to.display(),
+            to.display()
+        )
+    })
+}

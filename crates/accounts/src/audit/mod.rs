@@ -1,0 +1,18 @@
+//! The audit log: who did what, and that nobody has touched it since.
+
+pub mod chain;
+mod changes;
+#[cfg(feature = "checkpoints")]
+mod checkpoint;
+mod flows;
+mod ports;
+mod refusals;
+mod verification;
+
+pub use changes::{of_connection, of_domain, of_key, of_new_key, of_new_workspace, of_workspace};
+#[cfg(feature = "checkpoints")]
+pub use checkpoint::Checkpoint;
+pub use flows::{AuditFlows, AuditPage, Landmark};
+pub use ports::{AuditStore, MAX_PAGE, Segment};
+pub use refusals::{RefusalLog, RefusedRequest};
+pub use verification::{Finding, Verified, Verifier};

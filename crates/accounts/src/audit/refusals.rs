@@ -1,0 +1,131 @@
+//! Refusals: those that are told at once, and those of which there may be many.
+
+use std::{
+    collections::HashMap,
+    fmt,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use tigertrust_credentials::ports::StoreError;
+use tigertrust_model::{AuditAction, AuditEntry, AuditTarget, Chain};
+
+use super::AuditStore;
+
+/// How many different refusals are kept apart until they are stored; those beyond are counted without their address.
+const MAX_KINDS: usize = 10_000;
+/// How many are stored in one transaction.
+const BATCH: usize = 200;
+
+/// What makes two refusals the same.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+struct Kind {
+    chain: Chain,
+    action: AuditAction,
+    actor: Option<String>,
+    credential: Option<String>,
+    target: Option<String>,
+    code: Option<String>,
+    address: Option<std::net::IpAddr>,
+}
+
+impl Kind {
+    fn of(entry: &AuditEntry) -> Self {
+        Self {
+            chain: entry.chain,
+            action: entry.action,
+            actor: entry.act.by.id(),
+            credential: entry.act.by.credential(),
+            target: entry.target.as_ref().map(|target| target.id.clone()),
+            code: entry.code.clone(),
+            address: entry.act.from.address,
+        }
+    }
+}
+
+/// Logs what was refused. Whoever is refused often is logged once a minute, with the number.
+#[derive(Clone)]
+pub struct RefusalLog {
+    store: Arc<dyn AuditStore>,
+    waiting: Arc<Mutex<HashMap<Kind, AuditEntry>>>,
+}
+
+impl RefusalLog {
+    /// A log that ends in the store.
+    #[must_use]
+    pub fn new(store: Arc<dyn AuditStore>) -> Self {
+        Self {
+            store,
+            waiting: Arc::default(),
+        }
+    }
+
+    /// Logs a refusal at once. Whether that succeeds or not, it is refused.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn append(&self, entry: AuditEntry) -> Result<(), StoreError> {
+        self.store.append_audit(vec![entry]).await
+    }
+
+    /// Counts a refusal, to be stored with others like it.
+    pub fn count(&self, mut entry: AuditEntry) {
+        let mut waiting = self.waiting();
+        if waiting.len() >= MAX_KINDS && !waiting.contains_key(&Kind::of(&entry)) {
+            entry.act.from = tigertrust_model::Origin::default();
+        }
+        let kind = Kind::of(&entry);
+        waiting
+            .entry(kind)
+            .and_modify(|known| known.count = known.count.saturating_add(entry.count))
+            .or_insert(entry);
+    }
+
+    /// Stores what was counted. What cannot be stored is kept for the next time.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn flush(&self) -> Result<(), StoreError> {
+        let mut entries: Vec<AuditEntry> = std::mem::take(&mut *self.waiting()).into_values().collect();
+        while !entries.is_empty() {
+            let rest = entries.split_off(entries.len().min(BATCH));
+            if let Err(error) = self.store.append_audit(entries.clone()).await {
+                entries
+                    .into_iter()
+                    .chain(rest)
+                    .for_each(|entry| self.count(entry));
+                return Err(error);
+            }
+            entries = rest;
+        }
+        Ok(())
+    }
+
+    fn waiting(&self) -> MutexGuard<'_, HashMap<Kind, AuditEntry>> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl fmt::Debug for RefusalLog {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RefusalLog").finish_non_exhaustive()
+    }
+}
+
+/// A request for a change that was refused.
+#[derive(Clone, Debug)]
+pub struct RefusedRequest {
+    /// The operation: its method and the pattern of its path.
+    pub operation: String,
+    /// Why: the code of the answer.
+    pub code: String,
+}
+
+impl RefusedRequest {
+    /// As the log says it.
+    #[must_use]
+    pub fn entry(self, chain: Chain, act: &tigertrust_model::Act) -> AuditEntry {
+        AuditEntry::new(AuditAction::RequestRefused, chain, act)
+            .on(AuditTarget::new("operation", self.operation))
+            .refused(self.code)
+    }
+}

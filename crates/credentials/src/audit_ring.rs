@@ -1,0 +1,84 @@
+//! What the audit log is held together with.
+
+use std::fmt;
+
+use zeroize::Zeroizing;
+
+use crate::PepperRing;
+
+/// What every message begins with that is about the log: no API key does, so that the two uses of a pepper are apart.
+const LOG: &[u8] = b"TigerTrust audit log v1\0";
+/// The same for the seed of signatures.
+const SIGNING: &[u8] = b"TigerTrust audit checkpoints v1\0";
+
+/// The keys that the audit log is held together with: the peppers. The current one seals what is new; the others still verify
+/// what they have sealed. Whoever takes a pepper away can verify no event of its time any more.
+#[derive(Clone)]
+pub struct AuditRing(PepperRing);
+
+impl AuditRing {
+    /// The log under the peppers.
+    #[must_use]
+    pub const fn new(peppers: PepperRing) -> Self {
+        Self(peppers)
+    }
+
+    /// The id of the key that seals what is new.
+    #[must_use]
+    pub fn current(&self) -> &str {
+        self.0.current().id()
+    }
+
+    /// HMAC-SHA-256 (RFC 2104) of a message under a key; none if the ring does not have it.
+    #[must_use]
+    pub fn mac(&self, key: &str, message: &[u8]) -> Option<[u8; 32]> {
+        self.0.find(key).map(|pepper| pepper.mac(LOG, message))
+    }
+
+    /// The seed of the key that checkpoints are signed with.
+    #[must_use]
+    pub fn signing_seed(&self) -> Zeroizing<[u8; 32]> {
+        Zeroizing::new(self.0.current().mac(SIGNING, &[]))
+    }
+
+    /// The same under an earlier key; none if the ring does not have it.
+    #[must_use]
+    pub fn signing_seed_of(&self, key: &str) -> Option<Zeroizing<[u8; 32]>> {
+        let pepper = self.0.find(key)?;
+        Some(Zeroizing::new(pepper.mac(SIGNING, &[])))
+    }
+}
+
+impl fmt::Debug for AuditRing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "AuditRing({})", self.current())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Pepper;
+
+    fn ring(ids: &[&str]) -> AuditRing {
+        let secret = |id: &str| if id == "p1" { "A" } else { "B" }.repeat(43);
+        let peppers = ids.iter().map(|id| Pepper::new(id, &secret(id)).unwrap());
+        AuditRing::new(PepperRing::new(peppers.collect()).unwrap())
+    }
+
+    #[test]
+    fn an_earlier_pepper_still_verifies() {
+        let sealed = ring(&["p1"]).mac("p1", b"event").unwrap();
+        let rotated = ring(&["p2", "p1"]);
+        assert_eq!(rotated.current(), "p2");
+        assert_eq!(rotated.mac("p1", b"event"), Some(sealed));
+        assert_ne!(rotated.mac("p2", b"event"), Some(sealed));
+        assert_eq!(ring(&["p2"]).mac("p1", b"event"), None);
+    }
+
+    #[test]
+    fn each_pepper_signs_with_a_key_of_its_own() {
+        assert_ne!(ring(&["p1"]).signing_seed(), ring(&["p2"]).signing_seed());
+        assert_ne!(Some(*ring(&["p1"]).signing_seed()), ring(&["p1"]).mac("p1", b""));
+    }
+}

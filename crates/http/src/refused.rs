@@ -1,0 +1,37 @@
+//! What the audit log is told of requests for a change that are refused.
+
+use actix_web::{HttpMessage, HttpRequest, body::MessageBody, dev::ServiceResponse, http::Method};
+use tigertrust_accounts::audit::RefusedRequest;
+use tigertrust_model::{Act, Chain, Workspace};
+use tigertrust_wire::Problem;
+
+use crate::App;
+
+/// Who asks, and where, for the way back.
+struct Asking {
+    chain: Chain,
+    act: Act,
+}
+
+/// Remembers who asks, should it be refused.
+pub(crate) fn remember(request: &HttpRequest, workspace: Option<&Workspace>, act: Act) {
+    let chain = workspace.map(|workspace| workspace.id).into();
+    request.extensions_mut().insert(Asking { chain, act });
+}
+
+/// Counts a refusal of somebody who is known. What failed on our side is none, and reading changes nothing.
+pub(crate) fn note<B: MessageBody>(app: &App, response: &ServiceResponse<B>, problem: &Problem) {
+    let request = response.request();
+    let is_change = !matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS);
+    if !is_change || !response.status().is_client_error() {
+        return;
+    }
+    if let Some(Asking { chain, act }) = request.extensions().get() {
+        let pattern = request.match_pattern().unwrap_or_default();
+        let refused = RefusedRequest {
+            operation: format!("{} {pattern}", request.method()),
+            code: problem.code.as_str().to_owned(),
+        };
+        app.refusals.count(refused.entry(*chain, act));
+    }
+}

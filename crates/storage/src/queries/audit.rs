@@ -1,0 +1,166 @@
+//! The audit log: how acts come into it.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use diesel::{ExpressionMethods, JoinOnDsl, OptionalExtension, QueryDsl, QueryResult, SelectableHelper};
+use diesel_async::RunQueryDsl;
+use tigertrust_accounts::audit::chain::{self, Place};
+use tigertrust_credentials::{AuditRing, ports::StoreError};
+use tigertrust_model::{AuditAction, AuditEntry, Chain, ChainHead, EventId, RandomSource, Timestamp, UserId};
+
+use super::{
+    super::Connection,
+    audit_rows::{EventRow, HeadRow, id_of},
+    schema::{api_keys, audit_events as events, audit_heads as heads, invitations, users},
+};
+use crate::{error::OrUnavailable, types::StoredId};
+
+/// What the log is written with.
+pub(super) struct Auditor {
+    pub(super) ring: AuditRing,
+    pub(super) random: Arc<dyn RandomSource>,
+}
+
+impl Auditor {
+    fn place(&self, at: Timestamp) -> Result<Place, StoreError> {
+        let mut salt = [0; 16];
+        self.random.fill(&mut salt).map_err(StoreError::unavailable)?;
+        let id = EventId::new(at, &*self.random).map_err(StoreError::unavailable)?;
+        Ok(Place { id, at, salt })
+    }
+}
+
+/// Appends entries to their chains. The heads stay locked until the transaction ends, so this must come after all that may wait
+/// for something else; and always in one order, since two that want each other's would wait for ever.
+pub(super) async fn append(
+    connection: &mut Connection,
+    auditor: &Auditor,
+    entries: Vec<AuditEntry>,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let mut by_chain: BTreeMap<Chain, Vec<AuditEntry>> = BTreeMap::new();
+    for entry in entries {
+        by_chain.entry(entry.chain).or_default().push(entry);
+    }
+    for (chain, entries) in by_chain {
+        let mut head = lock(connection, &auditor.ring, chain).await?;
+        for entry in entries {
+            let (event, next) = chain::append(&auditor.ring, head, entry, auditor.place(now)?);
+            diesel::insert_into(events::table)
+                .values(EventRow::from(event))
+                .execute(connection)
+                .await
+                .or_unavailable()?;
+            head = next;
+        }
+        put_head(connection, &head).await.or_unavailable()?;
+    }
+    Ok(())
+}
+
+/// The head of a chain, locked until the transaction ends. One that is not as it was written is not written on: what is missing
+/// before it would never be noticed again.
+pub(super) async fn lock(
+    connection: &mut Connection,
+    ring: &AuditRing,
+    chain: Chain,
+) -> Result<ChainHead, StoreError> {
+    let row = match take(connection, chain).await.or_unavailable()? {
+        Some(row) => Some(row),
+        None => {
+            diesel::insert_into(heads::table)
+                .values(HeadRow::from(&chain::beginning(ring, chain)))
+                .on_conflict(heads::chain_id)
+                .do_nothing()
+                .execute(connection)
+                .await
+                .or_unavailable()?;
+            take(connection, chain).await.or_unavailable()?
+        }
+    };
+    let row = row.ok_or_else(|| StoreError::unavailable("the head of an audit chain vanished"))?;
+    let head = row.read()?;
+    if chain::seal_of(ring, &head) == Some(head.seal) {
+        Ok(head)
+    } else {
+        tracing::error!(%chain, "the audit log was tampered with: nothing is done that could not be logged");
+        Err(StoreError::Corrupt {
+            table: "audit_heads",
+            column: "seal",
+            row: chain.to_string(),
+        })
+    }
+}
+
+/// Locks the row by writing it: on both engines whoever comes next waits.
+async fn take(connection: &mut Connection, chain: Chain) -> QueryResult<Option<HeadRow>> {
+    diesel::update(heads::table.find(id_of(chain)))
+        .set(heads::seq.eq(heads::seq))
+        .returning(HeadRow::as_returning())
+        .get_result(connection)
+        .await
+        .optional()
+}
+
+pub(super) async fn put_head(connection: &mut Connection, head: &ChainHead) -> QueryResult<()> {
+    let row = HeadRow::from(head);
+    diesel::update(heads::table.find(row.chain_id))
+        .set(&row)
+        .execute(connection)
+        .await
+        .map(|_| ())
+}
+
+/// Erases what the log says of a person beside the id: where it was, and what it was called. The chains hold without that.
+pub(super) async fn forget_person(connection: &mut Connection, user: UserId) -> Result<(), StoreError> {
+    let (id, name) = (StoredId::new(user.as_uuid()), user.to_string());
+    let keys: Vec<StoredId> = api_keys::table
+        .filter(api_keys::owner_id.eq(id))
+        .select(api_keys::id)
+        .load(connection)
+        .await
+        .or_unavailable()?;
+    let open: Vec<StoredId> = invitations::table
+        .inner_join(users::table.on(users::email_canonical.eq(invitations::email_canonical)))
+        .filter(users::id.eq(id))
+        .select(invitations::id)
+        .load(connection)
+        .await
+        .or_unavailable()?;
+    // Those that were accepted are no more, but it is logged who accepted them.
+    let accepted: Vec<Option<String>> = events::table
+        .filter(events::actor_id.eq(name.clone()))
+        .filter(events::action.eq(AuditAction::InvitationAccepted.as_str()))
+        .select(events::target_id)
+        .load(connection)
+        .await
+        .or_unavailable()?;
+    let keys = keys
+        .into_iter()
+        .filter_map(|id| Some(tigertrust_model::KeyId::from_uuid(id.read()?).to_string()));
+    let open = open
+        .into_iter()
+        .filter_map(|id| Some(tigertrust_model::InvitationId::from_uuid(id.read()?).to_string()));
+    let about: Vec<String> = keys
+        .chain(open)
+        .chain(accepted.into_iter().flatten())
+        .chain([name.clone()])
+        .collect();
+    let nothing = (
+        events::salt.eq(None::<Vec<u8>>),
+        events::address.eq(None::<String>),
+        events::user_agent.eq(None::<String>),
+        events::details.eq(None::<String>),
+    );
+    diesel::update(events::table.filter(events::actor_id.eq(name)))
+        .set(nothing.clone())
+        .execute(connection)
+        .await
+        .or_unavailable()?;
+    diesel::update(events::table.filter(events::target_id.eq_any(about)))
+        .set(nothing)
+        .execute(connection)
+        .await
+        .or_unavailable()?;
+    Ok(())
+}

@@ -1,0 +1,547 @@
+//! The audit log: what is written, and that nobody touches it unseen.
+
+use std::sync::Arc;
+
+use tigertrust_accounts::{
+    Conflict, FlowError,
+    audit::{AuditFlows, Finding, Landmark, Segment, Verified},
+    ports::KeyView,
+};
+use tigertrust_model::{
+    Act, ApiKey, AuditAction, AuditCursor, AuditEntry, AuditEvent, AuditFilter, Chain, FieldChange, Origin,
+    Outcome, Principal, Workspace,
+};
+use tigertrust_testkit::{Engine, TestClock};
+
+use crate::support::{NOW, Node, World, hex, key_at, on_both_engines, patient, ring, user};
+
+on_both_engines!(
+    an_act_is_in_the_log_of_its_workspace,
+    what_does_not_happen_is_not_logged,
+    s28_an_edited_event_is_noticed,
+    s28_a_deleted_event_is_noticed,
+    s28_reordered_events_are_noticed,
+    s28_a_truncated_chain_is_noticed,
+    s28_a_chain_that_is_gone_is_noticed,
+    s28_a_database_from_before_is_noticed_by_a_checkpoint,
+    s28_nothing_is_written_on_after_a_changed_head,
+    another_pepper_goes_on_with_the_chain,
+    an_archived_chain_is_whole,
+    personal_fields_are_erased_and_the_chain_is_whole,
+    pages_are_filtered_and_follow_each_other,
+    acts_at_the_same_time_make_one_chain,
+    texts_cannot_forge_a_line,
+);
+
+fn flows(node: &Node) -> AuditFlows {
+    AuditFlows::new(
+        node.storage.audit(),
+        ring(&["p1"]),
+        Arc::new(TestClock::default()),
+    )
+}
+
+fn chain(workspace: &Workspace) -> Chain {
+    Chain::Workspace(workspace.id)
+}
+
+async fn events(world: &World, chain: Chain) -> Vec<AuditEvent> {
+    world
+        .node
+        .storage
+        .audit()
+        .read_chain(chain, 0, 1000)
+        .await
+        .unwrap()
+}
+
+async fn verify(world: &World, chain: Chain) -> Result<Verified, Finding> {
+    flows(&world.node).verify(chain, None).await.unwrap()
+}
+
+/// A workspace in whose log there are some events.
+async fn eventful(world: &World) -> (Workspace, ApiKey) {
+    let home = world.workspace("home").await;
+    let (key, _) = world.store(key_at(&home)).await;
+    for name in ["second", "third", "fourth"] {
+        rename(world, &key, name).await;
+    }
+    assert_eq!(verify(world, chain(&home)).await.unwrap().events, 5);
+    (home, key)
+}
+
+async fn rename(world: &World, key: &ApiKey, name: &str) {
+    let name = name.to_owned();
+    let edit = move |key: &mut ApiKey| {
+        key.name = name;
+        Ok(())
+    };
+    let keys = world.node.storage.keys();
+    keys.edit_key(Act::of_operator(), KeyView::Everything, key.id, Box::new(edit))
+        .await
+        .unwrap();
+}
+
+/// Runs a statement on the events of a chain, `{id}` for its id.
+async fn tamper(world: &World, of: Chain, statement: &str) {
+    let id = of.workspace().map_or(uuid::Uuid::nil(), |id| id.as_uuid());
+    let (postgres, sqlite) = hex(id);
+    world
+        .sql_by_engine(
+            &statement.replace("{id}", &postgres),
+            &statement.replace("{id}", &sqlite),
+        )
+        .await;
+}
+
+async fn an_act_is_in_the_log_of_its_workspace(engine: Engine) {
+    let world = World::new(engine).await;
+    let home = world.workspace("home").await;
+    let key = key_at(&home);
+    let person = user("jo@example.com").id;
+    let act = Act {
+        by: Principal::Key {
+            id: key.id,
+            owner: Some(person),
+        },
+        from: Origin {
+            address: Some("192.0.2.7".parse().unwrap()),
+            user_agent: Some("curl/8".to_owned()),
+            request_id: Some("req_1".to_owned()),
+        },
+    };
+    let secret = crate::support::secret();
+    let keys = world.node.storage.keys();
+    keys.insert_key(act, key.clone(), secret, None).await.unwrap();
+    let found = events(&world, chain(&home)).await;
+    let [made, created] = found.as_slice() else {
+        panic!("{found:?}");
+    };
+    assert_eq!((made.seq, made.action.as_str()), (1, "workspace.created"));
+    assert_eq!((created.seq, created.action.as_str()), (2, "key.created"));
+    assert_eq!(created.actor_kind, "user");
+    assert_eq!(created.actor, Some(person.to_string()));
+    assert_eq!(created.credential, Some(key.id.to_string()));
+    assert_eq!(created.target.as_ref().unwrap().id, key.id.to_string());
+    assert_eq!(created.request_id.as_deref(), Some("req_1"));
+    assert_eq!(created.at, NOW);
+    let personal = created.personal.as_ref().unwrap();
+    assert_eq!(personal.address.as_deref(), Some("192.0.2.7"));
+    assert_eq!(personal.user_agent.as_deref(), Some("curl/8"));
+    assert!(
+        created
+            .changes
+            .contains(&FieldChange::set("scopes", "certificates:* keys:read"))
+    );
+    // The instance knows of the workspace, and of its owner's account.
+    let of_instance: Vec<String> = events(&world, Chain::Instance)
+        .await
+        .into_iter()
+        .map(|event| event.action)
+        .collect();
+    assert_eq!(of_instance, ["user.created", "workspace.created"]);
+}
+
+async fn what_does_not_happen_is_not_logged(engine: Engine) {
+    let world = World::new(engine).await;
+    let (home, key) = eventful(&world).await;
+    let refuse = |_: &mut ApiKey| Err(FlowError::from(Conflict::KeyRevoked));
+    let keys = world.node.storage.keys();
+    let refused = keys.edit_key(Act::of_operator(), KeyView::Everything, key.id, Box::new(refuse));
+    assert!(refused.await.is_err());
+    // Nor is what changes nothing.
+    rename(&world, &key, "fourth").await;
+    assert_eq!(verify(&world, chain(&home)).await.unwrap().events, 5);
+}
+
+async fn s28_an_edited_event_is_noticed(engine: Engine) {
+    for (column, value, finding) in [
+        ("action", "'key.rotated'", Finding::Changed { seq: 3 }),
+        ("outcome", "'refused'", Finding::Changed { seq: 3 }),
+        ("code", "'FORBIDDEN'", Finding::Changed { seq: 3 }),
+        ("actor_kind", "'system'", Finding::Changed { seq: 3 }),
+        ("actor_id", "'usr_x'", Finding::Changed { seq: 3 }),
+        ("credential_id", "'ses_x'", Finding::Changed { seq: 3 }),
+        ("target_id", "'key_x'", Finding::Changed { seq: 3 }),
+        ("target_kind", "'user'", Finding::Changed { seq: 3 }),
+        ("changes", "'[]'", Finding::Changed { seq: 3 }),
+        ("count", "2", Finding::Changed { seq: 3 }),
+        ("request_id", "'req_x'", Finding::Changed { seq: 3 }),
+        (
+            "created_at",
+            "'2026-01-01 00:00:00.000000+00:00'",
+            Finding::Changed { seq: 3 },
+        ),
+        (
+            "mac",
+            "(SELECT mac FROM audit_events WHERE chain_id = {id} AND seq = 2)",
+            Finding::Changed { seq: 3 },
+        ),
+        ("personal_digest", "mac", Finding::Changed { seq: 3 }),
+        ("address", "'192.0.2.66'", Finding::PersonalChanged { seq: 3 }),
+        ("user_agent", "'x'", Finding::PersonalChanged { seq: 3 }),
+        (
+            "details",
+            "'[[\"a\",\"b\"]]'",
+            Finding::PersonalChanged { seq: 3 },
+        ),
+    ] {
+        let world = World::new(engine).await;
+        let (home, _) = eventful(&world).await;
+        let statement =
+            format!("UPDATE audit_events SET {column} = {value} WHERE chain_id = {{id}} AND seq = 3");
+        tamper(&world, chain(&home), &statement).await;
+        assert_eq!(verify(&world, chain(&home)).await, Err(finding), "{column}");
+    }
+}
+
+async fn s28_a_deleted_event_is_noticed(engine: Engine) {
+    let world = World::new(engine).await;
+    let (home, _) = eventful(&world).await;
+    tamper(
+        &world,
+        chain(&home),
+        "DELETE FROM audit_events WHERE chain_id = {id} AND seq = 2",
+    )
+    .await;
+    let missing = Finding::Missing {
+        seq: 2,
+        found: Some(3),
+    };
+    assert_eq!(verify(&world, chain(&home)).await, Err(missing));
+    // Nor does it help to close the gap.
+    tamper(
+        &world,
+        chain(&home),
+        "UPDATE audit_events SET seq = seq - 1 WHERE chain_id = {id} AND seq = 3",
+    )
+    .await;
+    assert_eq!(
+        verify(&world, chain(&home)).await,
+        Err(Finding::Changed { seq: 2 })
+    );
+}
+
+async fn s28_reordered_events_are_noticed(engine: Engine) {
+    let world = World::new(engine).await;
+    let (home, _) = eventful(&world).await;
+    for step in [
+        "UPDATE audit_events SET seq = 99 WHERE chain_id = {id} AND seq = 3",
+        "UPDATE audit_events SET seq = 3 WHERE chain_id = {id} AND seq = 4",
+        "UPDATE audit_events SET seq = 4 WHERE chain_id = {id} AND seq = 99",
+    ] {
+        tamper(&world, chain(&home), step).await;
+    }
+    assert_eq!(
+        verify(&world, chain(&home)).await,
+        Err(Finding::Changed { seq: 3 })
+    );
+}
+
+async fn s28_a_truncated_chain_is_noticed(engine: Engine) {
+    let world = World::new(engine).await;
+    let (home, _) = eventful(&world).await;
+    tamper(
+        &world,
+        chain(&home),
+        "DELETE FROM audit_events WHERE chain_id = {id} AND seq > 3",
+    )
+    .await;
+    let missing = Finding::Missing { seq: 4, found: None };
+    assert_eq!(verify(&world, chain(&home)).await, Err(missing));
+    // Nor does it help to say so in the head.
+    tamper(
+        &world,
+        chain(&home),
+        "UPDATE audit_heads SET seq = 3, mac = (SELECT mac FROM audit_events WHERE chain_id = {id} AND seq = 3) \
+         WHERE chain_id = {id}",
+    )
+    .await;
+    assert_eq!(verify(&world, chain(&home)).await, Err(Finding::HeadChanged));
+}
+
+async fn s28_a_chain_that_is_gone_is_noticed(engine: Engine) {
+    let world = World::new(engine).await;
+    let (home, _) = eventful(&world).await;
+    tamper(
+        &world,
+        chain(&home),
+        "DELETE FROM audit_events WHERE chain_id = {id}",
+    )
+    .await;
+    tamper(
+        &world,
+        chain(&home),
+        "DELETE FROM audit_heads WHERE chain_id = {id}",
+    )
+    .await;
+    assert_eq!(verify(&world, chain(&home)).await, Err(Finding::NoChain));
+}
+
+async fn s28_a_database_from_before_is_noticed_by_a_checkpoint(engine: Engine) {
+    let world = World::new(engine).await;
+    let (home, key) = eventful(&world).await;
+    tamper(
+        &world,
+        chain(&home),
+        "CREATE TABLE kept_events AS SELECT * FROM audit_events; CREATE TABLE kept_heads AS SELECT * FROM audit_heads",
+    )
+    .await;
+    rename(&world, &key, "fifth").await;
+    let head = world
+        .node
+        .storage
+        .audit()
+        .chain_head(chain(&home))
+        .await
+        .unwrap()
+        .unwrap();
+    let landmark = Some(Landmark {
+        seq: head.seq,
+        mac: head.mac,
+    });
+    let with_landmark = async || flows(&world.node).verify(chain(&home), landmark).await.unwrap();
+    assert_eq!(with_landmark().await.unwrap().seq, 6);
+    tamper(
+        &world,
+        chain(&home),
+        "DELETE FROM audit_events; DELETE FROM audit_heads; \
+         INSERT INTO audit_events SELECT * FROM kept_events; INSERT INTO audit_heads SELECT * FROM kept_heads",
+    )
+    .await;
+    // It is as it was written, then.
+    assert_eq!(verify(&world, chain(&home)).await.unwrap().seq, 5);
+    assert_eq!(with_landmark().await, Err(Finding::NotAsInCheckpoint { seq: 6 }));
+    // And another event in that place is another event.
+    rename(&world, &key, "another").await;
+    assert_eq!(with_landmark().await, Err(Finding::NotAsInCheckpoint { seq: 6 }));
+}
+
+async fn s28_nothing_is_written_on_after_a_changed_head(engine: Engine) {
+    let world = World::new(engine).await;
+    let (home, key) = eventful(&world).await;
+    tamper(
+        &world,
+        chain(&home),
+        "UPDATE audit_heads SET seq = 4 WHERE chain_id = {id}",
+    )
+    .await;
+    let edit = |key: &mut ApiKey| {
+        key.name = "unlogged".to_owned();
+        Ok(())
+    };
+    let keys = world.node.storage.keys();
+    let edited = keys.edit_key(Act::of_operator(), KeyView::Everything, key.id, Box::new(edit));
+    assert!(matches!(edited.await, Err(FlowError::Store(_))));
+    assert_eq!(world.get(key.id).await.unwrap().name, "fourth");
+    // Other workspaces go on.
+    let other = world.workspace("other").await;
+    world.store(key_at(&other)).await;
+}
+
+async fn another_pepper_goes_on_with_the_chain(engine: Engine) {
+    let world = World::new(engine).await;
+    let (home, key) = eventful(&world).await;
+    let rotated = Node::open_with(world.database.url(), patient(), ring(&["p2", "p1"]));
+    rotated.storage.audit().reseal_heads().await.unwrap();
+    let world = World {
+        node: rotated,
+        ..world
+    };
+    rename(&world, &key, "under another pepper").await;
+    let flows = |ids: &[&str]| {
+        AuditFlows::new(
+            world.node.storage.audit(),
+            ring(ids),
+            Arc::new(TestClock::default()),
+        )
+    };
+    let both = flows(&["p2", "p1"]).verify(chain(&home), None).await.unwrap();
+    assert_eq!(both.unwrap().events, 6);
+    // Without the earlier one, what it has sealed cannot be verified; but things go on.
+    let without = flows(&["p2"]).verify(chain(&home), None).await.unwrap();
+    let unknown = Finding::UnknownKey {
+        seq: Some(1),
+        key: "p1".to_owned(),
+    };
+    assert_eq!(without, Err(unknown));
+    let world = World {
+        node: Node::open_with(world.database.url(), patient(), ring(&["p2"])),
+        ..world
+    };
+    rename(&world, &key, "without the earlier one").await;
+}
+
+async fn an_archived_chain_is_whole(engine: Engine) {
+    let world = World::new(engine).await;
+    let (home, key) = eventful(&world).await;
+    let found = events(&world, chain(&home)).await;
+    let segment = |event: &AuditEvent| Segment {
+        chain: event.chain,
+        seq: event.seq,
+        mac: event.mac,
+    };
+    let audit = world.node.storage.audit();
+    let drop = async |segment| audit.drop_archived(Act::of_operator(), segment).await;
+    let wrong = Segment {
+        mac: found[1].mac,
+        ..segment(&found[2])
+    };
+    assert!(matches!(drop(wrong).await, Err(FlowError::NotFound)));
+    drop(segment(&found[2])).await.unwrap();
+    assert!(matches!(drop(segment(&found[1])).await, Err(FlowError::NotFound)));
+    let verified = verify(&world, chain(&home)).await.unwrap();
+    // What is left, and that the rest is archived.
+    assert_eq!((verified.events, verified.seq), (3, 6));
+    rename(&world, &key, "fifth").await;
+    let left = events(&world, chain(&home)).await;
+    let actions: Vec<&str> = left.iter().map(|event| event.action.as_str()).collect();
+    assert_eq!(
+        actions,
+        ["key.updated", "key.updated", "audit.archived", "key.updated"]
+    );
+    // Nobody can claim that more was archived.
+    tamper(
+        &world,
+        chain(&home),
+        "DELETE FROM audit_events WHERE chain_id = {id} AND seq = 4",
+    )
+    .await;
+    let missing = Finding::Missing {
+        seq: 4,
+        found: Some(5),
+    };
+    assert_eq!(verify(&world, chain(&home)).await, Err(missing));
+}
+
+async fn personal_fields_are_erased_and_the_chain_is_whole(engine: Engine) {
+    let world = World::new(engine).await;
+    let home = world.workspace("home").await;
+    let jo = world.user("jo@example.com").await;
+    let act = Act::of_person(
+        jo.id,
+        None,
+        Origin {
+            address: Some("192.0.2.7".parse().unwrap()),
+            user_agent: Some("Jo's browser".to_owned()),
+            request_id: None,
+        },
+    );
+    let mut own = key_at(&home);
+    own.owner = Some(jo.id);
+    own.name = "Jo's key".to_owned();
+    let keys = world.node.storage.keys();
+    keys.insert_key(act, own, crate::support::secret(), None)
+        .await
+        .unwrap();
+    assert!(world.database.dump().contains("Jo's browser"));
+    let profiles = world.node.storage.profiles();
+    profiles
+        .erase_person(Act::of_operator(), jo.id, NOW)
+        .await
+        .unwrap();
+    let left = world.database.dump();
+    for personal in ["Jo's browser", "Jo's key", "192.0.2.7", "jo@example.com"] {
+        assert!(!left.contains(personal), "{personal}");
+    }
+    let verified = verify(&world, chain(&home)).await.unwrap();
+    // That the key was made, and that it was ended.
+    assert_eq!((verified.events, verified.erased), (3, 1));
+    assert!(verify(&world, Chain::Instance).await.unwrap().erased > 0);
+}
+
+async fn pages_are_filtered_and_follow_each_other(engine: Engine) {
+    let world = World::new(engine).await;
+    let (home, key) = eventful(&world).await;
+    let audit = world.node.storage.audit();
+    let refused = AuditEntry::new(AuditAction::RequestRefused, chain(&home), &Act::of_system())
+        .refused("FORBIDDEN")
+        .times(7);
+    audit.append_audit(vec![refused]).await.unwrap();
+    let all = async |filter: AuditFilter| {
+        let (mut seqs, mut after) = (Vec::new(), None);
+        loop {
+            let page = audit
+                .list_audit(chain(&home), filter.clone(), after, 2)
+                .await
+                .unwrap();
+            let Some(last) = page.last() else {
+                return seqs;
+            };
+            after = Some(AuditCursor {
+                at: last.at,
+                seq: last.seq,
+            });
+            seqs.extend(page.iter().map(|event| event.seq));
+        }
+    };
+    let none = AuditFilter::default;
+    let actions = |text: &str| AuditFilter {
+        actions: AuditAction::named(text),
+        ..none()
+    };
+    assert_eq!(all(none()).await, [6, 5, 4, 3, 2, 1]);
+    assert_eq!(all(actions("key.updated")).await, [5, 4, 3]);
+    assert_eq!(all(actions("key.*")).await, [5, 4, 3, 2]);
+    let target = Some(key.id.to_string());
+    assert_eq!(all(AuditFilter { target, ..none() }).await, [5, 4, 3, 2]);
+    let outcome = Some(Outcome::Refused);
+    assert_eq!(all(AuditFilter { outcome, ..none() }).await, [6]);
+    let actor = Some("usr_nobody".to_owned());
+    assert_eq!(all(AuditFilter { actor, ..none() }).await, [0_u64; 0]);
+    let until = Some(NOW);
+    assert_eq!(all(AuditFilter { until, ..none() }).await, [0_u64; 0]);
+    let from = Some(NOW);
+    assert_eq!(all(AuditFilter { from, ..none() }).await.len(), 6);
+}
+
+async fn acts_at_the_same_time_make_one_chain(engine: Engine) {
+    let world = World::new(engine).await;
+    let (home, other) = (world.workspace("home").await, world.workspace("other").await);
+    let second = world.second();
+    let keys = [world.node.storage.keys(), second.storage.keys()];
+    let acts = (0..60).map(|number| {
+        let keys = Arc::clone(&keys[number % 2]);
+        let key = key_at(if number % 3 == 0 { &other } else { &home });
+        async move {
+            keys.insert_key(Act::of_operator(), key, crate::support::secret(), None)
+                .await
+                .unwrap();
+        }
+    });
+    futures_util::future::join_all(acts).await;
+    assert_eq!(verify(&world, chain(&home)).await.unwrap().events, 41);
+    assert_eq!(verify(&world, chain(&other)).await.unwrap().events, 21);
+}
+
+async fn texts_cannot_forge_a_line(engine: Engine) {
+    let world = World::new(engine).await;
+    let act = Act::of_anybody(Origin {
+        user_agent: Some("a\r\nb\u{1b}[31m\0".to_owned()),
+        request_id: Some("req\n1".to_owned()),
+        ..Origin::default()
+    });
+    let entry = AuditEntry::new(AuditAction::KeyUpdated, Chain::Instance, &act)
+        .changing([FieldChange::set("name", "x\ny\0")])
+        .about("email", "e\nf\0");
+    world
+        .node
+        .storage
+        .audit()
+        .append_audit(vec![entry])
+        .await
+        .unwrap();
+    let event = events(&world, Chain::Instance).await.remove(0);
+    let personal = event.personal.unwrap();
+    let texts = [
+        personal.user_agent.unwrap(),
+        event.request_id.unwrap(),
+        event.changes[0].after.clone().unwrap(),
+        personal.details[0].1.clone(),
+    ];
+    assert!(
+        !texts.iter().any(|text| text.chars().any(char::is_control)),
+        "{texts:?}"
+    );
+    assert!(verify(&world, Chain::Instance).await.is_ok());
+}
