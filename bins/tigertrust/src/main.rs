@@ -4,6 +4,7 @@
     reason = "a program has no callers: pub means seen by its other modules"
 )]
 
+mod checkpoints;
 mod cli;
 mod commands;
 mod config;

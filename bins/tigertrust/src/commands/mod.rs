@@ -1,6 +1,6 @@
 //! One file a noun.
 
-mod audit;
+pub mod audit;
 mod config;
 mod key;
 mod member;

@@ -16,6 +16,7 @@ use tokio::{
 
 use super::settings;
 use crate::{
+    checkpoints,
     cli::{Common, Serve},
     config::{Flag, Settings, local_url},
     failure::Failure,
@@ -151,6 +152,8 @@ pub async fn serve_until_stopped(
         tokio::spawn(serve_metrics(instance.metrics().clone(), listener)?);
         tracing::info!(%address, "serving metrics");
     }
+    // It ends with the process: a checkpoint is as good whenever it is written.
+    tokio::spawn(checkpoints::keep(instance.clone(), settings.audit.clone()));
     if settings.app.encryption.is_none() {
         tracing::warn!(
             "the key ring holds no encryption key: nobody can add an authenticator app or use a passkey, and codes of apps \

@@ -1,5 +1,6 @@
 //! Settings: from a TOML file, the environment and flags, each wrong value named with its source.
 
+mod audit;
 mod keyring;
 mod limits;
 mod mail;
@@ -8,6 +9,7 @@ mod reader;
 mod settings;
 mod sso;
 
+pub use audit::AuditSettings;
 pub use keyring::Keyring;
 pub use mail::MailSettings;
 pub use reader::{Flag, SettingErrors, Source};

@@ -21,7 +21,9 @@ use tigertrust_http::{AppSettings, ServerSettings, TrustedProxies};
 use tigertrust_model::{KeyType, Scope, ScopeCatalog, ScopeDefinition};
 use tigertrust_storage::DatabaseUrl;
 
-use super::{Keyring, MailSettings, SettingErrors, Source, limits, passkeys, reader::Reader, sso};
+use super::{
+    AuditSettings, Keyring, MailSettings, SettingErrors, Source, limits, passkeys, reader::Reader, sso,
+};
 use crate::duration;
 
 /// How log lines are written.
@@ -86,6 +88,8 @@ pub struct Settings {
     pub shared_limits: Option<ValkeySettings>,
     /// Which scopes exist.
     pub catalog: ScopeCatalog,
+    /// The audit log.
+    pub audit: AuditSettings,
     /// Logs.
     pub log: LogSettings,
     /// Every key with where its value comes from.
@@ -170,6 +174,7 @@ impl Settings {
         let limits = limits::read(&mut reader);
         let shared_limits = limits::read_shared(&mut reader);
         let catalog = scopes(&mut reader);
+        let audit = AuditSettings::read(&mut reader);
         let log = LogSettings {
             format: reader
                 .read("log.format", "human or json", |text| match text {
@@ -221,6 +226,7 @@ impl Settings {
             limits,
             shared_limits,
             catalog,
+            audit,
             log,
             origins,
         })

@@ -8,6 +8,7 @@
     reason = "a test may stop at once"
 )]
 
+mod audit;
 mod commands;
 mod configuration;
 mod documentation;

@@ -1,0 +1,149 @@
+//! `tigertrust audit`, beside a running server.
+
+use std::{fs, process::Output};
+
+use serde_json::Value;
+use tigertrust_testkit::eventually;
+
+use crate::program::{Folder, in_a_folder_for_each_engine};
+
+in_a_folder_for_each_engine!(
+    the_log_is_listed_and_exported,
+    the_log_is_verified_against_checkpoints,
+    the_beginning_of_a_chain_is_moved_to_a_file,
+    a_server_keeps_checkpoints_by_itself,
+);
+
+fn text(output: &Output) -> String {
+    String::from_utf8(output.stdout.clone()).unwrap()
+}
+
+fn lines(output: &Output) -> Vec<Value> {
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    let text = text(output);
+    text.lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect()
+}
+
+/// What `audit verify` says of a chain.
+fn state(report: &Value, chain: &str) -> String {
+    let chains = report["chains"].as_array().unwrap();
+    let of = chains.iter().find(|of| of["chain"] == chain).unwrap();
+    of["finding"].as_str().unwrap_or("whole").to_owned()
+}
+
+async fn the_log_is_listed_and_exported(folder: Folder) {
+    let served = folder.quickstart(&[]);
+    let home = served.text("workspaceId");
+    let key = folder.json(&["key", "create", "--name", "ci"]);
+    let listed = folder.json(&[
+        "audit", "list", "--chain", home, "--action", "key.*", "--limit", "1",
+    ]);
+    assert_eq!(listed["items"][0]["target"]["id"], key["id"]);
+    assert_eq!(listed["items"][0]["actor"]["type"], "operator");
+    let next = listed["nextCursor"].as_str().unwrap();
+    let page = folder.json(&[
+        "audit", "list", "--chain", home, "--action", "key.*", "--cursor", next,
+    ]);
+    assert_eq!(page["items"].as_array().unwrap().len(), 2);
+    let table = text(&folder.run(&["audit", "list"]));
+    assert!(
+        table.starts_with("TIME ") && table.contains("user.created"),
+        "{table}"
+    );
+    let exported = lines(&folder.run(&["audit", "export", "--chain", home]));
+    assert_eq!(exported[0]["action"], "audit.exported");
+    let csv = text(&folder.run(&["audit", "export", "--chain", home, "--format", "csv"]));
+    assert!(csv.starts_with("id,sequence,at,"), "{csv}");
+    assert_eq!(csv.lines().count(), exported.len() + 2);
+    let mistyped = folder.failure(&["audit", "list", "--action", "key.mistyped"]);
+    assert!(mistyped.contains("key.revoked"), "{mistyped}");
+}
+
+async fn the_log_is_verified_against_checkpoints(folder: Folder) {
+    let served = folder.quickstart(&[]);
+    let home = served.text("workspaceId").to_owned();
+    let kept = folder.run(&["audit", "checkpoint"]);
+    let checkpoints = lines(&kept);
+    let chains: Vec<&str> = checkpoints
+        .iter()
+        .map(|line| line["chain"].as_str().unwrap())
+        .collect();
+    assert_eq!(chains, ["instance", &home]);
+    fs::write(folder.path().join("kept"), &kept.stdout).unwrap();
+    folder.json(&["key", "create", "--name", "ci"]);
+    let report = folder.json(&["audit", "verify", "--checkpoint", "kept"]);
+    assert_eq!(
+        (state(&report, "instance"), state(&report, &home)),
+        ("whole".into(), "whole".into())
+    );
+    // What somebody else has signed, or nobody, says nothing.
+    let forged = text(&kept).replace("\"sequence\":", "\"sequence\":1");
+    fs::write(folder.path().join("forged"), forged).unwrap();
+    let refused = folder.failure(&["audit", "verify", "--checkpoint", "forged"]);
+    assert!(refused.contains("line 1: the signature is wrong"), "{refused}");
+}
+
+async fn the_beginning_of_a_chain_is_moved_to_a_file(folder: Folder) {
+    let served = folder.quickstart(&[]);
+    let home = served.text("workspaceId").to_owned();
+    let archive = [
+        "audit",
+        "archive",
+        "--chain",
+        &home,
+        "--before",
+        "2100-01-01T00:00:00Z",
+        "--to",
+    ];
+    let moved = folder.json(&[&archive[..], &["first.ndjson"]].concat());
+    assert_eq!(moved["events"], 3);
+    let twice = folder.failure(&[&archive[..], &["first.ndjson"]].concat());
+    assert!(twice.contains("first.ndjson cannot be made"), "{twice}");
+    let verify = |file: &str| {
+        let output = folder.run(&["audit", "verify", "--file", file, "--output", "json"]);
+        let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+        (output.status.success(), state(&report, &home))
+    };
+    assert_eq!(verify("first.ndjson"), (true, "whole".to_owned()));
+    folder.json(&["key", "create", "--name", "ci"]);
+    let again = folder.json(&[&archive[..], &["second.ndjson"]].concat());
+    // That the first were moved, and the key.
+    assert_eq!(again["events"], 2);
+    assert_eq!(verify("first.ndjson"), (true, "whole".to_owned()));
+    assert_eq!(verify("second.ndjson"), (true, "whole".to_owned()));
+    assert_eq!(state(&folder.json(&["audit", "verify"]), &home), "whole");
+    let second = fs::read_to_string(folder.path().join("second.ndjson")).unwrap();
+    fs::write(
+        folder.path().join("edited.ndjson"),
+        second.replace("key.created", "key.updated"),
+    )
+    .unwrap();
+    assert_eq!(
+        verify("edited.ndjson"),
+        (false, "event 5 was changed, or the one before it".to_owned())
+    );
+    let shortened: Vec<&str> = second.lines().take(2).collect();
+    fs::write(folder.path().join("shortened.ndjson"), shortened.join("\n")).unwrap();
+    assert!(
+        verify("shortened.ndjson").0,
+        "an earlier part of the chain is whole"
+    );
+}
+
+async fn a_server_keeps_checkpoints_by_itself(folder: Folder) {
+    let settings = [("TIGERTRUST__AUDIT__CHECKPOINT_FILE", "kept")];
+    let _served = folder.quickstart_in(&settings, &[]);
+    let path = folder.path().join("kept");
+    eventually(2, async || {
+        fs::read_to_string(&path).unwrap_or_default().lines().count()
+    })
+    .await;
+    let report = folder.json(&["audit", "verify", "--checkpoint", "kept"]);
+    assert_eq!(state(&report, "instance"), "whole");
+}
