@@ -6,6 +6,7 @@
 
 mod actor;
 mod error;
+mod hygiene;
 mod idempotency;
 mod invitations;
 mod key_edit;
@@ -19,12 +20,14 @@ pub mod ports;
 mod profile;
 mod sign_in;
 pub mod sso;
+mod usage;
 mod users;
 mod validation;
 mod workspaces;
 
 pub use actor::Actor;
 pub use error::{Conflict, FlowError, Violation};
+pub use hygiene::{Finding, HygieneFlows, HygieneReport, HygieneSettings, KeyFinding};
 pub use idempotency::{Earlier, IdempotencyKey, KEPT, MalformedIdempotencyKey, OnceOnly};
 pub use invitations::{
     Acceptance, Accepted, AccountToMake, INVITATION_LIVES, InvitationError, InvitationFlows,
@@ -39,6 +42,10 @@ pub use profile::{ProfileChanges, ProfileFlows};
 pub use sign_in::{
     BegunSession, FAILURES_COUNT_FOR, From, LoggedIn, Login, NewTotp, RecoveryCodes, RenewedSession,
     SecondFactorMethods, SessionSettings, SignInError, SignInFlows, SignInParts,
+};
+pub use usage::{
+    KeyUsage, LastScopeUse, MAX_USAGE_BUCKETS, Outcomes, Usage, UsageBucket, UsageByKey, UsageFlows, UsageRange,
+    UsageRangeError, UsageRetention,
 };
 pub use users::{NewUser, UserFlows};
 pub use workspaces::{Bootstrapped, NewWorkspace, WorkspaceChanges, WorkspaceFlows};

@@ -16,6 +16,7 @@ mod scope;
 mod session;
 mod sso;
 mod timestamp;
+mod usage;
 mod user;
 mod workspace;
 
@@ -36,5 +37,6 @@ pub use scope::{CatalogError, Scope, ScopeCatalog, ScopeDefinition, ScopeError, 
 pub use session::{Origin, Session};
 pub use sso::{ConnectionRef, SsoSession, UnknownConnection};
 pub use timestamp::Timestamp;
+pub use usage::{Granularity, Outcome, UnknownGranularity, UnknownOutcome};
 pub use user::{Email, EmailError, User};
 pub use workspace::{Plan, PlanError, Role, UnknownRole, Workspace};

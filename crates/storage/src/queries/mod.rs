@@ -28,6 +28,8 @@ mod sso_connections;
 mod sso_domains;
 mod sso_sign_in;
 mod standing;
+mod usage;
+mod usage_history;
 mod uses;
 
 use std::sync::Arc;
@@ -37,13 +39,14 @@ use diesel_async::{AsyncConnection, RunQueryDsl, TransactionManager};
 use futures_util::future::BoxFuture;
 use tigertrust_accounts::FlowError;
 use tigertrust_credentials::ports::{ChangeListener, StoreError};
-use tigertrust_model::{Clock, Entity, Timestamp, WorkspaceId};
+use tigertrust_model::{Clock, Entity, Granularity, Timestamp, WorkspaceId};
 
 pub(crate) use self::{
     pool::{Access, Pool},
     schema_state::applied_migrations,
+    usage::CountRow,
 };
-use super::{Connection, Pools, Settings, begin_write, execute_all, schema, within_deadline};
+use super::{Connection, Pools, Settings, add_counts, begin_write, execute_all, schema, within_deadline};
 use crate::{
     error::OrUnavailable,
     migrations::Known,
@@ -255,6 +258,15 @@ impl Engine for Store {
 
     async fn prune_sign_ins(&self, at: Timestamp, batch: u32) -> Result<(), StoreError> {
         Self::prune_sign_ins(self, at, batch).await
+    }
+
+    async fn prune_usage(
+        &self,
+        granularity: Granularity,
+        older_than: Timestamp,
+        batch: u32,
+    ) -> Result<u64, StoreError> {
+        Self::prune_usage(self, granularity, older_than, batch).await
     }
 
     async fn forget_requests(&self, older_than: Timestamp) -> Result<(), StoreError> {
