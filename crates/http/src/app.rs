@@ -3,8 +3,8 @@
 use std::{num::NonZeroUsize, sync::Arc, thread};
 
 use tigertrust_accounts::{
-    InvitationFlows, KeyFlows, LeakPolicy, MemberFlows, ProfileFlows, SessionSettings, SignInFlows,
-    WorkspaceFlows,
+    HygieneFlows, InvitationFlows, KeyFlows, LeakPolicy, MemberFlows, ProfileFlows, SessionSettings,
+    SignInFlows, UsageFlows, WorkspaceFlows,
     passkeys::RelyingPartySettings,
     sso::{ConfiguredConnection, SsoFlows},
 };
@@ -24,6 +24,8 @@ pub struct App {
     pub(crate) members: MemberFlows,
     pub(crate) invitations: InvitationFlows,
     pub(crate) profiles: ProfileFlows,
+    pub(crate) usage: UsageFlows,
+    pub(crate) hygiene: HygieneFlows,
     pub(crate) catalog: Arc<ScopeCatalog>,
     pub(crate) tracker: Arc<ChangeTracker>,
     pub(crate) recent: Arc<RecentChanges>,
@@ -120,6 +122,10 @@ pub struct Parts {
     pub invitations: InvitationFlows,
     /// People's own accounts.
     pub profiles: ProfileFlows,
+    /// How often keys were used.
+    pub usage: UsageFlows,
+    /// Which keys are worth a look.
+    pub hygiene: HygieneFlows,
     /// Which scopes exist.
     pub catalog: Arc<ScopeCatalog>,
     /// What vouches for the caches of `admission`.
@@ -150,6 +156,8 @@ impl App {
             members: parts.members,
             invitations: parts.invitations,
             profiles: parts.profiles,
+            usage: parts.usage,
+            hygiene: parts.hygiene,
             catalog: parts.catalog,
             tracker: parts.tracker,
             recent: parts.recent,

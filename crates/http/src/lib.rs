@@ -13,6 +13,7 @@ mod cookies;
 mod error;
 mod followers;
 mod health;
+mod hygiene;
 mod invitations;
 mod keys;
 mod members;
@@ -28,6 +29,7 @@ mod routes;
 mod same_site;
 mod server;
 mod sso;
+mod usage;
 mod workspaces;
 
 pub use app::{App, AppSettings, Parts, SsoSettings};

@@ -6,8 +6,9 @@ use actix_web::dev::ServerHandle;
 use reqwest::{Client, Method, RequestBuilder, StatusCode, header::HeaderMap, redirect};
 use serde_json::Value;
 use tigertrust_accounts::{
-    Actor, InvitationFlows, IssuedKey, KeyFlows, MemberFlows, NewKey, NewUser, Notifier, OwnerRequest,
-    ProfileFlows, ReachRequest, SessionSettings, SignInFlows, SignInParts, UserFlows, WorkspaceFlows,
+    Actor, HygieneFlows, HygieneSettings, InvitationFlows, IssuedKey, KeyFlows, MemberFlows, NewKey, NewUser,
+    Notifier, OwnerRequest, ProfileFlows, ReachRequest, SessionSettings, SignInFlows, SignInParts, UsageFlows,
+    UsageRetention, UserFlows, WorkspaceFlows,
     passkeys::RelyingPartySettings,
     ports::{Membership, PresentRoles},
     sso::{ConfiguredConnection, DomainRecords, SsoFlows, SsoParts},
@@ -320,6 +321,18 @@ impl TestServer {
             members,
             invitations: invitations.clone(),
             profiles: profiles.clone(),
+            usage: UsageFlows::new(
+                storage.usage_history(),
+                storage.keys(),
+                UsageRetention::default(),
+                Arc::clone(&time),
+            ),
+            hygiene: HygieneFlows::new(
+                storage.keys(),
+                storage.usage_history(),
+                HygieneSettings::default(),
+                Arc::clone(&time),
+            ),
             catalog,
             tracker: Arc::clone(&tracker),
             clock: time,
@@ -391,6 +404,14 @@ impl TestServer {
             .flush_uses(&*self.storage.uses())
             .await
             .expect("uses are stored");
+    }
+
+    /// Stores how often keys were used, as a server does every second.
+    pub async fn flush_usage(&self) {
+        self.admission
+            .flush_usage(&*self.storage.usage())
+            .await
+            .expect("usage is stored");
     }
 
     /// Where the server listens.

@@ -2,8 +2,9 @@
 
 use std::{sync::Arc, time::Duration};
 
+use tigertrust_accounts::UsageRetention;
 use tigertrust_credentials::{Admission, ports::StoreError};
-use tigertrust_model::Clock;
+use tigertrust_model::{Clock, Granularity};
 use tigertrust_storage::Storage;
 use tokio::{
     runtime::Handle,
@@ -23,6 +24,9 @@ const PRUNE_BATCH: u32 = 10_000;
 /// that a server on which a hundred thousand keys are used would do little else; it falls behind instead.
 const STORE_USES_EVERY: Duration = Duration::from_secs(5);
 const STORE_USES_OF: usize = 5_000;
+/// How often it is stored how often keys were used, and how many counts. What a crash loses is what came in since the last time.
+const STORE_USAGE_EVERY: Duration = Duration::from_secs(1);
+const STORE_USAGE_OF: usize = 5_000;
 
 /// Tasks that run until they are stopped or dropped.
 pub(crate) struct Background(Vec<JoinHandle<()>>);
@@ -32,13 +36,20 @@ impl Background {
         storage: &Arc<Storage>,
         admission: &Arc<Admission>,
         clock: &Arc<dyn Clock>,
+        retention: UsageRetention,
         ledger: &Ledger,
         runtime: &Handle,
     ) -> Self {
-        let pruning = prune(Arc::clone(storage), Arc::clone(clock));
+        let pruning = prune(Arc::clone(storage), Arc::clone(clock), retention);
         let uses = keep_storing_uses(Arc::clone(admission), Arc::clone(storage));
+        let usage = keep_storing_usage(Arc::clone(admission), Arc::clone(storage));
         let limits = keep_limits(ledger.clone());
-        let tasks = [runtime.spawn(pruning), runtime.spawn(uses), runtime.spawn(limits)];
+        let tasks = [
+            runtime.spawn(pruning),
+            runtime.spawn(uses),
+            runtime.spawn(usage),
+            runtime.spawn(limits),
+        ];
         Self(tasks.into_iter().chain(sharing(ledger, clock, runtime)).collect())
     }
 
@@ -59,7 +70,7 @@ fn every(period: Duration) -> Interval {
     ticks
 }
 
-async fn prune(storage: Arc<Storage>, clock: Arc<dyn Clock>) {
+async fn prune(storage: Arc<Storage>, clock: Arc<dyn Clock>, retention: UsageRetention) {
     let mut ticks = every(PRUNE_EVERY);
     loop {
         ticks.tick().await;
@@ -75,6 +86,13 @@ async fn prune(storage: Arc<Storage>, clock: Arc<dyn Clock>) {
         let older_than = clock.now().saturating_sub(tigertrust_accounts::KEPT);
         if let Err(error) = storage.forget_requests(older_than).await {
             tracing::debug!(%error, "old requests could not be forgotten");
+        }
+        for granularity in Granularity::ALL {
+            let older_than = clock.now().saturating_sub(retention.of(granularity));
+            match storage.prune_usage(granularity, older_than, PRUNE_BATCH).await {
+                Ok(removed) => tracing::debug!(removed, %granularity, "old counts of usage removed"),
+                Err(error) => tracing::debug!(%error, "old counts of usage could not be removed"),
+            }
         }
     }
 }
@@ -118,6 +136,26 @@ async fn keep_storing_uses(admission: Arc<Admission>, storage: Arc<Storage>) {
     loop {
         ticks.tick().await;
         tell(admission.flush_some_uses(&*storage.uses(), STORE_USES_OF).await);
+    }
+}
+
+async fn keep_storing_usage(admission: Arc<Admission>, storage: Arc<Storage>) {
+    let mut ticks = every(STORE_USAGE_EVERY);
+    loop {
+        ticks.tick().await;
+        tell_usage(admission.flush_some_usage(&*storage.usage(), STORE_USAGE_OF).await);
+    }
+}
+
+/// Stores how often keys were used, for the last time.
+pub(crate) async fn store_usage(admission: &Admission, storage: &Storage) {
+    tell_usage(admission.flush_usage(&*storage.usage()).await);
+}
+
+/// What fails is tried again the next time.
+fn tell_usage(stored: Result<(), StoreError>) {
+    if let Err(error) = stored {
+        tracing::debug!(%error, "it could not be stored how often keys were used");
     }
 }
 

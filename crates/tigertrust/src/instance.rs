@@ -7,8 +7,9 @@ use std::{
 };
 
 use tigertrust_accounts::{
-    Actor, Bootstrapped, FlowError, InvitationFlows, IssuedKey, KeyFlows, MemberFlows, NewKey, Notifier,
-    ProfileFlows, ReachRequest, TellsNobody, UserFlows, WorkspaceFlows,
+    Actor, Bootstrapped, FlowError, HygieneFlows, HygieneSettings, InvitationFlows, IssuedKey, KeyFlows,
+    MemberFlows, NewKey, Notifier, ProfileFlows, ReachRequest, TellsNobody, UsageFlows, UsageRetention,
+    UserFlows, WorkspaceFlows,
 };
 use tigertrust_credentials::{
     Admission, CacheSettings, ChangeTracker, HeaderValues, Need, OsRandom, Password, PasswordHasher, Pepper,
@@ -45,6 +46,8 @@ pub(crate) struct Foundation {
     pub(crate) max_staleness: Duration,
     pub(crate) limits: Limits,
     pub(crate) hasher: PasswordHasher,
+    pub(crate) usage: UsageRetention,
+    pub(crate) hygiene: HygieneSettings,
     #[cfg(feature = "valkey")]
     pub(crate) valkey: Option<ValkeySettings>,
     pub(crate) clock: Arc<dyn Clock>,
@@ -66,6 +69,8 @@ struct Inner {
     members: MemberFlows,
     invitations: InvitationFlows,
     profiles: ProfileFlows,
+    usage: UsageFlows,
+    hygiene: HygieneFlows,
     storage: Arc<Storage>,
     #[cfg_attr(
         not(feature = "server"),
@@ -114,6 +119,8 @@ impl TigerTrust {
             max_staleness,
             limits,
             hasher,
+            usage,
+            hygiene,
             clock,
             random,
             mail,
@@ -191,9 +198,11 @@ impl TigerTrust {
             None => Arc::new(TellsNobody),
         };
         let profiles = ProfileFlows::new(storage.profiles(), Arc::clone(&notifier), Arc::clone(clock));
+        let usage = UsageFlows::new(storage.usage_history(), storage.keys(), *usage, Arc::clone(clock));
+        let hygiene =
+            HygieneFlows::new(storage.keys(), storage.usage_history(), *hygiene, Arc::clone(clock));
         let storage = Arc::new(storage);
         Ok(Self(Arc::new(Inner {
-            admission,
             keys,
             users,
             workspaces,
@@ -203,7 +212,10 @@ impl TigerTrust {
             #[cfg(feature = "actix")]
             outages: crate::actix::OutageLog::new(Arc::clone(clock)),
             #[cfg(feature = "server")]
-            metrics: crate::server::figures(&storage, &ledger.limits, postman.as_ref(), clock.now()),
+            metrics: crate::server::figures(&storage, &admission, &ledger.limits, postman.as_ref(), clock.now()),
+            admission,
+            usage,
+            hygiene,
             storage,
             notifier,
             postman,
@@ -287,6 +299,18 @@ impl TigerTrust {
         &self.0.profiles
     }
 
+    /// Shows how often keys were used.
+    #[must_use]
+    pub fn usage(&self) -> &UsageFlows {
+        &self.0.usage
+    }
+
+    /// Looks for keys that are unused, about to expire, old, or allowed more than they are used for.
+    #[must_use]
+    pub fn hygiene(&self) -> &HygieneFlows {
+        &self.0.hygiene
+    }
+
     /// Makes the first account: an owner, a workspace on plan Free, an agent key with every scope and a public key. `None`
     /// if there is an account already.
     ///
@@ -365,7 +389,7 @@ impl TigerTrust {
     }
 
     /// Starts what runs beside the requests: to hear of changes that others make, to take old changes
-    /// away, and to store when keys were last used.
+    /// away, and to store when keys were last used and how often.
     /// [`Builder::build`] has done so; after [`Builder::open`] it is the caller's to do. Doing it again changes nothing.
     pub fn start(&self) {
         let inner = &self.0;
@@ -375,6 +399,7 @@ impl TigerTrust {
                 &inner.storage,
                 &inner.admission,
                 &inner.foundation.clock,
+                inner.foundation.usage,
                 &inner.ledger,
                 &inner.foundation.runtime,
             )
@@ -403,6 +428,7 @@ impl TigerTrust {
         if let Some(background) = self.0.background.get() {
             background.stop();
             background::store_uses(&self.0.admission, &self.0.storage).await;
+            background::store_usage(&self.0.admission, &self.0.storage).await;
             self.0.ledger.put_down().await;
         }
         if let Some(postman) = &self.0.postman {
@@ -452,6 +478,8 @@ impl TigerTrust {
             members: self.0.members.clone(),
             invitations: self.0.invitations.clone(),
             profiles: self.0.profiles.clone(),
+            usage: self.0.usage.clone(),
+            hygiene: self.0.hygiene.clone(),
             catalog: Arc::clone(&foundation.catalog),
             tracker: Arc::clone(&self.0.tracker),
             clock: Arc::clone(&foundation.clock),

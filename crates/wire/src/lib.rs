@@ -2,6 +2,7 @@
 //!
 //! JSON in camelCase, times in RFC 3339 and UTC, ids as TypeIDs. Unknown fields of a request are refused.
 
+mod hygiene;
 mod invitation;
 mod key;
 mod link;
@@ -16,9 +17,11 @@ mod scim;
 mod sign_in;
 mod sso;
 mod timestamp;
+mod usage;
 mod verify;
 mod workspace;
 
+pub use hygiene::{FindingName, KeyFinding};
 pub use invitation::{AcceptInvitation, Invitation, Invite};
 pub use key::{
     CreateKey, IssuedKey, Key, KeyStateName, KeyTypeName, OwnLimits, ReportLeak, RevokeKey, RotateKey,
@@ -48,5 +51,6 @@ pub use sso::{
     UpdateSsoConnection,
 };
 pub use timestamp::{format_rfc3339, parse_rfc3339};
+pub use usage::{GranularityName, KeyUsage, Usage, UsageBucket, UsageByKey, UsageRange};
 pub use verify::{KeyVerdict, VerifiedKey, VerifyKey};
 pub use workspace::{CreateWorkspace, UpdateWorkspace, Workspace};
