@@ -13,6 +13,7 @@ mod instance;
 mod logging;
 mod mail;
 mod output;
+mod since;
 
 use std::process::ExitCode;
 

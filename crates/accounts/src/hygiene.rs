@@ -241,6 +241,9 @@ const A_DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// When any of the key's secrets was last used.
 fn last_used(details: &KeyDetails) -> Option<Timestamp> {
-    let uses = details.secrets.iter().filter_map(|secret| secret.last_use.as_ref());
+    let uses = details
+        .secrets
+        .iter()
+        .filter_map(|secret| secret.last_use.as_ref());
     uses.map(|last_use| last_use.at).max()
 }

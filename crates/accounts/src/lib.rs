@@ -44,8 +44,8 @@ pub use sign_in::{
     SecondFactorMethods, SessionSettings, SignInError, SignInFlows, SignInParts,
 };
 pub use usage::{
-    KeyUsage, LastScopeUse, MAX_USAGE_BUCKETS, Outcomes, Usage, UsageBucket, UsageByKey, UsageFlows, UsageRange,
-    UsageRangeError, UsageRetention,
+    KeyUsage, LastScopeUse, MAX_USAGE_BUCKETS, Outcomes, Usage, UsageBucket, UsageByKey, UsageFlows,
+    UsageRange, UsageRangeError, UsageRetention,
 };
 pub use users::{NewUser, UserFlows};
 pub use workspaces::{Bootstrapped, NewWorkspace, WorkspaceChanges, WorkspaceFlows};

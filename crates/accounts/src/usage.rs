@@ -118,9 +118,7 @@ impl UsageRange {
         if fits(&asked) {
             return Ok(asked);
         }
-        let coarser = Granularity::ALL
-            .into_iter()
-            .filter(|other| *other > granularity);
+        let coarser = Granularity::ALL.into_iter().filter(|other| *other > granularity);
         Err(UsageRangeError::TooLong {
             fits: coarser.map(range).find(fits).map(|range| range.granularity),
         })
@@ -360,9 +358,15 @@ mod tests {
         let error = |from, granularity| UsageRange::new(from, None, Some(granularity), NOW).unwrap_err();
         let too_long = |fits| UsageRangeError::TooLong { fits };
         let month = ago(30 * 24 * HOUR);
-        assert_eq!(error(month, Granularity::Minute), too_long(Some(Granularity::Hour)));
+        assert_eq!(
+            error(month, Granularity::Minute),
+            too_long(Some(Granularity::Hour))
+        );
         let years = ago(1_000 * 24 * HOUR);
-        assert_eq!(error(years, Granularity::Minute), too_long(Some(Granularity::Day)));
+        assert_eq!(
+            error(years, Granularity::Minute),
+            too_long(Some(Granularity::Day))
+        );
         assert_eq!(error(years, Granularity::Hour), too_long(Some(Granularity::Day)));
         assert_eq!(error(Some(Timestamp::MIN), Granularity::Day), too_long(None));
         assert!(

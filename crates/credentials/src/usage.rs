@@ -84,10 +84,13 @@ impl KeyUsage {
     fn collect(&self) -> impl Iterator<Item = (Outcome, Counted)> {
         // Before the counts: who counts after they were taken finds that nobody knows, and tells.
         self.waits.store(false, Ordering::SeqCst);
-        let taken = Outcome::ALL.into_iter().zip(&self.counts).map(|(outcome, place)| {
-            let packed = place.fetch_and(!u64::from(u32::MAX), Ordering::SeqCst);
-            (outcome, Counted::unpack(packed))
-        });
+        let taken = Outcome::ALL
+            .into_iter()
+            .zip(&self.counts)
+            .map(|(outcome, place)| {
+                let packed = place.fetch_and(!u64::from(u32::MAX), Ordering::SeqCst);
+                (outcome, Counted::unpack(packed))
+            });
         taken.filter(|(_, counted)| counted.calls > 0)
     }
 
@@ -417,7 +420,11 @@ mod tests {
             }
             self.largest_batch.fetch_max(batch.counts.len(), Ordering::SeqCst);
             for count in batch.counts {
-                let place = (count.key.as_uuid().as_u128(), count.outcome, minute_of(count.minute));
+                let place = (
+                    count.key.as_uuid().as_u128(),
+                    count.outcome,
+                    minute_of(count.minute),
+                );
                 *self.counts.lock().unwrap().entry(place).or_default() += count.calls;
             }
             let mut scopes = self.scopes.lock().unwrap();

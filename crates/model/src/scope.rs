@@ -336,7 +336,10 @@ mod tests {
 
     #[test]
     fn the_scope_that_grants_is_the_narrowest_one() {
-        let set: ScopeSet = ["keys:*", "keys:read", "members:read"].map(scope).into_iter().collect();
+        let set: ScopeSet = ["keys:*", "keys:read", "members:read"]
+            .map(scope)
+            .into_iter()
+            .collect();
         assert_eq!(set.granting(&scope("keys:read")), Some(1));
         assert_eq!(set.granting(&scope("keys:write")), Some(0));
         assert_eq!(set.granting(&scope("keys:*")), Some(0));

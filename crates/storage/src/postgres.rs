@@ -9,7 +9,8 @@ mod schema;
 use std::{pin::pin, sync::Arc, time::Duration};
 
 use diesel::{
-    ConnectionError, ConnectionResult, ExpressionMethods, OptionalExtension, QueryDsl, QueryResult, upsert::excluded,
+    ConnectionError, ConnectionResult, ExpressionMethods, OptionalExtension, QueryDsl, QueryResult,
+    upsert::excluded,
 };
 use diesel_async::{
     AnsiTransactionManager, AsyncConnection, AsyncPgConnection, RunQueryDsl, SimpleAsyncConnection,

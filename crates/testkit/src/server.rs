@@ -7,8 +7,8 @@ use reqwest::{Client, Method, RequestBuilder, StatusCode, header::HeaderMap, red
 use serde_json::Value;
 use tigertrust_accounts::{
     Actor, HygieneFlows, HygieneSettings, InvitationFlows, IssuedKey, KeyFlows, MemberFlows, NewKey, NewUser,
-    Notifier, OwnerRequest, ProfileFlows, ReachRequest, SessionSettings, SignInFlows, SignInParts, UsageFlows,
-    UsageRetention, UserFlows, WorkspaceFlows,
+    Notifier, OwnerRequest, ProfileFlows, ReachRequest, SessionSettings, SignInFlows, SignInParts,
+    UsageFlows, UsageRetention, UserFlows, WorkspaceFlows,
     passkeys::RelyingPartySettings,
     ports::{Membership, PresentRoles},
     sso::{ConfiguredConnection, DomainRecords, SsoFlows, SsoParts},

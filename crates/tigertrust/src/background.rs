@@ -143,7 +143,11 @@ async fn keep_storing_usage(admission: Arc<Admission>, storage: Arc<Storage>) {
     let mut ticks = every(STORE_USAGE_EVERY);
     loop {
         ticks.tick().await;
-        tell_usage(admission.flush_some_usage(&*storage.usage(), STORE_USAGE_OF).await);
+        tell_usage(
+            admission
+                .flush_some_usage(&*storage.usage(), STORE_USAGE_OF)
+                .await,
+        );
     }
 }
 

@@ -199,8 +199,12 @@ impl TigerTrust {
         };
         let profiles = ProfileFlows::new(storage.profiles(), Arc::clone(&notifier), Arc::clone(clock));
         let usage = UsageFlows::new(storage.usage_history(), storage.keys(), *usage, Arc::clone(clock));
-        let hygiene =
-            HygieneFlows::new(storage.keys(), storage.usage_history(), *hygiene, Arc::clone(clock));
+        let hygiene = HygieneFlows::new(
+            storage.keys(),
+            storage.usage_history(),
+            *hygiene,
+            Arc::clone(clock),
+        );
         let storage = Arc::new(storage);
         Ok(Self(Arc::new(Inner {
             keys,
@@ -212,7 +216,13 @@ impl TigerTrust {
             #[cfg(feature = "actix")]
             outages: crate::actix::OutageLog::new(Arc::clone(clock)),
             #[cfg(feature = "server")]
-            metrics: crate::server::figures(&storage, &admission, &ledger.limits, postman.as_ref(), clock.now()),
+            metrics: crate::server::figures(
+                &storage,
+                &admission,
+                &ledger.limits,
+                postman.as_ref(),
+                clock.now(),
+            ),
             admission,
             usage,
             hygiene,

@@ -34,9 +34,9 @@ pub use tigertrust_credentials::{
 /// Keys, scopes, workspaces and people, as values: those that the interface of this crate is made of, and the others.
 pub use tigertrust_model as model;
 pub use tigertrust_model::{
-    ApiKey, Clock, Email, Granularity, KeyFilter, KeyId, KeyReach, KeyState, KeyType, KeyTypes, LastUse, Metadata, Outcome, Plan,
-    RandomError, RandomSource, Role, Scope, ScopeCatalog, ScopeDefinition, ScopeSet, SecretInfo, Timestamp,
-    User, UserId, Workspace, WorkspaceId,
+    ApiKey, Clock, Email, Granularity, KeyFilter, KeyId, KeyReach, KeyState, KeyType, KeyTypes, LastUse,
+    Metadata, Outcome, Plan, RandomError, RandomSource, Role, Scope, ScopeCatalog, ScopeDefinition, ScopeSet,
+    SecretInfo, Timestamp, User, UserId, Workspace, WorkspaceId,
 };
 /// Mail to people: what it says, and the ways it goes.
 pub use tigertrust_notify as mail;

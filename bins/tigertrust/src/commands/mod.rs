@@ -2,6 +2,7 @@
 
 mod config;
 mod key;
+mod key_report;
 mod member;
 mod migrate;
 mod quickstart;

@@ -7,6 +7,7 @@ mod passkeys;
 mod reader;
 mod settings;
 mod sso;
+mod usage;
 
 pub use keyring::Keyring;
 pub use mail::MailSettings;

@@ -15,13 +15,13 @@ use config::{Value, ValueKind};
 use ipnet::IpNet;
 use serde::Deserialize;
 use tigertrust::rate_limit::{Limits, ValkeySettings};
-use tigertrust_accounts::{LeakPolicy, LeakResponse, SessionSettings};
+use tigertrust_accounts::{HygieneSettings, LeakPolicy, LeakResponse, SessionSettings, UsageRetention};
 use tigertrust_credentials::{CacheSettings, HashingSettings, PasswordCost};
 use tigertrust_http::{AppSettings, ServerSettings, TrustedProxies};
 use tigertrust_model::{KeyType, Scope, ScopeCatalog, ScopeDefinition};
 use tigertrust_storage::DatabaseUrl;
 
-use super::{Keyring, MailSettings, SettingErrors, Source, limits, passkeys, reader::Reader, sso};
+use super::{Keyring, MailSettings, SettingErrors, Source, limits, passkeys, reader::Reader, sso, usage};
 use crate::duration;
 
 /// How log lines are written.
@@ -84,6 +84,10 @@ pub struct Settings {
     pub limits: Limits,
     /// Where limits are shared with other servers; none where each counts for itself.
     pub shared_limits: Option<ValkeySettings>,
+    /// How long it is kept how often keys were used.
+    pub usage: UsageRetention,
+    /// From when on a key is worth a look.
+    pub hygiene: HygieneSettings,
     /// Which scopes exist.
     pub catalog: ScopeCatalog,
     /// Logs.
@@ -169,6 +173,8 @@ impl Settings {
         let password_cost = password_cost(&mut reader);
         let limits = limits::read(&mut reader);
         let shared_limits = limits::read_shared(&mut reader);
+        let retention = usage::read_retention(&mut reader);
+        let hygiene = usage::read_hygiene(&mut reader);
         let catalog = scopes(&mut reader);
         let log = LogSettings {
             format: reader
@@ -220,6 +226,8 @@ impl Settings {
             password_cost,
             limits,
             shared_limits,
+            usage: retention,
+            hygiene,
             catalog,
             log,
             origins,

@@ -3,9 +3,7 @@
 use std::collections::BTreeMap;
 
 use async_trait::async_trait;
-use diesel::{
-    ExpressionMethods, Insertable, OptionalExtension, QueryDsl, upsert::excluded,
-};
+use diesel::{ExpressionMethods, Insertable, OptionalExtension, QueryDsl, upsert::excluded};
 use diesel_async::RunQueryDsl;
 use tigertrust_credentials::ports::{ScopeUse, StoreError, UsageBatch, UsageCount, UsageStore};
 use tigertrust_model::{Granularity, Outcome, Timestamp};
@@ -71,7 +69,8 @@ impl UsageStore for Store {
 /// The rows of all granularities, each once, in one order on every node: two that lock the same rows in different orders wait for each
 /// other.
 fn rows(counts: Vec<UsageCount>) -> Vec<CountRow> {
-    let mut sums: BTreeMap<(Uuid, Granularity, Timestamp, Outcome), (Option<StoredId>, i64)> = BTreeMap::new();
+    let mut sums: BTreeMap<(Uuid, Granularity, Timestamp, Outcome), (Option<StoredId>, i64)> =
+        BTreeMap::new();
     for count in counts {
         let home = count.home.map(|home| StoredId::new(home.as_uuid()));
         let calls = i64::try_from(count.calls).unwrap_or(i64::MAX);

@@ -22,5 +22,6 @@ mod members;
 mod passkeys;
 mod races;
 mod schema;
+mod usage;
 mod workspaces;
 mod writes;
