@@ -15,7 +15,10 @@ pub use self::sso::{
     AddConnection, AddOidc, AddSaml, ConnectionArgs, DomainChangesArgs, InWorkspace, NewConnectionArgs, Sso,
     SsoDomain,
 };
-use crate::duration;
+use crate::{
+    duration,
+    since::{self, Since},
+};
 
 /// Self-hosted authentication for API platforms.
 #[derive(Debug, Parser)]
@@ -380,9 +383,9 @@ pub enum Key {
         /// Only those with this external id
         #[arg(long)]
         external_id: Option<String>,
-        /// Only those that are older than this and have not been used since, such as 90d
-        #[arg(long, value_name = "DURATION", value_parser = duration::parse)]
-        unused_since: Option<std::time::Duration>,
+        /// Only those that are older than this and have not been used since, such as 90d or 2027-01-31
+        #[arg(long, value_name = "TIME", value_parser = since::parse)]
+        unused_since: Option<Since>,
         /// Which page
         #[command(flatten)]
         page: PageArgs<KeyId>,
@@ -399,6 +402,12 @@ pub enum Key {
     Show {
         /// The key's id, key_…
         id: String,
+    },
+    /// Find active keys that are unused, about to expire, old, or allowed more than they are used for
+    Report {
+        /// Only those of one workspace
+        #[arg(long, value_parser = parse::<WorkspaceId>)]
+        workspace: Option<WorkspaceId>,
     },
     /// Revoke a key for good; running servers refuse it within a second
     Revoke {

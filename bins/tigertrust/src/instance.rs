@@ -31,6 +31,8 @@ pub fn open(settings: &Settings, mails: Option<Mails>) -> Result<TigerTrust, Fai
     Ok(builder
         .limits(settings.limits.clone())
         .password_cost(settings.password_cost)
+        .usage_retention(settings.usage)
+        .hygiene(settings.hygiene)
         .database_url(database.url.clone())
         .storage_options(Options {
             pool_size: database.pool_size,

@@ -14,6 +14,7 @@ mod instance;
 mod logging;
 mod mail;
 mod output;
+mod since;
 
 use std::process::ExitCode;
 

@@ -8,6 +8,7 @@ mod actor;
 pub mod audit;
 mod error;
 mod hex;
+mod hygiene;
 mod idempotency;
 mod invitations;
 mod key_edit;
@@ -22,6 +23,7 @@ mod profile;
 mod rfc3339;
 mod sign_in;
 pub mod sso;
+mod usage;
 mod users;
 mod validation;
 mod workspaces;
@@ -29,6 +31,7 @@ mod workspaces;
 pub use actor::Actor;
 pub use error::{Conflict, FlowError, Violation};
 pub use hex::{from_hex, to_hex};
+pub use hygiene::{Finding, HygieneFlows, HygieneReport, HygieneSettings, KeyFinding};
 pub use idempotency::{Earlier, IdempotencyKey, KEPT, MalformedIdempotencyKey, OnceOnly};
 pub use invitations::{
     Acceptance, Accepted, AccountToMake, INVITATION_LIVES, InvitationError, InvitationFlows,
@@ -46,5 +49,9 @@ pub use sign_in::{
     SecondFactorMethods, SessionSettings, SignInError, SignInFlows, SignInParts,
 };
 pub use tigertrust_model::LeakResponse;
+pub use usage::{
+    KeyUsage, LastScopeUse, MAX_USAGE_BUCKETS, Outcomes, Usage, UsageBucket, UsageByKey, UsageFlows,
+    UsageRange, UsageRangeError, UsageRetention,
+};
 pub use users::{NewUser, UserFlows};
 pub use workspaces::{Bootstrapped, NewWorkspace, WorkspaceChanges, WorkspaceFlows};

@@ -16,6 +16,7 @@ pub use crate::sign_in::{
     KeptSession, MAX_PASSKEYS, MailToken, MailTokenStore, NewSession, PasskeyChallenge, PasskeyStore,
     SignInStore, TotpFactor,
 };
+pub use crate::usage::UsageHistory;
 use crate::{Earlier, FlowError, OnceOnly};
 
 /// The part of a key's secret that is stored.

@@ -9,7 +9,7 @@ use std::{
     sync::Arc,
 };
 
-use tigertrust_model::{Clock, LastUse, Scope, ScopeSet, Timestamp, Workspace, WorkspaceId};
+use tigertrust_model::{Clock, KeyId, LastUse, Outcome, Scope, ScopeSet, Timestamp, Workspace, WorkspaceId};
 use tigertrust_rate_limit::Decision;
 
 use crate::{
@@ -18,7 +18,8 @@ use crate::{
     cache::{Remembered, TrackedCache},
     known_key::KnownKey,
     limits::Spent,
-    ports::{CredentialStore, KeyRecord, StoreError, UseStore},
+    ports::{CredentialStore, KeyRecord, StoreError, UsageStore, UseStore},
+    usage::{KeyUsage, UsageLog, Used},
     uses::{Marked, UseLog, UseMark, user_agent},
 };
 
@@ -49,9 +50,10 @@ pub struct Admission {
     workspaces: TrackedCache<WorkspaceId, Workspace, std::hash::RandomState>,
     limits: Arc<RateLimits>,
     uses: UseLog<Remembered<KnownKey>>,
+    usage: UsageLog<Remembered<KnownKey>>,
 }
 
-/// What a call costs that was counted before, in the same request: its limits are not asked.
+/// What a call costs that was counted before, in the same request: its limits are not asked, and it is not counted again.
 const COUNTED_BEFORE: Option<u32> = None;
 
 impl Admission {
@@ -71,6 +73,7 @@ impl Admission {
             store,
             limits,
             uses: UseLog::new(),
+            usage: UsageLog::new(),
             keys: TrackedCache::new(Arc::clone(tracker), cache.max_keys, BuildHasherDefault::default()),
             workspaces: TrackedCache::new(
                 Arc::clone(tracker),
@@ -108,7 +111,7 @@ impl Admission {
         let record = match self.keys.known(&digest) {
             Some(record) => record,
             // Boxed, so that the many whom the cache knows do not carry it about.
-            None => Box::pin(self.find(presented, &secret, digest)).await?,
+            None => Box::pin(self.find(cost, presented, &secret, digest)).await?,
         };
         self.permit(record, cost, presented, need).await
     }
@@ -116,6 +119,7 @@ impl Admission {
     /// The key that a request presents and the cache does not know.
     async fn find(
         &self,
+        cost: Option<u32>,
         presented: &Presented<'_>,
         secret: &ParsedKey<'_>,
         digest: KeyDigest,
@@ -123,16 +127,21 @@ impl Admission {
         // 2. Look-ups for a network that has failed too often share a narrow lane.
         let look_up = self.limits.failures.enter(presented.client).await?;
         // 3. It exists.
-        let found = self.look_up(secret, digest).await;
+        let record = match self.look_up(secret, digest).await {
+            Ok(record) => record,
+            Err(why @ AuthError::Unavailable(_)) => return Err(why),
+            Err(why) => return Err(look_up.failed(why)),
+        };
         // Whoever presents a key that is no good tries a key, whatever it is no good for.
-        let found = found.and_then(|record| {
-            record.check_state(self.clock.now())?;
-            Ok(record)
-        });
-        found.map_err(|why| match why {
-            AuthError::Unavailable(_) => why,
-            why => look_up.failed(why),
-        })
+        let now = self.clock.now();
+        let Err(why) = record.check_state(now) else {
+            return Ok(record);
+        };
+        let why = look_up.failed(why);
+        if cost.is_some() {
+            self.count_refusal(&record, now, &why);
+        }
+        Err(why)
     }
 
     /// Checks a request again that was admitted some time ago: as [`admit`](Self::admit), but what it spent was spent then.
@@ -172,15 +181,62 @@ impl Admission {
         need: &Need,
     ) -> Result<Permit, Refusal> {
         let now = self.clock.now();
-        let (workspace, limits) = self
+        let examined = self
             .examine(&record, now, cost, presented.client, presented.workspace, need)
-            .await?;
+            .await;
+        if cost.is_some() {
+            self.count(&record, now, &examined);
+        }
+        let Passed {
+            workspace, limits, ..
+        } = examined?;
         self.note_use(&record, now, presented.client, presented.user_agent);
         Ok(Permit {
             record,
             workspace,
             limits,
         })
+    }
+
+    fn count(&self, record: &Arc<Remembered<KnownKey>>, now: Timestamp, examined: &Result<Passed, Refusal>) {
+        match examined {
+            Ok(passed) => self.usage.count(record, now, Outcome::Valid, passed.scope),
+            Err(refusal) => self.count_refusal(record, now, &refusal.why),
+        }
+    }
+
+    fn count_refusal(&self, record: &Arc<Remembered<KnownKey>>, now: Timestamp, why: &AuthError) {
+        if let Some(outcome) = why.outcome() {
+            self.usage.count(record, now, outcome, None);
+        }
+    }
+
+    /// Stores how often keys were used, `limit` counts at the most: to be called about once a second.
+    ///
+    /// # Errors
+    /// [`StoreError`]; what could not be stored is tried again the next time.
+    pub async fn flush_some_usage(&self, store: &dyn UsageStore, limit: usize) -> Result<(), StoreError> {
+        self.usage.flush_some(store, limit).await
+    }
+
+    /// Stores how often keys were used, all of it: to be called at the end.
+    ///
+    /// # Errors
+    /// [`StoreError`]; what could not be stored is tried again the next time.
+    pub async fn flush_usage(&self, store: &dyn UsageStore) -> Result<(), StoreError> {
+        self.usage.flush(store).await
+    }
+
+    /// How many counts wait to be stored.
+    #[must_use]
+    pub fn waiting_usage_counts(&self) -> usize {
+        self.usage.waiting_counts()
+    }
+
+    /// How many calls were not counted, since too many counts waited to be stored.
+    #[must_use]
+    pub fn lost_usage(&self) -> u64 {
+        self.usage.lost()
     }
 
     /// Stores when secrets were last used, for `limit` of them at the most, those first that have waited longest: to be
@@ -248,11 +304,17 @@ impl Admission {
             .workspace
             .map_or(HeaderValues::Absent, |text| HeaderValues::One(text.as_bytes()));
         let (now, cost) = (self.clock.now(), Some(asked.cost));
-        match self
+        let examined = self
             .examine(&record, now, cost, asked.client, named, &asked.need)
-            .await
-        {
-            Ok((workspace, limits)) => {
+            .await;
+        // Who only asks what a key is worth does not use it.
+        if asked.cost > 0 {
+            self.count(&record, now, &examined);
+        }
+        match examined {
+            Ok(Passed {
+                workspace, limits, ..
+            }) => {
                 if asked.cost > 0 {
                     self.note_use(&record, now, asked.client, None);
                 }
@@ -280,7 +342,7 @@ impl Admission {
         client: Option<IpAddr>,
         named: HeaderValues<'_>,
         need: &Need,
-    ) -> Result<(PermitWorkspace, Option<Decision>), Refusal> {
+    ) -> Result<Passed, Refusal> {
         // 4–6. It is not revoked, not expired, active, and its workspace and owner are there.
         record.check_state(now)?;
         // 7. It has not called too often.
@@ -292,19 +354,23 @@ impl Admission {
             },
         };
         match self.examine_use(record, client, named, need).await {
-            Ok(workspace) => Ok((workspace, limits)),
+            Ok((workspace, scope)) => Ok(Passed {
+                workspace,
+                limits,
+                scope,
+            }),
             Err(why) => Err(Refusal::new(why, limits)),
         }
     }
 
-    /// The checks of what a key that is good is used for.
+    /// The checks of what a key that is good is used for. Answers with where it acts, and which of its scopes was asked for, by its place.
     async fn examine_use(
         &self,
         record: &KnownKey,
         client: Option<IpAddr>,
         named: HeaderValues<'_>,
         need: &Need,
-    ) -> Result<PermitWorkspace, AuthError> {
+    ) -> Result<(PermitWorkspace, Option<usize>), AuthError> {
         // 8. It may be used from where the client is.
         if record.is_bound && !record.key.allows_address(client) {
             return Err(AuthError::AddressNotAllowed);
@@ -323,14 +389,13 @@ impl Admission {
             return Err(AuthError::SecondFactorMissing);
         }
         // 11. It holds the scope, and so does its owner if it is personal.
-        let acts_in = || workspace.of(record).map(|workspace| workspace.id);
-        match need
-            .scope
-            .as_ref()
-            .filter(|scope| !record.grants_in(acts_in(), scope))
-        {
-            Some(scope) => Err(AuthError::MissingScope(scope.clone())),
-            None => Ok(workspace),
+        let Some(scope) = &need.scope else {
+            return Ok((workspace, None));
+        };
+        let acts_in = workspace.of(record).map(|workspace| workspace.id);
+        match record.granting_in(acts_in, scope) {
+            Some(place) => Ok((workspace, Some(place))),
+            None => Err(AuthError::MissingScope(scope.clone())),
         }
     }
 
@@ -387,6 +452,36 @@ impl Marked for Remembered<KnownKey> {
     fn mark(&self) -> &UseMark {
         &self.mark
     }
+}
+
+impl Used for Remembered<KnownKey> {
+    fn usage(&self) -> &KeyUsage {
+        &self.usage
+    }
+
+    fn key_id(&self) -> KeyId {
+        self.key.id
+    }
+
+    fn home_id(&self) -> Option<WorkspaceId> {
+        self.key.reach.home()
+    }
+
+    fn scopes(&self) -> &ScopeSet {
+        &self.key.scopes
+    }
+
+    fn is_remembered(&self) -> bool {
+        self.is_kept()
+    }
+}
+
+/// What a key that passed all checks may do.
+struct Passed {
+    workspace: PermitWorkspace,
+    limits: Option<Decision>,
+    /// Which of its scopes was asked for, by its place.
+    scope: Option<usize>,
 }
 
 /// The proof that a request was admitted. Only [`Admission::admit`] makes one.

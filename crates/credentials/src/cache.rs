@@ -57,6 +57,11 @@ impl<V> Remembered<V> {
         }
     }
 
+    /// Whether it was kept, and not true for the moment only.
+    pub(crate) const fn is_kept(&self) -> bool {
+        self.watch.is_some()
+    }
+
     /// What callers make of a permit for the value.
     pub(crate) const fn derived(&self) -> &Derived {
         &self.derived

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use tigertrust_model::{KeyTypes, Scope};
+use tigertrust_model::{KeyTypes, Outcome, Scope};
 
 use crate::ports::StoreError;
 
@@ -88,4 +88,26 @@ pub enum AuthError {
     /// Storage did not answer, so that nobody gets in.
     #[error(transparent)]
     Unavailable(#[from] StoreError),
+}
+
+impl AuthError {
+    /// What a call is counted as that ends so; `None` where nothing was decided about its key.
+    #[must_use]
+    pub const fn outcome(&self) -> Option<Outcome> {
+        Some(match self {
+            Self::Unauthorized(_) => Outcome::Unauthorized,
+            Self::KeyRevoked => Outcome::KeyRevoked,
+            Self::TokenExpired | Self::SessionOver => Outcome::TokenExpired,
+            Self::RateLimited { .. } => Outcome::RateLimited,
+            Self::AddressNotAllowed
+            | Self::WrongType { .. }
+            | Self::MissingScope(_)
+            | Self::SecondFactorMissing
+            | Self::SessionConfined
+            | Self::RoleForbids(_) => Outcome::Forbidden,
+            Self::WorkspaceAccessDenied | Self::NoMembership => Outcome::WorkspaceAccessDenied,
+            Self::WorkspaceMissing => Outcome::ValidationError,
+            Self::Unavailable(_) => return None,
+        })
+    }
 }

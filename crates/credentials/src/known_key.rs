@@ -8,6 +8,7 @@ use crate::{
     AuthError, Unauthorized,
     limits::KeyCounts,
     ports::{DependsOn, KeyRecord},
+    usage::KeyUsage,
     uses::UseMark,
 };
 
@@ -21,6 +22,8 @@ pub(crate) struct KnownKey {
     pub(crate) mark: UseMark,
     /// Where what it spends is counted.
     pub(crate) counts: KeyCounts,
+    /// How often it was used, until that is collected.
+    pub(crate) usage: KeyUsage,
     pub(crate) kind: KeyType,
     pub(crate) has_home: bool,
     /// Whether it may be used from some networks only.
@@ -40,6 +43,7 @@ impl KnownKey {
             },
             mark: UseMark::default(),
             counts: KeyCounts::default(),
+            usage: KeyUsage::default(),
             kind: record.key.kind,
             has_home: record.home().is_some(),
             is_bound: !record.key.allowed_cidrs.is_empty(),

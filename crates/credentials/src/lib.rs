@@ -33,6 +33,7 @@ mod system;
 mod token;
 mod totp;
 mod tracker;
+mod usage;
 mod uses;
 
 pub use admit::{Admission, CacheSettings, Permit, Verdict, Verification};

@@ -4,8 +4,8 @@ use std::{borrow::Cow, error::Error, fmt, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use tigertrust_model::{
-    ApiKey, Change, Entity, LastUse, NodeId, Role, Scope, ScopeSet, Session, SessionId, Timestamp, User,
-    UserId, Workspace, WorkspaceId,
+    ApiKey, Change, Entity, KeyId, LastUse, NodeId, Outcome, Role, Scope, ScopeSet, Session, SessionId,
+    Timestamp, User, UserId, Workspace, WorkspaceId,
 };
 
 use crate::{KeyDigest, TokenDigest};
@@ -142,13 +142,19 @@ impl KeyRecord {
     /// Whether the key may do in a workspace what the scope says: see [`scopes_in`](Self::scopes_in).
     #[must_use]
     pub fn grants_in(&self, workspace: Option<WorkspaceId>, scope: &Scope) -> bool {
+        self.granting_in(workspace, scope).is_some()
+    }
+
+    /// As [`grants_in`](Self::grants_in), with the place of the key's scope that grants it: see [`ScopeSet::granting`].
+    #[must_use]
+    pub fn granting_in(&self, workspace: Option<WorkspaceId>, scope: &Scope) -> Option<usize> {
         let permitted = match &self.owner {
             None => self.manages_in(workspace) || !scope.is_management(),
             Some(owner) => workspace
                 .and_then(|workspace| owner.role_in(workspace))
                 .is_some_and(|role| role.permits(scope)),
         };
-        permitted && self.key.scopes.grants(scope)
+        self.key.scopes.granting(scope).filter(|_| permitted)
     }
 
     /// Whether management scopes of a key that belongs to nobody count in a workspace.
@@ -234,6 +240,52 @@ pub trait UseStore: Send + Sync {
     /// # Errors
     /// [`StoreError`].
     async fn record_uses(&self, uses: Vec<(KeyDigest, LastUse)>) -> Result<(), StoreError>;
+}
+
+/// How often a key came to an outcome in a minute.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct UsageCount {
+    /// The key.
+    pub key: KeyId,
+    /// The workspace that owns it; none for an instance key.
+    pub home: Option<WorkspaceId>,
+    /// What became of the calls.
+    pub outcome: Outcome,
+    /// The start of the minute.
+    pub minute: Timestamp,
+    /// How many calls.
+    pub calls: u64,
+}
+
+/// That a scope of a key was asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ScopeUse {
+    /// The key.
+    pub key: KeyId,
+    /// The scope, as the key holds it.
+    pub scope: Scope,
+    /// The start of the day.
+    pub day: Timestamp,
+}
+
+/// What is stored at once of how keys were used.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct UsageBatch {
+    /// Counts, each of another key, outcome or minute.
+    pub counts: Vec<UsageCount>,
+    /// Scopes, each of another key or name.
+    pub scopes: Vec<ScopeUse>,
+}
+
+/// Where it is kept how often keys were used.
+#[async_trait]
+pub trait UsageStore: Send + Sync {
+    /// Adds to what is stored already, all or nothing, also by other nodes: each count to its minute, hour and day. Of a scope the latest
+    /// day stays.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    async fn add_usage(&self, batch: UsageBatch) -> Result<(), StoreError>;
 }
 
 /// What is kept of rate limits while no server runs, and which servers do.

@@ -3,8 +3,8 @@
 use std::{num::NonZeroUsize, sync::Arc, thread};
 
 use tigertrust_accounts::{
-    InvitationFlows, KeyFlows, LeakPolicy, MemberFlows, ProfileFlows, SessionSettings, SignInFlows,
-    WorkspaceFlows,
+    HygieneFlows, InvitationFlows, KeyFlows, LeakPolicy, MemberFlows, ProfileFlows, SessionSettings,
+    SignInFlows, UsageFlows, WorkspaceFlows,
     audit::{AuditFlows, RefusalLog},
     passkeys::RelyingPartySettings,
     sso::{ConfiguredConnection, SsoFlows},
@@ -27,6 +27,8 @@ pub struct App {
     pub(crate) profiles: ProfileFlows,
     pub(crate) audit: AuditFlows,
     pub(crate) refusals: RefusalLog,
+    pub(crate) usage: UsageFlows,
+    pub(crate) hygiene: HygieneFlows,
     pub(crate) catalog: Arc<ScopeCatalog>,
     pub(crate) tracker: Arc<ChangeTracker>,
     pub(crate) recent: Arc<RecentChanges>,
@@ -127,6 +129,10 @@ pub struct Parts {
     pub audit: AuditFlows,
     /// What it is told of refusals.
     pub refusals: RefusalLog,
+    /// How often keys were used.
+    pub usage: UsageFlows,
+    /// Which keys are worth a look.
+    pub hygiene: HygieneFlows,
     /// Which scopes exist.
     pub catalog: Arc<ScopeCatalog>,
     /// What vouches for the caches of `admission`.
@@ -159,6 +165,8 @@ impl App {
             profiles: parts.profiles,
             audit: parts.audit,
             refusals: parts.refusals,
+            usage: parts.usage,
+            hygiene: parts.hygiene,
             catalog: parts.catalog,
             tracker: parts.tracker,
             recent: parts.recent,

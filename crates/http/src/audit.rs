@@ -11,7 +11,9 @@ use tigertrust_accounts::{
     FlowError,
     audit::{AuditFlows, Checkpoint as SignedCheckpoint, MAX_PAGE},
 };
-use tigertrust_model::{AuditAction, AuditCursor, AuditEvent as Event, AuditFilter, Chain, UnknownOutcome};
+use tigertrust_model::{
+    AuditAction, AuditCursor, AuditEvent as Event, AuditFilter, Chain, UnknownAuditOutcome,
+};
 use tigertrust_wire::{
     AuditEvent, Checkpoint, Code, Page, Problem, audit_csv, audit_csv_headings, audit_ndjson, parse_rfc3339,
 };
@@ -158,7 +160,7 @@ macro_rules! events_query {
                     actions: self.action.as_deref().map(actions).transpose()?,
                     actor: named("actor", &self.actor)?,
                     target: named("target", &self.target)?,
-                    outcome: outcome.map_err(|error: UnknownOutcome| query::invalid("outcome", error.to_string()))?,
+                    outcome: outcome.map_err(|error: UnknownAuditOutcome| query::invalid("outcome", error.to_string()))?,
                     from: time("from", &self.from)?,
                     until: time("to", &self.to)?,
                 })

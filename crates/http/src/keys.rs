@@ -353,6 +353,6 @@ fn known_scope(app: &App, text: &str) -> Result<Scope, ApiError> {
 }
 
 /// An id that is none names nothing.
-fn parse_id(text: &str) -> Result<KeyId, ApiError> {
+pub(crate) fn parse_id(text: &str) -> Result<KeyId, ApiError> {
     text.parse().map_err(|_| FlowError::NotFound.into())
 }

@@ -14,6 +14,7 @@ mod cookies;
 mod error;
 mod followers;
 mod health;
+mod hygiene;
 mod invitations;
 mod keys;
 mod members;
@@ -31,6 +32,7 @@ mod routes;
 mod same_site;
 mod server;
 mod sso;
+mod usage;
 mod workspaces;
 
 pub use app::{App, AppSettings, Parts, SsoSettings};

@@ -12,9 +12,9 @@ use utoipa::{
 use utoipa_swagger_ui::SwaggerUi;
 
 use crate::{
-    App, audit, auth, changes, health, invitations, keys, members,
+    App, audit, auth, changes, health, hygiene, invitations, keys, members,
     routes::{Access, operations},
-    sso, workspaces,
+    sso, usage, workspaces,
 };
 
 #[derive(OpenApi)]
@@ -65,6 +65,9 @@ use crate::{
         keys::verify,
         keys::report_leak,
         changes::follow,
+        hygiene::report,
+        usage::of_key,
+        usage::of_all,
         workspaces::list,
         workspaces::create,
         workspaces::show,
@@ -120,6 +123,7 @@ use crate::{
     tags(
         (name = "auth", description = "Who calls, and whether it may pass"),
         (name = "keys", description = "API keys"),
+        (name = "usage", description = "How often keys are used"),
         (name = "changes", description = "For caches elsewhere: what is no longer true"),
         (name = "audit", description = "Who did what"),
         (name = "workspaces", description = "Workspaces"),

@@ -70,14 +70,7 @@ pub(crate) fn page<Id: FromStr>(
     limit: Option<&str>,
     cursor: Option<&str>,
 ) -> Result<(Page<Id>, u16), ApiError> {
-    let limit = match limit {
-        None => DEFAULT_LIMIT,
-        Some(text) => text
-            .parse()
-            .ok()
-            .filter(|limit| (1..=MAX_LIMIT).contains(limit))
-            .ok_or_else(|| invalid("limit", format!("must be a number from 1 to {MAX_LIMIT}")))?,
-    };
+    let limit = self::limit(limit)?;
     let after = cursor.map(|text| {
         text.parse()
             .map_err(|_| invalid("cursor", "must be the nextCursor of the page before"))
@@ -89,4 +82,16 @@ pub(crate) fn page<Id: FromStr>(
         },
         limit,
     ))
+}
+
+/// How many entries at the most.
+pub(crate) fn limit(text: Option<&str>) -> Result<u16, ApiError> {
+    match text {
+        None => Ok(DEFAULT_LIMIT),
+        Some(text) => text
+            .parse()
+            .ok()
+            .filter(|limit| (1..=MAX_LIMIT).contains(limit))
+            .ok_or_else(|| invalid("limit", format!("must be a number from 1 to {MAX_LIMIT}"))),
+    }
 }

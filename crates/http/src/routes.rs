@@ -10,8 +10,8 @@ use tigertrust_model::{Scope, management};
 use tigertrust_wire::{Code, Problem};
 
 use crate::{
-    audit, auth, changes, error::ApiError, health, invitations, keys, members, openapi, pages,
-    respond::Respond, sso, workspaces,
+    audit, auth, changes, error::ApiError, health, hygiene, invitations, keys, members, openapi, pages,
+    respond::Respond, sso, usage, workspaces,
 };
 
 /// Who may call an operation.
@@ -345,6 +345,24 @@ pub fn operations() -> Vec<Operation> {
             "/api/keys/report-leak",
             Access::Anonymous,
             keys::report_leak,
+        ),
+        Operation::new(
+            Method::GET,
+            "/api/keys/hygiene",
+            Access::NeedsUnlessOwnKeys(Need::management(management::KEYS_READ)),
+            hygiene::report,
+        ),
+        Operation::new(
+            Method::GET,
+            "/api/keys/{id}/usage",
+            management(management::USAGE_READ),
+            usage::of_key,
+        ),
+        Operation::new(
+            Method::GET,
+            "/api/usage",
+            management(management::USAGE_READ),
+            usage::of_all,
         ),
         Operation::new(
             Method::GET,

@@ -367,14 +367,14 @@ impl FieldChange {
 
 /// Whether an act happened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Outcome {
+pub enum AuditOutcome {
     /// It did.
     Success,
     /// It was refused, and nothing was changed.
     Refused,
 }
 
-impl Outcome {
+impl AuditOutcome {
     /// How it is written.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
@@ -385,14 +385,14 @@ impl Outcome {
     }
 }
 
-impl FromStr for Outcome {
-    type Err = UnknownOutcome;
+impl FromStr for AuditOutcome {
+    type Err = UnknownAuditOutcome;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         match text {
             "success" => Ok(Self::Success),
             "refused" => Ok(Self::Refused),
-            _ => Err(UnknownOutcome),
+            _ => Err(UnknownAuditOutcome),
         }
     }
 }
@@ -400,7 +400,7 @@ impl FromStr for Outcome {
 /// The text names no outcome.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("must be success or refused")]
-pub struct UnknownOutcome;
+pub struct UnknownAuditOutcome;
 
 /// A chain of audit events: that of a workspace, or that of the instance, where accounts and what belongs to no workspace are
 /// logged.
@@ -466,7 +466,7 @@ pub struct AuditEntry {
     /// On what.
     pub target: Option<AuditTarget>,
     /// Whether it happened.
-    pub outcome: Outcome,
+    pub outcome: AuditOutcome,
     /// Why it was refused: a code such as `FORBIDDEN`.
     pub code: Option<String>,
     /// What it changed.
@@ -486,7 +486,7 @@ impl AuditEntry {
             action,
             act: act.clone(),
             target: None,
-            outcome: Outcome::Success,
+            outcome: AuditOutcome::Success,
             code: None,
             changes: Vec::new(),
             personal: Vec::new(),
@@ -518,7 +518,7 @@ impl AuditEntry {
     /// That it was refused, and why.
     #[must_use]
     pub fn refused(mut self, code: impl Into<String>) -> Self {
-        self.outcome = Outcome::Refused;
+        self.outcome = AuditOutcome::Refused;
         self.code = Some(code.into());
         self
     }
@@ -544,7 +544,7 @@ pub struct AuditEvent {
     pub at: Timestamp,
     /// What happened: see [`AuditAction`].
     pub action: String,
-    /// Whether it happened: see [`Outcome`].
+    /// Whether it happened: see [`AuditOutcome`].
     pub outcome: String,
     /// Why it was refused.
     pub code: Option<String>,
@@ -646,7 +646,7 @@ pub struct AuditFilter {
     /// What it was done on, by its id.
     pub target: Option<String>,
     /// Whether it happened.
-    pub outcome: Option<Outcome>,
+    pub outcome: Option<AuditOutcome>,
     /// From then on.
     pub from: Option<Timestamp>,
     /// Before then.

@@ -17,6 +17,7 @@ mod scope;
 mod session;
 mod sso;
 mod timestamp;
+mod usage;
 mod user;
 mod workspace;
 
@@ -25,9 +26,9 @@ pub use api_key::{
     StateError, UnknownCreator, UnknownKeyState,
 };
 pub use audit::{
-    Act, AuditAction, AuditCursor, AuditEntry, AuditEvent, AuditFilter, AuditTarget, Chain, ChainHead,
-    FieldChange, Outcome, PersonalFields, Principal, UnknownAction, UnknownChain, UnknownCursor,
-    UnknownOutcome,
+    Act, AuditAction, AuditCursor, AuditEntry, AuditEvent, AuditFilter, AuditOutcome, AuditTarget, Chain,
+    ChainHead, FieldChange, PersonalFields, Principal, UnknownAction, UnknownAuditOutcome, UnknownChain,
+    UnknownCursor,
 };
 pub use change::{Change, Entity};
 pub use clock::Clock;
@@ -43,5 +44,6 @@ pub use scope::{CatalogError, Scope, ScopeCatalog, ScopeDefinition, ScopeError, 
 pub use session::{Origin, Session};
 pub use sso::{ConnectionRef, SsoSession, UnknownConnection};
 pub use timestamp::Timestamp;
+pub use usage::{Granularity, Outcome, UnknownGranularity, UnknownOutcome};
 pub use user::{Email, EmailError, User};
 pub use workspace::{LeakResponse, Plan, PlanError, Role, UnknownLeakResponse, UnknownRole, Workspace};

@@ -158,6 +158,13 @@ impl ScopeSet {
         self.0.iter().any(|scope| scope.grants(wanted))
     }
 
+    /// The place of the scope that grants `wanted`: the very one if it is there, else the first wildcard that does.
+    #[must_use]
+    pub fn granting(&self, wanted: &Scope) -> Option<usize> {
+        let wildcard = || self.0.iter().position(|scope| scope.grants(wanted));
+        self.0.binary_search(wanted).ok().or_else(wildcard)
+    }
+
     /// The scopes in order.
     pub fn iter(&self) -> impl Iterator<Item = &Scope> {
         self.0.iter()
@@ -325,6 +332,18 @@ mod tests {
         assert!(!scope("keys:*").grants(&scope("keysx:read")));
         assert!(!scope("keys:read").grants(&scope("keys:*")));
         assert!(!scope("keys:read").grants(&scope("keys:write")));
+    }
+
+    #[test]
+    fn the_scope_that_grants_is_the_narrowest_one() {
+        let set: ScopeSet = ["keys:*", "keys:read", "members:read"]
+            .map(scope)
+            .into_iter()
+            .collect();
+        assert_eq!(set.granting(&scope("keys:read")), Some(1));
+        assert_eq!(set.granting(&scope("keys:write")), Some(0));
+        assert_eq!(set.granting(&scope("keys:*")), Some(0));
+        assert_eq!(set.granting(&scope("members:write")), None);
     }
 
     #[test]

@@ -8,7 +8,10 @@ mod schema;
 
 use std::{pin::pin, sync::Arc, time::Duration};
 
-use diesel::{ConnectionError, ConnectionResult, OptionalExtension, QueryDsl, QueryResult};
+use diesel::{
+    ConnectionError, ConnectionResult, ExpressionMethods, OptionalExtension, QueryDsl, QueryResult,
+    upsert::excluded,
+};
 use diesel_async::{
     AnsiTransactionManager, AsyncConnection, AsyncPgConnection, RunQueryDsl, SimpleAsyncConnection,
     TransactionManager, methods::ExecuteDsl, pooled_connection::RecyclingMethod,
@@ -18,7 +21,7 @@ use tigertrust_credentials::ports::StoreError;
 use tokio::time::timeout;
 
 pub(crate) use self::queries::Store;
-use self::queries::{Access, Pool};
+use self::queries::{Access, CountRow, Pool};
 use crate::{
     error::{OrUnavailable, too_slow},
     options::Options,
@@ -144,6 +147,25 @@ where
 {
     for statement in statements {
         ExecuteDsl::execute(statement, connection).await?;
+    }
+    Ok(())
+}
+
+/// Adds counts to those that are there: many in one statement, since each one is a way to the server and back. No two may be of the
+/// same row.
+async fn add_counts(connection: &mut Connection, counts: Vec<CountRow>) -> QueryResult<()> {
+    use schema::usage_counts::{bucket, calls, granularity, key_id, outcome, table};
+
+    /// A statement takes 65,535 values.
+    const A_STATEMENT: usize = 5_000;
+    for counts in counts.chunks(A_STATEMENT) {
+        diesel::insert_into(table)
+            .values(counts)
+            .on_conflict((key_id, granularity, bucket, outcome))
+            .do_update()
+            .set(calls.eq(calls + excluded(calls)))
+            .execute(connection)
+            .await?;
     }
     Ok(())
 }

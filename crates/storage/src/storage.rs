@@ -8,15 +8,18 @@ use tigertrust_accounts::{
     audit::AuditStore,
     ports::{
         AccountStore, InvitationStore, KeyStore, MailTokenStore, MemberStore, PasskeyStore, ProfileStore,
-        SignInStore,
+        SignInStore, UsageHistory,
     },
     sso::SsoStore,
 };
 use tigertrust_credentials::{
     AuditRing,
-    ports::{ChangeListener, ChangeLog, CredentialStore, SessionStore, SpendStore, StoreError, UseStore},
+    ports::{
+        ChangeListener, ChangeLog, CredentialStore, SessionStore, SpendStore, StoreError, UsageStore,
+        UseStore,
+    },
 };
-use tigertrust_model::{Clock, RandomSource, Timestamp};
+use tigertrust_model::{Clock, Granularity, RandomSource, Timestamp};
 use tokio::runtime::Handle;
 use tokio_util::sync::DropGuard;
 
@@ -47,6 +50,8 @@ pub(crate) trait Engine:
     + AuditStore
     + SessionStore
     + UseStore
+    + UsageStore
+    + UsageHistory
     + SpendStore
     + ChangeLog
 {
@@ -57,6 +62,12 @@ pub(crate) trait Engine:
     async fn prune_changes(&self, older_than: Timestamp, batch: u32) -> Result<u64, StoreError>;
     async fn forget_requests(&self, older_than: Timestamp) -> Result<(), StoreError>;
     async fn prune_sign_ins(&self, at: Timestamp, batch: u32) -> Result<(), StoreError>;
+    async fn prune_usage(
+        &self,
+        granularity: Granularity,
+        older_than: Timestamp,
+        batch: u32,
+    ) -> Result<u64, StoreError>;
     /// Tells the listener of every change, until it is dropped.
     fn feed(self: Arc<Self>) -> BoxFuture<'static, ()>;
 }
@@ -161,6 +172,18 @@ impl Storage {
     #[must_use]
     pub fn uses(&self) -> Arc<dyn UseStore> {
         Arc::clone(&self.engine) as Arc<dyn UseStore>
+    }
+
+    /// Where it is kept how often keys were used.
+    #[must_use]
+    pub fn usage(&self) -> Arc<dyn UsageStore> {
+        Arc::clone(&self.engine) as Arc<dyn UsageStore>
+    }
+
+    /// How often keys were used.
+    #[must_use]
+    pub fn usage_history(&self) -> Arc<dyn UsageHistory> {
+        Arc::clone(&self.engine) as Arc<dyn UsageHistory>
     }
 
     /// What is kept of rate limits while no server runs, and which servers do.
@@ -282,6 +305,20 @@ impl Storage {
     /// [`StoreError`].
     pub async fn prune_changes(&self, older_than: Timestamp, batch: u32) -> Result<u64, StoreError> {
         self.engine.prune_changes(older_than, batch).await
+    }
+
+    /// Takes away the counts of usage of a granularity whose buckets began earlier, about `batch` in one transaction, and returns how
+    /// many those were.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn prune_usage(
+        &self,
+        granularity: Granularity,
+        older_than: Timestamp,
+        batch: u32,
+    ) -> Result<u64, StoreError> {
+        self.engine.prune_usage(granularity, older_than, batch).await
     }
 
     /// Forgets the requests that named themselves and are older: they may be made again from now on.

@@ -6,9 +6,10 @@ use actix_web::dev::ServerHandle;
 use reqwest::{Client, Method, RequestBuilder, StatusCode, header::HeaderMap, redirect};
 use serde_json::Value;
 use tigertrust_accounts::{
-    Actor, InvitationFlows, IssuedKey, KeyFlows, MemberFlows, NewKey, NewUser, Notifier, OwnerRequest,
-    ProfileFlows, ReachRequest, SessionSettings, SignInFlows, SignInParts, UserFlows, WorkspaceFlows,
-    audit::{AuditFlows, RefusalLog},
+    Actor, HygieneFlows, HygieneSettings, InvitationFlows, IssuedKey, KeyFlows, MemberFlows, NewKey, NewUser,
+    Notifier, OwnerRequest, ProfileFlows, ReachRequest, SessionSettings, SignInFlows, SignInParts,
+    UsageFlows, UsageRetention, UserFlows, WorkspaceFlows,
+    audit::{AuditFlows, LoggedUsage, RefusalLog},
     passkeys::RelyingPartySettings,
     ports::{Membership, PresentRoles},
     sso::{ConfiguredConnection, DomainRecords, SsoFlows, SsoParts},
@@ -335,6 +336,18 @@ impl TestServer {
             profiles: profiles.clone(),
             audit: audit.clone(),
             refusals: refusals.clone(),
+            usage: UsageFlows::new(
+                storage.usage_history(),
+                storage.keys(),
+                UsageRetention::default(),
+                Arc::clone(&time),
+            ),
+            hygiene: HygieneFlows::new(
+                storage.keys(),
+                storage.usage_history(),
+                HygieneSettings::default(),
+                Arc::clone(&time),
+            ),
             catalog,
             tracker: Arc::clone(&tracker),
             clock: time,
@@ -413,6 +426,14 @@ impl TestServer {
     /// Logs what was refused, as a server does every minute.
     pub async fn flush_refusals(&self) {
         self.refusals.flush().await.expect("refusals are logged");
+    }
+
+    /// Stores how often keys were used, as a server does every second.
+    pub async fn flush_usage(&self) {
+        self.admission
+            .flush_usage(&LoggedUsage::new(self.storage.usage(), self.refusals.clone()))
+            .await
+            .expect("usage is stored");
     }
 
     /// Where the server listens.

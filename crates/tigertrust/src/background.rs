@@ -2,9 +2,12 @@
 
 use std::{sync::Arc, time::Duration};
 
-use tigertrust_accounts::audit::RefusalLog;
+use tigertrust_accounts::{
+    UsageRetention,
+    audit::{LoggedUsage, RefusalLog},
+};
 use tigertrust_credentials::{Admission, ports::StoreError};
-use tigertrust_model::Clock;
+use tigertrust_model::{Clock, Granularity};
 use tigertrust_storage::Storage;
 use tokio::{
     runtime::Handle,
@@ -28,6 +31,9 @@ const STORE_USES_OF: usize = 5_000;
 const STORE_REFUSALS_EVERY: Duration = Duration::from_secs(60);
 /// How often it is tried to seal the heads of the audit log, until it was done once.
 const RESEAL_EVERY: Duration = Duration::from_secs(10);
+/// How often it is stored how often keys were used, and how many counts. What a crash loses is what came in since the last time.
+const STORE_USAGE_EVERY: Duration = Duration::from_secs(1);
+const STORE_USAGE_OF: usize = 5_000;
 
 /// Tasks that run until they are stopped or dropped.
 pub(crate) struct Background(Vec<JoinHandle<()>>);
@@ -37,18 +43,24 @@ impl Background {
         storage: &Arc<Storage>,
         admission: &Arc<Admission>,
         clock: &Arc<dyn Clock>,
+        retention: UsageRetention,
         ledger: &Ledger,
         refusals: &RefusalLog,
         runtime: &Handle,
     ) -> Self {
-        let pruning = prune(Arc::clone(storage), Arc::clone(clock));
+        let pruning = prune(Arc::clone(storage), Arc::clone(clock), retention);
         let uses = keep_storing_uses(Arc::clone(admission), Arc::clone(storage));
+        let usage = keep_storing_usage(
+            Arc::clone(admission),
+            LoggedUsage::new(storage.usage(), refusals.clone()),
+        );
         let limits = keep_limits(ledger.clone());
         let sealing = reseal(Arc::clone(storage));
         let refused = keep_storing_refusals(refusals.clone());
         let tasks = [
             runtime.spawn(pruning),
             runtime.spawn(uses),
+            runtime.spawn(usage),
             runtime.spawn(limits),
             runtime.spawn(sealing),
             runtime.spawn(refused),
@@ -73,7 +85,7 @@ fn every(period: Duration) -> Interval {
     ticks
 }
 
-async fn prune(storage: Arc<Storage>, clock: Arc<dyn Clock>) {
+async fn prune(storage: Arc<Storage>, clock: Arc<dyn Clock>, retention: UsageRetention) {
     let mut ticks = every(PRUNE_EVERY);
     loop {
         ticks.tick().await;
@@ -89,6 +101,13 @@ async fn prune(storage: Arc<Storage>, clock: Arc<dyn Clock>) {
         let older_than = clock.now().saturating_sub(tigertrust_accounts::KEPT);
         if let Err(error) = storage.forget_requests(older_than).await {
             tracing::debug!(%error, "old requests could not be forgotten");
+        }
+        for granularity in Granularity::ALL {
+            let older_than = clock.now().saturating_sub(retention.of(granularity));
+            match storage.prune_usage(granularity, older_than, PRUNE_BATCH).await {
+                Ok(removed) => tracing::debug!(removed, %granularity, "old counts of usage removed"),
+                Err(error) => tracing::debug!(%error, "old counts of usage could not be removed"),
+            }
         }
     }
 }
@@ -132,6 +151,27 @@ async fn keep_storing_uses(admission: Arc<Admission>, storage: Arc<Storage>) {
     loop {
         ticks.tick().await;
         tell(admission.flush_some_uses(&*storage.uses(), STORE_USES_OF).await);
+    }
+}
+
+async fn keep_storing_usage(admission: Arc<Admission>, usage: LoggedUsage) {
+    let mut ticks = every(STORE_USAGE_EVERY);
+    loop {
+        ticks.tick().await;
+        tell_usage(admission.flush_some_usage(&usage, STORE_USAGE_OF).await);
+    }
+}
+
+/// Stores how often keys were used, for the last time.
+pub(crate) async fn store_usage(admission: &Admission, storage: &Storage, refusals: &RefusalLog) {
+    let usage = LoggedUsage::new(storage.usage(), refusals.clone());
+    tell_usage(admission.flush_usage(&usage).await);
+}
+
+/// What fails is tried again the next time.
+fn tell_usage(stored: Result<(), StoreError>) {
+    if let Err(error) = stored {
+        tracing::debug!(%error, "it could not be stored how often keys were used");
     }
 }
 

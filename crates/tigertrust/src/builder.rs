@@ -2,6 +2,7 @@
 
 use std::{str::FromStr, sync::Arc, time::Duration};
 
+use tigertrust_accounts::{HygieneSettings, UsageRetention};
 use tigertrust_credentials::{
     CacheSettings, OsRandom, PasswordCost, PasswordHasher, Pepper, PepperError, PepperRing, SystemClock,
 };
@@ -32,6 +33,8 @@ pub struct Builder {
     max_staleness: Duration,
     limits: Limits,
     password_cost: PasswordCost,
+    usage: UsageRetention,
+    hygiene: HygieneSettings,
     #[cfg(feature = "valkey")]
     valkey: Option<ValkeySettings>,
     clock: Option<Arc<dyn Clock>>,
@@ -54,6 +57,8 @@ impl Builder {
             max_staleness: MAX_STALENESS,
             limits: Limits::default(),
             password_cost: PasswordCost::MIN,
+            usage: UsageRetention::default(),
+            hygiene: HygieneSettings::default(),
             #[cfg(feature = "valkey")]
             valkey: None,
             clock: None,
@@ -148,6 +153,19 @@ impl Builder {
         self
     }
 
+    /// How long it is kept how often keys were used: by the minute for two days, by the hour for sixty and by the day for four hundred
+    /// if nobody says otherwise.
+    pub fn usage_retention(mut self, retention: UsageRetention) -> Self {
+        self.usage = retention;
+        self
+    }
+
+    /// From when on a key is worth a look, for [`TigerTrust::hygiene`].
+    pub fn hygiene(mut self, settings: HygieneSettings) -> Self {
+        self.hygiene = settings;
+        self
+    }
+
     /// Where time comes from; the machine's clock if nobody says otherwise.
     pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
         self.clock = Some(clock);
@@ -239,6 +257,8 @@ impl Builder {
             max_staleness: self.max_staleness,
             limits: self.limits,
             hasher: PasswordHasher::with_cost(self.password_cost)?,
+            usage: self.usage,
+            hygiene: self.hygiene,
             #[cfg(feature = "valkey")]
             valkey: self.valkey,
             clock: self.clock.unwrap_or_else(|| Arc::new(SystemClock::new())),

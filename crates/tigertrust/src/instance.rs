@@ -7,8 +7,9 @@ use std::{
 };
 
 use tigertrust_accounts::{
-    Actor, Bootstrapped, FlowError, InvitationFlows, IssuedKey, KeyFlows, MemberFlows, NewKey, Notifier,
-    ProfileFlows, ReachRequest, TellsNobody, UserFlows, WorkspaceFlows,
+    Actor, Bootstrapped, FlowError, HygieneFlows, HygieneSettings, InvitationFlows, IssuedKey, KeyFlows,
+    MemberFlows, NewKey, Notifier, ProfileFlows, ReachRequest, TellsNobody, UsageFlows, UsageRetention,
+    UserFlows, WorkspaceFlows,
     audit::{AuditFlows, RefusalLog},
 };
 use tigertrust_credentials::{
@@ -47,6 +48,8 @@ pub(crate) struct Foundation {
     pub(crate) max_staleness: Duration,
     pub(crate) limits: Limits,
     pub(crate) hasher: PasswordHasher,
+    pub(crate) usage: UsageRetention,
+    pub(crate) hygiene: HygieneSettings,
     #[cfg(feature = "valkey")]
     pub(crate) valkey: Option<ValkeySettings>,
     pub(crate) clock: Arc<dyn Clock>,
@@ -74,6 +77,8 @@ struct Inner {
         allow(dead_code, reason = "what is refused, is refused over HTTP")
     )]
     refusals: RefusalLog,
+    usage: UsageFlows,
+    hygiene: HygieneFlows,
     storage: Arc<Storage>,
     #[cfg_attr(
         not(feature = "server"),
@@ -122,6 +127,8 @@ impl TigerTrust {
             max_staleness,
             limits,
             hasher,
+            usage,
+            hygiene,
             clock,
             random,
             mail,
@@ -214,9 +221,15 @@ impl TigerTrust {
         );
         let audit = AuditFlows::new(storage.audit(), ring, Arc::clone(clock));
         let refusals = RefusalLog::new(storage.audit());
+        let usage = UsageFlows::new(storage.usage_history(), storage.keys(), *usage, Arc::clone(clock));
+        let hygiene = HygieneFlows::new(
+            storage.keys(),
+            storage.usage_history(),
+            *hygiene,
+            Arc::clone(clock),
+        );
         let storage = Arc::new(storage);
         Ok(Self(Arc::new(Inner {
-            admission,
             keys,
             users,
             workspaces,
@@ -228,7 +241,16 @@ impl TigerTrust {
             #[cfg(feature = "actix")]
             outages: crate::actix::OutageLog::new(Arc::clone(clock)),
             #[cfg(feature = "server")]
-            metrics: crate::server::figures(&storage, &ledger.limits, postman.as_ref(), clock.now()),
+            metrics: crate::server::figures(
+                &storage,
+                &admission,
+                &ledger.limits,
+                postman.as_ref(),
+                clock.now(),
+            ),
+            admission,
+            usage,
+            hygiene,
             storage,
             notifier,
             postman,
@@ -318,6 +340,18 @@ impl TigerTrust {
         &self.0.audit
     }
 
+    /// Shows how often keys were used.
+    #[must_use]
+    pub fn usage(&self) -> &UsageFlows {
+        &self.0.usage
+    }
+
+    /// Looks for keys that are unused, about to expire, old, or allowed more than they are used for.
+    #[must_use]
+    pub fn hygiene(&self) -> &HygieneFlows {
+        &self.0.hygiene
+    }
+
     /// Makes the first account: an owner, a workspace on plan Free, an agent key with every scope and a public key. `None`
     /// if there is an account already.
     ///
@@ -396,7 +430,7 @@ impl TigerTrust {
     }
 
     /// Starts what runs beside the requests: to hear of changes that others make, to take old changes
-    /// away, and to store when keys were last used.
+    /// away, and to store when keys were last used and how often.
     /// [`Builder::build`] has done so; after [`Builder::open`] it is the caller's to do. Doing it again changes nothing.
     pub fn start(&self) {
         let inner = &self.0;
@@ -406,6 +440,7 @@ impl TigerTrust {
                 &inner.storage,
                 &inner.admission,
                 &inner.foundation.clock,
+                inner.foundation.usage,
                 &inner.ledger,
                 &inner.refusals,
                 &inner.foundation.runtime,
@@ -435,6 +470,7 @@ impl TigerTrust {
         if let Some(background) = self.0.background.get() {
             background.stop();
             background::store_uses(&self.0.admission, &self.0.storage).await;
+            background::store_usage(&self.0.admission, &self.0.storage, &self.0.refusals).await;
             background::store_refusals(&self.0.refusals).await;
             self.0.ledger.put_down().await;
         }
@@ -487,6 +523,8 @@ impl TigerTrust {
             profiles: self.0.profiles.clone(),
             audit: self.0.audit.clone(),
             refusals: self.0.refusals.clone(),
+            usage: self.0.usage.clone(),
+            hygiene: self.0.hygiene.clone(),
             catalog: Arc::clone(&foundation.catalog),
             tracker: Arc::clone(&self.0.tracker),
             clock: Arc::clone(&foundation.clock),

@@ -18,9 +18,11 @@ pub use instance::TigerTrust;
 #[cfg(feature = "sso")]
 pub use tigertrust_accounts::sso;
 pub use tigertrust_accounts::{
-    Actor, Bootstrapped, Conflict, CreatedOnce, FlowError, IdempotencyKey, IssuedKey, KeyChanges, KeyFlows,
-    LeakPolicy, LeakResponse, MemberFlows, NewKey, NewMember, NewUser, NewWorkspace, OwnerRequest, PersonRef,
-    ReachRequest, RotatedKey, UserFlows, Violation, WorkspaceChanges, WorkspaceFlows,
+    Actor, Bootstrapped, Conflict, CreatedOnce, Finding, FlowError, HygieneFlows, HygieneReport,
+    HygieneSettings, IdempotencyKey, IssuedKey, KeyChanges, KeyFinding, KeyFlows, KeyUsage, LeakPolicy,
+    LeakResponse, MemberFlows, NewKey, NewMember, NewUser, NewWorkspace, OwnerRequest, PersonRef,
+    ReachRequest, RotatedKey, Usage, UsageBucket, UsageByKey, UsageFlows, UsageRange, UsageRangeError,
+    UsageRetention, UserFlows, Violation, WorkspaceChanges, WorkspaceFlows,
     ports::{KeyDetails, Member, Page},
 };
 pub use tigertrust_credentials::{
@@ -32,9 +34,9 @@ pub use tigertrust_credentials::{
 /// Keys, scopes, workspaces and people, as values: those that the interface of this crate is made of, and the others.
 pub use tigertrust_model as model;
 pub use tigertrust_model::{
-    ApiKey, Clock, Email, KeyFilter, KeyId, KeyReach, KeyState, KeyType, KeyTypes, LastUse, Metadata, Plan,
-    RandomError, RandomSource, Role, Scope, ScopeCatalog, ScopeDefinition, ScopeSet, SecretInfo, Timestamp,
-    User, UserId, Workspace, WorkspaceId,
+    ApiKey, Clock, Email, Granularity, KeyFilter, KeyId, KeyReach, KeyState, KeyType, KeyTypes, LastUse,
+    Metadata, Outcome, Plan, RandomError, RandomSource, Role, Scope, ScopeCatalog, ScopeDefinition, ScopeSet,
+    SecretInfo, Timestamp, User, UserId, Workspace, WorkspaceId,
 };
 /// Mail to people: what it says, and the ways it goes.
 pub use tigertrust_notify as mail;

@@ -27,7 +27,7 @@
 
 use std::{io, sync::Arc, time::Duration};
 
-use tigertrust_credentials::RateLimits;
+use tigertrust_credentials::{Admission, RateLimits};
 use tigertrust_model::{RandomError, Timestamp};
 use tigertrust_notify::Postman;
 use tigertrust_passkeys::SettingsError;
@@ -63,6 +63,7 @@ pub use tigertrust_http::{
 /// The figures of an instance, whatever stands on it.
 pub(crate) fn figures(
     storage: &Arc<Storage>,
+    admission: &Arc<Admission>,
     limits: &Arc<RateLimits>,
     postman: Option<&Postman>,
     started: Timestamp,
@@ -75,6 +76,18 @@ pub(crate) fn figures(
         move || started.as_secs_f64(),
     );
     limit_figures(&metrics, limits);
+    let counting = Arc::clone(admission);
+    metrics.gauge(
+        "usage_counts_waiting",
+        "Counts of how often keys were used that wait to be stored",
+        move || f64::from(u32::try_from(counting.waiting_usage_counts()).unwrap_or(u32::MAX)),
+    );
+    let counting = Arc::clone(admission);
+    metrics.counter(
+        "usage_calls_lost",
+        "Calls that were not counted, since too many counts waited to be stored",
+        move || counting.lost_usage(),
+    );
     let database = Arc::clone(storage);
     metrics.gauge(
         "database_connections_in_use",

@@ -7,7 +7,7 @@ mod support;
 use std::{sync::Arc, time::Duration};
 
 use support::{Embedded, PEPPER, builder, verdict};
-use tigertrust::{Actor, Clock, HeaderValues, Need, Presented, TigerTrust};
+use tigertrust::{Actor, Clock, HeaderValues, Need, Outcome, Presented, TigerTrust, UsageRange};
 use tigertrust_testkit::{Engine, TestClock, ThrowawayDatabase, eventually};
 
 #[tokio::test]
@@ -91,4 +91,30 @@ async fn what_a_key_was_last_used_for_outlives_the_instance() {
         .unwrap();
     assert_eq!(last_use.address, Some([192, 0, 2, 1].into()));
     assert_eq!(last_use.user_agent.as_deref(), Some("curl/8"));
+}
+
+#[tokio::test]
+async fn how_often_a_key_was_used_outlives_the_instance_and_is_stored_by_itself() {
+    let embedded = Embedded::start(Engine::Sqlite).await;
+    let Embedded { auth, first, .. } = &embedded;
+    let (key, secret) = (first.agent.key.id, first.agent.secret.reveal());
+    let counted = async |instance: &TigerTrust| {
+        let range = UsageRange::new(None, None, None, instance.clock().now()).unwrap();
+        let usage = instance
+            .usage()
+            .of_key(&Actor::Operator, key, range)
+            .await
+            .unwrap();
+        usage.outcomes.get(&Outcome::Valid).copied().unwrap_or_default()
+    };
+    for _ in 0..20 {
+        auth.admit_key(secret, &Need::any_caller()).await.unwrap();
+    }
+    eventually(20, async || counted(auth).await).await;
+    // These come just before the end, which waits for them.
+    for _ in 0..7 {
+        auth.admit_key(secret, &Need::any_caller()).await.unwrap();
+    }
+    auth.close().await;
+    assert_eq!(counted(&embedded.second().await).await, 27);
 }

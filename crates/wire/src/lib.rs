@@ -4,6 +4,7 @@
 
 mod audit;
 mod audit_archive;
+mod hygiene;
 mod invitation;
 mod key;
 mod link;
@@ -18,6 +19,7 @@ mod scim;
 mod sign_in;
 mod sso;
 mod timestamp;
+mod usage;
 mod verify;
 mod workspace;
 
@@ -26,6 +28,7 @@ pub use audit::{
     audit_ndjson,
 };
 pub use audit_archive::{ArchiveHeader, ArchivedEvent};
+pub use hygiene::{FindingName, KeyFinding};
 pub use invitation::{AcceptInvitation, Invitation, Invite};
 pub use key::{
     CreateKey, IssuedKey, Key, KeyStateName, KeyTypeName, OwnLimits, ReportLeak, RevokeKey, RotateKey,
@@ -55,5 +58,6 @@ pub use sso::{
     UpdateSsoConnection,
 };
 pub use tigertrust_accounts::{format_rfc3339, parse_rfc3339};
+pub use usage::{GranularityName, KeyUsage, Usage, UsageBucket, UsageByKey, UsageRange};
 pub use verify::{KeyVerdict, VerifiedKey, VerifyKey};
 pub use workspace::{CreateWorkspace, LeakResponseName, UpdateWorkspace, Workspace};

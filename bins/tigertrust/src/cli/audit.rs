@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};
-use tigertrust_model::{AuditCursor, Chain, Outcome, Timestamp};
+use tigertrust_model::{AuditCursor, AuditOutcome, Chain, Timestamp};
 
 use super::{parse, time};
 
@@ -79,8 +79,8 @@ pub struct WantedEvents {
     #[arg(long, value_name = "ID")]
     pub target: Option<String>,
     /// Only what happened (success) or did not (refused)
-    #[arg(long, value_parser = parse::<Outcome>)]
-    pub outcome: Option<Outcome>,
+    #[arg(long, value_parser = parse::<AuditOutcome>)]
+    pub outcome: Option<AuditOutcome>,
     /// Only from this time on, such as 2027-01-31T12:00:00Z
     #[arg(long, value_name = "TIME", value_parser = time)]
     pub from: Option<Timestamp>,

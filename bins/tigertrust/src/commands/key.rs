@@ -7,7 +7,7 @@ use tigertrust_credentials::KeyFormat;
 use tigertrust_model::{IdError, KeyFilter, KeyId, KeyLimits, Metadata, WorkspaceId};
 use tigertrust_wire::{IssuedKey, Key as Body, Page, format_rfc3339};
 
-use super::{instance, user::find_person};
+use super::{instance, key_report::report, user::find_person};
 use crate::{
     cli::{Common, CreateKey, Key, PageArgs},
     failure::Failure,
@@ -33,7 +33,7 @@ pub async fn run(common: &Common, verb: Key) -> Result<(), Failure> {
                 kind,
                 text: search,
                 external_id,
-                unused_since: unused_since.map(|duration| now.saturating_sub(duration)),
+                unused_since: unused_since.map(|since| since.at(now)),
             };
             list(common, &instance, workspace, filter, &page).await
         }
@@ -53,6 +53,7 @@ pub async fn run(common: &Common, verb: Key) -> Result<(), Failure> {
                 .map_err(|error| unknown(id, error))?;
             output::print(common.output, &Body::new(&key, instance.clock().now()), describe)
         }
+        Key::Report { workspace } => report(common, &instance, workspace).await,
         Key::Revoke { id, reason } => {
             let id = key_id(&id)?;
             let key = instance.keys().revoke(&Actor::operator(), id, reason).await;

@@ -3,6 +3,7 @@
 pub mod audit;
 mod config;
 mod key;
+mod key_report;
 mod member;
 mod migrate;
 mod quickstart;

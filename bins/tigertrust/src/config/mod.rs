@@ -8,6 +8,7 @@ mod passkeys;
 mod reader;
 mod settings;
 mod sso;
+mod usage;
 
 pub use audit::AuditSettings;
 pub use keyring::Keyring;

@@ -15,14 +15,14 @@ use config::{Value, ValueKind};
 use ipnet::IpNet;
 use serde::Deserialize;
 use tigertrust::rate_limit::{Limits, ValkeySettings};
-use tigertrust_accounts::{LeakPolicy, LeakResponse, SessionSettings};
+use tigertrust_accounts::{HygieneSettings, LeakPolicy, LeakResponse, SessionSettings, UsageRetention};
 use tigertrust_credentials::{CacheSettings, HashingSettings, PasswordCost};
 use tigertrust_http::{AppSettings, ServerSettings, TrustedProxies};
 use tigertrust_model::{KeyType, Scope, ScopeCatalog, ScopeDefinition};
 use tigertrust_storage::DatabaseUrl;
 
 use super::{
-    AuditSettings, Keyring, MailSettings, SettingErrors, Source, limits, passkeys, reader::Reader, sso,
+    AuditSettings, Keyring, MailSettings, SettingErrors, Source, limits, passkeys, reader::Reader, sso, usage,
 };
 use crate::duration;
 
@@ -86,6 +86,10 @@ pub struct Settings {
     pub limits: Limits,
     /// Where limits are shared with other servers; none where each counts for itself.
     pub shared_limits: Option<ValkeySettings>,
+    /// How long it is kept how often keys were used.
+    pub usage: UsageRetention,
+    /// From when on a key is worth a look.
+    pub hygiene: HygieneSettings,
     /// Which scopes exist.
     pub catalog: ScopeCatalog,
     /// The audit log.
@@ -173,6 +177,8 @@ impl Settings {
         let password_cost = password_cost(&mut reader);
         let limits = limits::read(&mut reader);
         let shared_limits = limits::read_shared(&mut reader);
+        let retention = usage::read_retention(&mut reader);
+        let hygiene = usage::read_hygiene(&mut reader);
         let catalog = scopes(&mut reader);
         let audit = AuditSettings::read(&mut reader);
         let log = LogSettings {
@@ -225,6 +231,8 @@ impl Settings {
             password_cost,
             limits,
             shared_limits,
+            usage: retention,
+            hygiene,
             catalog,
             audit,
             log,

@@ -10,6 +10,7 @@ use crate::program::{Folder, in_a_folder_for_each_engine};
 in_a_folder_for_each_engine!(
     a_key_lives_and_dies_on_the_command_line,
     a_key_is_rotated_on_the_command_line,
+    keys_that_are_worth_a_look_are_reported,
     lists_have_pages,
     people_and_workspaces_are_made,
     a_plan_reaches_a_running_server,
@@ -91,6 +92,32 @@ async fn a_key_is_rotated_on_the_command_line(folder: Folder) {
             .len(),
         0
     );
+}
+
+async fn keys_that_are_worth_a_look_are_reported(folder: Folder) {
+    let served = folder.quickstart(&[]);
+    assert_eq!(folder.json(&["key", "report"])["items"], serde_json::json!([]));
+    let created = folder.json(&["key", "create", "--name", "ci", "--expires-in", "2d"]);
+    let workspace = served.text("workspaceId");
+    let found = folder.json(&["key", "report", "--workspace", workspace]);
+    let items = found["items"].as_array().unwrap();
+    assert_eq!(items.len(), 1, "{found}");
+    assert_eq!(
+        (&items[0]["keyId"], &items[0]["finding"], &items[0]["urgent"]),
+        (&created["id"], &"expiring".into(), &true.into())
+    );
+    let text = String::from_utf8(folder.run(&["key", "report"]).stdout).unwrap();
+    assert!(
+        text.contains("URGENT: expires") && text.contains(" ci "),
+        "{text}"
+    );
+    // A date will do as well as a length of time.
+    for (since, count) in [("2000-01-31", 0), ("9000-01-31", 3), ("0s", 3)] {
+        let listed = folder.json(&["key", "list", "--unused-since", since]);
+        assert_eq!(listed["items"].as_array().unwrap().len(), count, "{since}");
+    }
+    let wrong = folder.failure(&["key", "list", "--unused-since", "yesterday"]);
+    assert!(wrong.contains("such as 90d"), "{wrong}");
 }
 
 async fn lists_have_pages(folder: Folder) {

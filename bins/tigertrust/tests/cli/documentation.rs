@@ -104,6 +104,7 @@ async fn every_command_and_operation_is_documented() {
         "key show",
         "key revoke",
         "key rotate",
+        "key report",
         "sso add oidc",
         "sso add saml",
         "sso list",

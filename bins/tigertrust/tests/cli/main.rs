@@ -24,3 +24,4 @@ mod saml;
 mod secrecy;
 mod sso;
 mod sso_settings;
+mod usage;

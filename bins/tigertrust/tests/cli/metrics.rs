@@ -70,6 +70,8 @@ async fn the_figures_are_on_a_listener_of_their_own(folder: Folder) {
         "tigertrust_rate_limit_shadow_refused_total",
         "tigertrust_rate_limit_states",
         "tigertrust_start_time_seconds",
+        "tigertrust_usage_calls_lost_total",
+        "tigertrust_usage_counts_waiting",
     ] {
         assert!(before.contains_key(series), "{series}: {before:?}");
     }

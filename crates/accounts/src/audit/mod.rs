@@ -14,5 +14,5 @@ pub use changes::{of_connection, of_domain, of_key, of_new_key, of_new_workspace
 pub use checkpoint::Checkpoint;
 pub use flows::{AuditFlows, AuditPage, Landmark};
 pub use ports::{AuditStore, MAX_PAGE, Segment};
-pub use refusals::{RefusalLog, RefusedRequest};
+pub use refusals::{LoggedUsage, RefusalLog, RefusedRequest};
 pub use verification::{Finding, Verified, Verifier};

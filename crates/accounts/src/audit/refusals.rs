@@ -6,8 +6,9 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use tigertrust_credentials::ports::StoreError;
-use tigertrust_model::{AuditAction, AuditEntry, AuditTarget, Chain};
+use async_trait::async_trait;
+use tigertrust_credentials::ports::{StoreError, UsageBatch, UsageCount, UsageStore};
+use tigertrust_model::{Act, AuditAction, AuditEntry, AuditTarget, Chain, Origin, Outcome, Principal};
 
 use super::AuditStore;
 
@@ -71,7 +72,7 @@ impl RefusalLog {
     pub fn count(&self, mut entry: AuditEntry) {
         let mut waiting = self.waiting();
         if waiting.len() >= MAX_KINDS && !waiting.contains_key(&Kind::of(&entry)) {
-            entry.act.from = tigertrust_model::Origin::default();
+            entry.act.from = Origin::default();
         }
         let kind = Kind::of(&entry);
         waiting
@@ -105,6 +106,54 @@ impl RefusalLog {
     }
 }
 
+/// Stores how often keys were used, and has the log say which of them were refused.
+pub struct LoggedUsage {
+    store: Arc<dyn UsageStore>,
+    refusals: RefusalLog,
+}
+
+impl LoggedUsage {
+    /// Over a store and a log.
+    #[must_use]
+    pub const fn new(store: Arc<dyn UsageStore>, refusals: RefusalLog) -> Self {
+        Self { store, refusals }
+    }
+}
+
+#[async_trait]
+impl UsageStore for LoggedUsage {
+    async fn add_usage(&self, batch: UsageBatch) -> Result<(), StoreError> {
+        let refused: Vec<UsageCount> = batch
+            .counts
+            .iter()
+            .filter(|count| count.outcome != Outcome::Valid)
+            .cloned()
+            .collect();
+        self.store.add_usage(batch).await?;
+        for count in refused {
+            let act = Act {
+                by: Principal::Key {
+                    id: count.key,
+                    owner: None,
+                },
+                from: Origin::default(),
+            };
+            let entry = AuditEntry::new(AuditAction::KeyRefused, count.home, &act)
+                .on(count.key)
+                .refused(count.outcome.as_str())
+                .times(count.calls);
+            self.refusals.count(entry);
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Debug for LoggedUsage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("LoggedUsage").finish_non_exhaustive()
+    }
+}
+
 impl fmt::Debug for RefusalLog {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("RefusalLog").finish_non_exhaustive()
@@ -123,7 +172,7 @@ pub struct RefusedRequest {
 impl RefusedRequest {
     /// As the log says it.
     #[must_use]
-    pub fn entry(self, chain: Chain, act: &tigertrust_model::Act) -> AuditEntry {
+    pub fn entry(self, chain: Chain, act: &Act) -> AuditEntry {
         AuditEntry::new(AuditAction::RequestRefused, chain, act)
             .on(AuditTarget::new("operation", self.operation))
             .refused(self.code)

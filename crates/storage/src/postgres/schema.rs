@@ -364,6 +364,25 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    usage_counts (key_id, granularity, bucket, outcome) {
+        key_id -> Uuid,
+        granularity -> Text,
+        bucket -> Timestamptz,
+        outcome -> Text,
+        workspace_id -> Nullable<Uuid>,
+        calls -> BigInt,
+    }
+}
+
+diesel::table! {
+    scope_uses (key_id, scope) {
+        key_id -> Uuid,
+        scope -> Text,
+        last_day -> Timestamptz,
+    }
+}
+
 diesel::allow_tables_to_appear_in_same_query!(
     users,
     workspaces,
@@ -378,5 +397,6 @@ diesel::allow_tables_to_appear_in_same_query!(
     sso_connections,
     sso_domains,
     sso_identities,
-    scim_users
+    scim_users,
+    usage_counts
 );

@@ -32,6 +32,8 @@ mod sso_connections;
 mod sso_domains;
 mod sso_sign_in;
 mod standing;
+mod usage;
+mod usage_history;
 mod uses;
 
 use std::sync::Arc;
@@ -41,14 +43,15 @@ use diesel_async::{AsyncConnection, RunQueryDsl, TransactionManager};
 use futures_util::future::BoxFuture;
 use tigertrust_accounts::FlowError;
 use tigertrust_credentials::ports::{ChangeListener, StoreError};
-use tigertrust_model::{AuditEntry, Change, Clock, Entity, Timestamp, WorkspaceId};
+use tigertrust_model::{AuditEntry, Change, Clock, Entity, Granularity, Timestamp, WorkspaceId};
 
 use self::audit::Auditor;
 pub(crate) use self::{
     pool::{Access, Pool},
     schema_state::applied_migrations,
+    usage::CountRow,
 };
-use super::{Connection, Pools, Settings, begin_write, execute_all, schema, within_deadline};
+use super::{Connection, Pools, Settings, add_counts, begin_write, execute_all, schema, within_deadline};
 use crate::{
     error::OrUnavailable,
     migrations::Known,
@@ -292,6 +295,15 @@ impl Engine for Store {
 
     async fn prune_sign_ins(&self, at: Timestamp, batch: u32) -> Result<(), StoreError> {
         Self::prune_sign_ins(self, at, batch).await
+    }
+
+    async fn prune_usage(
+        &self,
+        granularity: Granularity,
+        older_than: Timestamp,
+        batch: u32,
+    ) -> Result<u64, StoreError> {
+        Self::prune_usage(self, granularity, older_than, batch).await
     }
 
     async fn forget_requests(&self, older_than: Timestamp) -> Result<(), StoreError> {

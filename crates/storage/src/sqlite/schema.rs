@@ -364,6 +364,25 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    usage_counts (key_id, granularity, bucket, outcome) {
+        key_id -> Binary,
+        granularity -> Text,
+        bucket -> TimestamptzSqlite,
+        outcome -> Text,
+        workspace_id -> Nullable<Binary>,
+        calls -> BigInt,
+    }
+}
+
+diesel::table! {
+    scope_uses (key_id, scope) {
+        key_id -> Binary,
+        scope -> Text,
+        last_day -> TimestamptzSqlite,
+    }
+}
+
 diesel::allow_tables_to_appear_in_same_query!(
     users,
     workspaces,
@@ -378,5 +397,6 @@ diesel::allow_tables_to_appear_in_same_query!(
     sso_connections,
     sso_domains,
     sso_identities,
-    scim_users
+    scim_users,
+    usage_counts
 );

@@ -8,8 +8,8 @@ use tigertrust_accounts::{
     ports::KeyView,
 };
 use tigertrust_model::{
-    Act, ApiKey, AuditAction, AuditCursor, AuditEntry, AuditEvent, AuditFilter, Chain, FieldChange, Origin,
-    Outcome, Principal, Workspace,
+    Act, ApiKey, AuditAction, AuditCursor, AuditEntry, AuditEvent, AuditFilter, AuditOutcome, Chain,
+    FieldChange, Origin, Principal, Workspace,
 };
 use tigertrust_testkit::{Engine, TestClock};
 
@@ -485,7 +485,7 @@ async fn pages_are_filtered_and_follow_each_other(engine: Engine) {
     assert_eq!(all(actions("key.*")).await, [5, 4, 3, 2]);
     let target = Some(key.id.to_string());
     assert_eq!(all(AuditFilter { target, ..none() }).await, [5, 4, 3, 2]);
-    let outcome = Some(Outcome::Refused);
+    let outcome = Some(AuditOutcome::Refused);
     assert_eq!(all(AuditFilter { outcome, ..none() }).await, [6]);
     let actor = Some("usr_nobody".to_owned());
     assert_eq!(all(AuditFilter { actor, ..none() }).await, [0_u64; 0]);

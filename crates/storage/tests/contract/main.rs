@@ -23,5 +23,6 @@ mod members;
 mod passkeys;
 mod races;
 mod schema;
+mod usage;
 mod workspaces;
 mod writes;

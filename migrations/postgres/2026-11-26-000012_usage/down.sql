@@ -1,0 +1,2 @@
+DROP TABLE scope_uses;
+DROP TABLE usage_counts;
