@@ -21,6 +21,7 @@ mod sign_in;
 pub mod sso;
 mod users;
 mod validation;
+pub mod webhooks;
 mod workspaces;
 
 pub use actor::Actor;

@@ -133,6 +133,14 @@ typed_id!(
     PasskeyId, "pky"
 );
 typed_id!(
+    /// A webhook of a workspace: `wh_…`.
+    WebhookId, "wh"
+);
+typed_id!(
+    /// Something that happened: `evt_…`.
+    EventId, "evt"
+);
+typed_id!(
     /// A connection with an identity provider: `con_…`.
     ConnectionId, "con"
 );

@@ -26,7 +26,8 @@ pub use api_key::{
 pub use change::{Change, Entity};
 pub use clock::Clock;
 pub use id::{
-    ConnectionId, IdError, IdentityId, InvitationId, KeyId, NodeId, PasskeyId, SessionId, UserId, WorkspaceId,
+    ConnectionId, EventId, IdError, IdentityId, InvitationId, KeyId, NodeId, PasskeyId, SessionId, UserId,
+    WebhookId, WorkspaceId,
 };
 pub use invitation::Invitation;
 pub use key_filter::KeyFilter;

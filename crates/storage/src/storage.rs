@@ -10,6 +10,7 @@ use tigertrust_accounts::{
         SignInStore,
     },
     sso::SsoStore,
+    webhooks::WebhookStore,
 };
 use tigertrust_credentials::ports::{
     ChangeListener, ChangeLog, CredentialStore, SessionStore, SpendStore, StoreError, UseStore,
@@ -42,6 +43,7 @@ pub(crate) trait Engine:
     + MailTokenStore
     + PasskeyStore
     + SsoStore
+    + WebhookStore
     + SessionStore
     + UseStore
     + SpendStore
@@ -210,6 +212,12 @@ impl Storage {
     #[must_use]
     pub fn sso(&self) -> Arc<dyn SsoStore> {
         Arc::clone(&self.engine) as Arc<dyn SsoStore>
+    }
+
+    /// Webhooks, and the outbox of what they are to be told.
+    #[must_use]
+    pub fn webhooks(&self) -> Arc<dyn WebhookStore> {
+        Arc::clone(&self.engine) as Arc<dyn WebhookStore>
     }
 
     /// Sessions, as requests look them up.

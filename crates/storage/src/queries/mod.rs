@@ -29,6 +29,8 @@ mod sso_domains;
 mod sso_sign_in;
 mod standing;
 mod uses;
+mod webhook_outbox;
+mod webhooks;
 
 use std::sync::Arc;
 
