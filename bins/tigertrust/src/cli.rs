@@ -1,6 +1,7 @@
 //! The command line: `tigertrust <noun> <verb> [ID] [--flags]`.
 
 mod sso;
+mod webhook;
 
 use std::path::PathBuf;
 
@@ -13,6 +14,7 @@ pub use self::sso::{
     AddConnection, AddOidc, AddSaml, ConnectionArgs, DomainChangesArgs, InWorkspace, NewConnectionArgs, Sso,
     SsoDomain,
 };
+pub use self::webhook::{AddWebhook, UpdateWebhookArgs, Webhook, WebhookArgs};
 use crate::duration;
 
 /// Self-hosted authentication for API platforms.
@@ -84,6 +86,9 @@ pub enum Command {
     /// Single sign-on
     #[command(subcommand)]
     Sso(Sso),
+    /// Programs that are told what happens in a workspace
+    #[command(subcommand)]
+    Webhook(Webhook),
     /// Settings
     #[command(subcommand)]
     Config(ConfigCommand),

@@ -28,6 +28,7 @@ mod routes;
 mod same_site;
 mod server;
 mod sso;
+mod webhooks;
 mod workspaces;
 
 pub use app::{App, AppSettings, Parts, SsoSettings};

@@ -12,7 +12,7 @@ use std::{
 
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
 use hyper::{
-    Request, Response, StatusCode, Uri,
+    Request, Response, Uri,
     body::{Bytes, Incoming},
     header::{HeaderValue, USER_AGENT},
 };
@@ -175,12 +175,23 @@ impl OutboundHttp {
         .await
     }
 
-    /// Sends a request to somebody of whose answer the status alone is of use: nothing else is read of it.
+    /// Posts to somebody of whose answer the status alone is of use: nothing else is read of it.
     ///
     /// # Errors
     /// [`OutboundError`].
-    pub async fn tell(&self, request: Request<Vec<u8>>) -> Result<StatusCode, OutboundError> {
-        self.in_time(async { Ok(self.begin(request).await?.status()) })
+    pub async fn post(
+        &self,
+        url: &str,
+        headers: &[(&'static str, &str)],
+        body: Vec<u8>,
+    ) -> Result<u16, OutboundError> {
+        let url = self.check(url)?;
+        let mut request = Request::post(url.as_str());
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let request = request.body(body).map_err(|_| OutboundError::NoUrl)?;
+        self.in_time(async { Ok(self.begin(request).await?.status().as_u16()) })
             .await
     }
 
@@ -372,10 +383,9 @@ mod tests {
 
     #[tokio::test]
     async fn a_name_of_this_machine_is_looked_up_and_refused() {
-        let request = Request::get("https://localhost/").body(Vec::new()).unwrap();
-        assert_eq!(
-            http(true, false).tell(request).await,
-            Err(OutboundError::NotPublic)
-        );
+        let refused = http(true, false)
+            .post("https://localhost/", &[], Vec::new())
+            .await;
+        assert_eq!(refused, Err(OutboundError::NotPublic));
     }
 }

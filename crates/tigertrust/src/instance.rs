@@ -35,6 +35,10 @@ use crate::{
 /// How long the end of an instance waits for mails that are under way.
 const LAST_MAILS: Duration = Duration::from_secs(5);
 
+/// How long it waits for webhooks that are under way; what is not sent then is sent by whoever comes next.
+#[cfg(feature = "webhooks")]
+const LAST_WEBHOOKS: Duration = Duration::from_secs(5);
+
 /// What an instance stands on, checked as far as that goes without the database.
 pub(crate) struct Foundation {
     pub(crate) url: DatabaseUrl,
@@ -50,6 +54,8 @@ pub(crate) struct Foundation {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) random: Arc<dyn RandomSource>,
     pub(crate) mail: Option<(Letterhead, Arc<dyn MailTransport>)>,
+    #[cfg(feature = "webhooks")]
+    pub(crate) webhooks: crate::webhooks::WebhookSettings,
     pub(crate) runtime: Handle,
 }
 
@@ -66,6 +72,10 @@ struct Inner {
     members: MemberFlows,
     invitations: InvitationFlows,
     profiles: ProfileFlows,
+    #[cfg(feature = "webhooks")]
+    webhooks: tigertrust_accounts::webhooks::WebhookFlows,
+    #[cfg(feature = "webhooks")]
+    courier: tigertrust_notify::webhooks::Courier,
     storage: Arc<Storage>,
     #[cfg_attr(
         not(feature = "server"),
@@ -191,6 +201,10 @@ impl TigerTrust {
             None => Arc::new(TellsNobody),
         };
         let profiles = ProfileFlows::new(storage.profiles(), Arc::clone(&notifier), Arc::clone(clock));
+        #[cfg(feature = "webhooks")]
+        let webhooks = crate::webhooks::flows(&foundation, &storage)?;
+        #[cfg(feature = "webhooks")]
+        let courier = tigertrust_notify::webhooks::Courier::new(webhooks.outbox(), runtime.clone());
         let storage = Arc::new(storage);
         Ok(Self(Arc::new(Inner {
             admission,
@@ -200,10 +214,20 @@ impl TigerTrust {
             members,
             invitations,
             profiles,
+            #[cfg(feature = "webhooks")]
+            webhooks,
             #[cfg(feature = "actix")]
             outages: crate::actix::OutageLog::new(Arc::clone(clock)),
             #[cfg(feature = "server")]
-            metrics: crate::server::figures(&storage, &ledger.limits, postman.as_ref(), clock.now()),
+            metrics: crate::server::figures(
+                &storage,
+                &ledger.limits,
+                postman.as_ref(),
+                &courier,
+                clock.now(),
+            ),
+            #[cfg(feature = "webhooks")]
+            courier,
             storage,
             notifier,
             postman,
@@ -287,6 +311,13 @@ impl TigerTrust {
         &self.0.profiles
     }
 
+    /// Makes, lists, changes and tries webhooks of workspaces. What they are to be told is sent beside the requests.
+    #[cfg(feature = "webhooks")]
+    #[must_use]
+    pub fn webhooks(&self) -> &crate::webhooks::WebhookFlows {
+        &self.0.webhooks
+    }
+
     /// Makes the first account: an owner, a workspace on plan Free, an agent key with every scope and a public key. `None`
     /// if there is an account already.
     ///
@@ -365,19 +396,22 @@ impl TigerTrust {
     }
 
     /// Starts what runs beside the requests: to hear of changes that others make, to take old changes
-    /// away, and to store when keys were last used.
+    /// away, to store when keys were last used, and to send webhooks.
     /// [`Builder::build`] has done so; after [`Builder::open`] it is the caller's to do. Doing it again changes nothing.
     pub fn start(&self) {
         let inner = &self.0;
         inner.feed.get_or_init(|| inner.storage.follow());
         inner.background.get_or_init(|| {
-            Background::start(
+            let background = Background::start(
                 &inner.storage,
                 &inner.admission,
                 &inner.foundation.clock,
                 &inner.ledger,
                 &inner.foundation.runtime,
-            )
+            );
+            #[cfg(feature = "webhooks")]
+            let background = background.and_webhooks(inner.courier.clone(), &inner.foundation.runtime);
+            background
         });
     }
 
@@ -396,8 +430,8 @@ impl TigerTrust {
         self.0.recent.close();
     }
 
-    /// Stops, for every handle: waits for what is being written and, for a few seconds, for mails that are under way, and
-    /// takes no more work. Keys that are remembered are
+    /// Stops, for every handle: waits for what is being written and, for a few seconds, for mails and webhooks that are under way,
+    /// and takes no more work. Keys that are remembered are
     /// admitted until [`Builder::max_staleness`] is over.
     pub async fn close(&self) {
         if let Some(background) = self.0.background.get() {
@@ -408,6 +442,8 @@ impl TigerTrust {
         if let Some(postman) = &self.0.postman {
             postman.close(LAST_MAILS).await;
         }
+        #[cfg(feature = "webhooks")]
+        self.0.courier.close(LAST_WEBHOOKS).await;
         self.0.storage.close().await;
     }
 
@@ -444,6 +480,7 @@ impl TigerTrust {
         let sso = None;
         Ok(crate::server::App::new(crate::server::Parts {
             sso,
+            webhooks: self.0.webhooks.clone(),
             admission: Arc::clone(&self.0.admission),
             keys: self.0.keys.clone(),
             workspaces: self.0.workspaces.clone(),

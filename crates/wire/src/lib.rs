@@ -17,6 +17,7 @@ mod sign_in;
 mod sso;
 mod timestamp;
 mod verify;
+mod webhook;
 mod workspace;
 
 pub use invitation::{AcceptInvitation, Invitation, Invite};
@@ -49,4 +50,7 @@ pub use sso::{
 };
 pub use timestamp::{format_rfc3339, parse_rfc3339};
 pub use verify::{KeyVerdict, VerifiedKey, VerifyKey};
+pub use webhook::{
+    CreateWebhook, IssuedWebhook, RotateWebhookSecret, UpdateWebhook, Webhook, WebhookDelivery,
+};
 pub use workspace::{CreateWorkspace, UpdateWorkspace, Workspace};

@@ -10,6 +10,7 @@ mod serve;
 mod session;
 mod sso;
 mod user;
+mod webhook;
 mod workspace;
 
 use std::env;
@@ -36,6 +37,7 @@ pub async fn run(cli: Cli) -> Result<(), Failure> {
         Command::Member(verb) => member::run(&common, verb).await,
         Command::Key(verb) => key::run(&common, verb).await,
         Command::Sso(verb) => sso::run(&common, verb).await,
+        Command::Webhook(verb) => webhook::run(&common, verb).await,
         Command::Config(verb) => config::run(&common, &verb),
         Command::Secrets(verb) => secrets::run(&common, &verb),
     }

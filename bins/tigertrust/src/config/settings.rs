@@ -84,6 +84,8 @@ pub struct Settings {
     pub limits: Limits,
     /// Where limits are shared with other servers; none where each counts for itself.
     pub shared_limits: Option<ValkeySettings>,
+    /// Whether webhooks may be sent to addresses that are not public.
+    pub allow_private_webhooks: bool,
     /// Which scopes exist.
     pub catalog: ScopeCatalog,
     /// Logs.
@@ -169,6 +171,11 @@ impl Settings {
         let password_cost = password_cost(&mut reader);
         let limits = limits::read(&mut reader);
         let shared_limits = limits::read_shared(&mut reader);
+        let allow_private_webhooks = reader
+            .read("webhooks.allow_private_addresses", "true or false", |text| {
+                text.parse().ok()
+            })
+            .unwrap_or(false);
         let catalog = scopes(&mut reader);
         let log = LogSettings {
             format: reader
@@ -220,6 +227,7 @@ impl Settings {
             password_cost,
             limits,
             shared_limits,
+            allow_private_webhooks,
             catalog,
             log,
             origins,

@@ -124,7 +124,11 @@ mod tests {
 
     #[test]
     fn pauses_grow_to_three_days_in_all_and_vary_by_a_fifth() {
-        let total = |chance| (1..=10).map(|tries| retry_after(tries, chance).unwrap()).sum::<Duration>();
+        let total = |chance| {
+            (1..=10)
+                .map(|tries| retry_after(tries, chance).unwrap())
+                .sum::<Duration>()
+        };
         let hours = |duration: Duration| duration.as_secs() / 3600;
         assert_eq!(hours(total(0)), 74);
         assert_eq!(hours(total(u16::MAX)), 89);

@@ -95,7 +95,18 @@ mod tests {
     #[test]
     fn what_names_no_kinds_is_refused() {
         for text in [
-            "", "key", "key.", ".revoked", "*.revoked", "key.**", "key.re*", "Key.revoked", "key .revoked", "a..b", "é.b", "**",
+            "",
+            "key",
+            "key.",
+            ".revoked",
+            "*.revoked",
+            "key.**",
+            "key.re*",
+            "Key.revoked",
+            "key .revoked",
+            "a..b",
+            "é.b",
+            "**",
         ] {
             assert_eq!(text.parse::<EventFilter>(), Err(EventFilterError), "{text}");
         }

@@ -3,21 +3,14 @@
 use std::{fmt, sync::Arc, time::Duration};
 
 use tigertrust_credentials::{EncryptionRing, Sealed, SealedPlace};
-use tigertrust_model::{
-    Clock, EventId, RandomSource, Role, WebhookId, WorkspaceId, management,
-};
+use tigertrust_model::{Clock, EventId, RandomSource, Role, WebhookId, WorkspaceId, management};
 
 use super::{
     Delivery, DeliveryState, DisabledBecause, EventFilter, Outbox, OutgoingEvent, StoredWebhook, TEST_KIND,
     Webhook, WebhookError, WebhookSecret,
     ports::{WebhookCheck, WebhookSender, WebhookStore},
 };
-use crate::{
-    Actor, FlowError,
-    actor::Standing,
-    ports::Page,
-    validation::Validation,
-};
+use crate::{Actor, FlowError, actor::Standing, ports::Page, validation::Validation};
 
 /// For how long the secret before goes on where nobody says.
 pub const ROTATION_OVERLAP: Duration = Duration::from_secs(24 * 60 * 60);

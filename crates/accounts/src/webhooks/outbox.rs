@@ -107,7 +107,10 @@ impl Outbox {
                 Some(status),
                 format!("the receiver answered with status {status}: redirections are not followed"),
             ),
-            Ok(status) => (Some(status), format!("the receiver answered with status {status}")),
+            Ok(status) => (
+                Some(status),
+                format!("the receiver answered with status {status}"),
+            ),
             Err(SendError(why)) => (None, why),
         };
         let gone = status == Some(GONE);

@@ -87,7 +87,13 @@ mod tests {
         assert!(shown.starts_with("whsec_") && shown.len() == 50);
         assert!(shown.parse() == Ok(secret.clone()));
         assert_eq!(format!("{secret:?}"), "WebhookSecret");
-        for wrong in ["", "whsec_", "whsec_AAEC", "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=", "whsec_!"] {
+        for wrong in [
+            "",
+            "whsec_",
+            "whsec_AAEC",
+            "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=",
+            "whsec_!",
+        ] {
             assert!(wrong.parse::<WebhookSecret>().is_err(), "{wrong}");
         }
     }

@@ -54,4 +54,5 @@ mod sso_presets;
 mod sso_saml;
 mod verify;
 mod verify_limits;
+mod webhooks;
 mod workspaces;

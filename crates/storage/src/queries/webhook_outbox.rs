@@ -369,8 +369,5 @@ pub(super) async fn forget(
 }
 
 fn key(webhook: WebhookId, event: EventId) -> (StoredId, StoredId) {
-    (
-        StoredId::new(webhook.as_uuid()),
-        StoredId::new(event.as_uuid()),
-    )
+    (StoredId::new(webhook.as_uuid()), StoredId::new(event.as_uuid()))
 }

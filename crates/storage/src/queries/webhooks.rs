@@ -82,9 +82,7 @@ impl WebhookRow {
         let workspace = self.workspace_id.read().map(WorkspaceId::from_uuid);
         let disabled_at = corrupt.optional_time(self.disabled_at, "disabled_at")?;
         let because = self.disabled_because.map(|why| why.parse::<DisabledBecause>());
-        let because = because
-            .transpose()
-            .map_err(|_| corrupt.at("disabled_because"))?;
+        let because = because.transpose().map_err(|_| corrupt.at("disabled_because"))?;
         let previous = self.previous_secret.map(|secret| secret.parse());
         Ok(StoredWebhook {
             webhook: Webhook {
@@ -350,10 +348,8 @@ impl WebhookStore for Store {
         until: Timestamp,
         limit: u16,
     ) -> Result<Vec<Claim>, StoreError> {
-        self.write_unheard(move |transaction| {
-            Box::pin(outbox::claim(transaction, id, at, until, limit))
-        })
-        .await
+        self.write_unheard(move |transaction| Box::pin(outbox::claim(transaction, id, at, until, limit)))
+            .await
     }
 
     async fn note_try(&self, claim: Claim, tried: Tried) -> Result<Option<DisabledBecause>, StoreError> {
