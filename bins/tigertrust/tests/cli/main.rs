@@ -23,3 +23,4 @@ mod saml;
 mod secrecy;
 mod sso;
 mod sso_settings;
+mod webhooks;
