@@ -2,6 +2,7 @@
 
 mod audit;
 mod sso;
+mod webhook;
 
 use std::path::PathBuf;
 
@@ -15,6 +16,7 @@ pub use self::sso::{
     AddConnection, AddOidc, AddSaml, ConnectionArgs, DomainChangesArgs, InWorkspace, NewConnectionArgs, Sso,
     SsoDomain,
 };
+pub use self::webhook::{AddWebhook, UpdateWebhookArgs, Webhook, WebhookArgs};
 use crate::{
     duration,
     since::{self, Since},
@@ -92,6 +94,9 @@ pub enum Command {
     /// Who did what
     #[command(subcommand)]
     Audit(Audit),
+    /// Programs that are told what happens in a workspace
+    #[command(subcommand)]
+    Webhook(Webhook),
     /// Settings
     #[command(subcommand)]
     Config(ConfigCommand),

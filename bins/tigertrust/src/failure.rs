@@ -2,7 +2,7 @@
 
 use std::{fmt, io};
 
-use tigertrust_accounts::{FlowError, SignInError, sso::SsoError};
+use tigertrust_accounts::{FlowError, SignInError, sso::SsoError, webhooks::WebhookError};
 use tigertrust_credentials::ports::StoreError;
 use tigertrust_model::RandomError;
 
@@ -49,6 +49,15 @@ impl From<SsoError> for Failure {
         match error {
             SsoError::SignIn(SignInError::Flow(error)) => error.into(),
             other => Self(other.to_string()),
+        }
+    }
+}
+
+impl From<WebhookError> for Failure {
+    fn from(error: WebhookError) -> Self {
+        match error {
+            WebhookError::Flow(error) => error.into(),
+            WebhookError::NoEncryptionKey => Self(format!("{error}: add an [[encryption_keys]] to it")),
         }
     }
 }

@@ -1,6 +1,6 @@
 //! From settings to an instance.
 
-use tigertrust::TigerTrust;
+use tigertrust::{TigerTrust, webhooks::WebhookSettings};
 use tigertrust_storage::{Options, SchemaState, migrations};
 
 use crate::{config::Settings, failure::Failure, mail::Mails};
@@ -21,6 +21,10 @@ pub fn open(settings: &Settings, mails: Option<Mails>) -> Result<TigerTrust, Fai
         )
     })?;
     let database = &settings.database;
+    let webhooks = WebhookSettings {
+        encryption: keyring.encryption,
+        allow_private_addresses: settings.allow_private_webhooks,
+    };
     let mut builder = TigerTrust::builder();
     if let Some((letterhead, transport)) = mails {
         builder = builder.mail(letterhead, transport);
@@ -41,6 +45,7 @@ pub fn open(settings: &Settings, mails: Option<Mails>) -> Result<TigerTrust, Fai
             ..Options::default()
         })
         .peppers(keyring.peppers)
+        .webhooks(webhooks)
         .catalog(settings.catalog.clone())
         .cache(settings.cache)
         .max_staleness(settings.max_staleness)

@@ -78,6 +78,12 @@ pub enum Conflict {
     /// Its people would be locked out.
     #[error("a domain has to sign in by this connection: end that first")]
     ConnectionEnforced,
+    /// There is a limit.
+    #[error("the workspace has as many webhooks as there may be: remove one first")]
+    TooManyWebhooks,
+    /// Nothing is sent to a webhook that is disabled.
+    #[error("the webhook is disabled: enable it first")]
+    WebhookDisabled,
     /// An identity belongs to one account.
     #[error("this identity is connected with another account")]
     IdentityTaken,

@@ -26,6 +26,7 @@ pub mod sso;
 mod usage;
 mod users;
 mod validation;
+pub mod webhooks;
 mod workspaces;
 
 pub use actor::Actor;

@@ -8,6 +8,7 @@ use tigertrust_accounts::{
     audit::{AuditFlows, RefusalLog},
     passkeys::RelyingPartySettings,
     sso::{ConfiguredConnection, SsoFlows},
+    webhooks::WebhookFlows,
 };
 use tigertrust_credentials::{
     Admission, ChangeTracker, EncryptionRing, HashingSettings, RecentChanges, SessionAdmission,
@@ -37,6 +38,7 @@ pub struct App {
     pub(crate) leaks: LeakPolicy,
     pub(crate) sign_in: SignInFlows,
     pub(crate) sso: Option<SsoFlows>,
+    pub(crate) webhooks: WebhookFlows,
     pub(crate) sessions: SessionAdmission,
     pub(crate) cookie_name: String,
     pub(crate) origins: Vec<String>,
@@ -117,6 +119,8 @@ pub struct Parts {
     pub sign_in: SignInFlows,
     /// Single sign-on, where there is any.
     pub sso: Option<SsoFlows>,
+    /// Webhooks.
+    pub webhooks: WebhookFlows,
     /// Decides which people get in.
     pub sessions: SessionAdmission,
     /// Their members.
@@ -175,6 +179,7 @@ impl App {
             leaks: parts.settings.leaks,
             sign_in: parts.sign_in,
             sso: parts.sso,
+            webhooks: parts.webhooks,
             sessions: parts.sessions,
             cookie_name: parts.settings.cookie_name,
             origins: parts.settings.origins,

@@ -9,7 +9,7 @@ use actix_web::{
         header::{self, HeaderValue},
     },
 };
-use tigertrust_accounts::{FlowError, InvitationError, SignInError, sso::SsoError};
+use tigertrust_accounts::{FlowError, InvitationError, SignInError, sso::SsoError, webhooks::WebhookError};
 use tigertrust_credentials::{AuthError, Refusal};
 use tigertrust_wire::{Code, NOT_SIGNED_IN, Problem, challenge, seconds};
 
@@ -117,6 +117,18 @@ impl From<SsoError> for ApiError {
             cause,
             challenge,
             retry_after: None,
+        }
+    }
+}
+
+impl From<WebhookError> for ApiError {
+    fn from(error: WebhookError) -> Self {
+        match error {
+            WebhookError::Flow(error) => error.into(),
+            WebhookError::NoEncryptionKey => Self {
+                cause: Some(Cause(error.to_string())),
+                ..Problem::from(&error).into()
+            },
         }
     }
 }

@@ -33,6 +33,7 @@ mod same_site;
 mod server;
 mod sso;
 mod usage;
+mod webhooks;
 mod workspaces;
 
 pub use app::{App, AppSettings, Parts, SsoSettings};

@@ -14,7 +14,7 @@ use utoipa_swagger_ui::SwaggerUi;
 use crate::{
     App, audit, auth, changes, health, hygiene, invitations, keys, members,
     routes::{Access, operations},
-    sso, usage, workspaces,
+    sso, usage, webhooks, workspaces,
 };
 
 #[derive(OpenApi)]
@@ -85,6 +85,15 @@ use crate::{
         invitations::invite,
         invitations::revoke,
         invitations::accept,
+        webhooks::list,
+        webhooks::create,
+        webhooks::show,
+        webhooks::update,
+        webhooks::remove,
+        webhooks::rotate_secret,
+        webhooks::test,
+        webhooks::deliveries,
+        webhooks::redeliver,
         sso::sign_in::discover,
         sso::sign_in::providers,
         sso::sign_in::begin,
@@ -129,6 +138,7 @@ use crate::{
         (name = "workspaces", description = "Workspaces"),
         (name = "members", description = "Who is what in a workspace"),
         (name = "invitations", description = "Who is to become a member"),
+        (name = "webhooks", description = "Programs that are told what happens in a workspace"),
         (name = "sso", description = "Single sign-on: OpenID Connect and SAML"),
         (name = "scim", description = "People as identity providers write them"),
         (name = "operations", description = "For whoever runs the server"),

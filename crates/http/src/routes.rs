@@ -11,7 +11,7 @@ use tigertrust_wire::{Code, Problem};
 
 use crate::{
     audit, auth, changes, error::ApiError, health, hygiene, invitations, keys, members, openapi, pages,
-    respond::Respond, sso, usage, workspaces,
+    respond::Respond, sso, usage, webhooks, workspaces,
 };
 
 /// Who may call an operation.
@@ -629,6 +629,60 @@ pub fn operations() -> Vec<Operation> {
             "/api/workspaces/{id}/domains/{domain}/verify",
             in_workspace(management::SSO_WRITE),
             sso::domains::verify,
+        ),
+        Operation::new(
+            Method::GET,
+            "/api/workspaces/{id}/webhooks",
+            in_workspace(management::WORKSPACE_WRITE),
+            webhooks::list,
+        ),
+        Operation::new(
+            Method::POST,
+            "/api/workspaces/{id}/webhooks",
+            in_workspace(management::WORKSPACE_WRITE),
+            webhooks::create,
+        ),
+        Operation::new(
+            Method::GET,
+            "/api/workspaces/{id}/webhooks/{webhookId}",
+            in_workspace(management::WORKSPACE_WRITE),
+            webhooks::show,
+        ),
+        Operation::new(
+            Method::PATCH,
+            "/api/workspaces/{id}/webhooks/{webhookId}",
+            in_workspace(management::WORKSPACE_WRITE),
+            webhooks::update,
+        ),
+        Operation::new(
+            Method::DELETE,
+            "/api/workspaces/{id}/webhooks/{webhookId}",
+            in_workspace(management::WORKSPACE_WRITE),
+            webhooks::remove,
+        ),
+        Operation::new(
+            Method::POST,
+            "/api/workspaces/{id}/webhooks/{webhookId}/rotate-secret",
+            in_workspace(management::WORKSPACE_WRITE),
+            webhooks::rotate_secret,
+        ),
+        Operation::new(
+            Method::POST,
+            "/api/workspaces/{id}/webhooks/{webhookId}/test",
+            in_workspace(management::WORKSPACE_WRITE),
+            webhooks::test,
+        ),
+        Operation::new(
+            Method::GET,
+            "/api/workspaces/{id}/webhooks/{webhookId}/deliveries",
+            in_workspace(management::WORKSPACE_WRITE),
+            webhooks::deliveries,
+        ),
+        Operation::new(
+            Method::POST,
+            "/api/workspaces/{id}/webhooks/{webhookId}/deliveries/{deliveryId}/redeliver",
+            in_workspace(management::WORKSPACE_WRITE),
+            webhooks::redeliver,
         ),
         // The token of a connection is asked for, which opens nothing else.
         anonymous(Method::GET, "/api/scim/v2/Users", sso::scim::list),

@@ -4,7 +4,7 @@ use std::{fmt, str::FromStr};
 
 use crate::{
     ConnectionId, Creator, EventId, InvitationId, KeyId, Origin, PasskeyId, SessionId, Timestamp, UserId,
-    WorkspaceId,
+    WebhookId, WorkspaceId,
 };
 
 /// The text names no action.
@@ -135,6 +135,12 @@ actions! {
     IdentityConnected = "identity.connected",
     /// An identity was taken from an account.
     IdentityRemoved = "identity.removed",
+    /// A webhook was made.
+    WebhookCreated = "webhook.created",
+    /// A webhook was changed, or given another secret.
+    WebhookUpdated = "webhook.updated",
+    /// A webhook was removed.
+    WebhookRemoved = "webhook.removed",
     /// A provider wrote a person for the first time.
     ProvisioningCreated = "provisioning.created",
     /// A provider changed a person.
@@ -289,7 +295,7 @@ impl Act {
 /// What an act is about.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AuditTarget {
-    /// What kind of thing: `key`, `user`, `workspace`, `invitation`, `session`, `connection`, `domain`, `passkey`, `operation`.
+    /// What kind of thing: `key`, `user`, `workspace`, `invitation`, `session`, `connection`, `domain`, `passkey`, `webhook`, `operation`.
     pub kind: String,
     /// Its id, or its name where it has none.
     pub id: String,
@@ -313,6 +319,7 @@ targets! {
     SessionId => "session",
     ConnectionId => "connection",
     PasskeyId => "passkey",
+    WebhookId => "webhook",
 }
 
 impl AuditTarget {

@@ -133,16 +133,20 @@ typed_id!(
     PasskeyId, "pky"
 );
 typed_id!(
+    /// A webhook of a workspace: `wh_…`.
+    WebhookId, "wh"
+);
+typed_id!(
+    /// Something that happened: `evt_…`.
+    EventId, "evt"
+);
+typed_id!(
     /// A connection with an identity provider: `con_…`.
     ConnectionId, "con"
 );
 typed_id!(
     /// That an identity of a provider is a person's: `idn_…`.
     IdentityId, "idn"
-);
-typed_id!(
-    /// An event of the audit log: `evt_…`.
-    EventId, "evt"
 );
 typed_id!(
     /// A running server: `node_…`.

@@ -34,7 +34,7 @@ pub use change::{Change, Entity};
 pub use clock::Clock;
 pub use id::{
     ConnectionId, EventId, IdError, IdentityId, InvitationId, KeyId, NodeId, PasskeyId, SessionId, UserId,
-    WorkspaceId,
+    WebhookId, WorkspaceId,
 };
 pub use invitation::Invitation;
 pub use key_filter::KeyFilter;

@@ -3,6 +3,8 @@
 //! A [`Letterhead`] writes a [`Notice`](tigertrust_accounts::Notice) into a [`Mail`], a pure function; a [`MailTransport`]
 //! sends it: `SmtpMailer` over SMTP, [`LogMailer`] to whatever shows a developer what would have been sent. A [`Postman`]
 //! does both beside the requests, and tries again where a transport fails.
+//!
+//! [`webhooks`] are for programs what mail is for people; they come out of an outbox, so that none is lost.
 
 mod harmless;
 mod letterhead;
@@ -14,6 +16,8 @@ mod public_url;
 mod smtp;
 #[cfg(feature = "smtp")]
 mod smtp_url;
+#[cfg(feature = "webhooks")]
+pub mod webhooks;
 mod wording;
 
 pub use letterhead::Letterhead;

@@ -4,7 +4,6 @@
 //! [`tigertrust_accounts::sso`] and apart from the flows, so that programs without single sign-on do not build the libraries that
 //! they are made of.
 
-mod address;
 pub mod dns;
 pub mod http;
 pub mod oidc;

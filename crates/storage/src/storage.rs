@@ -11,6 +11,7 @@ use tigertrust_accounts::{
         SignInStore, UsageHistory,
     },
     sso::SsoStore,
+    webhooks::WebhookStore,
 };
 use tigertrust_credentials::{
     AuditRing,
@@ -48,6 +49,7 @@ pub(crate) trait Engine:
     + PasskeyStore
     + SsoStore
     + AuditStore
+    + WebhookStore
     + SessionStore
     + UseStore
     + UsageStore
@@ -250,6 +252,12 @@ impl Storage {
     #[must_use]
     pub fn sso(&self) -> Arc<dyn SsoStore> {
         Arc::clone(&self.engine) as Arc<dyn SsoStore>
+    }
+
+    /// Webhooks, and the outbox of what they are to be told.
+    #[must_use]
+    pub fn webhooks(&self) -> Arc<dyn WebhookStore> {
+        Arc::clone(&self.engine) as Arc<dyn WebhookStore>
     }
 
     /// Sessions, as requests look them up.

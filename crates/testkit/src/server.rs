@@ -13,6 +13,7 @@ use tigertrust_accounts::{
     passkeys::RelyingPartySettings,
     ports::{Membership, PresentRoles},
     sso::{ConfiguredConnection, DomainRecords, SsoFlows, SsoParts},
+    webhooks::{OutgoingEvent, WebhookFlows, WebhookParts},
 };
 use tigertrust_credentials::{
     Admission, AuditRing, CacheSettings, ChangeTracker, EncryptionKey, EncryptionRing, HashingPool,
@@ -20,7 +21,10 @@ use tigertrust_credentials::{
     SessionAdmission, ports::ChangeListener,
 };
 use tigertrust_http::{App, AppSettings, Metrics, Parts, ServerSettings, TrustedProxies, serve};
-use tigertrust_model::{Act, Clock, KeyType, Plan, RandomSource, Role, ScopeCatalog, UserId, Workspace};
+use tigertrust_model::{
+    Act, Clock, EventId, KeyType, Plan, RandomSource, Role, ScopeCatalog, UserId, Workspace,
+};
+use tigertrust_notify::webhooks::{Courier, WebhookHttp};
 use tigertrust_passkeys::WebAuthn;
 use tigertrust_rate_limit::{
     LimiterEvents, Limits, PlanLimits, Plans, Quota, Quotas, RateLimiter, Valkey, ValkeySettings,
@@ -76,6 +80,10 @@ pub struct TestServer {
     pub recent: Arc<RecentChanges>,
     /// Single sign-on, as the operator's command line reaches it.
     pub sso: SsoFlows,
+    /// Webhooks, as the operator's command line reaches them. They may be sent to this machine.
+    pub webhooks: WebhookFlows,
+    /// What brings them out.
+    pub courier: Courier,
     /// What domains say of themselves.
     pub records: Arc<TestRecords>,
     admission: Arc<Admission>,
@@ -312,14 +320,23 @@ impl TestServer {
             documents: Arc::new(http),
             records: Arc::clone(&records) as Arc<dyn DomainRecords>,
             sign_in: sign_in.clone(),
-            encryption: Some(ring),
+            encryption: Some(ring.clone()),
             clock: Arc::clone(&time),
             random: Arc::new(OsRandom),
             configured: connections(&public_url),
             public_url,
             return_origins: vec!["https://app.example.com".to_owned()],
         });
+        let webhooks = WebhookFlows::new(WebhookParts {
+            store: storage.webhooks(),
+            sender: Arc::new(WebhookHttp::new(true).expect("a client")),
+            encryption: Some(ring),
+            clock: Arc::clone(&time),
+            random: Arc::new(OsRandom),
+        });
+        let courier = Courier::new(webhooks.outbox(), Handle::current());
         let app = App::new(Parts {
+            webhooks: webhooks.clone(),
             sso: Some(sso.clone()),
             sign_in,
             sessions: SessionAdmission::new(
@@ -390,6 +407,8 @@ impl TestServer {
             refusals,
             recent,
             sso,
+            webhooks,
+            courier,
             records,
             admission,
             limits,
@@ -434,6 +453,37 @@ impl TestServer {
             .flush_usage(&LoggedUsage::new(self.storage.usage(), self.refusals.clone()))
             .await
             .expect("usage is stored");
+    }
+
+    /// Tells the webhooks of a workspace that something has happened.
+    pub async fn announce(&self, workspace: &Workspace, kind: &str, data: &Value) -> EventId {
+        let now = self.clock.now();
+        let id = EventId::new(now, &OsRandom).expect("random bytes");
+        let event = OutgoingEvent {
+            id,
+            kind: kind.to_owned(),
+            at: now,
+            data: data.to_string(),
+        };
+        let webhooks = self.storage.webhooks();
+        webhooks
+            .announce(workspace.id, event, now)
+            .await
+            .expect("it is stored");
+        id
+    }
+
+    /// Sends the webhooks that are to be sent by now, as a server does every second. Returns how many those were.
+    pub async fn send_webhooks(&self) -> usize {
+        let mut sent = 0;
+        loop {
+            let taken = self.courier.take_up().await;
+            self.courier.rest().await;
+            if taken == 0 {
+                return sent;
+            }
+            sent += taken;
+        }
     }
 
     /// Where the server listens.

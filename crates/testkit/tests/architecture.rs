@@ -47,6 +47,7 @@ const TABLE: &[(&str, &str, Reach)] = &[
         "tigertrust-accounts",
         Only(&["tigertrust-model", "tigertrust-credentials"]),
     ),
+    ("crates/outbound", "tigertrust-outbound", Nothing),
     (
         "crates/sso",
         "tigertrust-sso",
@@ -54,12 +55,13 @@ const TABLE: &[(&str, &str, Reach)] = &[
             "tigertrust-model",
             "tigertrust-credentials",
             "tigertrust-accounts",
+            "tigertrust-outbound",
         ]),
     ),
     (
         "crates/notify",
         "tigertrust-notify",
-        Only(&["tigertrust-model", "tigertrust-accounts"]),
+        Only(&["tigertrust-model", "tigertrust-accounts", "tigertrust-outbound"]),
     ),
     (
         "crates/passkeys",

@@ -22,6 +22,9 @@ use crate::limits::{Ledger, SWEEP_EVERY};
 /// How long changes stay readable for a node or client that was away.
 const CHANGES_KEPT: Duration = Duration::from_secs(24 * 60 * 60);
 const PRUNE_EVERY: Duration = Duration::from_secs(10 * 60);
+/// How often it is looked whether webhooks are to be sent.
+#[cfg(feature = "webhooks")]
+const LOOK_FOR_WEBHOOKS_EVERY: Duration = Duration::from_secs(1);
 const PRUNE_BATCH: u32 = 10_000;
 /// How often it is stored when keys were last used, and for how many secrets. Each is a page of the database's log, so
 /// that a server on which a hundred thousand keys are used would do little else; it falls behind instead.
@@ -68,6 +71,17 @@ impl Background {
         Self(tasks.into_iter().chain(sharing(ledger, clock, runtime)).collect())
     }
 
+    /// The same, and webhooks are sent.
+    #[cfg(feature = "webhooks")]
+    pub(crate) fn and_webhooks(
+        mut self,
+        courier: tigertrust_notify::webhooks::Courier,
+        runtime: &Handle,
+    ) -> Self {
+        self.0.push(runtime.spawn(keep_sending(courier)));
+        self
+    }
+
     pub(crate) fn stop(&self) {
         self.0.iter().for_each(JoinHandle::abort);
     }
@@ -109,6 +123,22 @@ async fn prune(storage: Arc<Storage>, clock: Arc<dyn Clock>, retention: UsageRet
                 Err(error) => tracing::debug!(%error, "old counts of usage could not be removed"),
             }
         }
+        let webhooks = storage.webhooks();
+        if let Err(error) = webhooks.forget_deliveries(clock.now(), PRUNE_BATCH).await {
+            tracing::debug!(%error, "old deliveries of webhooks could not be forgotten");
+        }
+    }
+}
+
+#[cfg(feature = "webhooks")]
+async fn keep_sending(courier: tigertrust_notify::webhooks::Courier) {
+    let mut ticks = every(LOOK_FOR_WEBHOOKS_EVERY);
+    loop {
+        tokio::select! {
+            _ = ticks.tick() => {}
+            () = courier.lane_freed() => {}
+        }
+        courier.take_up().await;
     }
 }
 

@@ -40,6 +40,8 @@ pub struct Builder {
     clock: Option<Arc<dyn Clock>>,
     random: Option<Arc<dyn RandomSource>>,
     mail: Option<(Letterhead, Arc<dyn MailTransport>)>,
+    #[cfg(feature = "webhooks")]
+    webhooks: crate::webhooks::WebhookSettings,
     options: Options,
     migrate: bool,
     runtime: Option<Handle>,
@@ -64,6 +66,8 @@ impl Builder {
             clock: None,
             random: None,
             mail: None,
+            #[cfg(feature = "webhooks")]
+            webhooks: crate::webhooks::WebhookSettings::default(),
             options: Options::default(),
             migrate: false,
             runtime: None,
@@ -185,6 +189,13 @@ impl Builder {
         self
     }
 
+    /// How webhooks are to be. If nobody says, there are none, since their secrets cannot be kept.
+    #[cfg(feature = "webhooks")]
+    pub fn webhooks(mut self, webhooks: crate::webhooks::WebhookSettings) -> Self {
+        self.webhooks = webhooks;
+        self
+    }
+
     /// Whether [`build`](Self::build) makes the database where it is missing and brings its schema up to date. Processes
     /// that do so at once wait for each other.
     pub fn migrate(mut self, migrate: bool) -> Self {
@@ -264,6 +275,8 @@ impl Builder {
             clock: self.clock.unwrap_or_else(|| Arc::new(SystemClock::new())),
             random: self.random.unwrap_or_else(|| Arc::new(OsRandom)),
             mail: self.mail,
+            #[cfg(feature = "webhooks")]
+            webhooks: self.webhooks,
             runtime,
         })
     }

@@ -58,6 +58,10 @@ pub enum BuildError {
     #[cfg(feature = "valkey")]
     #[error("the URL of the shared rate limits {0}")]
     Valkey(#[from] tigertrust_rate_limit::ValkeyError),
+    /// There is no way to send webhooks.
+    #[cfg(feature = "webhooks")]
+    #[error(transparent)]
+    Webhooks(#[from] tigertrust_notify::webhooks::WebhookHttpError),
     /// Connections live on a tokio runtime.
     #[error("there is no tokio runtime: build within one, or name one with Builder::runtime")]
     NoRuntime,

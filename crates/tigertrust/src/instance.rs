@@ -38,6 +38,10 @@ use crate::{
 /// How long the end of an instance waits for mails that are under way.
 const LAST_MAILS: Duration = Duration::from_secs(5);
 
+/// How long it waits for webhooks that are under way; what is not sent then is sent by whoever comes next.
+#[cfg(feature = "webhooks")]
+const LAST_WEBHOOKS: Duration = Duration::from_secs(5);
+
 /// What an instance stands on, checked as far as that goes without the database.
 pub(crate) struct Foundation {
     pub(crate) url: DatabaseUrl,
@@ -55,6 +59,8 @@ pub(crate) struct Foundation {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) random: Arc<dyn RandomSource>,
     pub(crate) mail: Option<(Letterhead, Arc<dyn MailTransport>)>,
+    #[cfg(feature = "webhooks")]
+    pub(crate) webhooks: crate::webhooks::WebhookSettings,
     pub(crate) runtime: Handle,
 }
 
@@ -79,6 +85,10 @@ struct Inner {
     refusals: RefusalLog,
     usage: UsageFlows,
     hygiene: HygieneFlows,
+    #[cfg(feature = "webhooks")]
+    webhooks: tigertrust_accounts::webhooks::WebhookFlows,
+    #[cfg(feature = "webhooks")]
+    courier: tigertrust_notify::webhooks::Courier,
     storage: Arc<Storage>,
     #[cfg_attr(
         not(feature = "server"),
@@ -228,6 +238,10 @@ impl TigerTrust {
             *hygiene,
             Arc::clone(clock),
         );
+        #[cfg(feature = "webhooks")]
+        let webhooks = crate::webhooks::flows(&foundation, &storage)?;
+        #[cfg(feature = "webhooks")]
+        let courier = tigertrust_notify::webhooks::Courier::new(webhooks.outbox(), runtime.clone());
         let storage = Arc::new(storage);
         Ok(Self(Arc::new(Inner {
             keys,
@@ -238,6 +252,8 @@ impl TigerTrust {
             profiles,
             audit,
             refusals,
+            #[cfg(feature = "webhooks")]
+            webhooks,
             #[cfg(feature = "actix")]
             outages: crate::actix::OutageLog::new(Arc::clone(clock)),
             #[cfg(feature = "server")]
@@ -246,11 +262,14 @@ impl TigerTrust {
                 &admission,
                 &ledger.limits,
                 postman.as_ref(),
+                &courier,
                 clock.now(),
             ),
             admission,
             usage,
             hygiene,
+            #[cfg(feature = "webhooks")]
+            courier,
             storage,
             notifier,
             postman,
@@ -352,6 +371,13 @@ impl TigerTrust {
         &self.0.hygiene
     }
 
+    /// Makes, lists, changes and tries webhooks of workspaces. What they are to be told is sent beside the requests.
+    #[cfg(feature = "webhooks")]
+    #[must_use]
+    pub fn webhooks(&self) -> &crate::webhooks::WebhookFlows {
+        &self.0.webhooks
+    }
+
     /// Makes the first account: an owner, a workspace on plan Free, an agent key with every scope and a public key. `None`
     /// if there is an account already.
     ///
@@ -430,13 +456,13 @@ impl TigerTrust {
     }
 
     /// Starts what runs beside the requests: to hear of changes that others make, to take old changes
-    /// away, and to store when keys were last used and how often.
+    /// away, to store when keys were last used and how often, and to send webhooks.
     /// [`Builder::build`] has done so; after [`Builder::open`] it is the caller's to do. Doing it again changes nothing.
     pub fn start(&self) {
         let inner = &self.0;
         inner.feed.get_or_init(|| inner.storage.follow());
         inner.background.get_or_init(|| {
-            Background::start(
+            let background = Background::start(
                 &inner.storage,
                 &inner.admission,
                 &inner.foundation.clock,
@@ -444,7 +470,10 @@ impl TigerTrust {
                 &inner.ledger,
                 &inner.refusals,
                 &inner.foundation.runtime,
-            )
+            );
+            #[cfg(feature = "webhooks")]
+            let background = background.and_webhooks(inner.courier.clone(), &inner.foundation.runtime);
+            background
         });
     }
 
@@ -463,8 +492,8 @@ impl TigerTrust {
         self.0.recent.close();
     }
 
-    /// Stops, for every handle: waits for what is being written and, for a few seconds, for mails that are under way, and
-    /// takes no more work. Keys that are remembered are
+    /// Stops, for every handle: waits for what is being written and, for a few seconds, for mails and webhooks that are under way,
+    /// and takes no more work. Keys that are remembered are
     /// admitted until [`Builder::max_staleness`] is over.
     pub async fn close(&self) {
         if let Some(background) = self.0.background.get() {
@@ -477,6 +506,8 @@ impl TigerTrust {
         if let Some(postman) = &self.0.postman {
             postman.close(LAST_MAILS).await;
         }
+        #[cfg(feature = "webhooks")]
+        self.0.courier.close(LAST_WEBHOOKS).await;
         self.0.storage.close().await;
     }
 
@@ -513,6 +544,7 @@ impl TigerTrust {
         let sso = None;
         Ok(crate::server::App::new(crate::server::Parts {
             sso,
+            webhooks: self.0.webhooks.clone(),
             admission: Arc::clone(&self.0.admission),
             keys: self.0.keys.clone(),
             workspaces: self.0.workspaces.clone(),

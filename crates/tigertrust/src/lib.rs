@@ -9,6 +9,8 @@ mod instance;
 mod limits;
 #[cfg(feature = "server")]
 pub mod server;
+#[cfg(feature = "webhooks")]
+pub mod webhooks;
 
 pub use builder::Builder;
 pub use error::BuildError;

@@ -29,7 +29,7 @@ use std::{io, sync::Arc, time::Duration};
 
 use tigertrust_credentials::{Admission, RateLimits};
 use tigertrust_model::{RandomError, Timestamp};
-use tigertrust_notify::Postman;
+use tigertrust_notify::{Postman, webhooks::Courier};
 use tigertrust_passkeys::SettingsError;
 use tigertrust_rate_limit::LimiterCounts;
 use tigertrust_storage::Storage;
@@ -66,6 +66,7 @@ pub(crate) fn figures(
     admission: &Arc<Admission>,
     limits: &Arc<RateLimits>,
     postman: Option<&Postman>,
+    courier: &Courier,
     started: Timestamp,
 ) -> Metrics {
     let metrics = Metrics::default();
@@ -114,7 +115,27 @@ pub(crate) fn figures(
             move || office.failed(),
         );
     }
+    webhook_figures(&metrics, courier);
     metrics
+}
+
+fn webhook_figures(metrics: &Metrics, courier: &Courier) {
+    let office = courier.clone();
+    metrics.gauge("webhooks_under_way", "Webhooks that are being sent", move || {
+        f64::from(u32::try_from(office.under_way()).unwrap_or(u32::MAX))
+    });
+    let office = courier.clone();
+    metrics.counter(
+        "webhooks_delivered",
+        "Webhooks that receivers have taken",
+        move || office.delivered(),
+    );
+    let office = courier.clone();
+    metrics.counter(
+        "webhooks_failed",
+        "Tries to send a webhook that have failed",
+        move || office.failed(),
+    );
 }
 
 fn limit_figures(metrics: &Metrics, limits: &Arc<RateLimits>) {

@@ -102,7 +102,7 @@ async fn how_often_a_key_was_used_outlives_the_instance_and_is_stored_by_itself(
         let range = UsageRange::new(None, None, None, instance.clock().now()).unwrap();
         let usage = instance
             .usage()
-            .of_key(&Actor::Operator, key, range)
+            .of_key(&Actor::operator(), key, range)
             .await
             .unwrap();
         usage.outcomes.get(&Outcome::Valid).copied().unwrap_or_default()

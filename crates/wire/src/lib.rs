@@ -21,6 +21,7 @@ mod sso;
 mod timestamp;
 mod usage;
 mod verify;
+mod webhook;
 mod workspace;
 
 pub use audit::{
@@ -60,4 +61,7 @@ pub use sso::{
 pub use tigertrust_accounts::{format_rfc3339, parse_rfc3339};
 pub use usage::{GranularityName, KeyUsage, Usage, UsageBucket, UsageByKey, UsageRange};
 pub use verify::{KeyVerdict, VerifiedKey, VerifyKey};
+pub use webhook::{
+    CreateWebhook, IssuedWebhook, RotateWebhookSecret, UpdateWebhook, Webhook, WebhookDelivery,
+};
 pub use workspace::{CreateWorkspace, LeakResponseName, UpdateWorkspace, Workspace};

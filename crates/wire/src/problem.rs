@@ -4,6 +4,7 @@ use serde::Serialize;
 use tigertrust_accounts::{
     FlowError, InvitationError, SignInError, Violation,
     sso::{ArrivalRefusal, ProviderError, SsoError},
+    webhooks::WebhookError,
 };
 use tigertrust_credentials::{AuthError, Unauthorized};
 use utoipa::ToSchema;
@@ -420,6 +421,18 @@ impl From<&SsoError> for Problem {
                 "The connection cannot be used: the server's key ring lacks the encryption key for its secret.",
             ),
             SsoError::SignIn(error) => error.into(),
+        }
+    }
+}
+
+impl From<&WebhookError> for Problem {
+    fn from(error: &WebhookError) -> Self {
+        match error {
+            WebhookError::NoEncryptionKey => Self::new(
+                Code::ServiceUnavailable,
+                "There can be no webhooks: the server's key ring holds no encryption key for their secrets.",
+            ),
+            WebhookError::Flow(error) => error.into(),
         }
     }
 }

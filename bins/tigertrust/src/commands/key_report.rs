@@ -24,7 +24,7 @@ pub async fn report(
         };
         let found = instance
             .hygiene()
-            .report(&Actor::Operator, workspace, page)
+            .report(&Actor::operator(), workspace, page)
             .await?;
         items.extend(found.findings.iter().map(KeyFinding::from));
         after = found.next;

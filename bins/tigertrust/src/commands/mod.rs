@@ -12,6 +12,7 @@ mod serve;
 mod session;
 mod sso;
 mod user;
+mod webhook;
 mod workspace;
 
 use std::env;
@@ -39,6 +40,7 @@ pub async fn run(cli: Cli) -> Result<(), Failure> {
         Command::Key(verb) => key::run(&common, verb).await,
         Command::Sso(verb) => sso::run(&common, verb).await,
         Command::Audit(verb) => audit::run(&common, verb).await,
+        Command::Webhook(verb) => webhook::run(&common, verb).await,
         Command::Config(verb) => config::run(&common, &verb),
         Command::Secrets(verb) => secrets::run(&common, &verb),
     }

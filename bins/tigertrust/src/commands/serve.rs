@@ -156,8 +156,8 @@ pub async fn serve_until_stopped(
     tokio::spawn(checkpoints::keep(instance.clone(), settings.audit.clone()));
     if settings.app.encryption.is_none() {
         tracing::warn!(
-            "the key ring holds no encryption key: nobody can add an authenticator app or use a passkey, and codes of apps \
-             that exist cannot be checked"
+            "the key ring holds no encryption key: nobody can add an authenticator app, use a passkey or make a webhook, and \
+             codes of apps that exist cannot be checked"
         );
     }
     if settings.shared_limits.is_some() {

@@ -90,6 +90,8 @@ pub struct Settings {
     pub usage: UsageRetention,
     /// From when on a key is worth a look.
     pub hygiene: HygieneSettings,
+    /// Whether webhooks may be sent to addresses that are not public.
+    pub allow_private_webhooks: bool,
     /// Which scopes exist.
     pub catalog: ScopeCatalog,
     /// The audit log.
@@ -179,6 +181,11 @@ impl Settings {
         let shared_limits = limits::read_shared(&mut reader);
         let retention = usage::read_retention(&mut reader);
         let hygiene = usage::read_hygiene(&mut reader);
+        let allow_private_webhooks = reader
+            .read("webhooks.allow_private_addresses", "true or false", |text| {
+                text.parse().ok()
+            })
+            .unwrap_or(false);
         let catalog = scopes(&mut reader);
         let audit = AuditSettings::read(&mut reader);
         let log = LogSettings {
@@ -233,6 +240,7 @@ impl Settings {
             shared_limits,
             usage: retention,
             hygiene,
+            allow_private_webhooks,
             catalog,
             audit,
             log,

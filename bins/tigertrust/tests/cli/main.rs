@@ -25,3 +25,4 @@ mod secrecy;
 mod sso;
 mod sso_settings;
 mod usage;
+mod webhooks;

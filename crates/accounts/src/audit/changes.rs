@@ -5,6 +5,7 @@ use tigertrust_model::{ApiKey, AuditAction, FieldChange, KeyReach, Lifecycle, Ti
 use crate::{
     format_rfc3339,
     sso::{Connection, Domain},
+    webhooks::Webhook,
 };
 
 /// What was done to a key; `None` if nothing was.
@@ -167,6 +168,35 @@ pub fn of_domain(before: &Domain, after: &Domain) -> Vec<FieldChange> {
         .zip(fields(after))
         .filter_map(|((name, before), (_, after))| FieldChange::between(name, before, after))
         .collect()
+}
+
+/// What was changed of a webhook.
+#[must_use]
+pub fn of_webhook(before: &Webhook, after: &Webhook) -> Vec<FieldChange> {
+    webhook_fields(before)
+        .into_iter()
+        .zip(webhook_fields(after))
+        .filter_map(|((name, before), (_, after))| FieldChange::between(name, before, after))
+        .collect()
+}
+
+/// What a webhook is made with.
+#[must_use]
+pub fn of_new_webhook(webhook: &Webhook) -> Vec<FieldChange> {
+    webhook_fields(webhook)
+        .into_iter()
+        .filter_map(|(name, value)| FieldChange::between(name, None, value))
+        .collect()
+}
+
+fn webhook_fields(webhook: &Webhook) -> [(&'static str, Option<String>); 4] {
+    let events = list(webhook.events.iter().map(|filter| filter.as_str().to_owned()));
+    [
+        ("url", Some(webhook.url.clone())),
+        ("description", webhook.description.clone()),
+        ("events", events),
+        ("enabled", Some(webhook.disabled.is_none().to_string())),
+    ]
 }
 
 fn time(time: Option<Timestamp>) -> Option<String> {

@@ -9,7 +9,9 @@ mod ports;
 mod refusals;
 mod verification;
 
-pub use changes::{of_connection, of_domain, of_key, of_new_key, of_new_workspace, of_workspace};
+pub use changes::{
+    of_connection, of_domain, of_key, of_new_key, of_new_webhook, of_new_workspace, of_webhook, of_workspace,
+};
 #[cfg(feature = "checkpoints")]
 pub use checkpoint::Checkpoint;
 pub use flows::{AuditFlows, AuditPage, Landmark};

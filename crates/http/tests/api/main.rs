@@ -57,4 +57,5 @@ mod sso_saml;
 mod usage;
 mod verify;
 mod verify_limits;
+mod webhooks;
 mod workspaces;

@@ -342,6 +342,42 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    webhooks (id) {
+        id -> Uuid,
+        workspace_id -> Uuid,
+        url -> Text,
+        description -> Nullable<Text>,
+        events -> Jsonb,
+        disabled_at -> Nullable<Timestamptz>,
+        disabled_because -> Nullable<Text>,
+        failing_since -> Nullable<Timestamptz>,
+        secret -> Text,
+        previous_secret -> Nullable<Text>,
+        previous_secret_until -> Nullable<Timestamptz>,
+        created_by -> Text,
+        created_at -> Timestamptz,
+        updated_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    webhook_deliveries (webhook_id, event_id) {
+        webhook_id -> Uuid,
+        event_id -> Uuid,
+        kind -> Text,
+        event_at -> Timestamptz,
+        data -> Text,
+        state -> Text,
+        tries -> Integer,
+        due_at -> Nullable<Timestamptz>,
+        last_try_at -> Nullable<Timestamptz>,
+        last_status -> Nullable<Integer>,
+        last_error -> Nullable<Text>,
+        forget_at -> Timestamptz,
+    }
+}
+
 // Diesel's own, by which it knows what was applied.
 diesel::table! {
     __diesel_schema_migrations (version) {
@@ -398,5 +434,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     sso_domains,
     sso_identities,
     scim_users,
-    usage_counts
+    usage_counts,
+    webhooks,
+    webhook_deliveries
 );

@@ -10,8 +10,10 @@ use tigertrust_model::{AuditAction, AuditEntry, Chain, ChainHead, EventId, Rando
 
 use super::{
     super::Connection,
+    audit_outgoing::outgoing,
     audit_rows::{EventRow, HeadRow, id_of},
     schema::{api_keys, audit_events as events, audit_heads as heads, invitations, users},
+    webhooks,
 };
 use crate::{error::OrUnavailable, types::StoredId};
 
@@ -46,6 +48,9 @@ pub(super) async fn append(
         let mut head = lock(connection, &auditor.ring, chain).await?;
         for entry in entries {
             let (event, next) = chain::append(&auditor.ring, head, entry, auditor.place(now)?);
+            if let Chain::Workspace(workspace) = chain {
+                webhooks::enqueue(connection, workspace, &outgoing(&event), now).await?;
+            }
             diesel::insert_into(events::table)
                 .values(EventRow::from(event))
                 .execute(connection)

@@ -4,6 +4,7 @@
 mod accounts;
 mod audit;
 mod audit_entries;
+mod audit_outgoing;
 mod audit_rows;
 mod audit_store;
 mod budgets;
@@ -35,6 +36,8 @@ mod standing;
 mod usage;
 mod usage_history;
 mod uses;
+mod webhook_outbox;
+mod webhooks;
 
 use std::sync::Arc;
 

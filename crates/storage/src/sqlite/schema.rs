@@ -342,6 +342,42 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    webhooks (id) {
+        id -> Binary,
+        workspace_id -> Binary,
+        url -> Text,
+        description -> Nullable<Text>,
+        events -> Text,
+        disabled_at -> Nullable<TimestamptzSqlite>,
+        disabled_because -> Nullable<Text>,
+        failing_since -> Nullable<TimestamptzSqlite>,
+        secret -> Text,
+        previous_secret -> Nullable<Text>,
+        previous_secret_until -> Nullable<TimestamptzSqlite>,
+        created_by -> Text,
+        created_at -> TimestamptzSqlite,
+        updated_at -> TimestamptzSqlite,
+    }
+}
+
+diesel::table! {
+    webhook_deliveries (webhook_id, event_id) {
+        webhook_id -> Binary,
+        event_id -> Binary,
+        kind -> Text,
+        event_at -> TimestamptzSqlite,
+        data -> Text,
+        state -> Text,
+        tries -> Integer,
+        due_at -> Nullable<TimestamptzSqlite>,
+        last_try_at -> Nullable<TimestamptzSqlite>,
+        last_status -> Nullable<Integer>,
+        last_error -> Nullable<Text>,
+        forget_at -> TimestamptzSqlite,
+    }
+}
+
 // Diesel's own, by which it knows what was applied.
 diesel::table! {
     __diesel_schema_migrations (version) {
@@ -398,5 +434,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     sso_domains,
     sso_identities,
     scim_users,
-    usage_counts
+    usage_counts,
+    webhooks,
+    webhook_deliveries
 );

@@ -1,4 +1,4 @@
-//! Which addresses providers may be at.
+//! What kinds of address there are.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -13,7 +13,7 @@ pub(crate) enum AddressKind {
     Private,
     /// On this machine.
     Loopback,
-    /// Where no provider can be, and metadata of clouds often is: never spoken to.
+    /// Where nobody can be who is meant, and metadata of clouds often is: never spoken to.
     Special,
 }
 
