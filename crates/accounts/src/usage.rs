@@ -97,7 +97,8 @@ impl UsageRange {
         now: Timestamp,
     ) -> Result<Self, UsageRangeError> {
         let granularity = granularity.unwrap_or(Granularity::Hour);
-        let to = to.unwrap_or(now);
+        // What is counted at this very moment belongs to it.
+        let to = to.unwrap_or_else(|| now.saturating_add(Duration::from_micros(1)));
         let from = from.unwrap_or_else(|| {
             to.saturating_sub(match granularity {
                 Granularity::Minute => Duration::from_secs(60 * 60),
@@ -351,6 +352,15 @@ mod tests {
             let range = UsageRange::new(None, None, Some(granularity), NOW).unwrap();
             assert_eq!(range.buckets(), buckets);
         }
+    }
+
+    #[test]
+    fn a_range_that_ends_now_holds_the_bucket_that_begins_now() {
+        let hour = Granularity::Hour.start_of(NOW);
+        let range = UsageRange::new(None, None, None, hour).unwrap();
+        assert_eq!(range.to, hour.saturating_add(HOUR));
+        let range = UsageRange::new(None, Some(hour), None, NOW).unwrap();
+        assert_eq!(range.to, hour);
     }
 
     #[test]
