@@ -9,6 +9,7 @@ pub mod audit;
 mod error;
 mod hex;
 mod hygiene;
+mod hygiene_review;
 mod idempotency;
 mod invitations;
 mod key_edit;
@@ -33,6 +34,7 @@ pub use actor::Actor;
 pub use error::{Conflict, FlowError, Violation};
 pub use hex::{from_hex, to_hex};
 pub use hygiene::{Finding, HygieneFlows, HygieneReport, HygieneSettings, KeyFinding};
+pub use hygiene_review::{HygieneReviews, HygieneTally};
 pub use idempotency::{Earlier, IdempotencyKey, KEPT, MalformedIdempotencyKey, OnceOnly};
 pub use invitations::{
     Acceptance, Accepted, AccountToMake, INVITATION_LIVES, InvitationError, InvitationFlows,

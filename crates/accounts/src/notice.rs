@@ -5,6 +5,8 @@ use std::time::Duration;
 use tigertrust_credentials::Token;
 use tigertrust_model::{Email, Origin, Timestamp};
 
+use crate::HygieneTally;
+
 /// When, from where and with what something was done: what lets an owner tell their own doing from somebody else's.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Circumstances {
@@ -101,6 +103,13 @@ pub enum Notice {
         /// When and from where.
         by: Circumstances,
     },
+    /// The daily look at the keys of a workspace has found more than before.
+    KeysToReview {
+        /// The workspace's name.
+        workspace: String,
+        /// What was found.
+        tally: HygieneTally,
+    },
     /// A recovery code was used in place of another second factor.
     RecoveryCodeUsed {
         /// How many are left.
@@ -126,6 +135,7 @@ impl Notice {
             Self::FactorRemoved { .. } => "factor removed",
             Self::RecoveryCodesRenewed { .. } => "recovery codes renewed",
             Self::AccountErased { .. } => "account erased",
+            Self::KeysToReview { .. } => "keys to review",
             Self::RecoveryCodeUsed { .. } => "recovery code used",
         }
     }

@@ -141,6 +141,8 @@ actions! {
     WebhookUpdated = "webhook.updated",
     /// A webhook was removed.
     WebhookRemoved = "webhook.removed",
+    /// The daily look at the keys found something else than the last time.
+    HygieneReported = "hygiene.reported",
     /// A provider wrote a person for the first time.
     ProvisioningCreated = "provisioning.created",
     /// A provider changed a person.

@@ -4,7 +4,7 @@
 
 use std::{fmt::Write as _, time::Duration};
 
-use tigertrust_accounts::{Circumstances, Notice, RemainingFactors};
+use tigertrust_accounts::{Circumstances, HygieneTally, Notice, RemainingFactors};
 use tigertrust_model::Email;
 use zeroize::Zeroizing;
 
@@ -203,6 +203,19 @@ impl Letterhead {
                     "If it was not you, ask whoever runs this service what was done.",
                 ),
             ),
+            Notice::KeysToReview { workspace, tally } => {
+                let workspace = harmless::name(workspace, MAX_NAME);
+                (
+                    format!("API keys of {workspace} to look at"),
+                    Zeroizing::new(format!(
+                        "Some API keys of the {service} workspace {workspace} are worth a look:\n\n{}\n\
+                         GET /api/keys/hygiene, or \"tigertrust key report\", says which ones they are and what\n\
+                         to do about each. You get this mail as an owner or admin, and again only when\n\
+                         there are more.\n",
+                        tallied(*tally)
+                    )),
+                )
+            }
             Notice::RecoveryCodeUsed { remaining, by } => {
                 let left = match remaining {
                     0 => "None is left: make new ones now, or you cannot sign in without your second factor.",
@@ -243,6 +256,28 @@ impl Letterhead {
 }
 
 /// What may be somebody else's, and is not ended by another password; nothing where there is nothing.
+/// How many keys there are of each kind, a line each.
+fn tallied(tally: HygieneTally) -> String {
+    let expiring = match tally.urgent {
+        0 => "expire soon".to_owned(),
+        urgent => format!("expire soon, {urgent} of them very soon"),
+    };
+    let lines = [
+        (tally.expiring, expiring.as_str()),
+        (tally.unused, "have not been used for a long time"),
+        (tally.over_scoped, "may do more than they are used for"),
+        (tally.old, "have an old secret"),
+    ];
+    lines
+        .iter()
+        .filter(|(count, _)| *count > 0)
+        .fold(String::new(), |mut text, (count, what)| {
+            let _ = writeln!(text, "  {count:>5}  {what}");
+            text
+        })
+}
+
+/// What is left beside a password.
 fn still_there(remaining: &RemainingFactors) -> String {
     let app = remaining.app.then(|| "an authenticator app".to_owned());
     let passkeys = remaining.passkeys.iter().map(|name| {
@@ -407,6 +442,19 @@ mod tests {
     #[test]
     fn recovery_codes_renewed() {
         assert_snapshot!(written_out(&Notice::RecoveryCodesRenewed { by: by() }));
+    }
+
+    #[test]
+    fn keys_to_review() {
+        let tally = HygieneTally {
+            unused: 12,
+            expiring: 3,
+            urgent: 1,
+            over_scoped: 0,
+            old: 1,
+        };
+        let workspace = "Acme".to_owned();
+        assert_snapshot!(written_out(&Notice::KeysToReview { workspace, tally }));
     }
 
     #[test]

@@ -6,9 +6,9 @@ use actix_web::dev::ServerHandle;
 use reqwest::{Client, Method, RequestBuilder, StatusCode, header::HeaderMap, redirect};
 use serde_json::Value;
 use tigertrust_accounts::{
-    Actor, HygieneFlows, HygieneSettings, InvitationFlows, IssuedKey, KeyFlows, MemberFlows, NewKey, NewUser,
-    Notifier, OwnerRequest, ProfileFlows, ReachRequest, SessionSettings, SignInFlows, SignInParts,
-    UsageFlows, UsageRetention, UserFlows, WorkspaceFlows,
+    Actor, HygieneFlows, HygieneReviews, HygieneSettings, InvitationFlows, IssuedKey, KeyFlows, MemberFlows,
+    NewKey, NewUser, Notifier, OwnerRequest, ProfileFlows, ReachRequest, SessionSettings, SignInFlows,
+    SignInParts, UsageFlows, UsageRetention, UserFlows, WorkspaceFlows,
     audit::{AuditFlows, LoggedUsage, RefusalLog},
     passkeys::RelyingPartySettings,
     ports::{Membership, PresentRoles},
@@ -440,6 +440,24 @@ impl TestServer {
             .flush_uses(&*self.storage.uses())
             .await
             .expect("uses are stored");
+    }
+
+    /// Looks at the keys of all workspaces, as a server does every day. Returns in how many there was news.
+    pub async fn review_keys(&self) -> usize {
+        let hygiene = HygieneFlows::new(
+            self.storage.keys(),
+            self.storage.usage_history(),
+            HygieneSettings::default(),
+            Arc::clone(&self.clock) as Arc<dyn Clock>,
+        );
+        let reviews = HygieneReviews::new(
+            hygiene,
+            self.storage.accounts(),
+            self.storage.members(),
+            self.storage.audit(),
+            Arc::clone(&self.mails) as Arc<dyn Notifier>,
+        );
+        reviews.review_all().await.expect("the keys are looked at")
     }
 
     /// Logs what was refused, as a server does every minute.

@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use tigertrust_accounts::{
-    UsageRetention,
+    HygieneReviews, UsageRetention,
     audit::{LoggedUsage, RefusalLog},
 };
 use tigertrust_credentials::{Admission, ports::StoreError};
@@ -12,7 +12,7 @@ use tigertrust_storage::Storage;
 use tokio::{
     runtime::Handle,
     task::JoinHandle,
-    time::{Interval, MissedTickBehavior, interval},
+    time::{Instant, Interval, MissedTickBehavior, interval, interval_at},
 };
 
 #[cfg(feature = "valkey")]
@@ -30,6 +30,9 @@ const PRUNE_BATCH: u32 = 10_000;
 /// that a server on which a hundred thousand keys are used would do little else; it falls behind instead.
 const STORE_USES_EVERY: Duration = Duration::from_secs(5);
 const STORE_USES_OF: usize = 5_000;
+/// How often keys are looked at, and how long after a start: it is no time for what can wait.
+const REVIEW_EVERY: Duration = Duration::from_secs(24 * 60 * 60);
+const FIRST_REVIEW_AFTER: Duration = Duration::from_secs(10 * 60);
 /// Refusals are counted together over this time.
 const STORE_REFUSALS_EVERY: Duration = Duration::from_secs(60);
 /// How often it is tried to seal the heads of the audit log, until it was done once.
@@ -49,6 +52,7 @@ impl Background {
         retention: UsageRetention,
         ledger: &Ledger,
         refusals: &RefusalLog,
+        reviews: &HygieneReviews,
         runtime: &Handle,
     ) -> Self {
         let pruning = prune(Arc::clone(storage), Arc::clone(clock), retention);
@@ -67,6 +71,7 @@ impl Background {
             runtime.spawn(limits),
             runtime.spawn(sealing),
             runtime.spawn(refused),
+            runtime.spawn(keep_reviewing(reviews.clone())),
         ];
         Self(tasks.into_iter().chain(sharing(ledger, clock, runtime)).collect())
     }
@@ -218,6 +223,18 @@ async fn reseal(storage: Arc<Storage>) {
         match storage.audit().reseal_heads().await {
             Ok(()) => return,
             Err(error) => tracing::debug!(%error, "the heads of the audit log could not be sealed anew"),
+        }
+    }
+}
+
+async fn keep_reviewing(reviews: HygieneReviews) {
+    let mut ticks = interval_at(Instant::now() + FIRST_REVIEW_AFTER, REVIEW_EVERY);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        ticks.tick().await;
+        match reviews.review_all().await {
+            Ok(news) => tracing::info!(workspaces = news, "keys reviewed"),
+            Err(error) => tracing::debug!(%error, "keys could not be reviewed"),
         }
     }
 }

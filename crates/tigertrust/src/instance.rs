@@ -7,9 +7,9 @@ use std::{
 };
 
 use tigertrust_accounts::{
-    Actor, Bootstrapped, FlowError, HygieneFlows, HygieneSettings, InvitationFlows, IssuedKey, KeyFlows,
-    MemberFlows, NewKey, Notifier, ProfileFlows, ReachRequest, TellsNobody, UsageFlows, UsageRetention,
-    UserFlows, WorkspaceFlows,
+    Actor, Bootstrapped, FlowError, HygieneFlows, HygieneReviews, HygieneSettings, InvitationFlows,
+    IssuedKey, KeyFlows, MemberFlows, NewKey, Notifier, ProfileFlows, ReachRequest, TellsNobody, UsageFlows,
+    UsageRetention, UserFlows, WorkspaceFlows,
     audit::{AuditFlows, RefusalLog},
 };
 use tigertrust_credentials::{
@@ -83,6 +83,7 @@ struct Inner {
         allow(dead_code, reason = "what is refused, is refused over HTTP")
     )]
     refusals: RefusalLog,
+    reviews: HygieneReviews,
     usage: UsageFlows,
     hygiene: HygieneFlows,
     #[cfg(feature = "webhooks")]
@@ -242,6 +243,13 @@ impl TigerTrust {
         let webhooks = crate::webhooks::flows(&foundation, &storage)?;
         #[cfg(feature = "webhooks")]
         let courier = tigertrust_notify::webhooks::Courier::new(webhooks.outbox(), runtime.clone());
+        let reviews = HygieneReviews::new(
+            hygiene.clone(),
+            storage.accounts(),
+            storage.members(),
+            storage.audit(),
+            Arc::clone(&notifier),
+        );
         let storage = Arc::new(storage);
         Ok(Self(Arc::new(Inner {
             keys,
@@ -252,6 +260,7 @@ impl TigerTrust {
             profiles,
             audit,
             refusals,
+            reviews,
             #[cfg(feature = "webhooks")]
             webhooks,
             #[cfg(feature = "actix")]
@@ -469,6 +478,7 @@ impl TigerTrust {
                 inner.foundation.usage,
                 &inner.ledger,
                 &inner.refusals,
+                &inner.reviews,
                 &inner.foundation.runtime,
             );
             #[cfg(feature = "webhooks")]

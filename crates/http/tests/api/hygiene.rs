@@ -16,7 +16,59 @@ on_both_engines!(
     an_old_secret_is_found_until_it_is_rotated,
     only_active_keys_that_the_caller_can_see_are_looked_at,
     a_page_looks_at_so_many_keys,
+    the_daily_look_tells_of_what_is_new,
 );
+
+async fn the_daily_look_tells_of_what_is_new(server: TestServer) {
+    let home = server.workspace("Home").await;
+    let admin = server.admin(&home).await;
+    let owner = server.member(&home, Role::Owner).await;
+    let member = server.member(&home, Role::Member).await;
+    let (email, of_member) = (server.email(owner).await, server.email(member).await);
+    let mut browser = Browser::signed_in(&server, owner).await;
+    drop(server.mails.take(&email));
+    let asked = browser
+        .post(&server, "/api/auth/email/change", &json!({"newEmail": email}))
+        .await;
+    assert_eq!(asked.status, 202, "{asked:?}");
+    let token = server.mails.token(&email);
+    browser
+        .post(&server, "/api/auth/email/verify", &json!({"token": token}))
+        .await;
+    let reported = async || {
+        let path = "/api/audit/events?action=hygiene.reported";
+        let answer = server.get(path, &admin).await;
+        answer.body["items"].as_array().unwrap().clone()
+    };
+    assert_eq!(server.review_keys().await, 0);
+    assert_eq!(reported().await, [] as [Value; 0]);
+    advance_days(&server, 91).await;
+    // The admin key is in use.
+    report(&server, &admin).await;
+    server.key(&home, KeyType::Agent, &[]).await;
+    let unused = server.key(&home, KeyType::Agent, &[]).await;
+    advance_days(&server, 91).await;
+    report(&server, &admin).await;
+    assert_eq!(server.review_keys().await, 1);
+    let event = reported().await.remove(0);
+    assert_eq!(event["actor"]["type"], "system");
+    let change = json!({"field": "unused", "before": "0", "after": "2"});
+    assert!(event["changes"].as_array().unwrap().contains(&change), "{event}");
+    let mail = server.mails.only(&email);
+    assert!(
+        mail.reveal_text()
+            .contains("2  have not been used for a long time"),
+        "{mail:?}"
+    );
+    assert!(server.mails.take(&of_member).is_empty());
+    // The same is no news, and fewer is none to write a mail about.
+    assert_eq!(server.review_keys().await, 0);
+    let path = format!("/api/keys/{}/revoke", unused.key.id);
+    assert_eq!(server.post(&path, &admin, &json!({})).await.status, 200);
+    assert_eq!(server.review_keys().await, 1);
+    assert_eq!(reported().await.len(), 2);
+    assert!(server.mails.take(&email).is_empty());
+}
 
 async fn advance_days(server: &TestServer, days: u64) {
     server.clock.advance(Duration::from_secs(days * 24 * 60 * 60));
