@@ -13,6 +13,7 @@ mod commands;
 mod configuration;
 mod documentation;
 mod faults;
+mod kills;
 mod limits;
 mod mail;
 mod members;

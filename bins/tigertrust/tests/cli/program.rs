@@ -197,6 +197,18 @@ impl Served {
         log
     }
 
+    /// Ends the server without warning, while others still speak with it.
+    pub fn kill_now(&self) {
+        let pid = self.child.id().to_string();
+        assert!(
+            Command::new("kill")
+                .args(["-KILL", &pid])
+                .status()
+                .unwrap()
+                .success()
+        );
+    }
+
     /// Ends the server without warning.
     pub fn kill(mut self) {
         self.child.kill().unwrap();
