@@ -4,7 +4,7 @@ use std::{fmt, str::FromStr};
 
 use crate::{Timestamp, UserId};
 
-/// An e-mail address as its owner wrote it, white space around it removed.
+/// An e-mail address as its owner wrote it, white space around it and dots at its end removed.
 ///
 /// Only the shape is checked (one `@`, something on both sides, no white space or control characters, at
 /// most 254 bytes as RFC 5321 §4.5.3.1.3 allows): whether mail arrives is known only by sending one.
@@ -48,7 +48,8 @@ impl FromStr for Email {
     type Err = EmailError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let text = text.trim();
+        // Where DNS lets a domain end with a dot, mail does not (RFC 5321 §4.1.2): with one it would be another address.
+        let text = text.trim().trim_end_matches('.');
         let shaped = text
             .rsplit_once('@')
             .is_some_and(|(local, domain)| !local.is_empty() && !domain.is_empty() && !local.contains('@'));

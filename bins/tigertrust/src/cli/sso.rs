@@ -221,7 +221,14 @@ pub enum SsoDomain {
         changes: DomainChangesArgs,
     },
     /// Give a domain up
-    Remove(DomainArgs),
+    Remove {
+        /// Which one
+        #[command(flatten)]
+        domain: DomainArgs,
+        /// Confirm that its people may sign in without its provider again, if they may not now
+        #[arg(long)]
+        yes: bool,
+    },
 }
 
 /// Which domain.

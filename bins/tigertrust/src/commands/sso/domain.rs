@@ -51,8 +51,18 @@ impl Desk<'_> {
                     .await;
                 (args.domain, workspace, changed)
             }
-            SsoDomain::Remove(args) => {
+            SsoDomain::Remove { domain: args, yes } => {
                 let workspace = self.workspace(args.within).await?;
+                let known = flows.list_domains(&Actor::operator(), workspace).await?;
+                let is_enforced = known
+                    .iter()
+                    .any(|known| known.domain == args.domain && known.enforced.is_some());
+                if is_enforced && !yes {
+                    return Err(Failure::new(format!(
+                        "people of {} have to sign in by its provider, and would not have to any more. Add --yes to do it",
+                        args.domain
+                    )));
+                }
                 let removed = flows
                     .remove_domain(&Actor::operator(), workspace, &args.domain)
                     .await;
