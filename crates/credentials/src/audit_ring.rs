@@ -61,7 +61,7 @@ mod tests {
     use crate::Pepper;
 
     fn ring(ids: &[&str]) -> AuditRing {
-        let secret = |id: &str| if id == "p1" { "A" } else { "B" }.repeat(43);
+        let secret = |id: &str| if id == "p1" { "A" } else { "E" }.repeat(43);
         let peppers = ids.iter().map(|id| Pepper::new(id, &secret(id)).unwrap());
         AuditRing::new(PepperRing::new(peppers.collect()).unwrap())
     }

@@ -13,7 +13,7 @@ use tigertrust_credentials::{
     AuthError, HeaderValues, Need, Permit, PersonPermit, Presented, SessionAdmission, TokenDigest,
     Unauthorized,
 };
-use tigertrust_model::{Creator, Origin, Workspace};
+use tigertrust_model::{Act, Creator, Origin, Workspace};
 use tigertrust_wire::{Code, Problem};
 
 use crate::{
@@ -234,7 +234,19 @@ async fn admit_person(
         }
         (admitted, _) => admitted,
     };
-    Ok(Caller::Person(Arc::new(permit?)))
+    match permit {
+        Ok(permit) => Ok(Caller::Person(Arc::new(permit))),
+        Err(refusal) => {
+            // Who may not do this is somebody all the same, and that it was tried is worth a word.
+            if refused::is_change(request)
+                && let Ok(known) = admit(&own_account).await
+            {
+                let act = Act::of_person(known.user().id, Some(known.session().id), origin(app, request));
+                refused::remember(request, known.workspace(), act);
+            }
+            Err(refusal)
+        }
+    }
 }
 
 async fn admit_key(

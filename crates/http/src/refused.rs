@@ -19,11 +19,15 @@ pub(crate) fn remember(request: &HttpRequest, workspace: Option<&Workspace>, act
     request.extensions_mut().insert(Asking { chain, act });
 }
 
-/// Counts a refusal of somebody who is known. What failed on our side is none, and reading changes nothing.
+/// Whether a request would change something: reading changes nothing.
+pub(crate) fn is_change(request: &HttpRequest) -> bool {
+    !matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS)
+}
+
+/// Counts a refusal of somebody who is known. What failed on our side is none.
 pub(crate) fn note<B: MessageBody>(app: &App, response: &ServiceResponse<B>, problem: &Problem) {
     let request = response.request();
-    let is_change = !matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS);
-    if !is_change || !response.status().is_client_error() {
+    if !is_change(request) || !response.status().is_client_error() {
         return;
     }
     if let Some(Asking { chain, act }) = request.extensions().get() {

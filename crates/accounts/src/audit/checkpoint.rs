@@ -94,7 +94,7 @@ mod tests {
         );
         let known = Checkpoint::public_key(&own, "p1").unwrap();
         assert!(signed.is_signed_by(&known));
-        let forged = Checkpoint::sign(&ring("B"), &beginning(&own, Chain::Instance), signed.at);
+        let forged = Checkpoint::sign(&ring("E"), &beginning(&own, Chain::Instance), signed.at);
         assert!(!forged.is_signed_by(&known));
         for changed in [
             Checkpoint {

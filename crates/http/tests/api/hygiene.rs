@@ -49,6 +49,7 @@ async fn the_daily_look_tells_of_what_is_new(server: TestServer) {
     let unused = server.key(&home, KeyType::Agent, &[]).await;
     advance_days(&server, 91).await;
     report(&server, &admin).await;
+    server.flush_uses().await;
     assert_eq!(server.review_keys().await, 1);
     let event = reported().await.remove(0);
     assert_eq!(event["actor"]["type"], "system");

@@ -51,6 +51,7 @@ async fn a_person_signs_in_and_out(server: TestServer) {
             "user": {"id": jo.to_string(), "email": email, "emailVerified": false, "name": null},
             "workspaces": [{
                 "id": home.id.to_string(), "name": "Home", "plan": "free", "requireSecondFactor": false, "role": "admin",
+                "leakResponse": null,
                 "createdAt": "2027-01-15T08:00:00Z",
             }],
             "defaultWorkspaceId": home.id.to_string(),

@@ -32,6 +32,7 @@ async fn a_key_of_any_type_learns_who_it_is(server: TestServer) {
                     "name": "Home",
                     "plan": "free",
                     "requireSecondFactor": false,
+                    "leakResponse": null,
                     "createdAt": "2027-01-15T08:00:00Z",
                 },
                 "homeWorkspaceId": home.id.to_string(),

@@ -16,6 +16,7 @@ use tokio::runtime::Handle;
 
 on_both_engines!(
     what_happens_is_told_and_signed,
+    what_the_audit_log_says_is_told,
     a_webhook_hears_of_what_it_wants_and_of_its_own_workspace,
     a_test_goes_to_one_webhook_whatever_it_wants,
     what_fails_is_tried_again_by_the_clock_then_given_up_and_sent_again_on_demand,
@@ -139,6 +140,61 @@ async fn what_happens_is_told_and_signed(server: TestServer) {
         })]
     );
     assert_eq!(server.send_webhooks().await, 0);
+}
+
+async fn what_the_audit_log_says_is_told(server: TestServer) {
+    let receiver = Receiver::start();
+    let hooked = Hooked::new(&server, &receiver.url("/hook"), &["key.*", "webhook.*"]).await;
+    let body =
+        json!({"name": "ci", "type": "agent", "scopes": ["keys:read"], "metadata": {"secret": "CANARY"}});
+    let request = server
+        .request(Method::POST, "/api/keys")
+        .header("X-Agent-API-Key", hooked.admin.secret.reveal())
+        .header("User-Agent", "a browser of somebody")
+        .json(&body);
+    let made = send(request).await;
+    assert_eq!(made.status, 201, "{made:?}");
+    // What does not happen is not told, and a webhook is not told of itself.
+    let refused = server
+        .post("/api/keys", &hooked.admin, &json!({"name": "", "type": "agent"}))
+        .await;
+    assert!(refused.status.is_client_error());
+    let renamed = server
+        .patch(&hooked.path, &hooked.admin, &json!({"description": "mine"}))
+        .await;
+    assert_eq!(renamed.status, 200, "{renamed:?}");
+    assert_eq!(server.send_webhooks().await, 1);
+    let told = receiver.received();
+    let body = told[0].json();
+    assert_eq!(body["type"], "key.created");
+    assert_eq!(
+        body["data"]["target"],
+        json!({"type": "key", "id": made.body["id"]})
+    );
+    assert_eq!(body["data"]["actor"]["id"], hooked.admin.key.id.to_string());
+    assert_eq!(body["data"]["workspaceId"], hooked.workspace.id.to_string());
+    // It bears the id that it has in the log, no secret, and nothing that could not be taken back.
+    let log = server
+        .get("/api/audit/events?action=key.created&limit=1", &hooked.admin)
+        .await;
+    assert_eq!(log.body["items"][0]["id"], told[0].id);
+    let text = body.to_string();
+    for absent in [
+        made.body["key"].as_str().unwrap(),
+        "CANARY",
+        "a browser of somebody",
+        "127.0.0.1",
+    ] {
+        assert!(!text.contains(absent), "{absent} in {text}");
+    }
+    // Others are told of it.
+    let other = json!({"url": receiver.url("/other"), "events": ["member.*"]});
+    let made = server.post(&all(&hooked.workspace), &hooked.admin, &other).await;
+    assert_eq!(made.status, 201, "{made:?}");
+    assert_eq!(server.send_webhooks().await, 1);
+    let told = receiver.received().last().unwrap().json();
+    assert_eq!(told["type"], "webhook.created");
+    assert_eq!(told["data"]["target"]["id"], made.body["id"]);
 }
 
 async fn a_webhook_hears_of_what_it_wants_and_of_its_own_workspace(server: TestServer) {

@@ -45,7 +45,7 @@ async fn a_key_sees_the_workspaces_that_it_names(server: TestServer) {
     assert_eq!(
         listed.body["items"][0],
         json!({"id": home.id.to_string(), "name": "Home", "plan": "free", "requireSecondFactor": false,
-               "createdAt": "2027-01-15T08:00:00Z"})
+               "leakResponse": null, "createdAt": "2027-01-15T08:00:00Z"})
     );
     let first = server.get("/api/workspaces?limit=1", &key).await;
     assert_eq!(names(&first), ["Home"]);

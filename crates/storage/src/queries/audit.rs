@@ -49,7 +49,8 @@ pub(super) async fn append(
         for entry in entries {
             let (event, next) = chain::append(&auditor.ring, head, entry, auditor.place(now)?);
             if let Chain::Workspace(workspace) = chain {
-                webhooks::enqueue(connection, workspace, &outgoing(&event), now).await?;
+                let about = event.target.as_ref().and_then(|target| target.id.parse().ok());
+                webhooks::enqueue(connection, workspace, &outgoing(&event), about, now).await?;
             }
             diesel::insert_into(events::table)
                 .values(EventRow::from(event))

@@ -113,11 +113,12 @@ fn read_filters(stored: &StoredJson) -> Option<Vec<EventFilter>> {
 }
 
 /// Puts an event into the outbox, for every webhook of the workspace that wants it: to be called in the transaction that stores
-/// what happened. Where there is no webhook, it is one query by an index.
+/// what happened. A webhook is not told what is `about` itself. Where there is no webhook, it is one query by an index.
 pub(super) async fn enqueue(
     connection: &mut Connection,
     workspace: WorkspaceId,
     event: &OutgoingEvent,
+    about: Option<WebhookId>,
     now: Timestamp,
 ) -> Result<(), StoreError> {
     let enabled: Vec<(StoredId, StoredJson)> = webhooks::table
@@ -129,6 +130,9 @@ pub(super) async fn enqueue(
         .or_unavailable()?;
     for (id, events) in enabled {
         let id = id.read().map(WebhookId::from_uuid);
+        if about.is_some() && about == id {
+            continue;
+        }
         let corrupt = Corrupt::new("webhooks", id);
         let filters = read_filters(&events).ok_or_else(|| corrupt.at("events"))?;
         if filters.iter().any(|filter| filter.matches(&event.kind)) {
@@ -282,7 +286,7 @@ impl WebhookStore for Store {
         at: Timestamp,
     ) -> Result<(), StoreError> {
         self.write_unheard(move |transaction| {
-            Box::pin(async move { enqueue(transaction, workspace, &event, at).await })
+            Box::pin(async move { enqueue(transaction, workspace, &event, None, at).await })
         })
         .await
     }

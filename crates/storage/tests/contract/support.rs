@@ -74,7 +74,7 @@ pub(crate) fn parts(clock: Arc<dyn Clock>, listener: Arc<dyn ChangeListener>) ->
 
 /// What the audit log is held together with, under peppers that differ in their ids.
 pub(crate) fn ring(ids: &[&str]) -> AuditRing {
-    let secret = |id: &str| if id == "p1" { "A" } else { "B" }.repeat(43);
+    let secret = |id: &str| if id == "p1" { "A" } else { "E" }.repeat(43);
     let peppers = ids.iter().map(|id| Pepper::new(id, &secret(id)).unwrap());
     AuditRing::new(PepperRing::new(peppers.collect()).unwrap())
 }
