@@ -49,7 +49,7 @@ impl Counted {
     }
 
     const fn pack(self) -> u64 {
-        (self.minute as u64) << 32 | self.calls as u64
+        ((self.minute as u64) << 32) | self.calls as u64
     }
 
     fn of(self, used: &impl Used) -> Calls {
