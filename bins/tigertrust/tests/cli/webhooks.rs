@@ -5,7 +5,10 @@ use tigertrust_testkit::{Receiver, eventually};
 
 use crate::program::{Folder, in_a_folder_for_each_engine};
 
-in_a_folder_for_each_engine!(a_webhook_is_made_sent_to_and_removed, what_stands_against_it_is_named);
+in_a_folder_for_each_engine!(
+    a_webhook_is_made_sent_to_and_removed,
+    what_stands_against_it_is_named
+);
 
 const PRIVATE: (&str, &str) = ("TIGERTRUST__WEBHOOKS__ALLOW_PRIVATE_ADDRESSES", "true");
 
@@ -31,7 +34,10 @@ async fn a_webhook_is_made_sent_to_and_removed(folder: Folder) {
     let served = folder.quickstart_in(&[PRIVATE], &[]);
     let receiver = Receiver::start();
     let url = receiver.url("/hook");
-    let made = allowed(&folder, &["webhook", "add", &url, "--event", "key.*,member.removed"]);
+    let made = allowed(
+        &folder,
+        &["webhook", "add", &url, "--event", "key.*,member.removed"],
+    );
     let (id, secret) = (made["id"].as_str().unwrap(), made["secret"].as_str().unwrap());
     assert_eq!(
         (&made["workspaceId"], &made["events"]),
@@ -41,10 +47,7 @@ async fn a_webhook_is_made_sent_to_and_removed(folder: Folder) {
         )
     );
     let shown = folder.json(&["webhook", "show", id]);
-    assert_eq!(
-        (&shown["url"], &shown["secret"]),
-        (&json!(url), &Value::Null)
-    );
+    assert_eq!((&shown["url"], &shown["secret"]), (&json!(url), &Value::Null));
     assert_eq!(folder.json(&["webhook", "list"])["items"], json!([shown]));
 
     let sent = folder.json(&["webhook", "test", id]);
@@ -60,7 +63,10 @@ async fn a_webhook_is_made_sent_to_and_removed(folder: Folder) {
     folder.json(&["webhook", "redeliver", id, &webhook.id]);
     eventually(2, async || receiver.received().len()).await;
     let listed = text(&folder, &["webhook", "deliveries", id]);
-    assert!(listed.starts_with("ID ") && listed.contains("webhook.test"), "{listed}");
+    assert!(
+        listed.starts_with("ID ") && listed.contains("webhook.test"),
+        "{listed}"
+    );
 
     let rotated = folder.json(&["webhook", "rotate-secret", id, "--overlap", "1h"]);
     assert_ne!(rotated["secret"], made["secret"]);
@@ -69,9 +75,22 @@ async fn a_webhook_is_made_sent_to_and_removed(folder: Folder) {
     let webhook = receiver.received().remove(2);
     assert!(webhook.is_signed_with(secret) && webhook.is_signed_with(rotated["secret"].as_str().unwrap()));
 
-    let changed = folder.json(&["webhook", "update", id, "--event", "*", "--description", "Ours", "--disable"]);
+    let changed = folder.json(&[
+        "webhook",
+        "update",
+        id,
+        "--event",
+        "*",
+        "--description",
+        "Ours",
+        "--disable",
+    ]);
     assert_eq!(
-        (&changed["events"], &changed["description"], &changed["disabledReason"]),
+        (
+            &changed["events"],
+            &changed["description"],
+            &changed["disabledReason"]
+        ),
         (&json!(["*"]), &json!("Ours"), &json!("asked"))
     );
     assert!(text(&folder, &["webhook", "show", id]).contains("disabled (asked)"));
@@ -93,16 +112,25 @@ async fn a_webhook_is_made_sent_to_and_removed(folder: Folder) {
 async fn what_stands_against_it_is_named(folder: Folder) {
     let _served = folder.quickstart(&[]);
     for (url, why) in [
-        ("http://app.example.com/", "url: must be a URL that begins with https://"),
+        (
+            "http://app.example.com/",
+            "url: must be a URL that begins with https://",
+        ),
         ("https://127.0.0.1/", "url: must be a URL of a public address"),
     ] {
         let refused = folder.failure(&["webhook", "add", url]);
         assert!(refused.contains(why), "{refused}");
     }
     let refused = folder.failure(&["webhook", "add", "https://app.example.com/", "--event", "key"]);
-    assert!(refused.contains("events/0: must be an event such as key.revoked"), "{refused}");
+    assert!(
+        refused.contains("events/0: must be an event such as key.revoked"),
+        "{refused}"
+    );
     let unknown = folder.failure(&["webhook", "show", "wh_00000000000000000000000000"]);
-    assert!(unknown.contains("there is no webhook wh_00000000000000000000000000"), "{unknown}");
+    assert!(
+        unknown.contains("there is no webhook wh_00000000000000000000000000"),
+        "{unknown}"
+    );
     // A ring from before there were encryption keys.
     let ring = folder.path().join("tigertrust-data/keyring.toml");
     let text = std::fs::read_to_string(&ring).unwrap();
