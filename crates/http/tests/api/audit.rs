@@ -18,6 +18,7 @@ on_both_engines!(
     s27_members_and_invitations_are_in_the_log,
     s27_sign_ins_and_their_refusals_are_in_the_log_of_the_instance,
     s27_what_was_refused_is_counted,
+    s27_calls_with_a_key_that_is_no_good_any_more_are_counted,
     s27_what_people_do_with_their_accounts_is_in_the_log,
     s20_no_secret_is_in_the_log,
     a_workspace_reads_its_own_log_alone,
@@ -267,6 +268,29 @@ async fn s27_what_was_refused_is_counted(server: TestServer) {
     assert!(
         told.contains(&(&key, "PATCH /api/keys/{id}", "NOT_FOUND", 1)),
         "{told:?}"
+    );
+}
+
+async fn s27_calls_with_a_key_that_is_no_good_any_more_are_counted(server: TestServer) {
+    let home = server.workspace("Home").await;
+    let (admin, key) = (
+        server.admin(&home).await,
+        server.key(&home, KeyType::Agent, &[]).await,
+    );
+    assert_eq!(server.get("/api/auth/me", &key).await.status, 200);
+    let path = format!("/api/keys/{}/revoke", key.key.id);
+    assert_eq!(server.post(&path, &admin, &json!({})).await.status, 200);
+    for _ in 0..3 {
+        assert_eq!(server.get("/api/auth/me", &key).await.code(), "KEY_REVOKED");
+    }
+    server.flush_usage().await;
+    server.flush_refusals().await;
+    let found = events(&server, &admin, "action=key.refused").await;
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert_eq!(found[0]["target"]["id"], key.key.id.to_string());
+    assert_eq!(
+        (&found[0]["code"], &found[0]["count"]),
+        (&json!("KEY_REVOKED"), &json!(3))
     );
 }
 
