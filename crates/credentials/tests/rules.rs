@@ -47,7 +47,7 @@ fn scanners_find_every_key_and_nothing_that_is_none() {
                     format!("{key}0"),
                     format!("x{key}"),
                     key.replace("k_", "k-"),
-                    key[..51].to_owned(),
+                    key.chars().take(51).collect(),
                 ] {
                     assert!(!rule.is_match(&none), "{none}");
                 }

@@ -69,8 +69,9 @@ impl UsageStore for Store {
 /// The rows of all granularities, each once, in one order on every node: two that lock the same rows in different orders wait for each
 /// other.
 fn rows(counts: Vec<UsageCount>) -> Vec<CountRow> {
-    let mut sums: BTreeMap<(Uuid, Granularity, Timestamp, Outcome), (Option<StoredId>, i64)> =
-        BTreeMap::new();
+    // By key, length of the bucket, its start and the outcome: the home of the key, and how many calls.
+    type Place = (Uuid, Granularity, Timestamp, Outcome);
+    let mut sums: BTreeMap<Place, (Option<StoredId>, i64)> = BTreeMap::new();
     for count in counts {
         let home = count.home.map(|home| StoredId::new(home.as_uuid()));
         let calls = i64::try_from(count.calls).unwrap_or(i64::MAX);
@@ -82,7 +83,7 @@ fn rows(counts: Vec<UsageCount>) -> Vec<CountRow> {
             *sum = sum.saturating_add(calls);
         }
     }
-    let row = |((key, length, start, outcome), (home, calls)): ((_, Granularity, _, Outcome), _)| CountRow {
+    let row = |((key, length, start, outcome), (home, calls)): (Place, (_, i64))| CountRow {
         key_id: StoredId::new(key),
         granularity: length.as_str(),
         bucket: StoredTime::new(start),
