@@ -27,7 +27,11 @@ pub async fn keep(instance: TigerTrust, settings: AuditSettings) {
 
 async fn append(instance: &TigerTrust, path: &Path) -> Result<(), Failure> {
     let mut lines = String::new();
-    for checkpoint in checkpoints(instance, None).await? {
+    let (signed, broken) = checkpoints(instance, None).await?;
+    for failure in broken {
+        tracing::error!(%failure, "a chain of the audit log was tampered with");
+    }
+    for checkpoint in signed {
         lines.push_str(&serde_json::to_string(&checkpoint)?);
         lines.push('\n');
     }

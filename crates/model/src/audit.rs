@@ -139,6 +139,8 @@ actions! {
     WebhookCreated = "webhook.created",
     /// A webhook was changed, or given another secret.
     WebhookUpdated = "webhook.updated",
+    /// A webhook was switched off, since its receiver wants no more, or takes nothing.
+    WebhookDisabled = "webhook.disabled",
     /// A webhook was removed.
     WebhookRemoved = "webhook.removed",
     /// The daily look at the keys found something else than the last time.
@@ -153,6 +155,8 @@ actions! {
     AuditExported = "audit.exported",
     /// The beginning of a chain was moved to a file.
     AuditArchived = "audit.archived",
+    /// An operator let a chain go on whose head was not as it was written.
+    AuditRestarted = "audit.restarted",
     /// A request that would have changed something was refused: one entry for each caller, operation, reason and minute.
     RequestRefused = "request.refused",
 }

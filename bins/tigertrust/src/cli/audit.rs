@@ -37,7 +37,7 @@ pub enum Audit {
         #[arg(long, value_parser = parse::<Chain>, conflicts_with = "file")]
         chain: Option<Chain>,
         /// A file with checkpoints, one a line, that the log must agree with
-        #[arg(long, value_name = "FILE", conflicts_with = "file")]
+        #[arg(long, value_name = "FILE")]
         checkpoint: Option<PathBuf>,
         /// Look at a file that `audit archive` wrote instead
         #[arg(long, value_name = "FILE")]
@@ -48,6 +48,15 @@ pub enum Audit {
         /// Only this chain: a workspace's id, or instance [default: all]
         #[arg(long, value_parser = parse::<Chain>)]
         chain: Option<Chain>,
+    },
+    /// Let a chain go on whose head was tampered with; what is broken before stays to be seen
+    Restart {
+        /// The chain: a workspace's id, or instance
+        #[arg(long, value_parser = parse::<Chain>)]
+        chain: Chain,
+        /// Confirm that the log was looked at, and kept
+        #[arg(long)]
+        yes: bool,
     },
     /// Move the beginning of a chain to a file
     Archive {

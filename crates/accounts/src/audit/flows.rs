@@ -2,7 +2,7 @@
 
 use std::{fmt, sync::Arc};
 
-use tigertrust_credentials::AuditRing;
+use tigertrust_credentials::{AuditRing, ports::StoreError};
 use tigertrust_model::{
     Act, AuditAction, AuditCursor, AuditEntry, AuditEvent, AuditFilter, Chain, ChainHead, Clock, FieldChange,
     Timestamp,
@@ -27,6 +27,14 @@ pub struct Landmark {
     pub seq: u64,
     /// Its MAC.
     pub mac: [u8; 32],
+}
+
+impl Landmark {
+    /// Whether the event stands in its place and is another.
+    #[must_use]
+    pub fn is_denied_by(&self, event: &AuditEvent) -> bool {
+        self.seq == event.seq && self.mac != event.mac
+    }
 }
 
 /// Lists, exports, verifies and archives the log.
@@ -117,14 +125,29 @@ impl AuditFlows {
         Ok(ensure_sealed(&self.ring, &head).map(|()| head))
     }
 
-    /// Whether the whole of a chain that is in the database is as it was written, and holds the landmark if there is one.
+    /// Whether the whole of a chain that is in the database is as it was written, and holds the landmarks. Those within what is
+    /// archived are not looked at.
     ///
     /// # Errors
     /// [`FlowError::Store`], and what is wrong.
     pub async fn verify(
         &self,
         chain: Chain,
-        landmark: Option<Landmark>,
+        landmarks: &[Landmark],
+    ) -> Result<Result<Verified, Finding>, FlowError> {
+        match self.look_at(chain, landmarks).await {
+            // What cannot be read is no outage, but a finding.
+            Err(FlowError::Store(why @ StoreError::Corrupt { .. })) => {
+                Ok(Err(Finding::Unreadable { why: why.to_string() }))
+            }
+            looked_at => looked_at,
+        }
+    }
+
+    async fn look_at(
+        &self,
+        chain: Chain,
+        landmarks: &[Landmark],
     ) -> Result<Result<Verified, Finding>, FlowError> {
         // Read first: what is appended meanwhile comes after it.
         let Some(head) = self.store.chain_head(chain).await? else {
@@ -134,8 +157,21 @@ impl AuditFlows {
             Ok(verifier) => verifier,
             Err(finding) => return Ok(Err(finding)),
         };
-        // What is archived is in files; the checkpoint is compared with what is here.
-        let mut awaited = landmark.filter(|landmark| landmark.seq > head.archived);
+        for landmark in landmarks {
+            let is_archive_s_end = landmark.seq == head.archived && landmark.seq > 0;
+            if is_archive_s_end && landmark.mac != head.archived_mac {
+                return Ok(Err(Finding::NotAsInCheckpoint { seq: landmark.seq }));
+            }
+            if landmark.seq > head.seq {
+                return Ok(Err(Finding::EndsBeforeCheckpoint {
+                    end: head.seq,
+                    seq: landmark.seq,
+                }));
+            }
+        }
+        if let Some(seq) = self.stray(&head).await? {
+            return Ok(Err(Finding::Stray { seq }));
+        }
         while verifier.seq() < head.seq {
             let events = self.store.read_chain(chain, verifier.seq(), MAX_PAGE).await?;
             if events.is_empty() {
@@ -145,18 +181,65 @@ impl AuditFlows {
                 if let Err(finding) = verifier.next(event) {
                     return Ok(Err(finding));
                 }
-                if let Some(landmark) = awaited.take_if(|landmark| landmark.seq == event.seq)
-                    && landmark.mac != event.mac
-                {
-                    return Ok(Err(Finding::NotAsInCheckpoint { seq: landmark.seq }));
+                if landmarks.iter().any(|landmark| landmark.is_denied_by(event)) {
+                    return Ok(Err(Finding::NotAsInCheckpoint { seq: event.seq }));
                 }
             }
         }
-        let verified = verifier.end(&head);
-        Ok(match (verified, awaited) {
-            (Ok(_), Some(landmark)) => Err(Finding::NotAsInCheckpoint { seq: landmark.seq }),
-            (verified, _) => verified,
-        })
+        Ok(verifier.end(&head))
+    }
+
+    /// An event that is not between the beginning and the end of its chain.
+    async fn stray(&self, head: &ChainHead) -> Result<Option<u64>, FlowError> {
+        let first = self.store.read_chain(head.chain, 0, 1).await?;
+        if let Some(first) = first.first().filter(|first| first.seq <= head.archived) {
+            return Ok(Some(first.seq));
+        }
+        let after = self.store.read_chain(head.chain, head.seq, 1).await?;
+        let Some(after) = after.first() else {
+            return Ok(None);
+        };
+        // The chain may have grown meanwhile.
+        let now = self.store.chain_head(head.chain).await?;
+        let is_within = now.is_some_and(|now| after.seq <= now.seq);
+        Ok((!is_within).then_some(after.seq))
+    }
+
+    /// Every chain of which anything is stored.
+    ///
+    /// # Errors
+    /// [`FlowError::Store`].
+    pub async fn stored_chains(&self) -> Result<Vec<Chain>, FlowError> {
+        Ok(self.store.stored_chains().await?)
+    }
+
+    /// Whether a chain still begins with the making of its workspace, as each does that was begun since there is a log, unless
+    /// that is archived.
+    ///
+    /// # Errors
+    /// [`FlowError::Store`].
+    pub async fn begins_with_its_making(&self, chain: Chain) -> Result<bool, FlowError> {
+        let head = self.store.chain_head(chain).await?;
+        Ok(head.is_some_and(|head| head.archived > 0) || self.first_is_its_making(chain).await?)
+    }
+
+    /// Whether the first event of a chain is the making of its workspace, and there.
+    ///
+    /// # Errors
+    /// [`FlowError::Store`].
+    pub async fn first_is_its_making(&self, chain: Chain) -> Result<bool, FlowError> {
+        let first = self.store.read_chain(chain, 0, 1).await?;
+        let is_making =
+            |first: &AuditEvent| first.seq == 1 && first.action == AuditAction::WorkspaceCreated.as_str();
+        Ok(first.first().is_some_and(is_making))
+    }
+
+    /// Lets a chain go on after its last event, whatever its head says.
+    ///
+    /// # Errors
+    /// [`FlowError`].
+    pub async fn restart(&self, act: Act, chain: Chain) -> Result<(), FlowError> {
+        self.store.restart_chain(act, chain).await
     }
 
     /// The events of a chain after a place, in its order.

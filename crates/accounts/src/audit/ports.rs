@@ -59,6 +59,18 @@ pub trait AuditStore: Send + Sync {
     /// [`StoreError`].
     async fn chain_heads(&self) -> Result<Vec<ChainHead>, StoreError>;
 
+    /// Every chain of which anything is stored, be it a head or an event.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    async fn stored_chains(&self) -> Result<Vec<Chain>, StoreError>;
+
+    /// Lets a chain go on after its last event, whatever its head says, and logs that. What is broken before stays to be seen.
+    ///
+    /// # Errors
+    /// [`FlowError::Store`].
+    async fn restart_chain(&self, act: Act, chain: Chain) -> Result<(), FlowError>;
+
     /// Removes the beginning of a chain, which is in a file now, and logs that.
     ///
     /// # Errors

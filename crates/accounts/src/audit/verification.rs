@@ -36,6 +36,25 @@ pub enum Finding {
     },
     /// A chain that must be there is not.
     NoChain,
+    /// An event stands outside of the chain: before its beginning, or after its end.
+    Stray {
+        /// The place that it claims.
+        seq: u64,
+    },
+    /// The chain does not begin as it did.
+    BegunAnew,
+    /// What is stored cannot be read as an event.
+    Unreadable {
+        /// What is wrong.
+        why: String,
+    },
+    /// The chain ends before an event that a checkpoint knows.
+    EndsBeforeCheckpoint {
+        /// Where it ends.
+        end: u64,
+        /// What the checkpoint knows.
+        seq: u64,
+    },
     /// The chain does not hold what a checkpoint says that it held.
     NotAsInCheckpoint {
         /// The place in the chain.
@@ -73,6 +92,12 @@ impl fmt::Display for Finding {
                 "the head of the chain names event {seq}, which is not the last"
             ),
             Self::NoChain => f.write_str("the whole chain is missing"),
+            Self::Stray { seq } => write!(f, "event {seq} stands outside of the chain: it was put there"),
+            Self::BegunAnew => f.write_str("the beginning is missing: the chain was begun anew"),
+            Self::Unreadable { why } => f.write_str(why),
+            Self::EndsBeforeCheckpoint { end, seq } => {
+                write!(f, "it ends at event {end}, and the checkpoint knows event {seq}")
+            }
             Self::NotAsInCheckpoint { seq } => write!(f, "event {seq} is not the one of the checkpoint"),
             Self::UnknownKey { seq: Some(seq), key } => {
                 write!(

@@ -3,7 +3,7 @@
 use std::{fmt, sync::Arc, time::Duration};
 
 use tigertrust_credentials::{EncryptionRing, Sealed, SealedPlace};
-use tigertrust_model::{Clock, EventId, RandomSource, Role, WebhookId, WorkspaceId, management};
+use tigertrust_model::{AuditAction, Clock, EventId, RandomSource, Role, WebhookId, WorkspaceId, management};
 
 use super::{
     Delivery, DeliveryState, DisabledBecause, EventFilter, Outbox, OutgoingEvent, StoredWebhook, TEST_KIND,
@@ -383,6 +383,13 @@ fn check_description(validation: &mut Validation, description: Option<&str>) {
     }
 }
 
+/// A mistyped filter would never find anything.
+fn is_of_something(filter: &EventFilter) -> bool {
+    AuditAction::ALL
+        .iter()
+        .any(|action| filter.matches(action.as_str()))
+}
+
 fn read_filters(validation: &mut Validation, texts: &[String]) -> Vec<EventFilter> {
     if !(1..=MAX_FILTERS).contains(&texts.len()) {
         validation.refuse("/events", format!("must have 1 to {MAX_FILTERS} entries"));
@@ -391,7 +398,11 @@ fn read_filters(validation: &mut Validation, texts: &[String]) -> Vec<EventFilte
     let mut filters = Vec::with_capacity(texts.len());
     for (index, text) in texts.iter().enumerate() {
         match text.parse::<EventFilter>() {
-            Ok(filter) => filters.push(filter),
+            Ok(filter) if is_of_something(&filter) => filters.push(filter),
+            Ok(_) => validation.refuse(
+                format!("/events/{index}"),
+                "names nothing that happens: an event such as key.revoked, or all that concerns one thing, such as key.*",
+            ),
             Err(error) => validation.refuse(format!("/events/{index}"), error.to_string()),
         }
     }

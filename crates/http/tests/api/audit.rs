@@ -524,7 +524,7 @@ async fn a_checkpoint_is_signed_and_holds(server: TestServer) {
         (signed.chain, signed.landmark.seq),
         (Chain::Workspace(home.id), 2)
     );
-    let holds = async |landmark: Landmark| server.audit.verify(signed.chain, Some(landmark)).await.unwrap();
+    let holds = async |landmark: Landmark| server.audit.verify(signed.chain, &[landmark]).await.unwrap();
     assert!(holds(signed.landmark).await.is_ok());
     let elsewhere = Landmark {
         mac: [1; 32],

@@ -89,7 +89,7 @@ pub(super) async fn lock(
     if chain::seal_of(ring, &head) == Some(head.seal) {
         Ok(head)
     } else {
-        tracing::error!(%chain, "the audit log was tampered with: nothing is done that could not be logged");
+        tracing::error!(%chain, "the audit log was tampered with: nothing is done there that could not be logged. See `tigertrust audit verify` and `audit restart`");
         Err(StoreError::Corrupt {
             table: "audit_heads",
             column: "seal",
@@ -99,7 +99,7 @@ pub(super) async fn lock(
 }
 
 /// Locks the row by writing it: on both engines whoever comes next waits.
-async fn take(connection: &mut Connection, chain: Chain) -> QueryResult<Option<HeadRow>> {
+pub(super) async fn take(connection: &mut Connection, chain: Chain) -> QueryResult<Option<HeadRow>> {
     diesel::update(heads::table.find(id_of(chain)))
         .set(heads::seq.eq(heads::seq))
         .returning(HeadRow::as_returning())

@@ -19,7 +19,7 @@ pub(super) fn id_of(chain: Chain) -> StoredId {
     StoredId::new(chain.workspace().map_or(Uuid::nil(), WorkspaceId::as_uuid))
 }
 
-fn chain_of(id: StoredId) -> Option<Chain> {
+pub(super) fn chain_of(id: StoredId) -> Option<Chain> {
     let id = id.read()?;
     Some(if id.is_nil() {
         Chain::Instance

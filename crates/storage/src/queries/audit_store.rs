@@ -1,5 +1,7 @@
 //! The audit log: read, and archived.
 
+use std::collections::BTreeSet;
+
 use async_trait::async_trait;
 use diesel::{BoolExpressionMethods, ExpressionMethods, OptionalExtension, QueryDsl, SelectableHelper};
 use diesel_async::RunQueryDsl;
@@ -14,10 +16,13 @@ use tigertrust_model::{
 
 use super::{
     Store, Written, audit,
-    audit_rows::{EventRow, HeadRow, id_of, signed},
+    audit_rows::{EventRow, HeadRow, chain_of, id_of, signed},
     schema::{audit_events as events, audit_heads as heads},
 };
-use crate::{error::OrUnavailable, types::StoredTime};
+use crate::{
+    error::OrUnavailable,
+    types::{StoredId, StoredTime},
+};
 
 #[async_trait]
 impl AuditStore for Store {
@@ -134,6 +139,74 @@ impl AuditStore for Store {
             })
             .await?;
         rows.into_iter().map(HeadRow::read).collect()
+    }
+
+    async fn stored_chains(&self) -> Result<Vec<Chain>, StoreError> {
+        let ids: Vec<StoredId> = self
+            .read(|connection| {
+                Box::pin(async move {
+                    let mut ids: Vec<StoredId> = heads::table
+                        .select(heads::chain_id)
+                        .load(connection)
+                        .await
+                        .or_unavailable()?;
+                    let of_events: Vec<StoredId> = events::table
+                        .select(events::chain_id)
+                        .distinct()
+                        .load(connection)
+                        .await
+                        .or_unavailable()?;
+                    ids.extend(of_events);
+                    Ok(ids)
+                })
+            })
+            .await?;
+        let chains: BTreeSet<Chain> = ids.into_iter().filter_map(chain_of).collect();
+        Ok(chains.into_iter().collect())
+    }
+
+    async fn restart_chain(&self, act: Act, chain: Chain) -> Result<(), FlowError> {
+        let ring = self.auditor.ring.clone();
+        self.write(move |connection| {
+            Box::pin(async move {
+                // Its seal is what is wrong: whatever is there is taken for what it is.
+                let known = audit::take(connection, chain).await.or_unavailable()?;
+                let last: Option<EventRow> = events::table
+                    .filter(events::chain_id.eq(id_of(chain)))
+                    .order(events::seq.desc())
+                    .select(EventRow::as_select())
+                    .first(connection)
+                    .await
+                    .optional()
+                    .or_unavailable()?;
+                let known = match known {
+                    Some(row) => row.read()?,
+                    None => audit::lock(connection, &ring, chain).await?,
+                };
+                let (seq, mac) = match last {
+                    Some(row) => row.read().map(|last| (last.seq, last.mac))?,
+                    None => (known.archived, known.archived_mac),
+                };
+                let (archived, known_seq) = (known.archived.min(seq), known.seq);
+                let head = ChainHead {
+                    seq,
+                    mac,
+                    archived,
+                    ..known
+                };
+                audit::put_head(connection, &chain::sealed(&ring, head))
+                    .await
+                    .or_unavailable()?;
+                let entry = AuditEntry::new(AuditAction::AuditRestarted, chain, &act)
+                    .changing(FieldChange::between(
+                        "sequence",
+                        Some(known_seq.to_string()),
+                        Some(seq.to_string()),
+                    ));
+                Ok(Written::quietly(()).logging([entry]))
+            })
+        })
+        .await
     }
 
     async fn drop_archived(&self, act: Act, segment: Segment) -> Result<(), FlowError> {

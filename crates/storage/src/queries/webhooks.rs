@@ -373,8 +373,18 @@ impl WebhookStore for Store {
     }
 
     async fn note_try(&self, claim: Claim, tried: Tried) -> Result<Option<DisabledBecause>, StoreError> {
-        self.write_unheard(move |transaction| {
-            Box::pin(async move { outbox::note(transaction, &claim, tried).await })
+        self.write_undecided(move |transaction| {
+            Box::pin(async move {
+                let disabled = outbox::note(transaction, &claim, tried).await?;
+                let webhook = &claim.webhook.webhook;
+                let entry = disabled.map(|because| {
+                    let act = Act::of_system();
+                    AuditEntry::new(AuditAction::WebhookDisabled, Some(webhook.workspace), &act)
+                        .on(webhook.id)
+                        .changing([FieldChange::set("disabledBecause", because)])
+                });
+                Ok(Written::quietly(disabled).logging(entry))
+            })
         })
         .await
     }

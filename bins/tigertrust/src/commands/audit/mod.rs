@@ -2,11 +2,12 @@
 
 mod archive;
 mod verify;
+mod verify_report;
 
 use std::io::{self, Write};
 
 use tigertrust::TigerTrust;
-use tigertrust_accounts::audit::{Checkpoint as Signed, MAX_PAGE};
+use tigertrust_accounts::audit::{Checkpoint as Signed, Finding, MAX_PAGE};
 use tigertrust_model::{Act, AuditAction, AuditCursor, AuditEvent as Event, AuditFilter, Chain};
 use tigertrust_wire::{
     AuditEvent, Checkpoint, Page, audit_csv, audit_csv_headings, audit_ndjson, format_rfc3339,
@@ -20,6 +21,14 @@ use crate::{
 };
 
 pub async fn run(common: &Common, verb: Audit) -> Result<(), Failure> {
+    if let Audit::Verify {
+        file: Some(file),
+        checkpoint,
+        ..
+    } = &verb
+    {
+        return verify::file(common, file, checkpoint.as_deref()).await;
+    }
     let instance = instance(common).await?;
     let done = match verb {
         Audit::List {
@@ -28,11 +37,11 @@ pub async fn run(common: &Common, verb: Audit) -> Result<(), Failure> {
             cursor,
         } => list(common, &instance, &wanted, limit, cursor).await,
         Audit::Export { wanted, format } => export(&instance, &wanted, format).await,
-        Audit::Verify { file: Some(file), .. } => verify::file(common, &instance, &file).await,
         Audit::Verify {
             chain, checkpoint, ..
         } => verify::database(common, &instance, chain, checkpoint.as_deref()).await,
         Audit::Checkpoint { chain } => checkpoint(&instance, chain).await,
+        Audit::Restart { chain, yes } => restart(common, &instance, chain, yes).await,
         Audit::Archive { chain, before, to } => archive::run(common, &instance, chain, before, &to).await,
     };
     instance.close().await;
@@ -126,24 +135,54 @@ async fn export(instance: &TigerTrust, wanted: &WantedEvents, format: ExportForm
 
 async fn checkpoint(instance: &TigerTrust, chain: Option<Chain>) -> Result<(), Failure> {
     let mut out = io::stdout().lock();
-    for checkpoint in checkpoints(instance, chain).await? {
+    let (signed, broken) = checkpoints(instance, chain).await?;
+    for checkpoint in signed {
         writeln!(out, "{}", serde_json::to_string(&checkpoint)?)?;
     }
-    Ok(out.flush()?)
+    out.flush()?;
+    broken.into_iter().next().map_or(Ok(()), Err)
 }
 
-/// How far the chains have come. One whose head was changed is an error: what is signed must be true.
-pub async fn checkpoints(instance: &TigerTrust, only: Option<Chain>) -> Result<Vec<Checkpoint>, Failure> {
+/// How far the chains have come, and what is wrong with those whose head was changed: what is signed must be true.
+pub async fn checkpoints(
+    instance: &TigerTrust,
+    only: Option<Chain>,
+) -> Result<(Vec<Checkpoint>, Vec<Failure>), Failure> {
     let audit = instance.audit();
     let chains = match only {
         Some(chain) => vec![chain],
         None => audit.heads().await?.into_iter().map(|head| head.chain).collect(),
     };
-    let mut signed = Vec::new();
+    let (mut signed, mut broken) = (Vec::new(), Vec::new());
     for chain in chains {
-        let head = audit.head(chain).await?;
-        let head = head.map_err(|finding| Failure::new(format!("{chain}: {finding}")))?;
-        signed.push(Checkpoint::from(&Signed::sign(audit.ring(), &head, audit.now())));
+        match audit.head(chain).await? {
+            Ok(head) => signed.push(Checkpoint::from(&Signed::sign(audit.ring(), &head, audit.now()))),
+            Err(finding) => broken.push(Failure::new(format!("{chain}: {finding}"))),
+        }
     }
-    Ok(signed)
+    Ok((signed, broken))
+}
+
+async fn restart(common: &Common, instance: &TigerTrust, chain: Chain, yes: bool) -> Result<(), Failure> {
+    let audit = instance.audit();
+    match audit.head(chain).await? {
+        Ok(_) => {
+            return Err(Failure::new(format!(
+                "the head of {chain} is as it was written: there is nothing to restart"
+            )));
+        }
+        // It may well be whole: who restarted it with the wrong key ring would hide that.
+        Err(finding @ Finding::UnknownKey { .. }) => return Err(Failure::new(format!("{chain}: {finding}"))),
+        Err(_) => {}
+    }
+    if !yes {
+        return Err(Failure::new(format!(
+            "somebody has changed the head of {chain} who has the database. Look with `tigertrust audit verify`, keep a copy of the \
+             database and of your checkpoints, and add --yes: acts go on after the last event that is there, and the log says so"
+        )));
+    }
+    audit.restart(Act::of_operator(), chain).await?;
+    output::print(common.output, &(), |()| {
+        format!("{chain} goes on. The log says so, and what its head said before.")
+    })
 }

@@ -1,64 +1,23 @@
 //! `tigertrust audit verify`: whether the log is as it was written.
 
 use std::{
-    collections::HashMap,
+    collections::{BTreeSet, HashSet},
     fs::File,
     io::{BufRead, BufReader, Lines},
     path::Path,
 };
 
-use serde::Serialize;
 use tigertrust::TigerTrust;
-use tigertrust_accounts::audit::{Checkpoint as Signed, Finding, Landmark, Verified, Verifier};
+use tigertrust_accounts::{
+    FlowError,
+    audit::{Checkpoint as Signed, Finding, Landmark, Verified, Verifier},
+};
+use tigertrust_credentials::{AuditRing, ports::StoreError};
 use tigertrust_model::{AuditAction, AuditFilter, Chain};
 use tigertrust_wire::{ArchiveHeader, ArchivedEvent, Checkpoint};
 
-use crate::{cli::Common, failure::Failure, output};
-
-/// What was looked at.
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Report {
-    chains: Vec<ChainReport>,
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct ChainReport {
-    chain: String,
-    whole: bool,
-    /// How many events were looked at.
-    events: u64,
-    /// Of how many of them what is personal is erased.
-    erased: u64,
-    /// The place of the last.
-    sequence: u64,
-    /// What is wrong.
-    finding: Option<String>,
-}
-
-impl ChainReport {
-    fn new(chain: Chain, looked_at: Result<Verified, Finding>) -> Self {
-        match looked_at {
-            Ok(verified) => Self {
-                chain: chain.to_string(),
-                whole: true,
-                events: verified.events,
-                erased: verified.erased,
-                sequence: verified.seq,
-                finding: None,
-            },
-            Err(finding) => Self {
-                chain: chain.to_string(),
-                whole: false,
-                events: 0,
-                erased: 0,
-                sequence: 0,
-                finding: Some(finding.to_string()),
-            },
-        }
-    }
-}
+use super::verify_report::{ChainReport, conclude};
+use crate::{cli::Common, commands::settings, failure::Failure, instance::open_ready};
 
 /// Looks at the chains in the database.
 pub async fn database(
@@ -67,44 +26,48 @@ pub async fn database(
     only: Option<Chain>,
     checkpoints: Option<&Path>,
 ) -> Result<(), Failure> {
-    let landmarks = match checkpoints {
-        Some(path) => read_checkpoints(instance, path)?,
-        None => HashMap::new(),
-    };
     let audit = instance.audit();
-    let mut chains: Vec<Chain> = match only {
-        Some(chain) => vec![chain],
-        None => audit.heads().await?.into_iter().map(|head| head.chain).collect(),
-    };
+    let landmarks = checkpoints.map_or(Ok(Vec::new()), |path| read_checkpoints(audit.ring(), path))?;
+    // First what is there, then what must be: what is made meanwhile is in both, or in neither.
+    let stored = audit.stored_chains().await?;
+    let known = known_chains(instance).await?;
+    let mut chains: BTreeSet<Chain> = only.into_iter().collect();
     if only.is_none() {
-        // A chain that is gone with its head is known from elsewhere.
-        let known = known_chains(instance).await?;
-        let elsewhere = landmarks.keys().copied().chain(known);
-        let missing: Vec<Chain> = elsewhere.filter(|chain| !chains.contains(chain)).collect();
-        chains.extend(missing);
-        chains.sort_unstable();
-        chains.dedup();
+        chains.extend(&stored);
+        chains.extend(&known);
+        chains.extend(landmarks.iter().map(|(chain, _)| chain));
+        chains.insert(Chain::Instance);
     }
     let mut reports = Vec::with_capacity(chains.len());
     for chain in chains {
-        let landmark = landmarks.get(&chain).copied();
-        reports.push(ChainReport::new(chain, audit.verify(chain, landmark).await?));
+        let landmarks = landmarks_of(chain, &landmarks);
+        let mut looked_at = audit.verify(chain, &landmarks).await?;
+        if looked_at.is_ok() && is_begun_anew(instance, chain, &stored, &known).await? {
+            looked_at = Err(Finding::BegunAnew);
+        }
+        reports.push(ChainReport::new(chain, looked_at, &landmarks));
     }
     conclude(common, reports)
 }
 
 /// The chains that must be there: that of each workspace whose making was logged on the instance.
-async fn known_chains(instance: &TigerTrust) -> Result<Vec<Chain>, Failure> {
+async fn known_chains(instance: &TigerTrust) -> Result<HashSet<Chain>, Failure> {
     let filter = AuditFilter {
         actions: Some(vec![AuditAction::WorkspaceCreated]),
         ..AuditFilter::default()
     };
-    let (mut known, mut after) = (Vec::new(), None);
+    let (mut known, mut after) = (HashSet::new(), None);
     loop {
         let page = instance
             .audit()
             .list(Chain::Instance, filter.clone(), after, u16::MAX)
-            .await?;
+            .await;
+        let page = match page {
+            Ok(page) => page,
+            // What is wrong there is said of that chain.
+            Err(FlowError::Store(StoreError::Corrupt { .. })) => return Ok(known),
+            Err(error) => return Err(error.into()),
+        };
         let made = page.events.iter().filter_map(|event| event.target.as_ref());
         known.extend(made.filter_map(|target| target.id.parse().ok().map(Chain::Workspace)));
         after = page.next;
@@ -114,32 +77,43 @@ async fn known_chains(instance: &TigerTrust) -> Result<Vec<Chain>, Failure> {
     }
 }
 
-/// The last checkpoint of each chain, each signed by this server.
-fn read_checkpoints(instance: &TigerTrust, path: &Path) -> Result<HashMap<Chain, Landmark>, Failure> {
-    let mut last: HashMap<Chain, Landmark> = HashMap::new();
-    for (number, line) in lines(path)?.enumerate() {
-        let line = line?;
-        if line.trim().is_empty() {
-            continue;
-        }
-        let at = |why: &str| Failure::new(format!("{}, line {}: {why}", path.display(), number + 1));
-        let body: Checkpoint = serde_json::from_str(&line).map_err(|_| at("this is no checkpoint"))?;
-        let checkpoint = body.read().ok_or_else(|| at("this is no checkpoint"))?;
-        let key = Signed::public_key(instance.audit().ring(), &checkpoint.key)
-            .ok_or_else(|| at("it was signed under a pepper that the key ring does not have"))?;
-        if !checkpoint.is_signed_by(&key) {
-            return Err(at("the signature is wrong, so that it says nothing"));
-        }
-        let known = last.entry(checkpoint.chain).or_insert(checkpoint.landmark);
-        if checkpoint.landmark.seq >= known.seq {
-            *known = checkpoint.landmark;
+/// Whether somebody removed a chain with its head, so that it was begun anew with whatever was logged next. The making of a
+/// workspace is logged twice, and what is missing in one place is still in the other.
+async fn is_begun_anew(
+    instance: &TigerTrust,
+    chain: Chain,
+    stored: &[Chain],
+    known: &HashSet<Chain>,
+) -> Result<bool, Failure> {
+    let audit = instance.audit();
+    if chain != Chain::Instance {
+        return Ok(known.contains(&chain) && !audit.begins_with_its_making(chain).await?);
+    }
+    let is_archived = audit.head(chain).await?.is_ok_and(|head| head.archived > 0);
+    if is_archived {
+        return Ok(false);
+    }
+    for other in stored
+        .iter()
+        .filter(|other| **other != Chain::Instance && !known.contains(other))
+    {
+        if audit.first_is_its_making(*other).await? {
+            return Ok(true);
         }
     }
-    Ok(last)
+    Ok(false)
 }
 
-/// Looks at a file that `audit archive` wrote, and whether the chain in the database goes on where it ends.
-pub async fn file(common: &Common, instance: &TigerTrust, path: &Path) -> Result<(), Failure> {
+/// Looks at a file that `audit archive` wrote. The key ring is enough; where there is the database, it must go on where the file ends.
+pub async fn file(common: &Common, path: &Path, checkpoints: Option<&Path>) -> Result<(), Failure> {
+    let settings = settings(common, Vec::new())?;
+    let keyring = settings.keyring.as_ref();
+    let peppers = keyring.map(|keyring| keyring.peppers.clone());
+    let ring = AuditRing::new(
+        peppers.ok_or_else(|| Failure::new("there is no key ring to verify with: set keyring_file"))?,
+    );
+    let known = checkpoints.map_or(Ok(Vec::new()), |path| read_checkpoints(&ring, path))?;
+
     let mut lines = lines(path)?;
     let header = lines.next().transpose()?.unwrap_or_default();
     let header = serde_json::from_str::<ArchiveHeader>(&header)
@@ -151,63 +125,78 @@ pub async fn file(common: &Common, instance: &TigerTrust, path: &Path) -> Result
             path.display()
         )));
     };
-    let audit = instance.audit();
-    let mut verifier = Verifier::after(audit.ring().clone(), chain, after, mac);
-    for line in lines {
-        let event = serde_json::from_str::<ArchivedEvent>(&line?).ok();
-        let looked_at = match event.and_then(ArchivedEvent::read) {
-            Some(event) => verifier.next(&event),
-            None => Err(Finding::Changed {
-                seq: verifier.seq() + 1,
-            }),
-        };
-        if let Err(finding) = looked_at {
-            return conclude(common, vec![ChainReport::new(chain, Err(finding))]);
+    let landmarks = landmarks_of(chain, &known);
+    let mut looked_at = read_archive(lines, Verifier::after(ring, chain, after, mac), &landmarks);
+    let mut is_compared = false;
+    if let Ok(verified) = &looked_at
+        && let Ok(instance) = open_ready(&settings).await
+    {
+        is_compared = true;
+        let head = instance.audit().head(chain).await?;
+        let goes_on = head.and_then(|head| match head.archived == verified.seq {
+            true if head.archived_mac == verified.mac => Ok(()),
+            // An earlier part: the next file begins where this one ends.
+            false if head.archived > verified.seq => Ok(()),
+            _ => Err(Finding::HeadElsewhere { seq: head.archived }),
+        });
+        instance.close().await;
+        if let Err(finding) = goes_on {
+            looked_at = Err(finding);
         }
     }
-    let verified = verifier.end_here();
-    let head = audit.head(chain).await?;
-    let goes_on = match &head {
-        Ok(head) if head.archived == verified.seq => head.archived_mac == verified.mac,
-        // An earlier part: the next file begins where this one ends.
-        Ok(head) => head.archived > verified.seq,
-        Err(_) => false,
-    };
-    let looked_at = if goes_on {
-        Ok(verified)
-    } else {
-        Err(Finding::HeadElsewhere {
-            seq: head.map_or(0, |head| head.archived),
-        })
-    };
-    conclude(common, vec![ChainReport::new(chain, looked_at)])
+    let report = ChainReport::of_file(chain, looked_at, &landmarks, is_compared);
+    conclude(common, vec![report])
 }
 
-pub(super) fn lines(path: &Path) -> Result<Lines<BufReader<File>>, Failure> {
+fn read_archive(
+    lines: Lines<BufReader<File>>,
+    mut verifier: Verifier,
+    landmarks: &[Landmark],
+) -> Result<Verified, Finding> {
+    for line in lines {
+        let seq = verifier.seq() + 1;
+        let event = line.ok().and_then(|line| serde_json::from_str(&line).ok());
+        let event = event.and_then(ArchivedEvent::read);
+        let event = event.ok_or(Finding::Changed { seq })?;
+        verifier.next(&event)?;
+        if landmarks.iter().any(|landmark| landmark.is_denied_by(&event)) {
+            return Err(Finding::NotAsInCheckpoint { seq });
+        }
+    }
+    Ok(verifier.end_here())
+}
+
+fn landmarks_of(chain: Chain, landmarks: &[(Chain, Landmark)]) -> Vec<Landmark> {
+    let of_chain = landmarks.iter().filter(|(of, _)| *of == chain);
+    of_chain.map(|(_, landmark)| *landmark).collect()
+}
+
+/// The checkpoints in a file, each signed by this server.
+fn read_checkpoints(ring: &AuditRing, path: &Path) -> Result<Vec<(Chain, Landmark)>, Failure> {
+    let mut landmarks = Vec::new();
+    for (number, line) in lines(path)?.enumerate() {
+        let line = line?;
+        if line.trim().is_empty() {
+            continue;
+        }
+        let at = |why: &str| Failure::new(format!("{}, line {}: {why}", path.display(), number + 1));
+        let body: Checkpoint = serde_json::from_str(&line).map_err(|_| at("this is no checkpoint"))?;
+        let checkpoint = body.read().ok_or_else(|| at("this is no checkpoint"))?;
+        let key = Signed::public_key(ring, &checkpoint.key)
+            .ok_or_else(|| at("it was signed under a pepper that the key ring does not have"))?;
+        if !checkpoint.is_signed_by(&key) {
+            return Err(at("the signature is wrong, so that it says nothing"));
+        }
+        landmarks.push((checkpoint.chain, checkpoint.landmark));
+    }
+    if landmarks.is_empty() {
+        return Err(Failure::new(format!("{} holds no checkpoint", path.display())));
+    }
+    Ok(landmarks)
+}
+
+fn lines(path: &Path) -> Result<Lines<BufReader<File>>, Failure> {
     let file = File::open(path)
         .map_err(|error| Failure::new(format!("{} cannot be read: {error}", path.display())))?;
     Ok(BufReader::new(file).lines())
-}
-
-/// Says what was found; whatever is wrong is an error.
-fn conclude(common: &Common, chains: Vec<ChainReport>) -> Result<(), Failure> {
-    let broken = chains.iter().filter(|chain| !chain.whole).count();
-    let report = Report { chains };
-    output::print(common.output, &report, |report| {
-        let rows = report.chains.iter().map(|chain| {
-            let (events, state) = match &chain.finding {
-                None => (chain.events.to_string(), "whole".to_owned()),
-                Some(finding) => (String::new(), finding.clone()),
-            };
-            [chain.chain.clone(), events, state]
-        });
-        output::table(["CHAIN", "EVENTS", "STATE"], rows)
-    })?;
-    if broken == 0 {
-        return Ok(());
-    }
-    Err(Failure::new(format!(
-        "the audit log is not as it was written: {broken} of {} chains",
-        report.chains.len()
-    )))
 }
