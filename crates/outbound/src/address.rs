@@ -28,9 +28,11 @@ const PRIVATE_V4: [Ipv4Net; 4] = [
 ];
 
 /// The other entries of IANA's registry of special addresses that are not reached globally, multicast and what is reserved.
-const SPECIAL_V4: [Ipv4Net; 11] = [
+const SPECIAL_V4: [Ipv4Net; 12] = [
     // Metadata of Alibaba's cloud, within what else is private.
     v4([100, 100, 100, 200], 32),
+    // What Azure's machines ask of their host, within what is public.
+    v4([168, 63, 129, 16], 32),
     v4([0, 0, 0, 0], 8),
     v4([169, 254, 0, 0], 16),
     v4([192, 0, 0, 0], 24),

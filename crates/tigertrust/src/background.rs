@@ -12,7 +12,7 @@ use tigertrust_storage::Storage;
 use tokio::{
     runtime::Handle,
     task::JoinHandle,
-    time::{Instant, Interval, MissedTickBehavior, interval, interval_at},
+    time::{Interval, MissedTickBehavior, interval},
 };
 
 #[cfg(feature = "valkey")]
@@ -52,7 +52,6 @@ impl Background {
         retention: UsageRetention,
         ledger: &Ledger,
         refusals: &RefusalLog,
-        reviews: &HygieneReviews,
         runtime: &Handle,
     ) -> Self {
         let pruning = prune(Arc::clone(storage), Arc::clone(clock), retention);
@@ -71,9 +70,14 @@ impl Background {
             runtime.spawn(limits),
             runtime.spawn(sealing),
             runtime.spawn(refused),
-            runtime.spawn(keep_reviewing(reviews.clone())),
         ];
         Self(tasks.into_iter().chain(sharing(ledger, clock, runtime)).collect())
+    }
+
+    /// The same, and keys are reviewed.
+    pub(crate) fn and_reviews(mut self, reviews: HygieneReviews, runtime: &Handle) -> Self {
+        self.0.push(runtime.spawn(keep_reviewing(reviews)));
+        self
     }
 
     /// The same, and webhooks are sent.
@@ -228,8 +232,8 @@ async fn reseal(storage: Arc<Storage>) {
 }
 
 async fn keep_reviewing(reviews: HygieneReviews) {
-    let mut ticks = interval_at(Instant::now() + FIRST_REVIEW_AFTER, REVIEW_EVERY);
-    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut ticks = every(REVIEW_EVERY);
+    ticks.reset_after(FIRST_REVIEW_AFTER);
     loop {
         ticks.tick().await;
         match reviews.review_all().await {
@@ -250,7 +254,7 @@ async fn keep_storing_refusals(refusals: RefusalLog) {
 /// Logs what was refused since the last time.
 pub(crate) async fn store_refusals(refusals: &RefusalLog) {
     if let Err(error) = refusals.flush().await {
-        tracing::debug!(%error, "refusals could not be logged");
+        tracing::warn!(%error, "some refusals could not be logged; that is tried again");
     }
 }
 

@@ -478,9 +478,9 @@ impl TigerTrust {
                 inner.foundation.usage,
                 &inner.ledger,
                 &inner.refusals,
-                &inner.reviews,
                 &inner.foundation.runtime,
-            );
+            )
+            .and_reviews(inner.reviews.clone(), &inner.foundation.runtime);
             #[cfg(feature = "webhooks")]
             let background = background.and_webhooks(inner.courier.clone(), &inner.foundation.runtime);
             background

@@ -11,6 +11,8 @@ in_a_folder_for_each_engine!(
     the_log_is_listed_and_exported,
     the_log_is_verified_against_checkpoints,
     the_beginning_of_a_chain_is_moved_to_a_file,
+    a_chain_that_was_begun_anew_is_noticed,
+    a_chain_goes_on_after_a_restart,
     a_server_keeps_checkpoints_by_itself,
 );
 
@@ -103,6 +105,19 @@ async fn the_beginning_of_a_chain_is_moved_to_a_file(folder: Folder) {
     ];
     let moved = folder.json(&[&archive[..], &["first.ndjson"]].concat());
     assert_eq!(moved["events"], 3);
+    let nothing = [
+        "audit",
+        "archive",
+        "--chain",
+        &home,
+        "--before",
+        "2020-01-01T00:00:00Z",
+        "--to",
+        "no",
+    ];
+    let nothing = folder.failure(&nothing);
+    assert!(nothing.contains("is older than"), "{nothing}");
+    assert!(!folder.path().join("no").exists());
     let twice = folder.failure(&[&archive[..], &["first.ndjson"]].concat());
     assert!(twice.contains("first.ndjson cannot be made"), "{twice}");
     let verify = |file: &str| {
@@ -128,12 +143,58 @@ async fn the_beginning_of_a_chain_is_moved_to_a_file(folder: Folder) {
         verify("edited.ndjson"),
         (false, "event 5 was changed, or the one before it".to_owned())
     );
+    // The key ring is enough, wherever the file is.
+    fs::create_dir(folder.path().join("elsewhere")).unwrap();
+    fs::copy(
+        folder.path().join("tigertrust-data/keyring.toml"),
+        folder.path().join("elsewhere/keyring.toml"),
+    )
+    .unwrap();
+    let elsewhere = text(&folder.run(&["--data", "elsewhere", "audit", "verify", "--file", "first.ndjson"]));
+    assert!(
+        elsewhere.contains("events 1 to 3, not compared with a database"),
+        "{elsewhere}"
+    );
     let shortened: Vec<&str> = second.lines().take(2).collect();
     fs::write(folder.path().join("shortened.ndjson"), shortened.join("\n")).unwrap();
     assert!(
         verify("shortened.ndjson").0,
         "an earlier part of the chain is whole"
     );
+}
+
+async fn a_chain_that_was_begun_anew_is_noticed(folder: Folder) {
+    let served = folder.quickstart(&[]);
+    let home = served.text("workspaceId").to_owned();
+    // The chain of the instance has the least id.
+    let instance = "(SELECT chain_id FROM audit_heads ORDER BY chain_id LIMIT 1)";
+    folder.sql(&format!("DELETE FROM audit_events WHERE chain_id <> {instance}"));
+    folder.sql(&format!("DELETE FROM audit_heads WHERE chain_id <> {instance}"));
+    folder.json(&["key", "create", "--name", "ci"]);
+    let output = folder.run(&["audit", "verify", "--output", "json"]);
+    let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert!(!output.status.success());
+    assert_eq!(
+        state(&report, &home),
+        "the beginning is missing: the chain was begun anew"
+    );
+    assert_eq!(state(&report, "instance"), "whole");
+}
+
+async fn a_chain_goes_on_after_a_restart(folder: Folder) {
+    let served = folder.quickstart(&[]);
+    let home = served.text("workspaceId").to_owned();
+    let restart = ["audit", "restart", "--chain", &home];
+    let whole = folder.failure(&restart);
+    assert!(whole.contains("there is nothing to restart"), "{whole}");
+    folder.sql("UPDATE audit_heads SET seq = seq - 1");
+    folder.failure(&["key", "create", "--name", "ci"]);
+    let unsure = folder.failure(&restart);
+    assert!(unsure.contains("add --yes"), "{unsure}");
+    folder.json(&[&restart[..], &["--yes"]].concat());
+    folder.json(&["key", "create", "--name", "ci"]);
+    let report = folder.run(&["audit", "verify", "--chain", &home]);
+    assert!(text(&report).contains("restarted 1 times"), "{}", text(&report));
 }
 
 async fn a_server_keeps_checkpoints_by_itself(folder: Folder) {

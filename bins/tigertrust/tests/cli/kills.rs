@@ -114,7 +114,7 @@ async fn s34_no_acknowledged_act_is_lost_and_no_chain_broken(folder: Folder) {
             (text(&event["target"]["id"]), text(&event["action"]))
         })
         .collect();
-    let noted = noted.lock().unwrap();
+    let noted = noted.lock().unwrap().clone();
     let lost: Vec<_> = noted
         .iter()
         .filter(|(id, action)| !logged.contains(&(id.clone(), (*action).to_owned())))

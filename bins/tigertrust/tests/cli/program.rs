@@ -6,6 +6,7 @@ use std::{
     process::{Child, Command, Output, Stdio},
 };
 
+use diesel::{Connection, SqliteConnection, connection::SimpleConnection};
 use reqwest::{Client, Method, RequestBuilder};
 use serde_json::Value;
 use tempfile::TempDir;
@@ -48,6 +49,26 @@ impl Folder {
                 // What a server wrote that was told to stop while it started may be in the log still.
                 bytes.extend(file("tigertrust.db-wal").unwrap_or_default());
                 String::from_utf8_lossy(&bytes).into_owned()
+            }
+        }
+    }
+
+    /// Changes the database of the quickstart, as somebody does who has it.
+    pub fn sql(&self, statement: &str) {
+        match &self.database {
+            Some(database) => {
+                let psql = ["-X", "-v", "ON_ERROR_STOP=1", "-c", statement];
+                let output = Command::new("psql")
+                    .arg(database.url().reveal())
+                    .args(psql)
+                    .output();
+                assert!(output.unwrap().status.success(), "{statement}");
+            }
+            None => {
+                let path = self.path().join("tigertrust-data/tigertrust.db");
+                let mut connection = SqliteConnection::establish(path.to_str().unwrap()).unwrap();
+                connection.batch_execute("PRAGMA busy_timeout = 5000").unwrap();
+                connection.batch_execute(statement).unwrap();
             }
         }
     }

@@ -173,26 +173,34 @@ pub fn of_domain(before: &Domain, after: &Domain) -> Vec<FieldChange> {
 /// What was changed of a webhook.
 #[must_use]
 pub fn of_webhook(before: &Webhook, after: &Webhook) -> Vec<FieldChange> {
-    webhook_fields(before)
-        .into_iter()
-        .zip(webhook_fields(after))
-        .filter_map(|((name, before), (_, after))| FieldChange::between(name, before, after))
-        .collect()
+    let others = webhook_fields(before).into_iter().zip(webhook_fields(after));
+    let others = others.filter_map(|((name, before), (_, after))| FieldChange::between(name, before, after));
+    // Both may be the same: what differs is a secret, then.
+    let url = (before.url != after.url).then(|| FieldChange {
+        field: "url".to_owned(),
+        before: Some(origin_of(&before.url)),
+        after: Some(origin_of(&after.url)),
+    });
+    url.into_iter().chain(others).collect()
 }
 
 /// What a webhook is made with.
 #[must_use]
 pub fn of_new_webhook(webhook: &Webhook) -> Vec<FieldChange> {
-    webhook_fields(webhook)
-        .into_iter()
-        .filter_map(|(name, value)| FieldChange::between(name, None, value))
-        .collect()
+    let url = FieldChange::set("url", origin_of(&webhook.url));
+    let others = webhook_fields(webhook).into_iter();
+    let others = others.filter_map(|(name, value)| FieldChange::between(name, None, value));
+    [url].into_iter().chain(others).collect()
 }
 
-fn webhook_fields(webhook: &Webhook) -> [(&'static str, Option<String>); 4] {
+/// Scheme, host and port: many services have the secret in the rest.
+fn origin_of(url: &str) -> String {
+    url.split('/').take(3).collect::<Vec<_>>().join("/")
+}
+
+fn webhook_fields(webhook: &Webhook) -> [(&'static str, Option<String>); 3] {
     let events = list(webhook.events.iter().map(|filter| filter.as_str().to_owned()));
     [
-        ("url", Some(webhook.url.clone())),
         ("description", webhook.description.clone()),
         ("events", events),
         ("enabled", Some(webhook.disabled.is_none().to_string())),

@@ -195,14 +195,18 @@ impl AuditFlows {
         if let Some(first) = first.first().filter(|first| first.seq <= head.archived) {
             return Ok(Some(first.seq));
         }
-        let after = self.store.read_chain(head.chain, head.seq, 1).await?;
-        let Some(after) = after.first() else {
-            return Ok(None);
-        };
-        // The chain may have grown meanwhile.
-        let now = self.store.chain_head(head.chain).await?;
-        let is_within = now.is_some_and(|now| after.seq <= now.seq);
-        Ok((!is_within).then_some(after.seq))
+        let mut end = head.seq;
+        loop {
+            let after = self.store.read_chain(head.chain, end, 1).await?;
+            let Some(after) = after.first() else {
+                return Ok(None);
+            };
+            // The chain may have grown meanwhile.
+            match self.store.chain_head(head.chain).await? {
+                Some(now) if after.seq <= now.seq => end = now.seq,
+                _ => return Ok(Some(after.seq)),
+            }
+        }
     }
 
     /// Every chain of which anything is stored.

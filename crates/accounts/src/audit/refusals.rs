@@ -1,13 +1,16 @@
 //! Refusals: those that are told at once, and those of which there may be many.
 
 use std::{
-    collections::HashMap,
+    collections::{BTreeMap, HashMap},
     fmt,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use async_trait::async_trait;
-use tigertrust_credentials::ports::{StoreError, UsageBatch, UsageCount, UsageStore};
+use tigertrust_credentials::{
+    ClientNetwork,
+    ports::{StoreError, UsageBatch, UsageCount, UsageStore},
+};
 use tigertrust_model::{Act, AuditAction, AuditEntry, AuditTarget, Chain, Origin, Outcome, Principal};
 
 use super::AuditStore;
@@ -26,7 +29,7 @@ struct Kind {
     credential: Option<String>,
     target: Option<String>,
     code: Option<String>,
-    address: Option<std::net::IpAddr>,
+    network: ClientNetwork,
 }
 
 impl Kind {
@@ -38,7 +41,7 @@ impl Kind {
             credential: entry.act.by.credential(),
             target: entry.target.as_ref().map(|target| target.id.clone()),
             code: entry.code.clone(),
-            address: entry.act.from.address,
+            network: ClientNetwork::of(entry.act.from.address),
         }
     }
 }
@@ -86,19 +89,21 @@ impl RefusalLog {
     /// # Errors
     /// [`StoreError`].
     pub async fn flush(&self) -> Result<(), StoreError> {
-        let mut entries: Vec<AuditEntry> = std::mem::take(&mut *self.waiting()).into_values().collect();
-        while !entries.is_empty() {
-            let rest = entries.split_off(entries.len().min(BATCH));
-            if let Err(error) = self.store.append_audit(entries.clone()).await {
-                entries
-                    .into_iter()
-                    .chain(rest)
-                    .for_each(|entry| self.count(entry));
-                return Err(error);
-            }
-            entries = rest;
+        let mut by_chain: BTreeMap<Chain, Vec<AuditEntry>> = BTreeMap::new();
+        for entry in std::mem::take(&mut *self.waiting()).into_values() {
+            by_chain.entry(entry.chain).or_default().push(entry);
         }
-        Ok(())
+        let mut failed = Ok(());
+        // A chain that cannot be written on holds up no other.
+        for entries in by_chain.into_values() {
+            for batch in entries.chunks(BATCH) {
+                if let Err(error) = self.store.append_audit(batch.to_vec()).await {
+                    batch.iter().cloned().for_each(|entry| self.count(entry));
+                    failed = Err(error);
+                }
+            }
+        }
+        failed
     }
 
     fn waiting(&self) -> MutexGuard<'_, HashMap<Kind, AuditEntry>> {

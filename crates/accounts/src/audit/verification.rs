@@ -3,7 +3,7 @@
 use std::fmt;
 
 use tigertrust_credentials::AuditRing;
-use tigertrust_model::{AuditEvent, Chain, ChainHead};
+use tigertrust_model::{AuditAction, AuditEvent, Chain, ChainHead};
 
 use super::chain::{self, mac_of, seal_of};
 
@@ -124,6 +124,8 @@ pub struct Verified {
     pub events: u64,
     /// Of how many of them the personal fields are erased.
     pub erased: u64,
+    /// How often the chain was restarted: what its head said before was not to be trusted.
+    pub restarted: u64,
     /// The place of the last.
     pub seq: u64,
     /// Its MAC.
@@ -156,6 +158,7 @@ impl Verifier {
                 chain,
                 events: 0,
                 erased: 0,
+                restarted: 0,
                 seq,
                 mac,
             },
@@ -194,6 +197,9 @@ impl Verifier {
             }
             Some(_) => {}
             None => self.verified.erased += 1,
+        }
+        if event.action == AuditAction::AuditRestarted.as_str() {
+            self.verified.restarted += 1;
         }
         self.verified.events += 1;
         self.verified.seq = seq;

@@ -123,7 +123,7 @@ impl WebhookFlows {
     ) -> Result<IssuedWebhook, WebhookError> {
         actor.acts_in(workspace)?;
         let mut validation = Validation::default();
-        self.check_url(&mut validation, &new.url);
+        let url = self.read_url(&mut validation, &new.url);
         check_description(&mut validation, new.description.as_deref());
         let events = read_filters(&mut validation, &new.events);
         validation.finish()?;
@@ -133,7 +133,7 @@ impl WebhookFlows {
         let webhook = Webhook {
             id,
             workspace,
-            url: new.url,
+            url,
             description: new.description,
             events,
             disabled: None,
@@ -169,9 +169,8 @@ impl WebhookFlows {
     ) -> Result<Webhook, WebhookError> {
         actor.acts_in(workspace)?;
         let mut validation = Validation::default();
-        if let Some(url) = &changes.url {
-            self.check_url(&mut validation, url);
-        }
+        let url = changes.url.as_ref();
+        let url = url.map(|url| self.read_url(&mut validation, url));
         if let Some(description) = &changes.description {
             check_description(&mut validation, description.as_deref());
         }
@@ -182,7 +181,7 @@ impl WebhookFlows {
         let stored = self
             .edit(actor, workspace, id, move |stored| {
                 let webhook = &mut stored.webhook;
-                if let Some(url) = changes.url {
+                if let Some(url) = url {
                     webhook.url = url;
                 }
                 if let Some(description) = changes.description {
@@ -342,12 +341,16 @@ impl WebhookFlows {
             .await?)
     }
 
-    fn check_url(&self, validation: &mut Validation, url: &str) {
+    /// Reads a URL as its standard writes it, without what parsers overlook.
+    fn read_url(&self, validation: &mut Validation, url: &str) -> String {
         if url.len() > MAX_URL {
             validation.refuse("/url", format!("must have {MAX_URL} bytes or fewer"));
-        } else if let Err(wrong) = self.0.sender.check(url) {
-            validation.refuse("/url", format!("must be {wrong}"));
+            return String::new();
         }
+        self.0.sender.check(url).unwrap_or_else(|wrong| {
+            validation.refuse("/url", format!("must be {wrong}"));
+            String::new()
+        })
     }
 
     fn seal(&self, id: WebhookId, secret: &WebhookSecret) -> Result<Sealed, WebhookError> {

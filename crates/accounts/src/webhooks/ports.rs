@@ -199,7 +199,7 @@ pub trait WebhookSender: Send + Sync {
     ///
     /// # Errors
     /// What is wrong with it, as what stands after "must be".
-    fn check(&self, url: &str) -> Result<(), &'static str>;
+    fn check(&self, url: &str) -> Result<String, &'static str>;
 
     /// Sends, and returns the status of the answer, whatever it is.
     ///

@@ -78,8 +78,6 @@ pub(crate) async fn erase(
     request: HttpRequest,
     app: web::Data<App>,
 ) -> Result<HttpResponse, ApiError> {
-    // What was counted and is not stored yet has the address, too.
-    app.refusals.flush().await.map_err(FlowError::from)?;
     app.profiles.erase(&person, &origin(&app, &request)).await?;
     tracing::info!(user = %person.user().id, "account erased");
     let mut response = HttpResponse::NoContent();

@@ -39,10 +39,10 @@ impl WebhookHttp {
 
 #[async_trait]
 impl WebhookSender for WebhookHttp {
-    fn check(&self, url: &str) -> Result<(), &'static str> {
+    fn check(&self, url: &str) -> Result<String, &'static str> {
         match self.0.check(url) {
             Ok(url) if url.fragment().is_some() => Err("a URL without a fragment"),
-            Ok(_) => Ok(()),
+            Ok(url) => Ok(url.into()),
             Err(OutboundError::NoTls) => Err("a URL that begins with https://"),
             Err(OutboundError::Credentials) => Err("a URL without a user name or password"),
             Err(OutboundError::NotPublic) => Err("a URL of a public address"),

@@ -6,7 +6,9 @@ use diesel::{ExpressionMethods, JoinOnDsl, OptionalExtension, QueryDsl, QueryRes
 use diesel_async::RunQueryDsl;
 use tigertrust_accounts::audit::chain::{self, Place};
 use tigertrust_credentials::{AuditRing, ports::StoreError};
-use tigertrust_model::{AuditAction, AuditEntry, Chain, ChainHead, EventId, RandomSource, Timestamp, UserId};
+use tigertrust_model::{
+    AuditAction, AuditEntry, Chain, ChainHead, EventId, Origin, Principal, RandomSource, Timestamp, UserId,
+};
 
 use super::{
     super::Connection,
@@ -115,6 +117,35 @@ pub(super) async fn put_head(connection: &mut Connection, head: &ChainHead) -> Q
         .execute(connection)
         .await
         .map(|_| ())
+}
+
+/// Leaves out where people were whose accounts were erased between what they did and its being stored.
+pub(super) async fn without_the_erased(
+    connection: &mut Connection,
+    mut entries: Vec<AuditEntry>,
+) -> Result<Vec<AuditEntry>, StoreError> {
+    let person = |entry: &AuditEntry| match entry.act.by {
+        Principal::User { id, .. } => Some(StoredId::new(id.as_uuid())),
+        _ => None,
+    };
+    let people: Vec<StoredId> = entries.iter().filter_map(person).collect();
+    if people.is_empty() {
+        return Ok(entries);
+    }
+    let erased: Vec<StoredId> = users::table
+        .filter(users::id.eq_any(people))
+        .filter(users::erased_at.is_not_null())
+        .select(users::id)
+        .load(connection)
+        .await
+        .or_unavailable()?;
+    for entry in &mut entries {
+        if person(entry).is_some_and(|id| erased.contains(&id)) {
+            entry.act.from = Origin::default();
+            entry.personal.clear();
+        }
+    }
+    Ok(entries)
 }
 
 /// Erases what the log says of a person beside the id: where it was, and what it was called. The chains hold without that.

@@ -27,8 +27,13 @@ use crate::{
 #[async_trait]
 impl AuditStore for Store {
     async fn append_audit(&self, entries: Vec<AuditEntry>) -> Result<(), StoreError> {
-        self.write_undecided(move |_| Box::pin(async move { Ok(Written::quietly(()).logging(entries)) }))
-            .await
+        self.write_undecided(move |connection| {
+            Box::pin(async move {
+                let entries = audit::without_the_erased(connection, entries).await?;
+                Ok(Written::quietly(()).logging(entries))
+            })
+        })
+        .await
     }
 
     async fn list_audit(
@@ -197,12 +202,9 @@ impl AuditStore for Store {
                 audit::put_head(connection, &chain::sealed(&ring, head))
                     .await
                     .or_unavailable()?;
-                let entry = AuditEntry::new(AuditAction::AuditRestarted, chain, &act)
-                    .changing(FieldChange::between(
-                        "sequence",
-                        Some(known_seq.to_string()),
-                        Some(seq.to_string()),
-                    ));
+                let entry = AuditEntry::new(AuditAction::AuditRestarted, chain, &act).changing(
+                    FieldChange::between("sequence", Some(known_seq.to_string()), Some(seq.to_string())),
+                );
                 Ok(Written::quietly(()).logging([entry]))
             })
         })

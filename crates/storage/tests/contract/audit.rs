@@ -24,7 +24,10 @@ on_both_engines!(
     s28_a_truncated_chain_is_noticed,
     s28_a_chain_that_is_gone_is_noticed,
     s28_a_database_from_before_is_noticed_by_a_checkpoint,
+    s28_what_is_put_beside_a_chain_is_noticed,
     s28_nothing_is_written_on_after_a_changed_head,
+    a_chain_goes_on_after_a_restart,
+    what_was_counted_of_a_person_is_stored_without_where_once_erased,
     another_pepper_goes_on_with_the_chain,
     an_archived_chain_is_whole,
     personal_fields_are_erased_and_the_chain_is_whole,
@@ -300,7 +303,12 @@ async fn s28_a_database_from_before_is_noticed_by_a_checkpoint(engine: Engine) {
         seq: head.seq,
         mac: head.mac,
     });
-    let with_landmark = async || flows(&world.node).verify(chain(&home), landmark.as_slice()).await.unwrap();
+    let with_landmark = async || {
+        flows(&world.node)
+            .verify(chain(&home), landmark.as_slice())
+            .await
+            .unwrap()
+    };
     assert_eq!(with_landmark().await.unwrap().seq, 6);
     tamper(
         &world,
@@ -311,10 +319,94 @@ async fn s28_a_database_from_before_is_noticed_by_a_checkpoint(engine: Engine) {
     .await;
     // It is as it was written, then.
     assert_eq!(verify(&world, chain(&home)).await.unwrap().seq, 5);
-    assert_eq!(with_landmark().await, Err(Finding::EndsBeforeCheckpoint { end: 5, seq: 6 }));
+    assert_eq!(
+        with_landmark().await,
+        Err(Finding::EndsBeforeCheckpoint { end: 5, seq: 6 })
+    );
     // And another event in that place is another event.
     rename(&world, &key, "another").await;
     assert_eq!(with_landmark().await, Err(Finding::NotAsInCheckpoint { seq: 6 }));
+}
+
+async fn s28_what_is_put_beside_a_chain_is_noticed(engine: Engine) {
+    let world = World::new(engine).await;
+    let (home, key) = eventful(&world).await;
+    tamper(
+        &world,
+        chain(&home),
+        "CREATE TABLE placed AS SELECT * FROM audit_events WHERE chain_id = {id} AND seq = 3; \
+         UPDATE placed SET seq = 1000, id = {id}; INSERT INTO audit_events SELECT * FROM placed",
+    )
+    .await;
+    assert_eq!(
+        verify(&world, chain(&home)).await,
+        Err(Finding::Stray { seq: 1000 })
+    );
+    // Acts go on where the head says, and the stray is still one.
+    rename(&world, &key, "fifth").await;
+    assert_eq!(
+        verify(&world, chain(&home)).await,
+        Err(Finding::Stray { seq: 1000 })
+    );
+}
+
+async fn a_chain_goes_on_after_a_restart(engine: Engine) {
+    let world = World::new(engine).await;
+    let (home, key) = eventful(&world).await;
+    tamper(
+        &world,
+        chain(&home),
+        "UPDATE audit_heads SET seq = 4 WHERE chain_id = {id}",
+    )
+    .await;
+    let flows = flows(&world.node);
+    flows.restart(Act::of_operator(), chain(&home)).await.unwrap();
+    rename(&world, &key, "fifth").await;
+    let verified = verify(&world, chain(&home)).await.unwrap();
+    assert_eq!((verified.seq, verified.restarted), (7, 1));
+    let restarted = &events(&world, chain(&home)).await[5];
+    assert_eq!(restarted.action, "audit.restarted");
+    let said = (Some("4".to_owned()), Some("5".to_owned()));
+    let change = &restarted.changes[0];
+    assert_eq!((change.before.clone(), change.after.clone()), said);
+}
+
+async fn what_was_counted_of_a_person_is_stored_without_where_once_erased(engine: Engine) {
+    let world = World::new(engine).await;
+    let home = world.workspace("home").await;
+    let person = world.user("jo@example.com").await;
+    let from = Origin {
+        address: Some("192.0.2.7".parse().unwrap()),
+        user_agent: Some("curl/8".to_owned()),
+        request_id: None,
+    };
+    let refused = || {
+        AuditEntry::new(
+            AuditAction::RequestRefused,
+            chain(&home),
+            &Act::of_person(person.id, None, from.clone()),
+        )
+        .refused("FORBIDDEN")
+    };
+    let audit = world.node.storage.audit();
+    audit.append_audit(vec![refused()]).await.unwrap();
+    let profiles = world.node.storage.profiles();
+    profiles
+        .erase_person(Act::of_operator(), person.id, NOW)
+        .await
+        .unwrap();
+    audit.append_audit(vec![refused()]).await.unwrap();
+    let logged = events(&world, chain(&home)).await;
+    let refused = logged.iter().filter(|event| event.action == "request.refused");
+    let addresses: Vec<_> = refused
+        .map(|event| {
+            event
+                .personal
+                .as_ref()
+                .and_then(|personal| personal.address.clone())
+        })
+        .collect();
+    assert_eq!(addresses, [None, None]);
 }
 
 async fn s28_nothing_is_written_on_after_a_changed_head(engine: Engine) {

@@ -1,5 +1,7 @@
 //! `tigertrust audit archive`: the beginning of a chain into a file.
 
+#[cfg(unix)]
+use std::os::unix::fs::OpenOptionsExt;
 use std::{
     fs::{self, File, OpenOptions},
     io::{BufWriter, Write},
@@ -39,7 +41,12 @@ pub async fn run(
     };
     let head = head.map_err(broken)?;
     let mut verifier = Verifier::after_archive(audit.ring().clone(), &head).map_err(broken)?;
-    let file = OpenOptions::new().write(true).create_new(true).open(to);
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true);
+    // What is in it says who was where.
+    #[cfg(unix)]
+    options.mode(0o600);
+    let file = options.open(to);
     let file = file.map_err(|error| Failure::new(format!("{} cannot be made: {error}", to.display())))?;
     let written = write(instance, &head, &mut verifier, before, file).await;
     let verified = verifier.end_here();
@@ -85,7 +92,11 @@ async fn write(
     file: File,
 ) -> Result<(), Failure> {
     let (audit, chain) = (instance.audit(), head.chain);
-    let broken = |finding| Failure::new(format!("{chain} is not archived, since it is not whole: {finding}"));
+    let broken = |finding| {
+        Failure::new(format!(
+            "{chain} is not archived, since it is not whole: {finding}"
+        ))
+    };
     let mut out = BufWriter::new(file);
     let header = ArchiveHeader::new(chain, head.archived, &head.archived_mac);
     writeln!(out, "{}", serde_json::to_string(&header)?)?;

@@ -23,6 +23,8 @@ pub(super) struct ChainReport {
     events: u64,
     /// Of how many of them what is personal is erased.
     erased: u64,
+    /// How often it was restarted by an operator, since its head was tampered with.
+    restarted: u64,
     /// The place of the last.
     sequence: u64,
     /// How many are before those that were looked at: in files.
@@ -47,12 +49,14 @@ impl ChainReport {
         let sequence = verified.map_or(0, |verified| verified.seq);
         let events = verified.map_or(0, |verified| verified.events);
         let archived = sequence - events;
-        let is_agreed = |landmark: &&Landmark| (archived..=sequence).contains(&landmark.seq) && finding.is_none();
+        let is_agreed =
+            |landmark: &&Landmark| (archived..=sequence).contains(&landmark.seq) && finding.is_none();
         Self {
             chain: chain.to_string(),
             whole: finding.is_none(),
             events,
             erased: verified.map_or(0, |verified| verified.erased),
+            restarted: verified.map_or(0, |verified| verified.restarted),
             sequence,
             archived,
             checkpoints: landmarks.iter().filter(is_agreed).count(),
@@ -68,7 +72,9 @@ impl ChainReport {
         landmarks: &[Landmark],
         is_compared: bool,
     ) -> Self {
-        let before = looked_at.as_ref().map_or(0, |verified| verified.seq - verified.events);
+        let before = looked_at
+            .as_ref()
+            .map_or(0, |verified| verified.seq - verified.events);
         let within = landmarks.iter().filter(|landmark| landmark.seq > before);
         Self {
             compared_with_database: Some(is_compared),
@@ -84,11 +90,22 @@ impl ChainReport {
         if self.checkpoints > 0 {
             state.push_str(&format!(", agrees with {} checkpoints", self.checkpoints));
         }
-        if self.archived > 0 {
-            state.push_str(&format!(", {} before are archived", self.archived));
+        match self.compared_with_database {
+            None if self.archived > 0 => state.push_str(&format!(", {} before are archived", self.archived)),
+            None => {}
+            // Whether files are missing between two of them is seen by these.
+            Some(is_compared) => {
+                state.push_str(&format!(", events {} to {}", self.archived + 1, self.sequence));
+                if !is_compared {
+                    state.push_str(", not compared with a database");
+                }
+            }
         }
-        if self.compared_with_database == Some(false) {
-            state.push_str(", not compared with a database");
+        if self.restarted > 0 {
+            state.push_str(&format!(
+                ", restarted {} times: see audit.restarted",
+                self.restarted
+            ));
         }
         state
     }
@@ -100,7 +117,13 @@ pub(super) fn conclude(common: &Common, chains: Vec<ChainReport>) -> Result<(), 
     let report = Report { chains };
     output::print(common.output, &report, |report| {
         let rows = report.chains.iter().map(|chain| {
-            let count = |count: u64| if chain.whole { count.to_string() } else { String::new() };
+            let count = |count: u64| {
+                if chain.whole {
+                    count.to_string()
+                } else {
+                    String::new()
+                }
+            };
             [
                 chain.chain.clone(),
                 count(chain.events),
