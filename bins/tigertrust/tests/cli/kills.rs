@@ -75,6 +75,25 @@ async fn write(
     }
 }
 
+/// The keys that are revoked. There may be more of them than a plan lets a client ask for.
+fn revoked(folder: &Folder) -> BTreeSet<String> {
+    let list = ["key", "list", "--state", "revoked", "--limit", "200"];
+    let (mut revoked, mut after) = (BTreeSet::new(), None);
+    loop {
+        let from: Vec<&str> = after
+            .iter()
+            .flat_map(|cursor: &String| ["--cursor", cursor])
+            .collect();
+        let page = folder.json(&[&list[..], &from].concat());
+        let ids = page["items"].as_array().unwrap().iter();
+        revoked.extend(ids.map(|key| key["id"].as_str().unwrap().to_owned()));
+        match page["nextCursor"].as_str() {
+            Some(cursor) => after = Some(cursor.to_owned()),
+            None => return revoked,
+        }
+    }
+}
+
 async fn s34_no_acknowledged_act_is_lost_and_no_chain_broken(folder: Folder) {
     let mut served = Arc::new(folder.quickstart(&[]));
     let (home, key) = (
@@ -126,12 +145,9 @@ async fn s34_no_acknowledged_act_is_lost_and_no_chain_broken(folder: Folder) {
         noted.len()
     );
     // And what is logged was done.
-    for (id, action) in noted.iter().filter(|(_, action)| *action == "key.revoked") {
-        let shown = served
-            .request(Method::GET, &format!("/api/keys/{id}"))
-            .bearer_auth(&key);
-        let shown: Value = shown.send().await.unwrap().json().await.unwrap();
-        assert_eq!(shown["state"], "revoked", "{action}");
+    let revoked = revoked(&folder);
+    for (id, _) in noted.iter().filter(|(_, action)| *action == "key.revoked") {
+        assert!(revoked.contains(id), "{id}");
     }
     assert!(noted.len() >= kills());
 }
