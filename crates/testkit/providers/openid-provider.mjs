@@ -9,9 +9,10 @@
 //   clients: as of RFC 7591
 // }
 
-import { createPrivateKey, generateKeyPairSync } from 'node:crypto';
+import { createPrivateKey } from 'node:crypto';
 import { CompactSign, decodeJwt, decodeProtectedHeader } from 'jose';
 
+import { newJwk } from './keys.mjs';
 import { bodyOf, escaped, serve, setTime, settings } from './program.mjs';
 
 // It warns of much that is as it should be in a test.
@@ -20,8 +21,7 @@ console.warn = () => {};
 const { Provider } = await import('oidc-provider');
 
 const accounts = new Map(Object.entries(settings.accounts ?? {}));
-const { privateKey } = generateKeyPairSync('rsa', { modulusLength: 2048 });
-const key = { ...privateKey.export({ format: 'jwk' }), kid: 'first', use: 'sig', alg: 'RS256' };
+const key = { ...newJwk('RS256'), kid: 'first', use: 'sig', alg: 'RS256' };
 
 const CLAIMS = {
   openid: ['sub', 'amr', 'groups', 'hd', 'oid', 'roles', 'tid', 'xms_edov'],

@@ -64,7 +64,8 @@ export async function serve(controls, start) {
   handle = await start(`http://${host}:${port}`);
   console.log(`listening on ${port}`);
 
-  // The other end of the pipe closes with the test, however that ends.
+  // The other end of the pipe closes with the test, however that ends. `process.exit` waits for threads of Node.js, which now and
+  // then wait for each other.
   process.stdin.resume();
-  process.stdin.on('end', () => process.exit());
+  process.stdin.on('end', () => process.kill(process.pid, 'SIGKILL'));
 }

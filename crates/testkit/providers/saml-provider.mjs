@@ -13,10 +13,11 @@
 // signed if the metadata has a certificate. /_test/announce publishes one more key in the metadata, and /_test/roll has the newest
 // sign from then on. /_test/unsolicited takes { login, serviceProvider (its entity id) } and returns { action, SAMLResponse }.
 
-import { generateKeyPairSync, randomUUID } from 'node:crypto';
+import { randomUUID } from 'node:crypto';
 import { promisify } from 'node:util';
 import forge from 'node-forge';
 
+import { newKey } from './keys.mjs';
 import { bodyOf, escaped, serve, setTime, settings } from './program.mjs';
 
 // Of what it is made warns of itself.
@@ -27,25 +28,23 @@ const FORMAT = { emailAddress: 'urn:oasis:names:tc:SAML:1.1:nameid-format:emailA
 
 const accounts = new Map(Object.entries(settings.accounts ?? {}));
 const serviceProviders = new Map();
-const keys = [newKey()];
+const keys = [newCertificate()];
 let signing = keys[0];
 let entityId;
 
 /** A private key and a certificate of it, in PEM. */
-function newKey() {
-  const encoding = { type: 'pkcs8', format: 'pem' };
-  const { publicKey, privateKey } = generateKeyPairSync('rsa', { modulusLength: 2048 });
+function newCertificate() {
+  const { publicKey, privateKey } = newKey();
   const certificate = forge.pki.createCertificate();
-  certificate.publicKey = forge.pki.publicKeyFromPem(publicKey.export({ type: 'spki', format: 'pem' }));
+  certificate.publicKey = forge.pki.publicKeyFromPem(publicKey);
   certificate.serialNumber = `0${randomUUID().replaceAll('-', '').slice(1)}`;
   certificate.validity.notBefore = new Date();
   certificate.validity.notAfter = new Date(Date.now() + 365 * 24 * 60 * 60 * 1000);
   const name = [{ name: 'commonName', value: 'provider of a test' }];
   certificate.setSubject(name);
   certificate.setIssuer(name);
-  const key = privateKey.export(encoding);
-  certificate.sign(forge.pki.privateKeyFromPem(key), forge.md.sha256.create());
-  return { key, cert: forge.pki.certificateToPem(certificate).replaceAll('\r', '') };
+  certificate.sign(forge.pki.privateKeyFromPem(privateKey), forge.md.sha256.create());
+  return { key: privateKey, cert: forge.pki.certificateToPem(certificate).replaceAll('\r', '') };
 }
 
 /** What a certificate is within its PEM. */
@@ -162,7 +161,7 @@ const controls = {
   },
   register,
   announce() {
-    keys.push(newKey());
+    keys.push(newCertificate());
   },
   roll() {
     signing = keys.at(-1);

@@ -12,10 +12,11 @@
 // /_test/token signs { header, claims, sign }, /_test/roll has all that follows signed by a new key, of { alg } if that is
 // given, and /_test/requests tells how often each path was asked for.
 
-import { createHmac, generateKeyPairSync } from 'node:crypto';
+import { createHmac, randomUUID } from 'node:crypto';
 import { CompactSign, importJWK } from 'jose';
 import { OAuth2Server } from 'oauth2-mock-server';
 
+import { newJwk } from './keys.mjs';
 import { serve, setTime, settings } from './program.mjs';
 
 let origin;
@@ -37,8 +38,7 @@ async function signed(header, claims, how) {
   if (how === 'none' || how === 'HS256') full.alg = how;
   put(full, header);
   if (how === undefined || how === 'another key') {
-    const private_ =
-      how === undefined ? await importJWK(key, key.alg) : generateKeyPairSync('rsa', { modulusLength: 2048 }).privateKey;
+    const private_ = await importJWK(how === undefined ? key : newJwk(key.alg), key.alg);
     const jws = new CompactSign(Buffer.from(JSON.stringify(claims))).setProtectedHeader({ ...full, alg: key.alg });
     return jws.sign(private_);
   }
@@ -51,7 +51,7 @@ async function signed(header, claims, how) {
 async function begin(alg) {
   const server = new OAuth2Server();
   server.issuer.url = origin;
-  key = await server.issuer.keys.generate(alg);
+  key = await server.issuer.keys.add({ ...newJwk(alg), alg, kid: randomUUID() });
   service = server.service;
   // Access tokens are signed by the same event, but name no audience.
   service.on('beforeTokenSigning', ({ header, payload }) => {

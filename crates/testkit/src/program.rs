@@ -4,7 +4,10 @@ use std::{
     env,
     io::{BufRead, BufReader},
     path::PathBuf,
-    process::{Child, Command, Stdio},
+    process::{Child, ChildStdout, Command, Stdio},
+    sync::mpsc,
+    thread,
+    time::Duration,
 };
 
 use reqwest::Client;
@@ -14,6 +17,9 @@ use crate::TestClock;
 
 /// The environment variable with the folder of the programs and what they are made of.
 const FOLDER: &str = "TIGERTRUST_TEST_PROVIDERS";
+
+/// How long a program may take to say where it listens. A test that waits forever says nothing, and holds up all others.
+const PATIENCE: Duration = Duration::from_secs(120);
 
 /// A program on a loopback port of its own, that is gone when this is dropped. Its clock begins where [`TestClock`] does, and goes on.
 pub(crate) struct Program {
@@ -41,17 +47,19 @@ impl Program {
             .stdout(Stdio::piped())
             .spawn()
             .expect("node runs");
-        let mut lines = BufReader::new(process.stdout.take().expect("it is piped")).lines();
-        let port = lines
-            .find_map(|line| line.ok()?.strip_prefix("listening on ")?.parse::<u16>().ok())
-            .expect("the program says where it listens");
-        // It must not wait for somebody to read what it says.
-        std::thread::spawn(move || lines.for_each(drop));
-        Self {
-            origin: format!("http://{host}:{port}"),
+        let port = port_said_by(process.stdout.take().expect("it is piped")).recv_timeout(PATIENCE);
+        let mut program = Self {
+            origin: String::new(),
             process,
-            controls: Client::builder().no_proxy().build().expect("a client"),
-        }
+            controls: Client::builder()
+                .no_proxy()
+                .timeout(PATIENCE + PATIENCE)
+                .build()
+                .expect("a client"),
+        };
+        let port = port.unwrap_or_else(|error| panic!("{name} does not say where it listens: {error}"));
+        program.origin = format!("http://{host}:{port}");
+        program
     }
 
     /// Where it is: scheme, host and port.
@@ -70,8 +78,22 @@ impl Program {
 
 impl Drop for Program {
     fn drop(&mut self) {
-        // It ends by itself then, and with it what it has started.
-        drop(self.process.stdin.take());
+        // Not asked to end, which Node.js now and then never gets done with. What it has started ends when its pipes close.
+        self.process.kill().expect("it ends");
         self.process.wait().expect("it has ended");
     }
+}
+
+/// The port, once the program says it. Reads on after that: the program must not wait for somebody to read what it says.
+fn port_said_by(output: ChildStdout) -> mpsc::Receiver<u16> {
+    let (said, port) = mpsc::channel();
+    thread::spawn(move || {
+        for line in BufReader::new(output).lines().map_while(Result::ok) {
+            if let Some(Ok(port)) = line.strip_prefix("listening on ").map(str::parse) {
+                // Whoever asked may have lost patience.
+                let _ = said.send(port);
+            }
+        }
+    });
+    port
 }
