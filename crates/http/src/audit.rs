@@ -15,7 +15,7 @@ use tigertrust_model::{
     AuditAction, AuditCursor, AuditEvent as Event, AuditFilter, Chain, UnknownAuditOutcome,
 };
 use tigertrust_wire::{
-    AuditEvent, Checkpoint, Code, Page, Problem, audit_csv, audit_csv_headings, audit_ndjson, parse_rfc3339,
+    AuditEvent, Checkpoint, Code, Page, Problem, audit_csv, audit_csv_headings, audit_ndjson,
 };
 use utoipa::IntoParams;
 
@@ -151,18 +151,14 @@ macro_rules! events_query {
 
         impl $name {
             fn filter(&self) -> Result<AuditFilter, ApiError> {
-                let time = |name, text: &Option<String>| {
-                    let time = text.as_deref().map(parse_rfc3339).transpose();
-                    time.map_err(|error| query::invalid(name, error))
-                };
                 let outcome = self.outcome.as_deref().map(str::parse).transpose();
                 Ok(AuditFilter {
                     actions: self.action.as_deref().map(actions).transpose()?,
                     actor: named("actor", &self.actor)?,
                     target: named("target", &self.target)?,
                     outcome: outcome.map_err(|error: UnknownAuditOutcome| query::invalid("outcome", error.to_string()))?,
-                    from: time("from", &self.from)?,
-                    until: time("to", &self.to)?,
+                    from: query::time("from", self.from.as_deref())?,
+                    until: query::time("to", self.to.as_deref())?,
                 })
             }
         }

@@ -12,7 +12,7 @@ use tigertrust_credentials::{
 use tigertrust_model::{KeyFilter, KeyId, KeyState, KeyType, KeyTypes, Lifecycle, Scope, Timestamp};
 use tigertrust_wire::{
     CreateKey, IssuedKey, Key, KeyVerdict, Page, Problem, ReportLeak, RevokeKey, RotateKey, UpdateKey,
-    VerifyKey, add_rate_limits, parse_rfc3339,
+    VerifyKey, add_rate_limits,
 };
 use utoipa::IntoParams;
 
@@ -131,7 +131,6 @@ impl ListQuery {
     fn filter(self, now: Timestamp) -> Result<KeyFilter, ApiError> {
         let state = self.state.map(|text| text.parse::<KeyState>()).transpose();
         let kind = self.r#type.map(|text| text.parse::<KeyType>()).transpose();
-        let unused_since = self.unused_since.map(|text| parse_rfc3339(&text)).transpose();
         let too_long = |text: &String| text.chars().count() > MAX_SEARCH || text.contains('\0');
         if self.q.as_ref().is_some_and(too_long) {
             return Err(query::invalid(
@@ -149,7 +148,7 @@ impl ListQuery {
             kind: kind.map_err(|error| query::invalid("type", error.to_string()))?,
             text: self.q.filter(|text| !text.is_empty()),
             external_id: self.external_id,
-            unused_since: unused_since.map_err(|error| query::invalid("unusedSince", error))?,
+            unused_since: query::time("unusedSince", self.unused_since.as_deref())?,
         })
     }
 }

@@ -13,7 +13,7 @@ use tigertrust_credentials::{
     AuthError, HeaderValues, Need, Permit, PersonPermit, Presented, SessionAdmission, TokenDigest,
     Unauthorized,
 };
-use tigertrust_model::{Act, Creator, Origin, Workspace};
+use tigertrust_model::{Creator, Origin, Principal, Workspace};
 use tigertrust_wire::{Code, Problem};
 
 use crate::{
@@ -45,15 +45,16 @@ pub(crate) enum Caller {
 }
 
 impl Admitted {
-    /// The caller as flows know it. Should they refuse, it is logged whom.
+    /// The caller as flows know it.
     pub(crate) fn actor(&self) -> Actor {
-        let from = self.origin();
-        let actor = match &self.caller {
+        self.actor_from(self.origin())
+    }
+
+    fn actor_from(&self, from: Origin) -> Actor {
+        match &self.caller {
             Caller::Key(permit) => Actor::key(Arc::clone(permit), from),
             Caller::Person(permit) => Actor::signed_in(Arc::clone(permit), from),
-        };
-        refused::remember(&self.request, self.workspace(), actor.act());
-        actor
+        }
     }
 
     /// Where the request comes from.
@@ -136,7 +137,6 @@ impl FromRequest for Person {
         let admitted = Admitted::from_request(request, payload);
         Box::pin(async move {
             let admitted = admitted.await?;
-            admitted.actor();
             match &admitted.caller {
                 Caller::Person(permit) => Ok(Self {
                     permit: Arc::clone(permit),
@@ -242,8 +242,11 @@ async fn admit_person(
             if refused::is_change(request)
                 && let Ok(known) = admit(&own_account).await
             {
-                let act = Act::of_person(known.user().id, Some(known.session().id), origin(app, request));
-                refused::remember(request, known.workspace(), act);
+                let by = Principal::User {
+                    id: known.user().id,
+                    session: Some(known.session().id),
+                };
+                refused::remember(request, known.workspace(), by);
             }
             Err(refusal)
         }
@@ -354,10 +357,11 @@ impl FromRequest for Admitted {
                 caller: admit(&request, None).await?,
                 request,
             };
-            // A body that says nothing is refused before a flow hears of it, and is a try all the same. Checks of other keys are
-            // too many to be remembered.
+            // Should it be refused, be it for its body before a flow hears of it, it is logged whom. Checks of other keys are too
+            // many to be remembered.
             if refused::is_change(&admitted.request) && admitted.request.path() != VERIFY {
-                admitted.actor();
+                let by = admitted.actor_from(Origin::default()).act().by;
+                refused::remember(&admitted.request, admitted.workspace(), by);
             }
             Ok(admitted)
         })

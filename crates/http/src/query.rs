@@ -4,7 +4,8 @@ use actix_web::HttpRequest;
 use serde::{Deserialize, de::DeserializeOwned};
 use std::str::FromStr;
 use tigertrust_accounts::ports::Page;
-use tigertrust_wire::{Code, FieldProblem, Problem};
+use tigertrust_model::Timestamp;
+use tigertrust_wire::{Code, FieldProblem, Problem, parse_rfc3339};
 use utoipa::IntoParams;
 
 use crate::error::ApiError;
@@ -31,6 +32,12 @@ pub(crate) fn invalid(parameter: &str, detail: impl Into<String>) -> ApiError {
         parameter,
         detail,
     )
+}
+
+/// A time in RFC 3339, if there is one.
+pub(crate) fn time(parameter: &str, text: Option<&str>) -> Result<Option<Timestamp>, ApiError> {
+    let time = text.map(parse_rfc3339).transpose();
+    time.map_err(|error| invalid(parameter, error))
 }
 
 /// As [`invalid`], for a header.

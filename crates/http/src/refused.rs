@@ -2,21 +2,21 @@
 
 use actix_web::{HttpMessage, HttpRequest, body::MessageBody, dev::ServiceResponse, http::Method};
 use tigertrust_accounts::audit::RefusedRequest;
-use tigertrust_model::{Act, Chain, Workspace};
+use tigertrust_model::{Act, Chain, Principal, Workspace};
 use tigertrust_wire::Problem;
 
-use crate::App;
+use crate::{App, origin::origin};
 
 /// Who asks, and where, for the way back.
 struct Asking {
     chain: Chain,
-    act: Act,
+    by: Principal,
 }
 
 /// Remembers who asks, should it be refused.
-pub(crate) fn remember(request: &HttpRequest, workspace: Option<&Workspace>, act: Act) {
+pub(crate) fn remember(request: &HttpRequest, workspace: Option<&Workspace>, by: Principal) {
     let chain = workspace.map(|workspace| workspace.id).into();
-    request.extensions_mut().insert(Asking { chain, act });
+    request.extensions_mut().insert(Asking { chain, by });
 }
 
 /// Whether a request would change something: reading changes nothing.
@@ -30,12 +30,16 @@ pub(crate) fn note<B: MessageBody>(app: &App, response: &ServiceResponse<B>, pro
     if !is_change(request) || !response.status().is_client_error() {
         return;
     }
-    if let Some(Asking { chain, act }) = request.extensions().get() {
+    if let Some(Asking { chain, by }) = request.extensions().get() {
         let pattern = request.match_pattern().unwrap_or_default();
         let refused = RefusedRequest {
             operation: format!("{} {pattern}", request.method()),
             code: problem.code.as_str().to_owned(),
         };
-        app.refusals.count(refused.entry(*chain, act));
+        let act = Act {
+            by: by.clone(),
+            from: origin(app, request),
+        };
+        app.refusals.count(refused.entry(*chain, &act));
     }
 }

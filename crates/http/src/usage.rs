@@ -3,8 +3,8 @@
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde::Deserialize;
 use tigertrust_accounts::{UsageRange, UsageRangeError};
-use tigertrust_model::{Granularity, Timestamp};
-use tigertrust_wire::{Problem, Usage, UsageByKey, parse_rfc3339};
+use tigertrust_model::Granularity;
+use tigertrust_wire::{Problem, Usage, UsageByKey};
 use utoipa::{IntoParams, ToSchema};
 
 use crate::{App, error::ApiError, keys::parse_id, permit::Admitted, query};
@@ -114,13 +114,10 @@ fn range(
 ) -> Result<UsageRange, ApiError> {
     let granularity = granularity.map(|text| text.parse::<Granularity>()).transpose();
     let granularity = granularity.map_err(|error| query::invalid("granularity", error.to_string()))?;
-    let (from, to) = (time("from", from)?, time("to", to)?);
+    let (from, to) = (
+        query::time("from", from.as_deref())?,
+        query::time("to", to.as_deref())?,
+    );
     UsageRange::new(from, to, granularity, app.clock.now())
         .map_err(|error: UsageRangeError| query::invalid("from", error.to_string()))
-}
-
-fn time(parameter: &str, text: Option<String>) -> Result<Option<Timestamp>, ApiError> {
-    text.map(|text| parse_rfc3339(&text))
-        .transpose()
-        .map_err(|error| query::invalid(parameter, error))
 }

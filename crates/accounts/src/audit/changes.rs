@@ -8,14 +8,28 @@ use crate::{
     webhooks::Webhook,
 };
 
+/// A field by its name, and its value as the log shows it.
+type Field = (&'static str, Option<String>);
+
+/// The fields that differ; both sides name the same, in the same order.
+fn differences<const N: usize>(before: [Field; N], after: [Field; N]) -> impl Iterator<Item = FieldChange> {
+    before
+        .into_iter()
+        .zip(after)
+        .filter_map(|((name, before), (_, after))| FieldChange::between(name, before, after))
+}
+
+/// The fields that something begins with.
+fn beginnings<const N: usize>(fields: [Field; N]) -> impl Iterator<Item = FieldChange> {
+    fields
+        .into_iter()
+        .filter_map(|(name, value)| FieldChange::between(name, None, value))
+}
+
 /// What was done to a key; `None` if nothing was.
 #[must_use]
 pub fn of_key(before: &ApiKey, after: &ApiKey) -> Option<(AuditAction, Vec<FieldChange>)> {
-    let fields = key_fields(after);
-    let changes: Vec<FieldChange> = key_fields(before)
-        .into_iter()
-        .zip(fields)
-        .filter_map(|((name, before), (_, after))| FieldChange::between(name, before, after))
+    let changes: Vec<FieldChange> = differences(key_fields(before), key_fields(after))
         .chain(unshown(before, after))
         .collect();
     let action = match (&before.lifecycle, &after.lifecycle) {
@@ -33,14 +47,14 @@ pub fn of_key(before: &ApiKey, after: &ApiKey) -> Option<(AuditAction, Vec<Field
 pub fn of_new_key(key: &ApiKey) -> Vec<FieldChange> {
     let kind = Some(FieldChange::set("type", key.kind));
     let owner = key.owner.map(|owner| FieldChange::set("ownerId", owner));
-    let fields = key_fields(key)
-        .into_iter()
-        .filter_map(|(name, value)| FieldChange::between(name, None, value));
-    kind.into_iter().chain(owner).chain(fields).collect()
+    kind.into_iter()
+        .chain(owner)
+        .chain(beginnings(key_fields(key)))
+        .collect()
 }
 
 /// What is shown of a key, by field.
-fn key_fields(key: &ApiKey) -> [(&'static str, Option<String>); 10] {
+fn key_fields(key: &ApiKey) -> [Field; 10] {
     let (state, reason) = match &key.lifecycle {
         Lifecycle::Active => ("active", None),
         Lifecycle::Deactivated => ("deactivated", None),
@@ -84,12 +98,7 @@ fn reach(reach: &KeyReach) -> Option<String> {
 /// What was done to a workspace; `None` if nothing was.
 #[must_use]
 pub fn of_workspace(before: &Workspace, after: &Workspace) -> Option<(AuditAction, Vec<FieldChange>)> {
-    let fields = workspace_fields(after);
-    let changes: Vec<FieldChange> = workspace_fields(before)
-        .into_iter()
-        .zip(fields)
-        .filter_map(|((name, before), (_, after))| FieldChange::between(name, before, after))
-        .collect();
+    let changes: Vec<FieldChange> = differences(workspace_fields(before), workspace_fields(after)).collect();
     let action = match (before.deleted_at, after.deleted_at) {
         (None, Some(_)) => AuditAction::WorkspaceDeleted,
         _ => AuditAction::WorkspaceUpdated,
@@ -100,13 +109,10 @@ pub fn of_workspace(before: &Workspace, after: &Workspace) -> Option<(AuditActio
 /// What a workspace is made with.
 #[must_use]
 pub fn of_new_workspace(workspace: &Workspace) -> Vec<FieldChange> {
-    workspace_fields(workspace)
-        .into_iter()
-        .filter_map(|(name, value)| FieldChange::between(name, None, value))
-        .collect()
+    beginnings(workspace_fields(workspace)).collect()
 }
 
-fn workspace_fields(workspace: &Workspace) -> [(&'static str, Option<String>); 5] {
+fn workspace_fields(workspace: &Workspace) -> [Field; 5] {
     [
         ("name", Some(workspace.name.clone())),
         ("plan", Some(workspace.plan.to_string())),
@@ -143,10 +149,7 @@ pub fn of_connection(before: &Connection, after: &Connection) -> Vec<FieldChange
         ]
     };
     let provider = (before.provider != after.provider).then(|| FieldChange::hidden("provider"));
-    policy(before)
-        .into_iter()
-        .zip(policy(after))
-        .filter_map(|((name, before), (_, after))| FieldChange::between(name, before, after))
+    differences(policy(before), policy(after))
         .chain(provider)
         .collect()
 }
@@ -163,34 +166,31 @@ pub fn of_domain(before: &Domain, after: &Domain) -> Vec<FieldChange> {
             ("joinRole", of.join_role.map(|role| role.to_string())),
         ]
     };
-    fields(before)
-        .into_iter()
-        .zip(fields(after))
-        .filter_map(|((name, before), (_, after))| FieldChange::between(name, before, after))
-        .collect()
+    differences(fields(before), fields(after)).collect()
 }
 
 /// What was changed of a webhook.
 #[must_use]
 pub fn of_webhook(before: &Webhook, after: &Webhook) -> Vec<FieldChange> {
-    let others = webhook_fields(before).into_iter().zip(webhook_fields(after));
-    let others = others.filter_map(|((name, before), (_, after))| FieldChange::between(name, before, after));
     // Both may be the same: what differs is a secret, then.
     let url = (before.url != after.url).then(|| FieldChange {
         field: "url".to_owned(),
         before: Some(origin_of(&before.url)),
         after: Some(origin_of(&after.url)),
     });
-    url.into_iter().chain(others).collect()
+    url.into_iter()
+        .chain(differences(webhook_fields(before), webhook_fields(after)))
+        .collect()
 }
 
 /// What a webhook is made with.
 #[must_use]
 pub fn of_new_webhook(webhook: &Webhook) -> Vec<FieldChange> {
     let url = FieldChange::set("url", origin_of(&webhook.url));
-    let others = webhook_fields(webhook).into_iter();
-    let others = others.filter_map(|(name, value)| FieldChange::between(name, None, value));
-    [url].into_iter().chain(others).collect()
+    [url]
+        .into_iter()
+        .chain(beginnings(webhook_fields(webhook)))
+        .collect()
 }
 
 /// Scheme, host and port: many services have the secret in the rest.
@@ -198,7 +198,7 @@ fn origin_of(url: &str) -> String {
     url.split('/').take(3).collect::<Vec<_>>().join("/")
 }
 
-fn webhook_fields(webhook: &Webhook) -> [(&'static str, Option<String>); 3] {
+fn webhook_fields(webhook: &Webhook) -> [Field; 3] {
     let events = list(webhook.events.iter().map(|filter| filter.as_str().to_owned()));
     [
         ("description", webhook.description.clone()),

@@ -14,7 +14,7 @@ pub use changes::{
 };
 #[cfg(feature = "checkpoints")]
 pub use checkpoint::Checkpoint;
-pub use flows::{AuditFlows, AuditPage, Landmark};
+pub use flows::{AuditFlows, AuditPage};
 pub use ports::{AuditStore, MAX_PAGE, Segment};
 pub use refusals::{LoggedUsage, RefusalLog, RefusedRequest};
-pub use verification::{Finding, Verified, Verifier};
+pub use verification::{Finding, Landmark, Verified, Verifier};

@@ -1,6 +1,6 @@
 //! Whether a chain is as it was written.
 
-use std::fmt;
+use std::{collections::BTreeSet, fmt};
 
 use tigertrust_credentials::AuditRing;
 use tigertrust_model::{AuditAction, AuditEvent, Chain, ChainHead};
@@ -115,6 +115,15 @@ impl fmt::Display for Finding {
     }
 }
 
+/// An event that was seen outside of the database: that of a checkpoint.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Landmark {
+    /// Its place.
+    pub seq: u64,
+    /// Its MAC.
+    pub mac: [u8; 32],
+}
+
 /// What a chain came to that is as it was written.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Verified {
@@ -136,6 +145,8 @@ pub struct Verified {
 #[derive(Clone, Debug)]
 pub struct Verifier {
     ring: AuditRing,
+    /// Place and MAC, so that a year of checkpoints costs an event no more than one does.
+    landmarks: BTreeSet<(u64, [u8; 32])>,
     verified: Verified,
 }
 
@@ -154,6 +165,7 @@ impl Verifier {
     pub const fn after(ring: AuditRing, chain: Chain, seq: u64, mac: [u8; 32]) -> Self {
         Self {
             ring,
+            landmarks: BTreeSet::new(),
             verified: Verified {
                 chain,
                 events: 0,
@@ -163,6 +175,14 @@ impl Verifier {
                 mac,
             },
         }
+    }
+
+    /// Has the events agree with what was seen before; what is seen of places that are not looked at does not matter.
+    #[must_use]
+    pub fn held_to(mut self, landmarks: &[Landmark]) -> Self {
+        let places = landmarks.iter().map(|landmark| (landmark.seq, landmark.mac));
+        self.landmarks.extend(places);
+        self
     }
 
     /// The place of the last event that was looked at.
@@ -197,6 +217,10 @@ impl Verifier {
             }
             Some(_) => {}
             None => self.verified.erased += 1,
+        }
+        let mut seen = self.landmarks.range((seq, [u8::MIN; 32])..=(seq, [u8::MAX; 32]));
+        if seen.any(|(_, seen)| *seen != mac) {
+            return Err(Finding::NotAsInCheckpoint { seq });
         }
         if event.action == AuditAction::AuditRestarted.as_str() {
             self.verified.restarted += 1;

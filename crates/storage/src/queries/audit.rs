@@ -110,7 +110,18 @@ pub(super) async fn take(connection: &mut Connection, chain: Chain) -> QueryResu
         .optional()
 }
 
-pub(super) async fn put_head(connection: &mut Connection, head: &ChainHead) -> QueryResult<()> {
+/// Writes a head that is not sealed yet.
+pub(super) async fn seal_head(
+    connection: &mut Connection,
+    ring: &AuditRing,
+    head: ChainHead,
+) -> Result<(), StoreError> {
+    put_head(connection, &chain::sealed(ring, head))
+        .await
+        .or_unavailable()
+}
+
+async fn put_head(connection: &mut Connection, head: &ChainHead) -> QueryResult<()> {
     let row = HeadRow::from(head);
     diesel::update(heads::table.find(row.chain_id))
         .set(&row)

@@ -7,7 +7,7 @@ use diesel::{BoolExpressionMethods, ExpressionMethods, OptionalExtension, QueryD
 use diesel_async::RunQueryDsl;
 use tigertrust_accounts::{
     FlowError,
-    audit::{AuditStore, MAX_PAGE, Segment, chain},
+    audit::{AuditStore, MAX_PAGE, Segment},
 };
 use tigertrust_credentials::ports::StoreError;
 use tigertrust_model::{
@@ -199,9 +199,7 @@ impl AuditStore for Store {
                     archived,
                     ..known
                 };
-                audit::put_head(connection, &chain::sealed(&ring, head))
-                    .await
-                    .or_unavailable()?;
+                audit::seal_head(connection, &ring, head).await?;
                 let entry = AuditEntry::new(AuditAction::AuditRestarted, chain, &act).changing(
                     FieldChange::between("sequence", Some(known_seq.to_string()), Some(seq.to_string())),
                 );
@@ -236,9 +234,7 @@ impl AuditStore for Store {
                     archived_mac: mac,
                     ..head
                 };
-                audit::put_head(connection, &chain::sealed(&ring, head))
-                    .await
-                    .or_unavailable()?;
+                audit::seal_head(connection, &ring, head).await?;
                 let entry = AuditEntry::new(AuditAction::AuditArchived, chain, &act)
                     .changing([FieldChange::set("archivedUpTo", seq)]);
                 Ok(Written::quietly(()).logging([entry]))
@@ -257,9 +253,7 @@ impl AuditStore for Store {
             self.write_unheard(move |connection| {
                 Box::pin(async move {
                     let head = audit::lock(connection, &ring, head.chain).await?;
-                    audit::put_head(connection, &chain::sealed(&ring, head))
-                        .await
-                        .or_unavailable()
+                    audit::seal_head(connection, &ring, head).await
                 })
             })
             .await?;
