@@ -13,9 +13,10 @@ use tigertrust_model::{Clock, KeyId, LastUse, Outcome, Scope, ScopeSet, Timestam
 use tigertrust_rate_limit::Decision;
 
 use crate::{
-    AuthError, ChangeTracker, HeaderValues, KeyDigest, Need, ParsedKey, PepperRing, Presented, RateLimits,
-    Refusal, Unauthorized, WorkspaceNeed,
+    AdmissionCounts, AuthError, ChangeTracker, HeaderValues, KeyDigest, Need, ParsedKey, PepperRing,
+    Presented, RateLimits, Refusal, Unauthorized, WorkspaceNeed,
     cache::{Remembered, TrackedCache},
+    checks::Checks,
     known_key::KnownKey,
     limits::Spent,
     ports::{CredentialStore, KeyRecord, StoreError, UsageStore, UseStore},
@@ -51,6 +52,7 @@ pub struct Admission {
     limits: Arc<RateLimits>,
     uses: UseLog<Remembered<KnownKey>>,
     usage: UsageLog<Remembered<KnownKey>>,
+    checks: Checks,
 }
 
 /// What a call costs that was counted before, in the same request: its limits are not asked, and it is not counted again.
@@ -74,6 +76,7 @@ impl Admission {
             limits,
             uses: UseLog::new(),
             usage: UsageLog::new(),
+            checks: Checks::default(),
             keys: TrackedCache::new(Arc::clone(tracker), cache.max_keys, BuildHasherDefault::default()),
             workspaces: TrackedCache::new(
                 Arc::clone(tracker),
@@ -106,12 +109,20 @@ impl Admission {
         need: &Need,
     ) -> Result<Permit, Refusal> {
         // 1. One credential, well formed, its checksum right.
-        let secret = presented.credential()?;
+        let refused = |why| {
+            if cost.is_some() {
+                self.checks.refused(&why);
+            }
+            why
+        };
+        let secret = presented.credential().map_err(refused)?;
         let digest = self.peppers.current().digest(&secret);
         let record = match self.keys.known(&digest) {
             Some(record) => record,
             // Boxed, so that the many whom the cache knows do not carry it about.
-            None => Box::pin(self.find(cost, presented, &secret, digest)).await?,
+            None => Box::pin(self.find(cost, presented, &secret, digest))
+                .await
+                .map_err(refused)?,
         };
         self.permit(record, cost, presented, need).await
     }
@@ -200,14 +211,31 @@ impl Admission {
 
     fn count(&self, record: &Arc<Remembered<KnownKey>>, now: Timestamp, examined: &Result<Passed, Refusal>) {
         match examined {
-            Ok(passed) => self.usage.count(record, now, Outcome::Valid, passed.scope),
-            Err(refusal) => self.count_refusal(record, now, &refusal.why),
+            Ok(passed) => {
+                self.checks.passed();
+                self.usage.count(record, now, Outcome::Valid, passed.scope);
+            }
+            Err(refusal) => {
+                self.checks.refused(&refusal.why);
+                self.count_refusal(record, now, &refusal.why);
+            }
         }
     }
 
     fn count_refusal(&self, record: &Arc<Remembered<KnownKey>>, now: Timestamp, why: &AuthError) {
         if let Some(outcome) = why.outcome() {
             self.usage.count(record, now, outcome, None);
+        }
+    }
+
+    /// What it has done until now.
+    #[must_use]
+    pub fn counts(&self) -> AdmissionCounts {
+        AdmissionCounts {
+            checks: self.checks.counts(),
+            keys: self.keys.counts(),
+            workspaces: self.workspaces.counts(),
+            look_ups: self.checks.look_ups.snapshot(),
         }
     }
 
@@ -284,11 +312,20 @@ impl Admission {
                 refusal: Some(refusal.why),
             })
         };
+        let unknown = |why| {
+            if asked.cost > 0 {
+                self.checks.refused(&why);
+            }
+            why
+        };
         let Some(Ok(secret)) = ParsedKey::read(asked.key.as_bytes()) else {
-            return refused(None, AuthError::Unauthorized(Unauthorized::Malformed).into());
+            return refused(
+                None,
+                unknown(AuthError::Unauthorized(Unauthorized::Malformed)).into(),
+            );
         };
         let digest = self.peppers.current().digest(&secret);
-        let record = match self.look_up(&secret, digest).await {
+        let record = match self.look_up(&secret, digest).await.map_err(unknown) {
             Ok(record) => record,
             Err(AuthError::Unavailable(error)) => return Err(error),
             Err(why) => return refused(None, why.into()),
@@ -298,7 +335,10 @@ impl Admission {
             .home
             .is_some_and(|home| record.key.reach.home() != Some(home));
         if foreign {
-            return refused(None, AuthError::Unauthorized(Unauthorized::Unknown).into());
+            return refused(
+                None,
+                unknown(AuthError::Unauthorized(Unauthorized::Unknown)).into(),
+            );
         }
         let named = asked
             .workspace
@@ -408,8 +448,12 @@ impl Admission {
             .keys
             .get(digest, || async {
                 // Earlier peppers cost time only where the cache does not know the key.
-                let found = self.store.find_key(&self.peppers.digests(secret)).await?;
-                Ok(found.map(KnownKey::new))
+                let began = self.clock.monotonic();
+                let found = self.store.find_key(&self.peppers.digests(secret)).await;
+                self.checks
+                    .look_ups
+                    .observe(self.clock.monotonic().saturating_sub(began));
+                Ok(found?.map(KnownKey::new))
             })
             .await?;
         found.ok_or(AuthError::Unauthorized(Unauthorized::Unknown))

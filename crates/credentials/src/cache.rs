@@ -5,7 +5,10 @@ use std::{
     fmt,
     hash::{BuildHasher, Hash},
     ops::Deref,
-    sync::{Arc, OnceLock},
+    sync::{
+        Arc, OnceLock,
+        atomic::{AtomicU64, Ordering},
+    },
     time::Duration,
 };
 
@@ -15,7 +18,7 @@ use quick_cache::{
 };
 
 use crate::{
-    ChangeTracker,
+    CacheCounts, ChangeTracker,
     ports::{DependsOn, StoreError},
     tracker::Watch,
 };
@@ -121,6 +124,8 @@ pub(crate) struct TrackedCache<K, V, S> {
     found: Cache<K, Outcome<V>, Weight, S>,
     /// Until when keys are taken for unknown, by the monotonic clock.
     unknown: Cache<K, Duration, UnitWeighter, S>,
+    hits: AtomicU64,
+    misses: AtomicU64,
 }
 
 impl<K, V, S> TrackedCache<K, V, S>
@@ -134,6 +139,8 @@ where
             tracker,
             found: cache(capacity, Weight, hasher.clone()),
             unknown: cache(UNKNOWN_CAPACITY, UnitWeighter, hasher),
+            hits: AtomicU64::new(0),
+            misses: AtomicU64::new(0),
         }
     }
 
@@ -151,15 +158,17 @@ where
         F: Future<Output = Result<Option<V>, StoreError>>,
     {
         if !self.tracker.is_fresh() {
+            self.misses.fetch_add(1, Ordering::Relaxed);
             let found = look_up().await?;
             return Ok(found.map(|value| Arc::new(Remembered::new(value, None))));
         }
         match self.found.get(&key) {
-            Some(Ok(found)) if self.is_current(&found) => return Ok(Some(found)),
+            Some(Ok(found)) if self.is_current(&found) => return Ok(Some(self.hit(found))),
             Some(outcome) => self.forget(&key, &outcome),
-            None if self.is_unknown(&key) => return Ok(None),
+            None if self.is_unknown(&key) => return Ok(self.hit(None)),
             None => {}
         }
+        self.misses.fetch_add(1, Ordering::Relaxed);
         // Boxed, so that the many who find what they ask for do not carry it about.
         Box::pin(self.miss(key, look_up)).await
     }
@@ -169,7 +178,23 @@ where
         if !self.tracker.is_fresh() {
             return None;
         }
-        self.found.get(key)?.ok().filter(|found| self.is_current(found))
+        let found = self.found.get(key)?.ok().filter(|found| self.is_current(found))?;
+        Some(self.hit(found))
+    }
+
+    /// Counts that the cache knew the answer.
+    fn hit<T>(&self, answer: T) -> T {
+        self.hits.fetch_add(1, Ordering::Relaxed);
+        answer
+    }
+
+    /// How it has done until now.
+    pub(crate) fn counts(&self) -> CacheCounts {
+        CacheCounts {
+            hits: self.hits.load(Ordering::Relaxed),
+            misses: self.misses.load(Ordering::Relaxed),
+            entries: self.found.len(),
+        }
     }
 
     /// Whether a value that was got earlier is what [`get`](Self::get) would answer now.

@@ -6,11 +6,11 @@
 
 use std::{fmt, io, num::NonZeroUsize, sync::Arc, thread};
 
-use tigertrust_model::{RandomError, RandomSource};
+use tigertrust_model::{Clock, RandomError, RandomSource};
 use tokio::sync::oneshot;
 
 use crate::{
-    HashingMemory, Password, PasswordHash, PasswordHasher,
+    HashingMemory, HistogramSnapshot, Password, PasswordHash, PasswordHasher,
     hashing_queue::{Job, Queue},
 };
 
@@ -61,13 +61,15 @@ impl HashingPool {
     pub fn start(
         settings: HashingSettings,
         hasher: PasswordHasher,
+        clock: Arc<dyn Clock>,
         random: Arc<dyn RandomSource>,
     ) -> io::Result<Self> {
         let queue = Arc::new(Queue::new(settings.queue.saturating_add(settings.threads.get())));
         // Made first, so that the threads that did start end if one does not.
         let pool = Self(Arc::new(Handle(Arc::clone(&queue))));
         for number in 1..=settings.threads.get() {
-            let (queue, hasher, random) = (Arc::clone(&queue), hasher.clone(), Arc::clone(&random));
+            let (queue, hasher) = (Arc::clone(&queue), hasher.clone());
+            let (clock, random) = (Arc::clone(&clock), Arc::clone(&random));
             thread::Builder::new()
                 .name(format!("hashing-{number}"))
                 .spawn(move || {
@@ -80,7 +82,10 @@ impl HashingPool {
                         })
                     };
                     while let Some(job) = next(&mut memory) {
-                        job.run(&hasher, &mut memory, &*random, || queue.finished());
+                        let began = clock.monotonic();
+                        job.run(&hasher, &mut memory, &*random, || {
+                            queue.finished(clock.monotonic().saturating_sub(began));
+                        });
                     }
                 })?;
         }
@@ -145,6 +150,12 @@ impl HashingLoad {
     pub fn refused(&self) -> u64 {
         self.0.refused()
     }
+
+    /// How long each took that is done, without the wait before it.
+    #[must_use]
+    pub fn times(&self) -> HistogramSnapshot {
+        self.0.times()
+    }
 }
 
 impl fmt::Debug for HashingLoad {
@@ -178,7 +189,7 @@ mod tests {
     };
 
     use super::*;
-    use crate::{OsRandom, PasswordCost};
+    use crate::{OsRandom, PasswordCost, SystemClock};
 
     /// A random source that tells when it is asked, and answers when it may.
     struct Gate {
@@ -199,7 +210,13 @@ mod tests {
             threads: NonZeroUsize::new(threads).unwrap(),
             queue,
         };
-        HashingPool::start(settings, PasswordHasher::new(), random).unwrap()
+        HashingPool::start(
+            settings,
+            PasswordHasher::new(),
+            Arc::new(SystemClock::default()),
+            random,
+        )
+        .unwrap()
     }
 
     fn gated(queue: usize) -> (HashingPool, mpsc::Receiver<()>, mpsc::Sender<()>) {
@@ -239,6 +256,7 @@ mod tests {
         let other = Password::presented("another password");
         assert!(!pool.verify(other, Some(hash)).await.unwrap().matches);
         assert!(!pool.verify(password(), None).await.unwrap().matches);
+        assert_eq!(pool.load().times().count(), 4);
     }
 
     #[tokio::test]
@@ -252,7 +270,13 @@ mod tests {
             queue: 0,
         };
         let hasher = PasswordHasher::with_cost(dear).unwrap();
-        let pool = HashingPool::start(settings, hasher.clone(), Arc::new(OsRandom)).unwrap();
+        let pool = HashingPool::start(
+            settings,
+            hasher.clone(),
+            Arc::new(SystemClock::default()),
+            Arc::new(OsRandom),
+        )
+        .unwrap();
         let cheap = PasswordHasher::new().hash(&password(), &OsRandom).unwrap();
         let wrong = Password::presented("another password");
         assert_eq!(

@@ -3,12 +3,16 @@
 use std::{
     collections::VecDeque,
     sync::{Condvar, Mutex, MutexGuard, PoisonError},
+    time::Duration,
 };
 
 use tigertrust_model::{RandomError, RandomSource};
 use tokio::sync::oneshot;
 
-use crate::{HashingError, HashingMemory, Password, PasswordHash, PasswordHasher, Verified};
+use crate::{
+    HashingError, HashingMemory, Histogram, HistogramSnapshot, Password, PasswordHash, PasswordHasher,
+    Verified,
+};
 
 /// One password to hash or verify, and where the answer goes.
 pub(crate) enum Job {
@@ -86,6 +90,7 @@ pub(crate) struct Queue {
     limit: usize,
     state: Mutex<State>,
     wake: Condvar,
+    times: Histogram,
 }
 
 #[derive(Default)]
@@ -118,6 +123,7 @@ impl Queue {
             limit,
             state: Mutex::default(),
             wake: Condvar::new(),
+            times: Histogram::default(),
         }
     }
 
@@ -140,8 +146,13 @@ impl Queue {
         Ok(())
     }
 
-    pub(crate) fn finished(&self) {
+    pub(crate) fn finished(&self, took: Duration) {
+        self.times.observe(took);
         self.lock().running -= 1;
+    }
+
+    pub(crate) fn times(&self) -> HistogramSnapshot {
+        self.times.snapshot()
     }
 
     pub(crate) fn running(&self) -> usize {

@@ -7,12 +7,14 @@
 mod admit;
 mod audit_ring;
 mod cache;
+mod checks;
 mod encryption_key;
 mod error;
 mod failures;
 mod feed;
 mod hashing_pool;
 mod hashing_queue;
+mod histogram;
 mod key;
 mod key_format;
 mod known_key;
@@ -38,11 +40,13 @@ mod uses;
 
 pub use admit::{Admission, CacheSettings, Permit, Verdict, Verification};
 pub use audit_ring::AuditRing;
+pub use checks::{AdmissionCounts, CacheCounts};
 pub use encryption_key::{EncryptionKey, EncryptionKeyError};
 pub use error::{AuthError, Unauthorized};
 pub use failures::ClientNetwork;
 pub use feed::{After, RecentChanges};
 pub use hashing_pool::{HashingError, HashingLoad, HashingPool, HashingSettings, Verified};
+pub use histogram::{Histogram, HistogramSnapshot};
 pub use key::{KeySecret, ParsedKey};
 pub use key_format::{KEY_LENGTH, KeyFormat, MalformedKey};
 pub use limits::{Charge, RateLimits, Refusal};

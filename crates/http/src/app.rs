@@ -217,6 +217,12 @@ fn show_figures(parts: &Parts) {
     metrics.gauge("hashing_queued", "Passwords that wait to be hashed", move || {
         figure(queued.queued())
     });
+    let times = load.clone();
+    metrics.histogram(
+        "hashing_duration_seconds",
+        "How long passwords took to be hashed, without the wait before",
+        move || times.times(),
+    );
     metrics.counter(
         "hashing_refused",
         "Passwords that were answered 503 since too many waited",

@@ -38,7 +38,7 @@ mod workspaces;
 
 pub use app::{App, AppSettings, Parts, SsoSettings};
 pub use client_address::TrustedProxies;
-pub use metrics::{Metrics, serve_metrics};
+pub use metrics::{Labels, Metrics, serve_metrics};
 pub use openapi::document as openapi_document;
 pub use routes::{Access, Operation, configure, operations};
 pub use server::{ServerSettings, serve};

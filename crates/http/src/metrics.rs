@@ -8,19 +8,29 @@ use std::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
+    time::Duration,
 };
 
-use actix_web::{App, HttpResponse, HttpServer, dev::Server, http::StatusCode, web};
+use actix_web::{
+    App, HttpRequest, HttpResponse, HttpServer,
+    dev::Server,
+    http::{Method, StatusCode},
+    web,
+};
 use prometheus_client::{
     collector::Collector,
-    encoding::{DescriptorEncoder, EncodeMetric, MetricEncoder, text},
+    encoding::{DescriptorEncoder, EncodeMetric, MetricEncoder, NoLabelSet, text},
     metrics::{MetricType, counter::ConstCounter, gauge::ConstGauge, info::Info},
     registry::Registry,
 };
+use tigertrust_credentials::{Histogram, HistogramSnapshot};
+use tigertrust_wire::Code;
 
 const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 const FIRST_STATUS: u16 = 100;
 const STATUSES: usize = 500;
+/// What stands in place of a route where a request met none.
+const NO_ROUTE: &str = "none";
 
 /// The figures of one instance. A clone is another handle to the same figures.
 #[derive(Clone, Default)]
@@ -29,13 +39,34 @@ pub struct Metrics(Arc<Inner>);
 struct Inner {
     /// By status, from 100 on.
     responses: [AtomicU64; STATUSES],
+    /// In the order of [`Code::ALL`].
+    problems: [AtomicU64; Code::ALL.len()],
+    /// How long the busiest routes took, in the order of [`BUSIEST`]: found without a lock.
+    busiest: [Histogram; BUSIEST.len()],
+    /// How long all others took.
+    routes: Mutex<BTreeMap<Route, Histogram>>,
     series: Mutex<BTreeMap<&'static str, Series>>,
 }
+
+/// A method, and the pattern of a path.
+type Route = (&'static str, String);
+
+/// What is called more often than all else.
+const BUSIEST: [(Method, &str); 2] = [
+    (Method::GET, "/api/auth/check"),
+    (Method::POST, "/api/keys/verify"),
+];
+
+/// What has a value for each of several labels: pairs of a label's name and its value.
+pub type Labels = Vec<(&'static str, &'static str)>;
 
 impl Default for Inner {
     fn default() -> Self {
         Self {
             responses: [const { AtomicU64::new(0) }; STATUSES],
+            problems: [const { AtomicU64::new(0) }; Code::ALL.len()],
+            busiest: Default::default(),
+            routes: Mutex::default(),
             series: Mutex::default(),
         }
     }
@@ -48,8 +79,9 @@ struct Series {
 
 #[derive(Clone)]
 enum Read {
-    Counter(Arc<dyn Fn() -> u64 + Send + Sync>),
-    Gauge(Arc<dyn Fn() -> f64 + Send + Sync>),
+    Counters(Arc<dyn Fn() -> Vec<(Labels, u64)> + Send + Sync>),
+    Gauges(Arc<dyn Fn() -> Vec<(Labels, f64)> + Send + Sync>),
+    Histogram(Arc<dyn Fn() -> HistogramSnapshot + Send + Sync>),
 }
 
 impl Metrics {
@@ -61,7 +93,17 @@ impl Metrics {
         help: &'static str,
         read: impl Fn() -> u64 + Send + Sync + 'static,
     ) {
-        self.show(name, help, Read::Counter(Arc::new(read)));
+        self.counters(name, help, move || vec![(Labels::new(), read())]);
+    }
+
+    /// Shows several of what only grows, told apart by their labels. It is otherwise as a [`counter`](Self::counter).
+    pub fn counters(
+        &self,
+        name: &'static str,
+        help: &'static str,
+        read: impl Fn() -> Vec<(Labels, u64)> + Send + Sync + 'static,
+    ) {
+        self.show(name, help, Read::Counters(Arc::new(read)));
     }
 
     /// Shows what grows and shrinks, read whenever somebody asks. It appears as `tigertrust_{name}`, and is otherwise as a
@@ -72,7 +114,28 @@ impl Metrics {
         help: &'static str,
         read: impl Fn() -> f64 + Send + Sync + 'static,
     ) {
-        self.show(name, help, Read::Gauge(Arc::new(read)));
+        self.gauges(name, help, move || vec![(Labels::new(), read())]);
+    }
+
+    /// Shows several of what grows and shrinks, told apart by their labels. It is otherwise as a [`gauge`](Self::gauge).
+    pub fn gauges(
+        &self,
+        name: &'static str,
+        help: &'static str,
+        read: impl Fn() -> Vec<(Labels, f64)> + Send + Sync + 'static,
+    ) {
+        self.show(name, help, Read::Gauges(Arc::new(read)));
+    }
+
+    /// Shows how long something takes, in seconds, read whenever somebody asks. It appears as `tigertrust_{name}_bucket`, `_count`
+    /// and `_sum`, and is otherwise as a [`counter`](Self::counter).
+    pub fn histogram(
+        &self,
+        name: &'static str,
+        help: &'static str,
+        read: impl Fn() -> HistogramSnapshot + Send + Sync + 'static,
+    ) {
+        self.show(name, help, Read::Histogram(Arc::new(read)));
     }
 
     fn show(&self, name: &'static str, help: &'static str, read: Read) {
@@ -80,10 +143,30 @@ impl Metrics {
         series.insert(name, Series { help, read });
     }
 
-    /// Counts an answer.
-    pub(crate) fn answered(&self, status: StatusCode) {
+    /// Counts an answer, and how long it took until its head was written.
+    pub(crate) fn answered(&self, request: &HttpRequest, status: StatusCode, took: Duration) {
         let place = usize::from(status.as_u16().saturating_sub(FIRST_STATUS));
         if let Some(count) = self.0.responses.get(place) {
+            count.fetch_add(1, Ordering::Relaxed);
+        }
+        let is_route =
+            |(method, path): &(Method, &str)| request.method() == method && request.path() == *path;
+        let busy = BUSIEST.iter().position(is_route);
+        match busy.and_then(|place| self.0.busiest.get(place)) {
+            Some(histogram) => histogram.observe(took),
+            None => self.took(route(request), took),
+        }
+    }
+
+    fn took(&self, route: Route, took: Duration) {
+        let mut routes = self.0.routes.lock().unwrap_or_else(PoisonError::into_inner);
+        routes.entry(route).or_default().observe(took);
+    }
+
+    /// Counts a problem that was told.
+    pub(crate) fn refused(&self, code: Code) {
+        let place = Code::ALL.iter().position(|other| *other == code);
+        if let Some(count) = place.and_then(|place| self.0.problems.get(place)) {
             count.fetch_add(1, Ordering::Relaxed);
         }
     }
@@ -103,6 +186,54 @@ impl Metrics {
     }
 }
 
+/// Which route took a request, in names of which there are few, whatever strangers send.
+fn route(request: &HttpRequest) -> Route {
+    let method = match *request.method() {
+        Method::CONNECT => "CONNECT",
+        Method::DELETE => "DELETE",
+        Method::GET => "GET",
+        Method::HEAD => "HEAD",
+        Method::OPTIONS => "OPTIONS",
+        Method::PATCH => "PATCH",
+        Method::POST => "POST",
+        Method::PUT => "PUT",
+        Method::TRACE => "TRACE",
+        _ => "_OTHER",
+    };
+    (
+        method,
+        request.match_pattern().unwrap_or_else(|| NO_ROUTE.to_owned()),
+    )
+}
+
+fn encode_histogram(mut encoder: MetricEncoder<'_>, seen: &HistogramSnapshot) -> fmt::Result {
+    let bounds = Histogram::BOUNDS
+        .iter()
+        .map(Duration::as_secs_f64)
+        .chain([f64::INFINITY]);
+    let buckets: Vec<_> = bounds.zip(seen.counts).collect();
+    encoder.encode_histogram::<NoLabelSet>(seen.sum.as_secs_f64(), seen.count(), &buckets, None)
+}
+
+impl Metrics {
+    fn encode_requests(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
+        let help = "How long requests took, until the head of their answer was written";
+        let mut family =
+            encoder.encode_descriptor("http_request_duration_seconds", help, None, MetricType::Histogram)?;
+        let mut encode = |method: &str, route: &str, seen: &HistogramSnapshot| {
+            let labels = [("method", method), ("route", route)];
+            encode_histogram(family.encode_family(&labels)?, seen)
+        };
+        for ((method, path), histogram) in BUSIEST.iter().zip(&self.0.busiest) {
+            encode(method.as_str(), path, &histogram.snapshot())?;
+        }
+        let routes = self.0.routes.lock().unwrap_or_else(PoisonError::into_inner);
+        routes
+            .iter()
+            .try_for_each(|((method, path), histogram)| encode(method, path, &histogram.snapshot()))
+    }
+}
+
 impl Collector for Metrics {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
         let help = "Answers to requests, by status";
@@ -114,18 +245,32 @@ impl Collector for Metrics {
                 ConstCounter::new(count).encode(responses.encode_family(&code)?)?;
             }
         }
+        let help = "Answers that are problems, by their code";
+        let mut problems = encoder.encode_descriptor("http_problems", help, None, MetricType::Counter)?;
+        for (code, count) in Code::ALL.iter().zip(&self.0.problems) {
+            let code = [("code", code.as_str())];
+            ConstCounter::new(count.load(Ordering::Relaxed)).encode(problems.encode_family(&code)?)?;
+        }
+        self.encode_requests(&mut encoder)?;
         let series = self.0.series.lock().unwrap_or_else(PoisonError::into_inner);
         series
             .iter()
             .try_for_each(|(name, Series { help, read })| match read {
-                Read::Counter(read) => {
-                    let encoder = encoder.encode_descriptor(name, help, None, MetricType::Counter)?;
-                    ConstCounter::new(read()).encode(encoder)
+                Read::Counters(read) => {
+                    let mut family = encoder.encode_descriptor(name, help, None, MetricType::Counter)?;
+                    read().iter().try_for_each(|(labels, value)| {
+                        ConstCounter::new(*value).encode(family.encode_family(labels)?)
+                    })
                 }
-                Read::Gauge(read) => {
-                    let encoder: MetricEncoder<'_> =
-                        encoder.encode_descriptor(name, help, None, MetricType::Gauge)?;
-                    ConstGauge::new(read()).encode(encoder)
+                Read::Gauges(read) => {
+                    let mut family = encoder.encode_descriptor(name, help, None, MetricType::Gauge)?;
+                    read().iter().try_for_each(|(labels, value)| {
+                        ConstGauge::new(*value).encode(family.encode_family(labels)?)
+                    })
+                }
+                Read::Histogram(read) => {
+                    let encoder = encoder.encode_descriptor(name, help, None, MetricType::Histogram)?;
+                    encode_histogram(encoder, &read())
                 }
             })
     }
@@ -165,6 +310,8 @@ async fn show(metrics: web::Data<Metrics>) -> HttpResponse {
 
 #[cfg(test)]
 mod tests {
+    use actix_web::test::TestRequest;
+
     use super::*;
 
     #[test]
@@ -176,14 +323,39 @@ mod tests {
             read.load(Ordering::Relaxed)
         });
         metrics.gauge("things_waiting", "Things that wait", || 0.5);
-        metrics.answered(StatusCode::OK);
-        metrics.answered(StatusCode::OK);
-        metrics.answered(StatusCode::NOT_FOUND);
+        metrics.counters("kinds", "Things of a kind", || vec![(vec![("kind", "large")], 7)]);
+        metrics.histogram("thing_seconds", "How long things take", || {
+            let times = Histogram::default();
+            times.observe(Duration::from_millis(5));
+            times.observe(Duration::from_secs(20));
+            times.snapshot()
+        });
+        let check = TestRequest::with_uri("/api/auth/check").to_http_request();
+        let other = TestRequest::with_uri("/nowhere").method(Method::from_bytes(b"BREW").unwrap());
+        metrics.answered(&check, StatusCode::OK, Duration::from_micros(10));
+        metrics.answered(&check, StatusCode::OK, Duration::from_micros(200));
+        metrics.answered(
+            &other.to_http_request(),
+            StatusCode::NOT_FOUND,
+            Duration::from_secs(1),
+        );
+        metrics.refused(Code::NotFound);
         count.store(4, Ordering::Relaxed);
         let text = metrics.text().unwrap();
         for line in [
             "tigertrust_http_responses_total{code=\"200\"} 2",
             "tigertrust_http_responses_total{code=\"404\"} 1",
+            "tigertrust_http_problems_total{code=\"NOT_FOUND\"} 1",
+            "tigertrust_http_problems_total{code=\"FORBIDDEN\"} 0",
+            "tigertrust_http_request_duration_seconds_bucket{le=\"0.000025\",method=\"GET\",route=\"/api/auth/check\"} 1",
+            "tigertrust_http_request_duration_seconds_bucket{le=\"0.00025\",method=\"GET\",route=\"/api/auth/check\"} 2",
+            "tigertrust_http_request_duration_seconds_count{method=\"GET\",route=\"/api/auth/check\"} 2",
+            "tigertrust_http_request_duration_seconds_sum{method=\"_OTHER\",route=\"none\"} 1.0",
+            "tigertrust_kinds_total{kind=\"large\"} 7",
+            "tigertrust_thing_seconds_bucket{le=\"0.0025\"} 0",
+            "tigertrust_thing_seconds_bucket{le=\"0.005\"} 1",
+            "tigertrust_thing_seconds_bucket{le=\"+Inf\"} 2",
+            "tigertrust_thing_seconds_sum 20.005",
             "# HELP tigertrust_things Things that happened",
             "# TYPE tigertrust_things counter",
             "tigertrust_things_total 4",

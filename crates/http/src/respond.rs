@@ -5,6 +5,7 @@ use std::{
     pin::Pin,
     sync::atomic::{AtomicU64, Ordering},
     task::{Context, Poll},
+    time::Duration,
 };
 
 use actix_web::{
@@ -83,6 +84,8 @@ pub(crate) struct Answering<F> {
     answer: F,
     app: Option<web::Data<App>>,
     id: HeaderValue,
+    /// When the request came in, on the monotonic clock.
+    since: Duration,
 }
 
 impl<S> Transform<S, ServiceRequest> for Respond
@@ -115,6 +118,7 @@ where
     fn call(&self, mut request: ServiceRequest) -> Self::Future {
         // Looked up once: on the way back it is wanted again.
         let app = request.app_data::<web::Data<App>>().cloned();
+        let since = app.as_ref().map_or(Duration::ZERO, |app| app.clock.monotonic());
         let id = request_id(request.headers()).unwrap_or_else(|| {
             let id = app.as_ref().map(|app| app.request_ids.next());
             let id = id.unwrap_or(HeaderValue::from_static("req_"));
@@ -128,6 +132,7 @@ where
             answer: self.service.call(request),
             app,
             id,
+            since,
         }
     }
 }
@@ -139,24 +144,32 @@ where
     type Output = F::Output;
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        let Self { answer, app, id } = self.get_mut();
+        let Self {
+            answer,
+            app,
+            id,
+            since,
+        } = self.get_mut();
         Pin::new(answer).poll(context).map_ok(|response| {
             // A clone of the id would cost an allocation.
             let id = std::mem::replace(id, HeaderValue::from_static(""));
-            respond(response, app.as_ref().map(|app| app.get_ref()), id)
+            let app = app.as_ref().map(|app| app.get_ref());
+            if let Some(app) = app {
+                let took = app.clock.monotonic().saturating_sub(*since);
+                app.metrics.answered(response.request(), response.status(), took);
+            }
+            respond(response, app, id)
         })
     }
 }
 
 fn respond(mut response: ServiceResponse, app: Option<&App>, id: HeaderValue) -> ServiceResponse {
-    if let Some(app) = app {
-        app.metrics.answered(response.status());
-    }
     let problem = response.response_mut().extensions_mut().remove::<Problem>();
     let mut response = match problem {
         None => response,
         Some(mut problem) => {
             if let Some(app) = app {
+                app.metrics.refused(problem.code);
                 refused::note(app, &response, &problem);
             }
             if let (Some(app), Some(cause)) = (app, response.response().extensions().get::<Cause>()) {

@@ -379,7 +379,7 @@ impl FieldChange {
 }
 
 /// Whether an act happened.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum AuditOutcome {
     /// It did.
     Success,

@@ -11,6 +11,7 @@
 #[cfg(not(any(feature = "postgres", feature = "sqlite")))]
 compile_error!("tigertrust-storage needs one of its features `postgres` and `sqlite`");
 
+mod audit_counts;
 mod error;
 pub mod migrations;
 mod options;

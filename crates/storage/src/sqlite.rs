@@ -101,6 +101,8 @@ impl Pools {
         Connections {
             in_use: readers.in_use + writer.in_use,
             idle: readers.idle + writer.idle,
+            waited: readers.waited + writer.waited,
+            timed_out: readers.timed_out + writer.timed_out,
         }
     }
 }

@@ -20,7 +20,7 @@ use tigertrust_credentials::{
         UseStore,
     },
 };
-use tigertrust_model::{Clock, Granularity, RandomSource, Timestamp};
+use tigertrust_model::{AuditAction, AuditOutcome, Clock, Granularity, RandomSource, Timestamp};
 use tokio::runtime::Handle;
 use tokio_util::sync::DropGuard;
 
@@ -60,6 +60,7 @@ pub(crate) trait Engine:
     async fn ping(&self) -> Result<(), StoreError>;
     async fn applied_migrations(&self) -> Result<Vec<String>, StoreError>;
     fn connections(&self) -> Connections;
+    fn audited(&self) -> Vec<(AuditAction, AuditOutcome, u64)>;
     fn known_migrations(&self) -> Vec<Known>;
     async fn prune_changes(&self, older_than: Timestamp, batch: u32) -> Result<u64, StoreError>;
     async fn forget_requests(&self, older_than: Timestamp) -> Result<(), StoreError>;
@@ -90,6 +91,10 @@ pub struct Connections {
     pub in_use: u32,
     /// How many are open, and wait for work.
     pub idle: u32,
+    /// How often one had to be waited for, since the program began.
+    pub waited: u64,
+    /// How often nobody got one in time, since the program began.
+    pub timed_out: u64,
 }
 
 /// How the schema of a database compares with what this program knows.
@@ -286,6 +291,12 @@ impl Storage {
     #[must_use]
     pub fn connections(&self) -> Connections {
         self.engine.connections()
+    }
+
+    /// How much was written into the audit log since the program began.
+    #[must_use]
+    pub fn audited(&self) -> Vec<(AuditAction, AuditOutcome, u64)> {
+        self.engine.audited()
     }
 
     /// How the schema compares with what this program knows.

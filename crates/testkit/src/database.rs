@@ -6,12 +6,13 @@ use std::{
     hash::{Hash, Hasher},
     path::Path,
     process::Command,
+    time::Duration,
 };
 
 use tempfile::TempDir;
 use tigertrust_credentials::OsRandom;
 use tigertrust_model::RandomSource;
-use tigertrust_storage::{DatabaseUrl, migrations};
+use tigertrust_storage::{DatabaseUrl, Options, migrations};
 
 /// The environment variable with the URL of a PostgreSQL database from which others may be made.
 const SERVER: &str = "TIGERTRUST_TEST_POSTGRES";
@@ -23,6 +24,20 @@ pub enum Engine {
     Postgres,
     /// A file.
     Sqlite,
+}
+
+/// How long a statement, a lock or a connection may take in a test.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// The default options, but for a machine that has much else to do: only the tests of a deadline are to meet it.
+#[must_use]
+pub fn patient() -> Options {
+    Options {
+        acquire_timeout: PATIENCE,
+        statement_timeout: PATIENCE,
+        lock_timeout: PATIENCE,
+        ..Options::default()
+    }
 }
 
 /// A database of a test's own, gone when this is dropped.

@@ -25,7 +25,7 @@ mod valkey;
 pub use authenticator::Authenticator;
 pub use chromium::{Chromium, Walked};
 pub use clock::TestClock;
-pub use database::{Engine, ThrowawayDatabase};
+pub use database::{Engine, ThrowawayDatabase, patient};
 pub use dns::TestNameServer;
 pub use gate::Gate;
 pub use mail::{ReceivedMail, TestMailServer};

@@ -39,7 +39,7 @@ use tokio::runtime::Handle;
 
 use crate::{
     clock::TestClock,
-    database::{Engine, ThrowawayDatabase},
+    database::{Engine, ThrowawayDatabase, patient},
     mailbox::Mailbox,
     records::TestRecords,
     valkey::ThrowawayValkey,
@@ -146,7 +146,7 @@ impl TestServer {
     /// A server over a new database.
     pub async fn start(engine: Engine) -> Self {
         let database = Arc::new(ThrowawayDatabase::create(engine).await);
-        Self::over(database, Options::default()).await
+        Self::over(database, patient()).await
     }
 
     /// Another server over the database of this one, with a cache and a clock of its own. It stands behind the same address for people.
@@ -155,7 +155,7 @@ impl TestServer {
         let connections = |_: &str| Vec::new();
         Self::built(
             database,
-            Options::default(),
+            patient(),
             boundless(),
             None,
             Some(public_url),
@@ -166,14 +166,14 @@ impl TestServer {
 
     /// Another server over the database of this one, with limits of rates in place of none that a test could reach.
     pub async fn limited(&self, limits: Limits) -> Self {
-        Self::build(Arc::clone(&self.database), Options::default(), limits, None).await
+        Self::build(Arc::clone(&self.database), patient(), limits, None).await
     }
 
     /// Another server over the database of this one, which shares its limits with those over the same store. It counts the seconds
     /// as the store does.
     pub async fn sharing(&self, limits: Limits, valkey: &ThrowawayValkey) -> Self {
         let database = Arc::clone(&self.database);
-        Self::build(database, Options::default(), limits, Some(valkey)).await
+        Self::build(database, patient(), limits, Some(valkey)).await
     }
 
     /// A server over a database that may be shared, or not be there yet.
@@ -188,7 +188,7 @@ impl TestServer {
         connections: impl FnOnce(&str) -> Vec<ConfiguredConnection>,
     ) -> Self {
         let database = Arc::new(ThrowawayDatabase::create(engine).await);
-        Self::built(database, Options::default(), boundless(), None, None, connections).await
+        Self::built(database, patient(), boundless(), None, None, connections).await
     }
 
     async fn build(
@@ -269,6 +269,7 @@ impl TestServer {
                 queue: 256,
             },
             PasswordHasher::new(),
+            Arc::clone(&time),
             Arc::new(OsRandom),
         );
         let key = EncryptionKey::new("e1", PEPPER).expect("a key");

@@ -595,7 +595,12 @@ impl TigerTrust {
             notifier: Arc::clone(&self.0.notifier),
             passkeys: self.0.storage.passkeys(),
             relying_party: Arc::new(WebAuthn::new(&settings.relying_party)?),
-            hashing: HashingPool::start(settings.hashing, foundation.hasher.clone(), Arc::clone(random))?,
+            hashing: HashingPool::start(
+                settings.hashing,
+                foundation.hasher.clone(),
+                Arc::clone(clock),
+                Arc::clone(random),
+            )?,
             encryption: settings.encryption.clone(),
             clock: Arc::clone(clock),
             random: Arc::clone(random),

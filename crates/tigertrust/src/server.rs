@@ -77,6 +77,7 @@ pub(crate) fn figures(
         move || started.as_secs_f64(),
     );
     limit_figures(&metrics, limits);
+    check_figures(&metrics, admission);
     let counting = Arc::clone(admission);
     metrics.gauge(
         "usage_counts_waiting",
@@ -101,6 +102,32 @@ pub(crate) fn figures(
         "Connections to the database that wait for work",
         move || f64::from(database.connections().idle),
     );
+    let database = Arc::clone(storage);
+    metrics.counter(
+        "database_connection_waits",
+        "How often a connection to the database had to be waited for",
+        move || database.connections().waited,
+    );
+    let database = Arc::clone(storage);
+    metrics.counter(
+        "database_connection_timeouts",
+        "How often there was no connection to the database in time",
+        move || database.connections().timed_out,
+    );
+    let database = Arc::clone(storage);
+    metrics.counters(
+        "audit_events",
+        "What was written into the audit log, by action and outcome",
+        move || {
+            let written = database.audited().into_iter();
+            written
+                .map(|(action, outcome, count)| {
+                    let labels = vec![("action", action.as_str()), ("outcome", outcome.as_str())];
+                    (labels, count)
+                })
+                .collect()
+        },
+    );
     if let Some(postman) = postman {
         let office = postman.clone();
         metrics.gauge("mails_queued", "Mails that wait or are being sent", move || {
@@ -117,6 +144,53 @@ pub(crate) fn figures(
     }
     webhook_figures(&metrics, courier);
     metrics
+}
+
+fn check_figures(metrics: &Metrics, admission: &Arc<Admission>) {
+    let counting = Arc::clone(admission);
+    metrics.counters(
+        "key_checks",
+        "Keys that were checked or verified, by what became of them",
+        move || {
+            let checks = counting.counts().checks.into_iter();
+            checks
+                .map(|(outcome, count)| (vec![("outcome", outcome)], count))
+                .collect()
+        },
+    );
+    let counting = Arc::clone(admission);
+    metrics.histogram(
+        "key_lookup_duration_seconds",
+        "How long the database took to look a key up that was not remembered",
+        move || counting.counts().look_ups,
+    );
+    let caches = |admission: &Arc<Admission>| {
+        let counting = Arc::clone(admission);
+        move || {
+            let counts = counting.counts();
+            [("keys", counts.keys), ("workspaces", counts.workspaces)]
+                .map(|(name, counts)| (vec![("cache", name)], counts))
+        }
+    };
+    let read = caches(admission);
+    metrics.counters(
+        "cache_hits",
+        "Look-ups that memory answered, that there is no such key included",
+        move || read().map(|(labels, cache)| (labels, cache.hits)).to_vec(),
+    );
+    let read = caches(admission);
+    metrics.counters(
+        "cache_misses",
+        "Look-ups that had to ask the database",
+        move || read().map(|(labels, cache)| (labels, cache.misses)).to_vec(),
+    );
+    let read = caches(admission);
+    metrics.gauges("cache_entries", "What is remembered", move || {
+        let entries = |count| f64::from(u32::try_from(count).unwrap_or(u32::MAX));
+        read()
+            .map(|(labels, cache)| (labels, entries(cache.entries)))
+            .to_vec()
+    });
 }
 
 fn webhook_figures(metrics: &Metrics, courier: &Courier) {

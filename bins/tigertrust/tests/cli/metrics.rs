@@ -1,6 +1,10 @@
 //! The figures for Prometheus.
 
-use std::collections::BTreeMap;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+    path::Path,
+};
 
 use reqwest::{Client, Method};
 
@@ -9,6 +13,7 @@ use crate::program::{Folder, Served, in_a_folder_for_each_engine};
 in_a_folder_for_each_engine!(
     the_figures_are_on_a_listener_of_their_own,
     without_the_setting_nobody_reads_the_figures,
+    what_is_deployed_and_documented_names_figures_that_exist,
 );
 
 struct Figures {
@@ -31,10 +36,33 @@ impl Figures {
         request.send().await.unwrap()
     }
 
-    /// The samples, by series.
-    async fn read(&self) -> BTreeMap<String, f64> {
+    async fn text(&self) -> String {
         let text = self.get("/metrics").await.text().await.unwrap();
         assert!(text.ends_with("# EOF\n"), "{text}");
+        text
+    }
+
+    /// The names that samples may have, those included that there are none of yet.
+    async fn names(&self) -> BTreeSet<String> {
+        let text = self.text().await;
+        let families = text.lines().filter_map(|line| line.strip_prefix("# TYPE "));
+        families
+            .flat_map(|family| {
+                let (name, kind) = family.split_once(' ').unwrap();
+                let suffixes: &[&str] = match kind {
+                    "counter" => &["_total"],
+                    "histogram" => &["_bucket", "_count", "_sum"],
+                    "info" => &["_info"],
+                    _ => &[""],
+                };
+                suffixes.iter().map(move |suffix| format!("{name}{suffix}"))
+            })
+            .collect()
+    }
+
+    /// The samples, by series.
+    async fn read(&self) -> BTreeMap<String, f64> {
+        let text = self.text().await;
         let samples = text.lines().filter(|line| !line.starts_with('#'));
         samples
             .map(|line| {
@@ -53,28 +81,6 @@ async fn the_figures_are_on_a_listener_of_their_own(folder: Folder) {
     let mut served = folder.quickstart_in(&environment, &[]);
     let figures = Figures::of(&mut served);
     let before = figures.read().await;
-    for series in [
-        "tigertrust_database_connections_idle",
-        "tigertrust_database_connections_in_use",
-        "tigertrust_feed_staleness_seconds",
-        "tigertrust_hashing_queued",
-        "tigertrust_hashing_refused_total",
-        "tigertrust_hashing_running",
-        "tigertrust_mails_failed_total",
-        "tigertrust_mails_queued",
-        "tigertrust_mails_sent_total",
-        "tigertrust_credential_failures_refused_total",
-        "tigertrust_rate_limit_alone",
-        "tigertrust_rate_limit_decided_alone_total",
-        "tigertrust_rate_limit_refused_total",
-        "tigertrust_rate_limit_shadow_refused_total",
-        "tigertrust_rate_limit_states",
-        "tigertrust_start_time_seconds",
-        "tigertrust_usage_calls_lost_total",
-        "tigertrust_usage_counts_waiting",
-    ] {
-        assert!(before.contains_key(series), "{series}: {before:?}");
-    }
     assert!(
         before
             .keys()
@@ -82,14 +88,53 @@ async fn the_figures_are_on_a_listener_of_their_own(folder: Folder) {
     );
     assert!(before["tigertrust_start_time_seconds"] > 1_700_000_000.0);
 
-    assert_eq!(served.check(served.text("agentKey")).await, 200);
-    assert_eq!(served.check("nonsense").await, 401);
+    for _ in 0..3 {
+        assert_eq!(served.check(served.text("agentKey")).await, 200);
+    }
+    assert_eq!(served.check("ak_nonsense").await, 401);
+    let login = served.request(Method::POST, "/api/auth/login");
+    let login = login.json(&serde_json::json!({ "email": served.text("email"), "password": "a wrong one" }));
+    assert_eq!(login.send().await.unwrap().status(), 401);
     let forgot = served.request(Method::POST, "/api/auth/password/forgot");
     let forgot = forgot.json(&serde_json::json!({ "email": served.text("email") }));
     assert!(forgot.send().await.unwrap().status().is_success());
     let after = figures.read().await;
-    assert_eq!(after["tigertrust_http_responses_total{code=\"200\"}"], 1.0);
-    assert_eq!(after["tigertrust_http_responses_total{code=\"401\"}"], 1.0);
+    let check = "method=\"GET\",route=\"/api/auth/check\"";
+    for (series, value) in [
+        ("tigertrust_http_responses_total{code=\"200\"}".to_owned(), 3.0),
+        ("tigertrust_http_responses_total{code=\"401\"}".to_owned(), 2.0),
+        (
+            "tigertrust_http_problems_total{code=\"UNAUTHORIZED\"}".to_owned(),
+            2.0,
+        ),
+        (
+            format!("tigertrust_http_request_duration_seconds_count{{{check}}}"),
+            4.0,
+        ),
+        (
+            format!("tigertrust_http_request_duration_seconds_bucket{{le=\"+Inf\",{check}}}"),
+            4.0,
+        ),
+        ("tigertrust_key_checks_total{outcome=\"VALID\"}".to_owned(), 3.0),
+        (
+            "tigertrust_key_checks_total{outcome=\"UNAUTHORIZED\"}".to_owned(),
+            1.0,
+        ),
+        ("tigertrust_cache_hits_total{cache=\"keys\"}".to_owned(), 2.0),
+        ("tigertrust_cache_misses_total{cache=\"keys\"}".to_owned(), 1.0),
+        ("tigertrust_cache_entries{cache=\"keys\"}".to_owned(), 1.0),
+        ("tigertrust_key_lookup_duration_seconds_count".to_owned(), 1.0),
+        ("tigertrust_hashing_duration_seconds_count".to_owned(), 1.0),
+        ("tigertrust_database_connection_timeouts_total".to_owned(), 0.0),
+        (
+            "tigertrust_audit_events_total{action=\"session.started\",outcome=\"refused\"}".to_owned(),
+            1.0,
+        ),
+    ] {
+        assert_eq!(after.get(&series), Some(&value), "{series}: {after:#?}");
+    }
+    assert!(after["tigertrust_key_lookup_duration_seconds_sum"] > 0.0);
+    assert!(after["tigertrust_hashing_duration_seconds_sum"] > 0.0);
     assert!(after["tigertrust_feed_staleness_seconds"] < 5.0);
     let mails = after["tigertrust_mails_sent_total"] + after["tigertrust_mails_queued"];
     assert!((mails - 1.0).abs() < f64::EPSILON, "{after:?}");
@@ -103,6 +148,52 @@ async fn the_figures_are_on_a_listener_of_their_own(folder: Folder) {
     assert_eq!(metrics.send().await.unwrap().status(), 404);
     let kind = figures.get("/metrics").await.headers()["content-type"].clone();
     assert!(kind.to_str().unwrap().starts_with("application/openmetrics-text"));
+}
+
+/// What a text calls figures of ours.
+fn named_in(text: &str) -> BTreeSet<String> {
+    let is_name = |letter: char| letter.is_ascii_lowercase() || letter == '_';
+    let places = text.match_indices("tigertrust_");
+    places
+        .map(|(place, _)| {
+            text[place..]
+                .chars()
+                .take_while(|letter| is_name(*letter))
+                .collect()
+        })
+        .collect()
+}
+
+async fn what_is_deployed_and_documented_names_figures_that_exist(folder: Folder) {
+    let environment = [
+        ("TIGERTRUST__METRICS__LISTEN", "127.0.0.1:0"),
+        ("TIGERTRUST__LOG__FORMAT", "json"),
+    ];
+    let mut served = folder.quickstart_in(&environment, &[]);
+    let names = Figures::of(&mut served).names().await;
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let read = |path: &str| fs::read_to_string(root.join(path)).unwrap();
+
+    for path in [
+        "deploy/grafana/tigertrust.json",
+        "deploy/prometheus/tigertrust.rules.yml",
+    ] {
+        let named = named_in(&read(path));
+        assert!(named.len() > 10, "{path}: {named:?}");
+        let unknown: Vec<_> = named.difference(&names).collect();
+        assert!(unknown.is_empty(), "{path} names {unknown:?}");
+    }
+    // The table has every one, and no other; of a histogram it has the name that the three have in common.
+    let handbook = read("docs/src/operations/production.md");
+    let rows = handbook.lines().filter(|line| line.starts_with("| `tigertrust_"));
+    let documented: BTreeSet<_> = rows.flat_map(named_in).collect();
+    let families = names.iter().map(|name| {
+        let family = ["_bucket", "_count", "_sum"]
+            .iter()
+            .find_map(|suffix| name.strip_suffix(suffix));
+        family.unwrap_or(name).to_owned()
+    });
+    assert_eq!(documented, families.collect());
 }
 
 async fn without_the_setting_nobody_reads_the_figures(folder: Folder) {

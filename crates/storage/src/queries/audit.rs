@@ -17,12 +17,13 @@ use super::{
     schema::{api_keys, audit_events as events, audit_heads as heads, invitations, users},
     webhooks,
 };
-use crate::{error::OrUnavailable, types::StoredId};
+use crate::{audit_counts::AuditCounts, error::OrUnavailable, types::StoredId};
 
 /// What the log is written with.
 pub(super) struct Auditor {
     pub(super) ring: AuditRing,
     pub(super) random: Arc<dyn RandomSource>,
+    pub(super) counts: AuditCounts,
 }
 
 impl Auditor {
@@ -49,6 +50,7 @@ pub(super) async fn append(
     for (chain, entries) in by_chain {
         let mut head = lock(connection, &auditor.ring, chain).await?;
         for entry in entries {
+            auditor.counts.add(&entry);
             let (event, next) = chain::append(&auditor.ring, head, entry, auditor.place(now)?);
             if let Chain::Workspace(workspace) = chain {
                 let about = event.target.as_ref().and_then(|target| target.id.parse().ok());

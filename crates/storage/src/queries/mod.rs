@@ -46,7 +46,9 @@ use diesel_async::{AsyncConnection, RunQueryDsl, TransactionManager};
 use futures_util::future::BoxFuture;
 use tigertrust_accounts::FlowError;
 use tigertrust_credentials::ports::{ChangeListener, StoreError};
-use tigertrust_model::{AuditEntry, Change, Clock, Entity, Granularity, Timestamp, WorkspaceId};
+use tigertrust_model::{
+    AuditAction, AuditEntry, AuditOutcome, Change, Clock, Entity, Granularity, Timestamp, WorkspaceId,
+};
 
 use self::audit::Auditor;
 pub(crate) use self::{
@@ -56,6 +58,7 @@ pub(crate) use self::{
 };
 use super::{Connection, Pools, Settings, add_counts, begin_write, execute_all, schema, within_deadline};
 use crate::{
+    audit_counts::AuditCounts,
     error::OrUnavailable,
     migrations::Known,
     storage::{Connections, Engine, StorageParts},
@@ -126,7 +129,11 @@ impl Store {
             tasks,
             listener,
             clock,
-            auditor: Arc::new(Auditor { ring, random }),
+            auditor: Arc::new(Auditor {
+                ring,
+                random,
+                counts: AuditCounts::default(),
+            }),
         }
     }
 
@@ -286,6 +293,10 @@ impl Engine for Store {
 
     fn connections(&self) -> Connections {
         self.pools.connections()
+    }
+
+    fn audited(&self) -> Vec<(AuditAction, AuditOutcome, u64)> {
+        self.auditor.counts.read()
     }
 
     fn known_migrations(&self) -> Vec<Known> {

@@ -65,6 +65,8 @@ impl Pool {
         Connections {
             in_use: state.connections.saturating_sub(state.idle_connections),
             idle: state.idle_connections,
+            waited: state.statistics.get_waited,
+            timed_out: state.statistics.get_timed_out,
         }
     }
 

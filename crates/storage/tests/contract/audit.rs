@@ -11,9 +11,9 @@ use tigertrust_model::{
     Act, ApiKey, AuditAction, AuditCursor, AuditEntry, AuditEvent, AuditFilter, AuditOutcome, Chain,
     FieldChange, Origin, Principal, Workspace,
 };
-use tigertrust_testkit::{Engine, TestClock};
+use tigertrust_testkit::{Engine, TestClock, patient};
 
-use crate::support::{NOW, Node, World, hex, key_at, on_both_engines, patient, ring, user};
+use crate::support::{NOW, Node, World, hex, key_at, on_both_engines, ring, user};
 
 on_both_engines!(
     an_act_is_in_the_log_of_its_workspace,

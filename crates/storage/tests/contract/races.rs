@@ -10,13 +10,13 @@ use tigertrust_accounts::{
 use tigertrust_credentials::{RecoveryCodeDigest, TotpStep};
 use tigertrust_model::{Act, Session, UserId};
 use tigertrust_storage::Options;
-use tigertrust_testkit::Engine;
+use tigertrust_testkit::{Engine, patient};
 
 use crate::{
     invitations::{invitation, put},
     mail_tokens::{another_password, link},
     passkeys::{begun, token},
-    support::{NOW, Node, World, on_both_engines, patient},
+    support::{NOW, Node, World, on_both_engines},
 };
 
 on_both_engines!(

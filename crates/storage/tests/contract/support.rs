@@ -16,7 +16,7 @@ use tigertrust_model::{
     Lifecycle, Metadata, RandomSource, Role, Timestamp, User, UserId, Workspace, WorkspaceId,
 };
 use tigertrust_storage::{DatabaseUrl, Options, Storage, StorageParts};
-use tigertrust_testkit::{Engine, TestClock, ThrowawayDatabase};
+use tigertrust_testkit::{Engine, TestClock, ThrowawayDatabase, patient};
 use tokio::{
     runtime::Handle,
     sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel},
@@ -48,16 +48,6 @@ impl ChangeListener for Ear {
 
     fn caught_up(&self, _: Duration) {
         let _ = self.0.send(Heard::CaughtUp);
-    }
-}
-
-/// The default, but for a machine that has much else to do: only the tests of a deadline are to meet it.
-pub(crate) fn patient() -> Options {
-    Options {
-        acquire_timeout: PATIENCE,
-        statement_timeout: PATIENCE,
-        lock_timeout: PATIENCE,
-        ..Options::default()
     }
 }
 
