@@ -11,6 +11,7 @@ use std::{
 
 use tigertrust_model::{Clock, KeyId, LastUse, Outcome, Scope, ScopeSet, Timestamp, Workspace, WorkspaceId};
 use tigertrust_rate_limit::Decision;
+use tracing::Instrument;
 
 use crate::{
     AuthError, ChangeTracker, HeaderValues, KeyDigest, Need, ParsedKey, PepperRing, Presented, RateLimits,
@@ -406,10 +407,13 @@ impl Admission {
     ) -> Result<Arc<Remembered<KnownKey>>, AuthError> {
         let found = self
             .keys
-            .get(digest, || async {
-                // Earlier peppers cost time only where the cache does not know the key.
-                let found = self.store.find_key(&self.peppers.digests(secret)).await?;
-                Ok(found.map(KnownKey::new))
+            .get(digest, || {
+                let asked = async {
+                    // Earlier peppers cost time only where the cache does not know the key.
+                    let found = self.store.find_key(&self.peppers.digests(secret)).await?;
+                    Ok(found.map(KnownKey::new))
+                };
+                asked.instrument(tracing::debug_span!("look up key"))
             })
             .await?;
         found.ok_or(AuthError::Unauthorized(Unauthorized::Unknown))

@@ -8,6 +8,7 @@ use std::{fmt, io, num::NonZeroUsize, sync::Arc, thread};
 
 use tigertrust_model::{RandomError, RandomSource};
 use tokio::sync::oneshot;
+use tracing::Instrument;
 
 use crate::{
     HashingMemory, Password, PasswordHash, PasswordHasher,
@@ -94,6 +95,7 @@ impl HashingPool {
     pub async fn hash(&self, password: Password) -> Result<PasswordHash, HashingError> {
         let (answer, answered) = oneshot::channel();
         self.0.0.push(Job::Hash { password, answer })?;
+        let answered = answered.instrument(tracing::debug_span!("hash password"));
         Ok(answered.await.map_err(|_| HashingError::Stopped)??)
     }
 
@@ -113,6 +115,7 @@ impl HashingPool {
             hash,
             answer,
         })?;
+        let answered = answered.instrument(tracing::debug_span!("verify password"));
         Ok(answered.await.map_err(|_| HashingError::Stopped)??)
     }
 

@@ -19,8 +19,9 @@ use actix_web::{
 };
 use serde::Serialize;
 use tigertrust_wire::{Problem, is_request_id};
+use tracing::Span;
 
-use crate::{App, error::Cause, rate_limit, refused};
+use crate::{App, error::Cause, rate_limit, refused, trace};
 
 pub(crate) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
@@ -83,6 +84,8 @@ pub(crate) struct Answering<F> {
     answer: F,
     app: Option<web::Data<App>>,
     id: HeaderValue,
+    /// None where nobody asked for traces.
+    span: Option<Span>,
 }
 
 impl<S> Transform<S, ServiceRequest> for Respond
@@ -124,10 +127,17 @@ where
             }
             id
         });
+        let traces = app.as_ref().and_then(|app| app.traces.as_ref());
+        let span = traces.map(|traces| trace::span(traces, &request, &id));
+        let answer = match &span {
+            None => self.service.call(request),
+            Some(span) => span.in_scope(|| self.service.call(request)),
+        };
         Answering {
-            answer: self.service.call(request),
+            answer,
             app,
             id,
+            span,
         }
     }
 }
@@ -139,11 +149,22 @@ where
     type Output = F::Output;
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        let Self { answer, app, id } = self.get_mut();
+        let Self {
+            answer,
+            app,
+            id,
+            span,
+        } = self.get_mut();
+        let span = span.as_ref();
+        let _entered = span.map(Span::enter);
         Pin::new(answer).poll(context).map_ok(|response| {
             // A clone of the id would cost an allocation.
             let id = std::mem::replace(id, HeaderValue::from_static(""));
-            respond(response, app.as_ref().map(|app| app.get_ref()), id)
+            let response = respond(response, app.as_ref().map(|app| app.get_ref()), id);
+            if let Some(span) = span {
+                trace::answered(span, &response);
+            }
+            response
         })
     }
 }
