@@ -83,7 +83,8 @@ pub(crate) fn admitted(caller: &Caller) {
 /// Notes what was answered.
 pub(crate) fn answered(span: &Span, response: &ServiceResponse) {
     let status = response.status();
-    span.record("http.response.status_code", status.as_u16());
+    // A number with a sign, since OpenTelemetry knows no others.
+    span.record("http.response.status_code", i64::from(status.as_u16()));
     if status.is_server_error() {
         span.record("error.type", status.as_str());
         span.record("otel.status_code", "ERROR");

@@ -30,7 +30,8 @@ pub(crate) fn begin(request: &mut Request<Vec<u8>>, traceparent: Option<Tracepar
         "http.request.method" = request.method().as_str(),
         "http.response.status_code" = field::Empty,
         "server.address" = uri.host().unwrap_or_default(),
-        "server.port" = uri.port_u16().unwrap_or(usual_port),
+        // A number with a sign, since OpenTelemetry knows no others.
+        "server.port" = i64::from(uri.port_u16().unwrap_or(usual_port)),
         "error.type" = field::Empty,
     );
     if let Some(Ok(name)) = span.in_scope(traceparent).map(HeaderValue::try_from) {
@@ -43,7 +44,7 @@ pub(crate) fn begin(request: &mut Request<Vec<u8>>, traceparent: Option<Tracepar
 pub(crate) fn end(span: &Span, answer: Result<u16, &OutboundError>) {
     match answer {
         Ok(status) => {
-            span.record("http.response.status_code", status);
+            span.record("http.response.status_code", i64::from(status));
             if status < 400 {
                 return;
             }

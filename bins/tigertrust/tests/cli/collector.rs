@@ -127,8 +127,7 @@ pub fn attribute(attributes: &[KeyValue], name: &str) -> Option<String> {
     let found = attributes.iter().find(|attribute| attribute.key == name)?;
     match found.value.as_ref()?.value.as_ref()? {
         Value::StringValue(text) => Some(text.clone()),
-        Value::IntValue(number) => Some(number.to_string()),
-        Value::BoolValue(flag) => Some(flag.to_string()),
+        Value::IntValue(number) => Some(format!("{number} as a number")),
         other => panic!("{name} is {other:?}"),
     }
 }
