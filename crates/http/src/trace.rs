@@ -19,7 +19,8 @@ const LONGEST_TRACESTATE: usize = 512;
 /// How spans of [`tracing`] are tied to the traces of others (W3C Trace Context): what is behind them is no business of the HTTP API.
 #[derive(Clone, Copy, Debug)]
 pub struct TraceContext {
-    /// Makes a span a child of what the headers `traceparent` and `tracestate` name; the first may be malformed, the second empty.
+    /// Makes a span a child of what the headers `traceparent` and `tracestate` name: the first is well formed, the second may be
+    /// anything, and empty.
     pub join: fn(span: &Span, traceparent: &str, tracestate: &str),
     /// The current span as the header `traceparent` names it; `None` where it is in no trace.
     pub current: fn() -> Option<String>,
@@ -55,7 +56,9 @@ pub(crate) fn span(context: &TraceContext, request: &ServiceRequest, id: &Header
         "tigertrust.key.id" = field::Empty,
         "tigertrust.workspace.id" = field::Empty,
     );
-    if let Some(traceparent) = the_one(request.headers(), &TRACEPARENT) {
+    if let Some(traceparent) = the_one(request.headers(), &TRACEPARENT)
+        && is_traceparent(traceparent.as_bytes())
+    {
         let tracestate = the_one(request.headers(), &TRACESTATE).unwrap_or_default();
         (context.join)(&span, traceparent, tracestate);
     }
@@ -125,4 +128,50 @@ fn the_one<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
     let mut values = headers.get_all(name);
     let value = values.next().filter(|value| value.len() <= LONGEST_TRACESTATE)?;
     values.next().is_none().then(|| value.to_str().ok()).flatten()
+}
+
+/// Whether the text is `traceparent` as W3C Trace Context writes it: libraries take what merely looks like it.
+fn is_traceparent(text: &[u8]) -> bool {
+    const LENGTH: usize = 55;
+    let Some((known, later)) = text.split_at_checked(LENGTH) else {
+        return false;
+    };
+    let is_shaped = known.iter().enumerate().all(|(place, byte)| match place {
+        2 | 35 | 52 => *byte == b'-',
+        _ => matches!(byte, b'0'..=b'9' | b'a'..=b'f'),
+    });
+    // What later versions add stands behind another hyphen; ff is none.
+    let is_whole = match known {
+        [b'0', b'0', ..] => later.is_empty(),
+        [b'f', b'f', ..] => false,
+        _ => later.first().is_none_or(|byte| *byte == b'-'),
+    };
+    is_shaped && is_whole
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_traceparent_is_taken_as_it_is_specified_alone() {
+        for (text, is_one) in [
+            ("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01", true),
+            ("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-00", true),
+            ("cc-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01", true),
+            ("cc-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01-x", true),
+            ("cc-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01x", false),
+            ("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01-x", false),
+            ("ff-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01", false),
+            ("00-0AF7651916CD43DD8448EB211C80319C-B7AD6B7169203331-01", false),
+            ("00-+af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01", false),
+            ("00-0af7651916cd43dd-b7ad6b7169203331-01", false),
+            ("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-1", false),
+            ("00_0af7651916cd43dd8448eb211c80319c_b7ad6b7169203331_01", false),
+            ("00-0af7651916cd43dd8448eb211c80319g-b7ad6b7169203331-01", false),
+            ("", false),
+        ] {
+            assert_eq!(is_traceparent(text.as_bytes()), is_one, "{text}");
+        }
+    }
 }
