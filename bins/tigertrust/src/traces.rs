@@ -31,11 +31,15 @@ impl Traces {
     ///
     /// # Errors
     /// Why they cannot be sent.
+    #[cfg(feature = "otlp")]
     pub fn start(settings: &TraceSettings) -> Result<Option<Self>, Failure> {
-        #[cfg(feature = "otlp")]
-        return otlp::start(settings);
-        #[cfg(not(feature = "otlp"))]
-        return Ok(None);
+        otlp::start(settings)
+    }
+
+    /// This program was built without traces: settings that ask for them are refused before.
+    #[cfg(not(feature = "otlp"))]
+    pub fn start(_: &TraceSettings) -> Result<Option<Self>, Failure> {
+        Ok(None)
     }
 
     /// What the spans of the process are to be recorded by.

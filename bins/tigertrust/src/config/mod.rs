@@ -17,4 +17,6 @@ pub use mail::MailSettings;
 pub use reader::{Flag, SettingErrors, Source};
 pub use settings::{LogFormat, LogSettings, Settings};
 pub use sso::{group_role, local_url};
-pub use traces::{TraceHeaders, TraceSettings};
+#[cfg(feature = "otlp")]
+pub use traces::TraceHeaders;
+pub use traces::TraceSettings;

@@ -17,6 +17,7 @@ in_a_folder_for_each_engine!(
     what_happens_within_a_request_is_a_span_below_it,
     what_fails_is_marked,
     a_webhook_carries_the_trace_that_it_belongs_to,
+    a_provider_is_asked_within_the_trace_of_the_request,
     no_secret_is_in_what_is_sent,
     without_the_setting_nothing_is_sent,
 );
@@ -233,6 +234,35 @@ async fn send_webhook(folder: &Folder, receiver: &Receiver) {
     eventually(1, async || receiver.received().len()).await;
     let state = async || folder.json(&["webhook", "deliveries", id])["items"][0]["state"].clone();
     eventually(json!("delivered"), state).await;
+}
+
+async fn a_provider_is_asked_within_the_trace_of_the_request(folder: Folder) {
+    let collector = Collector::start();
+    let provider = Receiver::start();
+    let issuer = provider.url("/acme");
+    let settings = [
+        ("TIGERTRUST__SSO__ALLOW_PRIVATE_ADDRESSES", "true"),
+        ("TIGERTRUST__SSO__OIDC__ACME__ISSUER", issuer.as_str()),
+        ("TIGERTRUST__SSO__OIDC__ACME__CLIENT_ID", "tigertrust"),
+    ];
+    let served = traced(&folder, &collector.url(), &settings);
+    let (parent, state) = (traceparent("01"), ("tracestate", "congo=CANARYstate"));
+    // It says nothing of itself, and so nobody can sign in; but it was asked.
+    get(&served, "/api/auth/oidc/acme", &[("traceparent", &parent), state]).await;
+    served.stop();
+
+    let asked = provider.received().remove(0);
+    assert_eq!(asked.path, "/acme/.well-known/openid-configuration");
+    let spans = collector.spans();
+    let begin = named(&spans, "GET /api/auth/oidc/{name}");
+    let within = |span: &&Span| span.kind == 3 && attribute(&span.attributes, "server.address").is_some();
+    let request = spans.iter().find(within).unwrap();
+    assert_eq!(
+        (hex(&request.trace_id), &request.parent_span_id),
+        (TRACE.to_owned(), &begin.span_id)
+    );
+    let carried = format!("00-{TRACE}-{}-01", hex(&request.span_id));
+    assert_eq!(asked.traceparent, Some(carried));
 }
 
 async fn no_secret_is_in_what_is_sent(folder: Folder) {
