@@ -254,7 +254,7 @@ async fn a_provider_is_asked_within_the_trace_of_the_request(folder: Folder) {
     let asked = provider.received().remove(0);
     assert_eq!(asked.path, "/acme/.well-known/openid-configuration");
     let spans = collector.spans();
-    let begin = named(&spans, "GET /api/auth/oidc/{name}");
+    let begin = named(&spans, "GET /api/auth/oidc/{slug}");
     let within = |span: &&Span| span.kind == 3 && attribute(&span.attributes, "server.address").is_some();
     let request = spans.iter().find(within).unwrap();
     assert_eq!(
