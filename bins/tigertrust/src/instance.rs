@@ -24,6 +24,7 @@ pub fn open(settings: &Settings, mails: Option<Mails>) -> Result<TigerTrust, Fai
     let webhooks = WebhookSettings {
         encryption: keyring.encryption,
         allow_private_addresses: settings.allow_private_webhooks,
+        traceparent: settings.app.traces.map(|traces| traces.current),
     };
     let mut builder = TigerTrust::builder();
     if let Some((letterhead, transport)) = mails {

@@ -2,18 +2,37 @@
 
 use std::io::{IsTerminal, stderr};
 
-use tracing_subscriber::{EnvFilter, fmt};
+use tracing::{Metadata, level_filters::LevelFilter};
+use tracing_subscriber::{
+    EnvFilter, Layer,
+    filter::{FilterExt, filter_fn},
+    fmt,
+    prelude::__tracing_subscriber_SubscriberExt,
+    util::SubscriberInitExt,
+};
 
-use crate::config::{LogFormat, LogSettings};
+use crate::{
+    config::{LogFormat, LogSettings},
+    traces::{OUR_TARGETS, TraceLayer},
+};
 
-/// Starts logging for the process. A second call changes nothing.
-pub fn start(settings: &LogSettings) {
+/// Starts logging for the process, and recording traces. A second call changes nothing.
+pub fn start(settings: &LogSettings, traces: Option<TraceLayer>) {
     let filter = EnvFilter::try_new(&settings.filter).unwrap_or_else(|_| EnvFilter::new("info"));
-    let lines = fmt().with_env_filter(filter).with_writer(stderr);
-    let started = match settings.format {
-        LogFormat::Human => lines.with_ansi(stderr().is_terminal()).try_init(),
-        LogFormat::Json => lines.json().flatten_event(true).try_init(),
+    // Spans are there for traces, and cost nothing where nobody records them.
+    let no_span = filter_fn(|metadata: &Metadata<'_>| {
+        metadata.is_event() || !metadata.target().starts_with(OUR_TARGETS)
+    });
+    let filter = filter.and(no_span.with_max_level_hint(LevelFilter::TRACE));
+    let lines = fmt::layer().with_writer(stderr);
+    let log = match settings.format {
+        LogFormat::Human => lines
+            .with_ansi(stderr().is_terminal())
+            .with_filter(filter)
+            .boxed(),
+        LogFormat::Json => lines.json().flatten_event(true).with_filter(filter).boxed(),
     };
+    let layers: Vec<_> = [Some(log), traces].into_iter().flatten().collect();
     // Whoever embeds the binary's code may have a subscriber of its own.
-    drop(started);
+    drop(tracing_subscriber::registry().with(layers).try_init());
 }

@@ -15,6 +15,7 @@ mod logging;
 mod mail;
 mod output;
 mod since;
+mod traces;
 
 use std::process::ExitCode;
 

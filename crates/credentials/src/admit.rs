@@ -11,6 +11,7 @@ use std::{
 
 use tigertrust_model::{Clock, KeyId, LastUse, Outcome, Scope, ScopeSet, Timestamp, Workspace, WorkspaceId};
 use tigertrust_rate_limit::Decision;
+use tracing::Instrument;
 
 use crate::{
     AdmissionCounts, AuthError, ChangeTracker, HeaderValues, KeyDigest, Need, ParsedKey, PepperRing,
@@ -446,14 +447,16 @@ impl Admission {
     ) -> Result<Arc<Remembered<KnownKey>>, AuthError> {
         let found = self
             .keys
-            .get(digest, || async {
-                // Earlier peppers cost time only where the cache does not know the key.
-                let began = self.clock.monotonic();
-                let found = self.store.find_key(&self.peppers.digests(secret)).await;
-                self.checks
-                    .look_ups
-                    .observe(self.clock.monotonic().saturating_sub(began));
-                Ok(found?.map(KnownKey::new))
+            .get(digest, || {
+                let asked = async {
+                    // Earlier peppers cost time only where the cache does not know the key.
+                    let began = self.clock.monotonic();
+                    let found = self.store.find_key(&self.peppers.digests(secret)).await;
+                    let took = self.clock.monotonic().saturating_sub(began);
+                    self.checks.look_ups.observe(took);
+                    Ok(found?.map(KnownKey::new))
+                };
+                asked.instrument(tracing::debug_span!("look up key"))
             })
             .await?;
         found.ok_or(AuthError::Unauthorized(Unauthorized::Unknown))

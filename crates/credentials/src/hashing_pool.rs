@@ -8,6 +8,7 @@ use std::{fmt, io, num::NonZeroUsize, sync::Arc, thread};
 
 use tigertrust_model::{Clock, RandomError, RandomSource};
 use tokio::sync::oneshot;
+use tracing::Instrument;
 
 use crate::{
     HashingMemory, HistogramSnapshot, Password, PasswordHash, PasswordHasher,
@@ -99,6 +100,7 @@ impl HashingPool {
     pub async fn hash(&self, password: Password) -> Result<PasswordHash, HashingError> {
         let (answer, answered) = oneshot::channel();
         self.0.0.push(Job::Hash { password, answer })?;
+        let answered = answered.instrument(tracing::debug_span!("hash password"));
         Ok(answered.await.map_err(|_| HashingError::Stopped)??)
     }
 
@@ -118,6 +120,7 @@ impl HashingPool {
             hash,
             answer,
         })?;
+        let answered = answered.instrument(tracing::debug_span!("verify password"));
         Ok(answered.await.map_err(|_| HashingError::Stopped)??)
     }
 

@@ -16,7 +16,7 @@ use tigertrust_credentials::{
 };
 use tigertrust_model::{Clock, ScopeCatalog};
 
-use crate::{Metrics, client_address::TrustedProxies, followers::Followers, outage::OutageLog};
+use crate::{Metrics, TraceContext, client_address::TrustedProxies, followers::Followers, outage::OutageLog};
 
 /// What every handler works with. One for all workers of a server; two servers in one process share nothing.
 pub struct App {
@@ -47,6 +47,7 @@ pub struct App {
     pub(crate) outages: OutageLog,
     pub(crate) metrics: Metrics,
     pub(crate) request_ids: crate::respond::RequestIds,
+    pub(crate) traces: Option<TraceContext>,
 }
 
 /// What is the operator's to say about an [`App`].
@@ -72,6 +73,8 @@ pub struct AppSettings {
     pub leaks: LeakPolicy,
     /// Single sign-on; without it there is none.
     pub sso: Option<SsoSettings>,
+    /// How requests are traced; without it they make no spans.
+    pub traces: Option<TraceContext>,
 }
 
 /// What is the operator's to say about single sign-on.
@@ -103,6 +106,7 @@ impl Default for AppSettings {
             proxies: TrustedProxies::default(),
             leaks: LeakPolicy::default(),
             sso: None,
+            traces: None,
         }
     }
 }
@@ -188,6 +192,7 @@ impl App {
             clock: parts.clock,
             proxies: parts.settings.proxies,
             request_ids: crate::respond::RequestIds::new(parts.instance),
+            traces: parts.settings.traces,
         }
     }
 }

@@ -188,7 +188,13 @@ impl Metrics {
 
 /// Which route took a request, in names of which there are few, whatever strangers send.
 fn route(request: &HttpRequest) -> Route {
-    let method = match *request.method() {
+    let path = request.match_pattern().unwrap_or_else(|| NO_ROUTE.to_owned());
+    (known_method(request.method()).unwrap_or("_OTHER"), path)
+}
+
+/// The name of a method that is specified; others could be any text.
+pub(crate) fn known_method(method: &Method) -> Option<&'static str> {
+    Some(match *method {
         Method::CONNECT => "CONNECT",
         Method::DELETE => "DELETE",
         Method::GET => "GET",
@@ -198,12 +204,8 @@ fn route(request: &HttpRequest) -> Route {
         Method::POST => "POST",
         Method::PUT => "PUT",
         Method::TRACE => "TRACE",
-        _ => "_OTHER",
-    };
-    (
-        method,
-        request.match_pattern().unwrap_or_else(|| NO_ROUTE.to_owned()),
-    )
+        _ => return None,
+    })
 }
 
 fn encode_histogram(mut encoder: MetricEncoder<'_>, seen: &HistogramSnapshot) -> fmt::Result {

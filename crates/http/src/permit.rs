@@ -22,7 +22,7 @@ use crate::{
     origin::origin,
     rate_limit, refused,
     routes::{Exception, MethodNeed, Needs},
-    same_site,
+    same_site, trace,
 };
 
 // A name as text would be parsed for each request.
@@ -187,7 +187,13 @@ async fn admit(request: &HttpRequest, earlier: Option<&Caller>) -> Result<Caller
     match admitted {
         // What the path names and the caller does not act in is not there.
         Err(AuthError::WorkspaceAccessDenied) if is_named => Err(FlowError::NotFound.into()),
-        admitted => Ok(admitted?),
+        admitted => {
+            let caller = admitted?;
+            if app.traces.is_some() {
+                trace::admitted(&caller);
+            }
+            Ok(caller)
+        }
     }
 }
 

@@ -20,8 +20,9 @@ use actix_web::{
 };
 use serde::Serialize;
 use tigertrust_wire::{Problem, is_request_id};
+use tracing::Span;
 
-use crate::{App, error::Cause, rate_limit, refused};
+use crate::{App, error::Cause, rate_limit, refused, trace};
 
 pub(crate) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
@@ -86,6 +87,8 @@ pub(crate) struct Answering<F> {
     id: HeaderValue,
     /// When the request came in, on the monotonic clock.
     since: Duration,
+    /// None where nobody asked for traces.
+    span: Option<Span>,
 }
 
 impl<S> Transform<S, ServiceRequest> for Respond
@@ -128,11 +131,18 @@ where
             }
             id
         });
+        let traces = app.as_ref().and_then(|app| app.traces.as_ref());
+        let span = traces.map(|traces| trace::span(traces, &request, &id));
+        let answer = match &span {
+            None => self.service.call(request),
+            Some(span) => span.in_scope(|| self.service.call(request)),
+        };
         Answering {
-            answer: self.service.call(request),
+            answer,
             app,
             id,
             since,
+            span,
         }
     }
 }
@@ -149,7 +159,10 @@ where
             app,
             id,
             since,
+            span,
         } = self.get_mut();
+        let span = span.as_ref();
+        let _entered = span.map(Span::enter);
         Pin::new(answer).poll(context).map_ok(|response| {
             // A clone of the id would cost an allocation.
             let id = std::mem::replace(id, HeaderValue::from_static(""));
@@ -158,7 +171,11 @@ where
                 let took = app.clock.monotonic().saturating_sub(*since);
                 app.metrics.answered(response.request(), response.status(), took);
             }
-            respond(response, app, id)
+            let response = respond(response, app, id);
+            if let Some(span) = span {
+                trace::answered(span, &response);
+            }
+            response
         })
     }
 }

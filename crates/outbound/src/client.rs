@@ -26,9 +26,14 @@ use hyper_util::{
 };
 use rustls::{ClientConfig, RootCertStore, crypto::ring};
 use tower_service::Service;
+use tracing::Instrument;
 use url::{Host, Url};
 
-use crate::{OutboundError, address::AddressKind};
+use crate::{
+    OutboundError,
+    address::AddressKind,
+    trace::{self, Traceparent},
+};
 
 /// More than this is not read of any answer.
 const MAX_ANSWER: usize = 256 * 1024;
@@ -57,6 +62,8 @@ pub struct OutboundSettings {
     pub connect_deadline: Duration,
     /// Until when an answer must be there, from the look-up of the name on.
     pub deadline: Duration,
+    /// How receivers are told of the trace that a request belongs to; where they are not, requests make no span either.
+    pub traceparent: Option<Traceparent>,
 }
 
 impl Default for OutboundSettings {
@@ -67,6 +74,7 @@ impl Default for OutboundSettings {
             plain: PlainHttp::ThisMachine,
             connect_deadline: Duration::from_secs(5),
             deadline: Duration::from_secs(10),
+            traceparent: None,
         }
     }
 }
@@ -160,8 +168,9 @@ impl OutboundHttp {
     ///
     /// # Errors
     /// [`OutboundError`].
-    pub async fn send(&self, request: Request<Vec<u8>>) -> Result<Response<Vec<u8>>, OutboundError> {
-        self.in_time(async {
+    pub async fn send(&self, mut request: Request<Vec<u8>>) -> Result<Response<Vec<u8>>, OutboundError> {
+        let span = trace::begin(&mut request, self.settings.traceparent);
+        let sending = self.in_time(async {
             let (parts, body) = self.begin(request).await?.into_parts();
             let body = Limited::new(body, MAX_ANSWER).collect().await.map_err(|error| {
                 if error.is::<LengthLimitError>() {
@@ -171,8 +180,10 @@ impl OutboundHttp {
                 }
             })?;
             Ok(Response::from_parts(parts, body.to_bytes().into()))
-        })
-        .await
+        });
+        let answer = sending.instrument(span.clone()).await;
+        trace::end(&span, answer.as_ref().map(|answer| answer.status().as_u16()));
+        answer
     }
 
     /// Posts to somebody of whose answer the status alone is of use: nothing else is read of it.
@@ -190,9 +201,12 @@ impl OutboundHttp {
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
-        let request = request.body(body).map_err(|_| OutboundError::NoUrl)?;
-        self.in_time(async { Ok(self.begin(request).await?.status().as_u16()) })
-            .await
+        let mut request = request.body(body).map_err(|_| OutboundError::NoUrl)?;
+        let span = trace::begin(&mut request, self.settings.traceparent);
+        let sending = self.in_time(async { Ok(self.begin(request).await?.status().as_u16()) });
+        let status = sending.instrument(span.clone()).await;
+        trace::end(&span, status.as_ref().copied());
+        status
     }
 
     async fn in_time<T>(

@@ -7,6 +7,8 @@
 mod address;
 mod client;
 mod error;
+mod trace;
 
 pub use client::{OutboundHttp, OutboundSettings, PlainHttp};
 pub use error::OutboundError;
+pub use trace::Traceparent;

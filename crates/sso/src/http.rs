@@ -8,7 +8,7 @@ use openidconnect::{
     http::{Request, StatusCode},
 };
 use tigertrust_accounts::sso::{ProviderDocuments, ProviderError};
-use tigertrust_outbound::{OutboundError, OutboundHttp, OutboundSettings};
+use tigertrust_outbound::{OutboundError, OutboundHttp, OutboundSettings, Traceparent};
 
 /// What the client may do.
 #[derive(Clone, Copy, Debug)]
@@ -19,6 +19,8 @@ pub struct ProviderHttpSettings {
     pub allow_loopback: bool,
     /// Until when an answer must be there, from the look-up of the name on.
     pub deadline: Duration,
+    /// How providers are told of the trace that a request belongs to, if they are.
+    pub traceparent: Option<Traceparent>,
 }
 
 impl Default for ProviderHttpSettings {
@@ -28,6 +30,7 @@ impl Default for ProviderHttpSettings {
             allow_private: usual.allow_private,
             allow_loopback: usual.allow_loopback,
             deadline: usual.deadline,
+            traceparent: usual.traceparent,
         }
     }
 }
@@ -46,6 +49,7 @@ impl ProviderHttp {
             allow_private: settings.allow_private,
             allow_loopback: settings.allow_loopback,
             deadline: settings.deadline,
+            traceparent: settings.traceparent,
             ..OutboundSettings::default()
         };
         OutboundHttp::new(settings).map(Self).map_err(of_provider)

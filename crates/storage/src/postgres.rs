@@ -32,6 +32,9 @@ use crate::{
 
 pub(crate) type Connection = AsyncPgConnection;
 
+/// What the semantic conventions of OpenTelemetry call the engine.
+pub(crate) const DATABASE_SYSTEM: &str = "postgresql";
+
 /// Where `changes` are announced.
 const CHANNEL: &str = "tigertrust_changes";
 /// How often the feed looks by itself, should an announcement get lost.

@@ -36,6 +36,9 @@ use crate::{
 
 pub(crate) type Connection = SyncConnectionWrapper<SqliteConnection>;
 
+/// What the semantic conventions of OpenTelemetry call the engine.
+pub(crate) const DATABASE_SYSTEM: &str = "sqlite";
+
 /// Connections that read; more would only wait for the same disk.
 const READERS: u32 = 4;
 /// SQLite has one writer at a time. Waiting for it here is fair, waiting for it there is not.

@@ -28,6 +28,8 @@ pub struct ReceivedWebhook {
     pub timestamp: i64,
     /// `webhook-signature`.
     pub signatures: String,
+    /// `traceparent`, if it came.
+    pub traceparent: Option<String>,
     /// The body, byte for byte.
     pub body: String,
 }
@@ -122,6 +124,7 @@ async fn receive(request: HttpRequest, desk: web::Data<Desk>, body: web::Bytes) 
             id: header("webhook-id"),
             timestamp: header("webhook-timestamp").parse().unwrap_or_default(),
             signatures: header("webhook-signature"),
+            traceparent: Some(header("traceparent")).filter(|value| !value.is_empty()),
             body: String::from_utf8_lossy(&body).into_owned(),
         });
     if path == Receiver::SILENT {

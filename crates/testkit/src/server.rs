@@ -330,7 +330,7 @@ impl TestServer {
         });
         let webhooks = WebhookFlows::new(WebhookParts {
             store: storage.webhooks(),
-            sender: Arc::new(WebhookHttp::new(true).expect("a client")),
+            sender: Arc::new(WebhookHttp::new(true, None).expect("a client")),
             encryption: Some(ring),
             clock: Arc::clone(&time),
             random: Arc::new(OsRandom),

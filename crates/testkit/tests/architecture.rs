@@ -193,6 +193,21 @@ fn only_storage_names_diesel() {
 }
 
 #[test]
+fn only_the_program_names_opentelemetry_and_can_do_without() {
+    let workspace = Workspace::read();
+    let mut violations = Vec::new();
+    for member in &workspace.members {
+        for dependency in member.shipped_dependencies() {
+            let is_of_it = dependency.is_of("opentelemetry") || dependency.is_of("tracing-opentelemetry");
+            if is_of_it && !(member.package == "tigertrust-server" && dependency.is_optional) {
+                violations.push(format!("{} must not name {}", member.package, dependency.name));
+            }
+        }
+    }
+    assert_none(&violations);
+}
+
+#[test]
 fn only_the_http_side_names_actix() {
     let workspace = Workspace::read();
     let mut violations = Vec::new();

@@ -645,6 +645,7 @@ impl TigerTrust {
         let http = ProviderHttp::new(ProviderHttpSettings {
             allow_private: sso.allows_private_addresses,
             allow_loopback: sso.allows_private_addresses,
+            traceparent: settings.traces.map(|traces| traces.current),
             ..ProviderHttpSettings::default()
         })?;
         Ok(Some(SsoFlows::new(SsoParts {

@@ -56,8 +56,8 @@ pub enum AppError {
 pub use tigertrust_accounts::{LeakPolicy, LeakResponse, SessionSettings, passkeys::RelyingPartySettings};
 pub use tigertrust_credentials::{EncryptionKey, EncryptionKeyError, EncryptionRing, HashingSettings};
 pub use tigertrust_http::{
-    Access, App, AppSettings, Metrics, Operation, Parts, ServerSettings, SsoSettings, TrustedProxies,
-    configure, openapi_document, operations, serve, serve_metrics,
+    Access, App, AppSettings, Metrics, Operation, Parts, ServerSettings, SsoSettings, TraceContext,
+    TrustedProxies, configure, openapi_document, operations, serve, serve_metrics,
 };
 
 /// The figures of an instance, whatever stands on it.

@@ -10,7 +10,7 @@ pub use tigertrust_accounts::webhooks::{
 };
 pub use tigertrust_credentials::{EncryptionKey, EncryptionKeyError, EncryptionRing};
 use tigertrust_notify::webhooks::WebhookHttp;
-pub use tigertrust_notify::webhooks::WebhookHttpError;
+pub use tigertrust_notify::webhooks::{Traceparent, WebhookHttpError};
 use tigertrust_storage::Storage;
 
 use crate::{BuildError, instance::Foundation};
@@ -22,6 +22,9 @@ pub struct WebhookSettings {
     pub encryption: Option<EncryptionRing>,
     /// Whether receivers may be on this machine and in networks of one's own, there by plain http too.
     pub allow_private_addresses: bool,
+    /// The current `tracing` span as the header `traceparent` names it, for receivers to be told of the trace that a webhook belongs
+    /// to; without it they are not.
+    pub traceparent: Option<Traceparent>,
 }
 
 /// The flows over a storage.
@@ -29,7 +32,10 @@ pub(crate) fn flows(foundation: &Foundation, storage: &Storage) -> Result<Webhoo
     let settings = &foundation.webhooks;
     Ok(WebhookFlows::new(WebhookParts {
         store: storage.webhooks(),
-        sender: Arc::new(WebhookHttp::new(settings.allow_private_addresses)?),
+        sender: Arc::new(WebhookHttp::new(
+            settings.allow_private_addresses,
+            settings.traceparent,
+        )?),
         encryption: settings.encryption.clone(),
         clock: Arc::clone(&foundation.clock),
         random: Arc::clone(&foundation.random),

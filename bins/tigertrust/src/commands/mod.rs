@@ -24,6 +24,7 @@ use crate::{
     config::{Flag, Settings, Source},
     failure::Failure,
     logging,
+    traces::Traces,
 };
 
 /// Does what the command line says.
@@ -49,8 +50,20 @@ pub async fn run(cli: Cli) -> Result<(), Failure> {
 /// Where settings come from for the command, and the settings; logging starts with them.
 fn settings(common: &Common, flags: Vec<Flag>) -> Result<Settings, Failure> {
     let settings = Settings::load(&source(common, flags)?, &common.data)?;
-    logging::start(&settings.log);
+    logging::start(&settings.log, None);
     Ok(settings)
+}
+
+/// As [`settings`], for a command that serves: traces start too.
+fn settings_and_traces(common: &Common, flags: Vec<Flag>) -> Result<(Settings, Option<Traces>), Failure> {
+    let mut settings = Settings::load(&source(common, flags)?, &common.data)?;
+    let mut traces = Traces::start(&settings.traces)?;
+    logging::start(&settings.log, traces.as_mut().and_then(Traces::take_layer));
+    settings.app.traces = traces.as_ref().map(|traces| traces.context);
+    if let Some(url) = &settings.traces.url {
+        tracing::info!(%url, sample = settings.traces.sample, "sending traces");
+    }
+    Ok((settings, traces))
 }
 
 fn source(common: &Common, flags: Vec<Flag>) -> Result<Source, Failure> {

@@ -14,7 +14,7 @@ use tigertrust_accounts::Bootstrapped;
 use tigertrust_credentials::{OsRandom, Password};
 use tigertrust_storage::DatabaseUrl;
 
-use super::{secrets::write_private, serve, settings};
+use super::{secrets::write_private, serve, settings_and_traces};
 use crate::{
     cli::{Common, OutputFormat, Quickstart},
     config::{Flag, Keyring, Settings, local_url},
@@ -72,7 +72,7 @@ pub async fn run(common: &Common, args: Quickstart) -> Result<(), Failure> {
         .map(|url| DatabaseConfig::new(&common.data, url))
         .transpose()?;
     let made_ring = prepare_folder(&common.data, before.keyring.is_none())?;
-    let settings = settings(common, flags)?;
+    let (settings, traces) = settings_and_traces(common, flags)?;
     instance::migrate(&settings).await?;
     let base_url = local_url(listeners.api.local_addr()?);
     let found_at = base_url
@@ -98,7 +98,7 @@ pub async fn run(common: &Common, args: Quickstart) -> Result<(), Failure> {
     }
     announce(common, ephemeral.is_some(), &base_url, first.as_ref(), &shown)?;
     drop(first);
-    serve::serve_until_stopped(instance, listeners, signals, &settings).await
+    serve::serve_until_stopped(instance, listeners, signals, &settings, traces).await
 }
 
 /// Refuses what would be about another database than the user thinks.

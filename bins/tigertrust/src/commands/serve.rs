@@ -14,7 +14,7 @@ use tokio::{
     time::{MissedTickBehavior, interval},
 };
 
-use super::settings;
+use super::settings_and_traces;
 use crate::{
     checkpoints,
     cli::{Common, Serve},
@@ -22,12 +22,13 @@ use crate::{
     failure::Failure,
     instance::{self, schema_failure},
     mail,
+    traces::Traces,
 };
 
 const LOOK_AT_SCHEMA_EVERY: Duration = Duration::from_secs(10 * 60);
 
 pub async fn run(common: &Common, args: Serve) -> Result<(), Failure> {
-    let settings = settings(common, listen_flag(args.listen))?;
+    let (settings, traces) = settings_and_traces(common, listen_flag(args.listen))?;
     let signals = StopSignals::catch()?;
     let listeners = Listeners::bind(&settings)?;
     if args.migrate || settings.database.migrate_on_start {
@@ -51,7 +52,7 @@ pub async fn run(common: &Common, args: Serve) -> Result<(), Failure> {
             tracing::error!(%error, "the database is not reachable: every request is answered 503 until it is")
         }
     }
-    serve_until_stopped(instance, listeners, signals, &settings).await
+    serve_until_stopped(instance, listeners, signals, &settings, traces).await
 }
 
 /// The signals that tell a server to stop: SIGINT and SIGTERM.
@@ -129,6 +130,7 @@ pub async fn serve_until_stopped(
     listeners: Listeners,
     mut signals: StopSignals,
     settings: &Settings,
+    traces: Option<Traces>,
 ) -> Result<(), Failure> {
     let address = listeners.api.local_addr()?;
     instance.take_up_limits().await;
@@ -176,6 +178,9 @@ pub async fn serve_until_stopped(
         handle.stop(true).await;
     }
     instance.close().await;
+    if let Some(traces) = traces {
+        traces.stop().await;
+    }
     tracing::info!("stopped");
     match stopped {
         Some(Ok(Err(error))) => Err(error.into()),

@@ -8,6 +8,7 @@ mod passkeys;
 mod reader;
 mod settings;
 mod sso;
+mod traces;
 mod usage;
 
 pub use audit::AuditSettings;
@@ -16,3 +17,6 @@ pub use mail::MailSettings;
 pub use reader::{Flag, SettingErrors, Source};
 pub use settings::{LogFormat, LogSettings, Settings};
 pub use sso::{group_role, local_url};
+#[cfg(feature = "otlp")]
+pub use traces::TraceHeaders;
+pub use traces::TraceSettings;

@@ -22,7 +22,8 @@ use tigertrust_model::{KeyType, Scope, ScopeCatalog, ScopeDefinition};
 use tigertrust_storage::DatabaseUrl;
 
 use super::{
-    AuditSettings, Keyring, MailSettings, SettingErrors, Source, limits, passkeys, reader::Reader, sso, usage,
+    AuditSettings, Keyring, MailSettings, SettingErrors, Source, TraceSettings, limits, passkeys,
+    reader::Reader, sso, usage,
 };
 use crate::duration;
 
@@ -98,6 +99,8 @@ pub struct Settings {
     pub audit: AuditSettings,
     /// Logs.
     pub log: LogSettings,
+    /// Traces.
+    pub traces: TraceSettings,
     /// Every key with where its value comes from.
     pub origins: Vec<(String, String)>,
 }
@@ -202,6 +205,7 @@ impl Settings {
                 })
                 .unwrap_or_else(|| "info,actix_server=warn,actix_http=off".to_owned()),
         };
+        let traces = TraceSettings::read(&mut reader);
         if url.is_none() {
             reader.refuse(
                 "database.url",
@@ -244,6 +248,7 @@ impl Settings {
             catalog,
             audit,
             log,
+            traces,
             origins,
         })
     }
@@ -370,6 +375,8 @@ fn app(reader: &mut Reader) -> AppSettings {
         origins: origins(reader, "server.allowed_origins"),
         // Once it is known where people find this service.
         sso: None,
+        // Once they have started.
+        traces: None,
     }
 }
 

@@ -25,7 +25,9 @@ async fn every_wrong_value_names_its_key_its_source_and_what_is_allowed() {
     let mut command = folder.command(&["config", "check", "--config", "tt.toml"]);
     command
         .env("TIGERTRUST__DATABASE__POOL_SIZE", "many")
-        .env("TIGERTRUST__CACHE__MAX_KEYS", "-1");
+        .env("TIGERTRUST__CACHE__MAX_KEYS", "-1")
+        .env("TIGERTRUST__TRACES__URL", "collector:4318")
+        .env("TIGERTRUST__TRACES__SAMPLE", "5%");
     let output = command.output().unwrap();
     assert!(!output.status.success());
     let message = String::from_utf8(output.stderr).unwrap();
@@ -35,6 +37,8 @@ async fn every_wrong_value_names_its_key_its_source_and_what_is_allowed() {
         "log.format = \"xml\" (tt.toml): must be human or json",
         "database.pool_size = \"many\" (TIGERTRUST__DATABASE__POOL_SIZE): must be a number from 1 to 1000",
         "cache.max_keys = \"-1\" (TIGERTRUST__CACHE__MAX_KEYS)",
+        "traces.url = \"collector:4318\" (TIGERTRUST__TRACES__URL): must be an address such as http://127.0.0.1:4318",
+        "traces.sample = \"5%\" (TIGERTRUST__TRACES__SAMPLE): must be a share from 0 to 1, such as 0.05",
         "cache.max_stalenes (tt.toml): there is no such setting; did you mean cache.max_staleness?",
     ] {
         assert!(message.contains(expected), "{expected}\n{message}");
@@ -87,6 +91,10 @@ async fn a_secret_is_never_part_of_a_message() {
         (
             "TIGERTRUST__KEYRING",
             format!("[[peppers]]\nid = \"p1\"\nsecret = \"{canary}\""),
+        ),
+        (
+            "TIGERTRUST__TRACES__HEADERS",
+            format!("authorization: Bearer {canary}"),
         ),
     ] {
         let output = folder

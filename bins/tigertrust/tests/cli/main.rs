@@ -9,6 +9,8 @@
 )]
 
 mod audit;
+#[cfg(feature = "otlp")]
+mod collector;
 mod commands;
 mod configuration;
 mod documentation;
@@ -25,5 +27,7 @@ mod saml;
 mod secrecy;
 mod sso;
 mod sso_settings;
+#[cfg(feature = "otlp")]
+mod traces;
 mod usage;
 mod webhooks;

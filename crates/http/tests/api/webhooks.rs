@@ -101,7 +101,7 @@ fn all(workspace: &Workspace) -> String {
 fn guarded(server: &TestServer, encryption: Option<EncryptionRing>) -> WebhookFlows {
     WebhookFlows::new(WebhookParts {
         store: server.storage.webhooks(),
-        sender: Arc::new(WebhookHttp::new(false).unwrap()),
+        sender: Arc::new(WebhookHttp::new(false, None).unwrap()),
         encryption,
         clock: Arc::clone(&server.clock) as Arc<dyn Clock>,
         random: Arc::new(OsRandom),

@@ -18,6 +18,7 @@ use tokio::{
     time::timeout,
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tracing::Instrument;
 
 /// How many webhooks are sent at once.
 const LANES: usize = 128;
@@ -167,7 +168,14 @@ impl Courier {
             let until_closed = async move {
                 let _lane = lane;
                 let closed = courier.closed.clone();
-                closed.run_until_cancelled(courier.deliver(claim)).await;
+                let span = tracing::debug_span!(
+                    parent: None,
+                    "deliver webhook",
+                    "tigertrust.webhook.id" = %webhook,
+                    "tigertrust.event.id" = %claim.delivery.event.id,
+                );
+                let delivery = courier.deliver(claim).instrument(span);
+                closed.run_until_cancelled(delivery).await;
             };
             office.under_way.spawn_on(until_closed, &office.runtime);
         }

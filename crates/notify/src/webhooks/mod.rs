@@ -9,3 +9,4 @@ pub use self::{
     courier::Courier,
     sender::{WebhookHttp, WebhookHttpError},
 };
+pub use tigertrust_outbound::Traceparent;

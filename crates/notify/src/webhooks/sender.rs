@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use tigertrust_accounts::webhooks::{SendError, WebhookMessage, WebhookSender};
-use tigertrust_outbound::{OutboundError, OutboundHttp, OutboundSettings, PlainHttp};
+use tigertrust_outbound::{OutboundError, OutboundHttp, OutboundSettings, PlainHttp, Traceparent};
 
 use super::signature;
 
@@ -22,16 +22,20 @@ pub struct WebhookHttp(OutboundHttp);
 
 impl WebhookHttp {
     /// A sender. Where private addresses are allowed, receivers may be on this machine and in networks of one's own, there by
-    /// plain http too.
+    /// plain http too. Where `traceparent` is given, receivers are told of the trace that a webhook belongs to.
     ///
     /// # Errors
     /// [`WebhookHttpError`].
-    pub fn new(allow_private_addresses: bool) -> Result<Self, WebhookHttpError> {
+    pub fn new(
+        allow_private_addresses: bool,
+        traceparent: Option<Traceparent>,
+    ) -> Result<Self, WebhookHttpError> {
         Ok(Self(OutboundHttp::new(OutboundSettings {
             allow_private: allow_private_addresses,
             allow_loopback: allow_private_addresses,
             plain: PlainHttp::NotPublic,
             deadline: DEADLINE,
+            traceparent,
             ..OutboundSettings::default()
         })?))
     }
@@ -72,7 +76,10 @@ mod tests {
 
     #[test]
     fn urls_are_refused_with_what_they_must_be() {
-        let (public, own) = (WebhookHttp::new(false).unwrap(), WebhookHttp::new(true).unwrap());
+        let (public, own) = (
+            WebhookHttp::new(false, None).unwrap(),
+            WebhookHttp::new(true, None).unwrap(),
+        );
         for (url, by_public, by_own) in [
             ("https://app.example.com:8443/hooks?x=1", None, None),
             (

@@ -49,6 +49,7 @@ use tigertrust_credentials::ports::{ChangeListener, StoreError};
 use tigertrust_model::{
     AuditAction, AuditEntry, AuditOutcome, Change, Clock, Entity, Granularity, Timestamp, WorkspaceId,
 };
+use tracing::Instrument;
 
 use self::audit::Auditor;
 pub(crate) use self::{
@@ -143,7 +144,7 @@ impl Store {
         T: Send + 'static,
         W: for<'c> FnOnce(&'c mut Connection) -> BoxFuture<'c, Result<T, StoreError>> + Send + 'static,
     {
-        self.run(self.pools.readers(), work).await
+        self.run(Access::Read, work).await
     }
 
     /// Writes what no cache has to hear of, in one statement at the end.
@@ -152,7 +153,7 @@ impl Store {
         T: Send + 'static,
         W: for<'c> FnOnce(&'c mut Connection) -> BoxFuture<'c, Result<T, StoreError>> + Send + 'static,
     {
-        self.run(self.pools.writers(), work).await
+        self.run(Access::Write, work).await
     }
 
     /// Writes in one transaction: all of `work`, or nothing. Its change is told to the caches of this node before the
@@ -166,7 +167,7 @@ impl Store {
     {
         let (listener, auditor) = (Arc::clone(&self.listener), Arc::clone(&self.auditor));
         let now = self.clock.now();
-        self.run(self.pools.writers(), move |connection| {
+        self.run(Access::Write, move |connection| {
             Box::pin(transaction(connection, work, now, listener, auditor))
         })
         .await
@@ -201,19 +202,22 @@ impl Store {
         })
     }
 
-    async fn run<T, E, W>(&self, pool: &Pool, work: W) -> Result<T, E>
+    async fn run<T, E, W>(&self, access: Access, work: W) -> Result<T, E>
     where
         T: Send + 'static,
         E: From<StoreError> + Send + 'static,
         W: for<'c> FnOnce(&'c mut Connection) -> BoxFuture<'c, Result<T, E>> + Send + 'static,
     {
-        let pool = pool.clone();
+        let pool = match access {
+            Access::Read => self.pools.readers().clone(),
+            Access::Write => self.pools.writers().clone(),
+        };
         let settings = Arc::clone(&self.settings);
-        let running = self.tasks.run(async move {
+        let running = async move {
             let mut connection = pool.get().await?;
             within_deadline(&settings, &mut connection, work).await
-        });
-        running.await?
+        };
+        self.tasks.run(running.instrument(access.span())).await?
     }
 }
 

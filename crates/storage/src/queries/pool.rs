@@ -10,8 +10,9 @@ use diesel_async::pooled_connection::{
     AsyncDieselConnectionManager, ManagerConfig, PoolError, RecyclingMethod, bb8::PooledConnection,
 };
 use tigertrust_credentials::ports::StoreError;
+use tracing::Span;
 
-use super::super::{Connection, Settings, connect, recycling};
+use super::super::{Connection, DATABASE_SYSTEM, Settings, connect, recycling};
 use crate::{storage::Connections, url::DatabaseUrl};
 
 type Manager = AsyncDieselConnectionManager<Connection>;
@@ -21,6 +22,28 @@ type Manager = AsyncDieselConnectionManager<Connection>;
 pub(crate) enum Access {
     Read,
     Write,
+}
+
+impl Access {
+    /// The span of work with the database, within the span of what it is for. What nobody asked for, such as a look whether anything
+    /// has changed, is part of no trace: there would be as many as there are polls.
+    pub(crate) fn span(self) -> Span {
+        let of = Span::current();
+        if of.is_none() {
+            return of;
+        }
+        let name = match self {
+            Self::Read => "database read",
+            Self::Write => "database write",
+        };
+        tracing::debug_span!(
+            parent: &of,
+            "database",
+            "otel.name" = name,
+            "otel.kind" = "client",
+            "db.system.name" = DATABASE_SYSTEM,
+        )
+    }
 }
 
 /// A pool of connections that are made when they are wanted and replaced when they break.
