@@ -24,7 +24,7 @@ pub use self::{
     flows::{IssuedWebhook, NewWebhook, ROTATION_OVERLAP, WebhookChanges, WebhookFlows, WebhookParts},
     outbox::{CLAIMED_FOR, Outbox, Then, Tried},
     ports::{
-        Claim, MAX_WEBHOOKS, SendError, WebhookCheck, WebhookEdit, WebhookMessage, WebhookSender,
+        Claim, DueQuery, DueWebhook, MAX_WEBHOOKS, SendError, WebhookCheck, WebhookEdit, WebhookMessage, WebhookSender,
         WebhookStore,
     },
     secret::{MalformedWebhookSecret, WebhookSecret},

@@ -9,7 +9,7 @@ use tigertrust_accounts::{
     webhooks::{NewWebhook, WebhookError, WebhookFlows, WebhookParts},
 };
 use tigertrust_credentials::{EncryptionKey, EncryptionRing, OsRandom};
-use tigertrust_model::{Clock, KeyType, WebhookId, Workspace, management};
+use tigertrust_model::{Clock, KeyType, Plan, Role, UserId, WebhookId, Workspace, management};
 use tigertrust_notify::webhooks::{Courier, WebhookHttp};
 use tigertrust_testkit::{Receiver, TestServer, eventually, on_both_engines, send};
 use tokio::runtime::Handle;
@@ -26,6 +26,8 @@ on_both_engines!(
     a_webhook_that_is_in_vain_for_five_days_is_disabled,
     what_waits_is_sent_once_it_is_enabled_again,
     a_slow_receiver_holds_nobody_up,
+    nobody_has_so_many_receivers_that_others_wait,
+    slow_receivers_wait_for_each_other_alone,
     two_nodes_send_once,
     what_a_crash_interrupts_is_sent_again,
     what_is_over_is_forgotten,
@@ -466,6 +468,80 @@ async fn a_slow_receiver_holds_nobody_up(server: TestServer) {
     // What is under way then is in the outbox still.
     server.courier.close(Duration::ZERO).await;
     assert_eq!(slow.deliveries(&server, "?state=pending").await.len(), 20);
+}
+
+/// A workspace of somebody, with so many webhooks that are each to be told of so many events.
+async fn crowd(server: &TestServer, owner: UserId, url: &str, webhooks: usize, events: usize) -> Workspace {
+    let made = server.workspaces.create("Crowd".to_owned(), Plan::free(), owner).await;
+    let workspace = made.unwrap();
+    for _ in 0..webhooks {
+        let new = NewWebhook {
+            url: url.to_owned(),
+            description: None,
+            events: vec!["key.*".to_owned()],
+        };
+        let made = server.webhooks.create(&Actor::operator(), workspace.id, new).await;
+        made.unwrap();
+    }
+    for _ in 0..events {
+        server.announce(&workspace, "key.revoked", &json!({})).await;
+    }
+    workspace
+}
+
+async fn nobody_has_so_many_receivers_that_others_wait(server: TestServer) {
+    let receiver = Receiver::start();
+    let came = |path: &str| receiver.received().iter().filter(|one| one.path == path).count();
+    let silent = receiver.url(Receiver::SILENT);
+    let home = server.workspace("Home").await;
+    let (greedy, other) = (
+        server.member(&home, Role::Admin).await,
+        server.member(&home, Role::Admin).await,
+    );
+    // Of a workspace with many receivers that do not answer, a share alone is under way.
+    crowd(&server, greedy, &silent, 20, 5).await;
+    assert_eq!(server.courier.take_up().await, 16);
+    eventually(16, async || came(Receiver::SILENT)).await;
+    // Nor do more workspaces help whoever owns them.
+    for _ in 0..4 {
+        crowd(&server, greedy, &silent, 20, 5).await;
+    }
+    crowd(&server, other, &receiver.url("/quick"), 1, 1).await;
+    assert_eq!(server.courier.take_up().await, 17);
+    eventually((32, 1), async || (came(Receiver::SILENT), came("/quick"))).await;
+    server.courier.close(Duration::ZERO).await;
+}
+
+async fn slow_receivers_wait_for_each_other_alone(server: TestServer) {
+    let receiver = Receiver::start();
+    let came = |path: &str| receiver.received().iter().filter(|one| one.path == path).count();
+    let silent = receiver.url(Receiver::SILENT);
+    let slow = crowd(&server, server.owner, &silent, 6, 10).await;
+    assert_eq!(server.courier.take_up().await, 16);
+    eventually(16, async || came(Receiver::SILENT)).await;
+    // An answer that comes late makes a receiver slow, whatever it says.
+    server.clock.advance(Duration::from_secs(6));
+    receiver.release();
+    server.courier.rest().await;
+    let taken = server.courier.take_up().await;
+    // Four of the six webhooks had lanes; the other two are not known to be slow.
+    assert_eq!(taken, 4 + 2 * 4);
+    // The owner's other workspaces do not wait.
+    crowd(&server, server.owner, &receiver.url("/quick"), 2, 4).await;
+    assert_eq!(server.courier.take_up().await, 8);
+    eventually((28, 8), async || (came(Receiver::SILENT), came("/quick"))).await;
+    server.clock.advance(Duration::from_secs(6));
+    receiver.release();
+    server.courier.rest().await;
+    // All six are slow by now, and have the share of slow ones of a workspace. One that answers at once is quick again.
+    assert_eq!(server.courier.take_up().await, 4);
+    eventually(32, async || came(Receiver::SILENT)).await;
+    receiver.release();
+    server.courier.rest().await;
+    assert_eq!(server.courier.take_up().await, 16 + 2);
+    eventually(50, async || came(Receiver::SILENT)).await;
+    assert_eq!(server.webhooks.list(&Actor::operator(), slow.id).await.unwrap().len(), 6);
+    server.courier.close(Duration::ZERO).await;
 }
 
 async fn two_nodes_send_once(server: TestServer) {

@@ -358,6 +358,7 @@ diesel::table! {
         created_by -> Text,
         created_at -> Timestamptz,
         updated_at -> Timestamptz,
+        slow -> Bool,
     }
 }
 

@@ -9,7 +9,7 @@ use tigertrust_accounts::{
     Conflict, FlowError, audit,
     ports::Page,
     webhooks::{
-        Claim, Delivery, DeliveryState, DisabledBecause, EventFilter, MAX_WEBHOOKS, OutgoingEvent,
+        Claim, Delivery, DeliveryState, DisabledBecause, DueQuery, DueWebhook, EventFilter, MAX_WEBHOOKS, OutgoingEvent,
         StoredWebhook, Tried, Webhook, WebhookCheck, WebhookEdit, WebhookStore,
     },
 };
@@ -353,11 +353,9 @@ impl WebhookStore for Store {
     async fn due_webhooks(
         &self,
         at: Timestamp,
-        after: Option<WebhookId>,
-        except: Vec<WebhookId>,
-        limit: u16,
-    ) -> Result<Vec<WebhookId>, StoreError> {
-        self.read(move |connection| Box::pin(outbox::due(connection, at, after, except, limit)))
+        query: DueQuery,
+    ) -> Result<Vec<DueWebhook>, StoreError> {
+        self.read(move |connection| Box::pin(outbox::due(connection, at, query)))
             .await
     }
 

@@ -358,6 +358,7 @@ diesel::table! {
         created_by -> Text,
         created_at -> TimestamptzSqlite,
         updated_at -> TimestamptzSqlite,
+        slow -> Bool,
     }
 }
 
