@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use tigertrust_accounts::webhooks::WebhookParts;
+use tigertrust_accounts::{Stewards, webhooks::WebhookParts};
 pub use tigertrust_accounts::webhooks::{
     Delivery, DeliveryState, DisabledBecause, EventFilter, IssuedWebhook, NewWebhook, OutgoingEvent,
     ROTATION_OVERLAP, Webhook, WebhookChanges, WebhookError, WebhookFlows, WebhookSecret,
@@ -25,11 +25,16 @@ pub struct WebhookSettings {
 }
 
 /// The flows over a storage.
-pub(crate) fn flows(foundation: &Foundation, storage: &Storage) -> Result<WebhookFlows, BuildError> {
+pub(crate) fn flows(
+    foundation: &Foundation,
+    storage: &Storage,
+    stewards: Stewards,
+) -> Result<WebhookFlows, BuildError> {
     let settings = &foundation.webhooks;
     Ok(WebhookFlows::new(WebhookParts {
         store: storage.webhooks(),
         sender: Arc::new(WebhookHttp::new(settings.allow_private_addresses)?),
+        stewards,
         encryption: settings.encryption.clone(),
         clock: Arc::clone(&foundation.clock),
         random: Arc::clone(&foundation.random),

@@ -10,7 +10,7 @@ use super::{
     Webhook, WebhookError, WebhookSecret,
     ports::{WebhookCheck, WebhookSender, WebhookStore},
 };
-use crate::{Actor, FlowError, actor::Standing, ports::Page, validation::Validation};
+use crate::{Actor, FlowError, Stewards, actor::Standing, ports::Page, validation::Validation};
 
 /// For how long the secret before goes on where nobody says.
 pub const ROTATION_OVERLAP: Duration = Duration::from_secs(24 * 60 * 60);
@@ -60,6 +60,8 @@ pub struct WebhookParts {
     pub store: Arc<dyn WebhookStore>,
     /// What sends.
     pub sender: Arc<dyn WebhookSender>,
+    /// Who is told of webhooks that were disabled.
+    pub stewards: Stewards,
     /// What secrets are sealed under; without it there can be no webhook.
     pub encryption: Option<EncryptionRing>,
     /// Time.

@@ -6,9 +6,10 @@ use tigertrust_credentials::ports::StoreError;
 use tigertrust_model::{Timestamp, WebhookId};
 
 use super::{
-    Claim, DisabledBecause, DueQuery, DueWebhook, SendError, WebhookMessage, WebhookParts, WebhookSecret,
+    Claim, DisabledBecause, DueQuery, DueWebhook, SendError, Webhook, WebhookMessage, WebhookParts, WebhookSecret,
     flows::place, retry_after,
 };
+use crate::Notice;
 
 /// For how long whoever has claimed a delivery has it alone: more than any try takes.
 pub const CLAIMED_FOR: Duration = Duration::from_secs(2 * 60);
@@ -138,6 +139,20 @@ impl Outbox {
         self.0.store.note_try(claim, tried).await
     }
 
+    /// Tells those who look after the workspace that a webhook was disabled.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn tell_disabled(&self, webhook: &Webhook, because: DisabledBecause) -> Result<(), StoreError> {
+        let notice = |workspace| Notice::WebhookDisabled {
+            workspace,
+            webhook: webhook.id,
+            host: host(&webhook.url).to_owned(),
+            because,
+        };
+        self.0.stewards.tell(webhook.workspace, notice).await
+    }
+
     /// What the message is signed with: two secrets while one takes the other's place.
     fn secrets(&self, claim: &Claim) -> Result<Vec<WebhookSecret>, SendError> {
         let stored = &claim.webhook;
@@ -168,6 +183,12 @@ impl Outbox {
             Err(_) => 0,
         }
     }
+}
+
+/// The host of a URL as it is stored, with its port: the rest may hold a secret.
+fn host(url: &str) -> &str {
+    let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
+    rest.split(['/', '?']).next().unwrap_or_default()
 }
 
 impl fmt::Debug for Outbox {

@@ -14,6 +14,8 @@ use tigertrust_notify::webhooks::{Courier, WebhookHttp};
 use tigertrust_testkit::{Receiver, TestServer, eventually, on_both_engines, send};
 use tokio::runtime::Handle;
 
+use crate::people::Browser;
+
 on_both_engines!(
     what_happens_is_told_and_signed,
     what_the_audit_log_says_is_told,
@@ -104,6 +106,7 @@ fn guarded(server: &TestServer, encryption: Option<EncryptionRing>) -> WebhookFl
     WebhookFlows::new(WebhookParts {
         store: server.storage.webhooks(),
         sender: Arc::new(WebhookHttp::new(false).unwrap()),
+        stewards: server.stewards(),
         encryption,
         clock: Arc::clone(&server.clock) as Arc<dyn Clock>,
         random: Arc::new(OsRandom),
@@ -417,7 +420,17 @@ async fn a_receiver_that_wants_no_more_gets_no_more(server: TestServer) {
 async fn a_webhook_that_is_in_vain_for_five_days_is_disabled(server: TestServer) {
     let receiver = Receiver::start();
     receiver.answer("/hook", &[503; 200]);
-    let hooked = Hooked::new(&server, &receiver.url("/hook"), &["*"]).await;
+    let hooked = Hooked::new(&server, &receiver.url("/hook"), &["webhook.*", "key.*"]).await;
+    let admin = server.member(&hooked.workspace, Role::Admin).await;
+    let viewer = server.member(&hooked.workspace, Role::Viewer).await;
+    let (email, of_viewer) = (server.email(admin).await, server.email(viewer).await);
+    for (person, email) in [(admin, &email), (viewer, &of_viewer)] {
+        Browser::signed_in(&server, person)
+            .await
+            .prove_address(&server, email)
+            .await;
+        drop(server.mails.take(email));
+    }
     for _ in 0..5 {
         hooked.announce(&server, "key.revoked").await;
         server.send_webhooks().await;
@@ -430,6 +443,14 @@ async fn a_webhook_that_is_in_vain_for_five_days_is_disabled(server: TestServer)
         (&shown["disabledReason"], &shown["failingSince"]),
         (&json!("failing"), &json!("2027-01-15T08:00:00Z"))
     );
+    // Those who look after the workspace are told, once.
+    let told = server.mails.only(&email);
+    assert_eq!(told.subject(), "A webhook of Acme was disabled");
+    assert!(told.reveal_text().contains(&hooked.id), "{told:?}");
+    let address = receiver.url("/hook");
+    let (_, shown) = address.split_once("//").unwrap();
+    assert!(!told.reveal_text().contains(shown), "{told:?}");
+    assert!(server.mails.take(&of_viewer).is_empty());
     server.clock.advance(DAY);
     assert_eq!(server.send_webhooks().await, 0);
 }

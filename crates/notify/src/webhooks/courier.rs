@@ -177,9 +177,15 @@ impl Office {
             }
         };
         count.fetch_add(1, Ordering::Relaxed);
+        let told = claim.webhook.webhook.clone();
         match self.outbox.note(claim, tried).await {
             Ok(None) => {}
-            Ok(Some(why)) => tracing::warn!(%webhook, %why, "a webhook was disabled"),
+            Ok(Some(why)) => {
+                tracing::warn!(%webhook, %why, "a webhook was disabled");
+                if let Err(error) = self.outbox.tell_disabled(&told, why).await {
+                    tracing::warn!(%webhook, %error, "nobody could be told that a webhook was disabled");
+                }
+            }
             Err(error) => {
                 tracing::warn!(%webhook, %event, %error, "what came of a webhook could not be noted: it will be sent again");
             }
