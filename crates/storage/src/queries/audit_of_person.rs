@@ -1,14 +1,17 @@
 //! The audit log: what it says of a person, shown to that person and erased.
 
+use std::collections::BTreeSet;
+
 use diesel::{BoolExpressionMethods, ExpressionMethods, JoinOnDsl, QueryDsl, SelectableHelper};
 use diesel_async::RunQueryDsl;
 use tigertrust_accounts::ports::MAX_EXPORTED_EVENTS;
 use tigertrust_credentials::ports::StoreError;
-use tigertrust_model::{AuditAction, AuditEvent, UserId};
+use tigertrust_model::{AuditAction, AuditEvent, Chain, InvitationId, KeyId, UserId};
 
 use super::{
     super::Connection,
-    audit_rows::EventRow,
+    audit,
+    audit_rows::{EventRow, chain_of},
     schema::{api_keys, audit_events as events, invitations, users},
 };
 use crate::{error::OrUnavailable, types::StoredId};
@@ -42,9 +45,15 @@ pub(super) async fn events(
     Ok((read.collect::<Result<_, StoreError>>()?, truncated))
 }
 
-/// Erases what the log says of a person beside the id: where it was, and what it was called. The chains hold without that.
-pub(super) async fn forget(connection: &mut Connection, user: UserId) -> Result<(), StoreError> {
-    let (id, name) = (StoredId::new(user.as_uuid()), user.to_string());
+/// What the log knows a person by.
+pub(super) struct Traces {
+    actor: String,
+    targets: Vec<String>,
+}
+
+/// What the log knows a person by, as long as the account is there.
+pub(super) async fn traces(connection: &mut Connection, user: UserId) -> Result<Traces, StoreError> {
+    let (id, actor) = (StoredId::new(user.as_uuid()), user.to_string());
     let keys: Vec<StoredId> = api_keys::table
         .filter(api_keys::owner_id.eq(id))
         .select(api_keys::id)
@@ -60,7 +69,7 @@ pub(super) async fn forget(connection: &mut Connection, user: UserId) -> Result<
         .or_unavailable()?;
     // Those that were accepted are no more, but it is logged who accepted them.
     let accepted: Vec<Option<String>> = events::table
-        .filter(events::actor_id.eq(name.clone()))
+        .filter(events::actor_id.eq(actor.clone()))
         .filter(events::action.eq(AuditAction::InvitationAccepted.as_str()))
         .select(events::target_id)
         .load(connection)
@@ -68,30 +77,54 @@ pub(super) async fn forget(connection: &mut Connection, user: UserId) -> Result<
         .or_unavailable()?;
     let keys = keys
         .into_iter()
-        .filter_map(|id| Some(tigertrust_model::KeyId::from_uuid(id.read()?).to_string()));
+        .filter_map(|id| Some(KeyId::from_uuid(id.read()?).to_string()));
     let open = open
         .into_iter()
-        .filter_map(|id| Some(tigertrust_model::InvitationId::from_uuid(id.read()?).to_string()));
-    let about: Vec<String> = keys
+        .filter_map(|id| Some(InvitationId::from_uuid(id.read()?).to_string()));
+    let targets = keys
         .chain(open)
         .chain(accepted.into_iter().flatten())
-        .chain([name.clone()])
+        .chain([actor.clone()])
         .collect();
+    Ok(Traces { actor, targets })
+}
+
+/// Erases what the log says of a person beside the id: where it was, and what it was called. The chains hold without that.
+///
+/// The heads come before the events, as for whoever archives a chain, and all at once in one order, with those of the chains that the
+/// transaction is to log in: as [`append`](audit::append), it comes after all else that may wait.
+pub(super) async fn forget(
+    connection: &mut Connection,
+    traces: Traces,
+    logging_in: impl IntoIterator<Item = Chain>,
+) -> Result<(), StoreError> {
+    let Traces { actor, targets } = traces;
+    let held_in: Vec<StoredId> = events::table
+        .filter(events::actor_id.eq(&actor).or(events::target_id.eq_any(&targets)))
+        .select(events::chain_id)
+        .distinct()
+        .load(connection)
+        .await
+        .or_unavailable()?;
+    let chains: BTreeSet<Chain> = held_in.into_iter().filter_map(chain_of).chain(logging_in).collect();
+    for chain in chains {
+        audit::take(connection, chain).await.or_unavailable()?;
+    }
     let nothing = (
         events::salt.eq(None::<Vec<u8>>),
         events::address.eq(None::<String>),
         events::user_agent.eq(None::<String>),
         events::details.eq(None::<String>),
     );
-    diesel::update(events::table.filter(events::actor_id.eq(name)))
+    diesel::update(events::table.filter(events::actor_id.eq(actor)))
         .set(nothing.clone())
         .execute(connection)
         .await
         .or_unavailable()?;
-    diesel::update(events::table.filter(events::target_id.eq_any(about)))
+    diesel::update(events::table.filter(events::target_id.eq_any(targets)))
         .set(nothing)
         .execute(connection)
         .await
-        .or_unavailable()?;
-    Ok(())
+        .or_unavailable()
+        .map(|_| ())
 }

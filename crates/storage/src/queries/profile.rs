@@ -116,7 +116,7 @@ impl ProfileStore for Store {
                 }
                 ensure_none_is_left_alone(connection, user, &member_of).await?;
                 let changed = everywhere(connection, user).await?;
-                audit_of_person::forget(connection, user).await?;
+                let traces = audit_of_person::traces(connection, user).await?;
                 let ended = erase(connection, user, at).await?;
                 // Nothing of where the person was: that would be the first thing held on it again.
                 let by = match &act.by {
@@ -135,6 +135,7 @@ impl ProfileStore for Store {
                     .into_iter()
                     .map(|(key, home)| key_ended(&by, key, home, REASON));
                 let logged: Vec<AuditEntry> = left.chain(ended).chain([entry]).collect();
+                audit_of_person::forget(connection, traces, logged.iter().map(|entry| entry.chain)).await?;
                 Ok(Written::telling(changed, ()).logging(logged))
             })
         })

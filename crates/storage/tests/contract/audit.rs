@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use diesel::{dsl::sql, sql_types::BigInt};
+use diesel_async::{AsyncConnection as _, AsyncPgConnection, RunQueryDsl as _, SimpleAsyncConnection as _};
 use tigertrust_accounts::{
     Conflict, FlowError,
     audit::{AuditFlows, Finding, Landmark, Segment, Verified},
@@ -9,7 +11,7 @@ use tigertrust_accounts::{
 };
 use tigertrust_model::{
     Act, ApiKey, AuditAction, AuditCursor, AuditEntry, AuditEvent, AuditFilter, AuditOutcome, Chain,
-    FieldChange, Origin, Principal, Workspace,
+    FieldChange, Origin, Principal, Role, Workspace,
 };
 use tigertrust_testkit::{Engine, TestClock};
 
@@ -31,6 +33,7 @@ on_both_engines!(
     another_pepper_goes_on_with_the_chain,
     an_archived_chain_is_whole,
     personal_fields_are_erased_and_the_chain_is_whole,
+    erasing_waits_for_archiving_and_not_the_other_way_round,
     pages_are_filtered_and_follow_each_other,
     acts_at_the_same_time_make_one_chain,
     texts_cannot_forge_a_line,
@@ -540,6 +543,49 @@ async fn personal_fields_are_erased_and_the_chain_is_whole(engine: Engine) {
     // That the key was made, and that it was ended.
     assert_eq!((verified.events, verified.erased), (3, 1));
     assert!(verify(&world, Chain::Instance).await.unwrap().erased > 0);
+}
+
+/// Two that lock the same rows in different orders wait for each other for ever.
+async fn erasing_waits_for_archiving_and_not_the_other_way_round(engine: Engine) {
+    // SQLite has one writer.
+    if engine != Engine::Postgres {
+        return;
+    }
+    let world = World::new(engine).await;
+    let home = world.workspace("home").await;
+    let jo = world.user("jo@example.com").await;
+    world.join(&home, &jo, Role::Member).await;
+    // As whoever archives, up to where it has the head.
+    let mut archiving = AsyncPgConnection::establish(world.database.url().reveal()).await.unwrap();
+    let (home_id, _) = hex(home.id.as_uuid());
+    archiving
+        .batch_execute(&format!(
+            "BEGIN; SET LOCAL lock_timeout = '5s'; UPDATE audit_heads SET seq = seq WHERE chain_id = {home_id}"
+        ))
+        .await
+        .unwrap();
+    let profiles = world.node.storage.profiles();
+    let erasing = tokio::spawn(async move { profiles.erase_person(Act::of_operator(), jo.id, NOW).await });
+    let mut watching = AsyncPgConnection::establish(world.database.url().reveal()).await.unwrap();
+    loop {
+        let waiting: i64 = diesel::select(sql::<BigInt>(
+            "(SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock')",
+        ))
+        .get_result(&mut watching)
+        .await
+        .unwrap();
+        if waiting > 0 {
+            break;
+        }
+        tokio::task::yield_now().await;
+    }
+    // What is erased is held by nobody yet, so that this does not wait.
+    archiving
+        .batch_execute(&format!("UPDATE audit_events SET count = count WHERE chain_id = {home_id}; COMMIT"))
+        .await
+        .unwrap();
+    erasing.await.unwrap().unwrap();
+    assert!(verify(&world, chain(&home)).await.unwrap().erased > 0);
 }
 
 async fn pages_are_filtered_and_follow_each_other(engine: Engine) {
