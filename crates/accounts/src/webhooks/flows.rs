@@ -283,7 +283,14 @@ impl WebhookFlows {
         let standing = actor.standing();
         let store = &self.0.store;
         Ok(store
-            .send_to(workspace, id, event, standing.asker(), check(standing))
+            .send_to(
+                actor.act(),
+                workspace,
+                id,
+                event,
+                standing.asker(),
+                check(standing),
+            )
             .await?)
     }
 
@@ -320,7 +327,7 @@ impl WebhookFlows {
         let (now, by) = (self.0.clock.now(), standing.asker());
         let store = &self.0.store;
         Ok(store
-            .send_again(workspace, id, event, now, by, check(standing))
+            .send_again(actor.act(), workspace, id, event, now, by, check(standing))
             .await?)
     }
 

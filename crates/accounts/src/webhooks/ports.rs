@@ -132,6 +132,7 @@ pub trait WebhookStore: Send + Sync {
     /// [`Conflict::WebhookDisabled`](crate::Conflict::WebhookDisabled) and [`FlowError::Store`].
     async fn send_to(
         &self,
+        act: Act,
         workspace: WorkspaceId,
         id: WebhookId,
         event: OutgoingEvent,
@@ -157,6 +158,7 @@ pub trait WebhookStore: Send + Sync {
     /// As [`send_to`](Self::send_to).
     async fn send_again(
         &self,
+        act: Act,
         workspace: WorkspaceId,
         id: WebhookId,
         event: EventId,

@@ -245,9 +245,26 @@ async fn a_test_goes_to_one_webhook_whatever_it_wants(server: TestServer) {
     );
     server.send_webhooks().await;
     let received = receiver.received();
+    // Others hear that it was tried.
+    let others: Vec<Value> = received
+        .iter()
+        .filter(|one| one.path == "/two")
+        .map(|one| one.json()["type"].clone())
+        .collect();
+    assert_eq!(others, ["webhook.tested"]);
+    let received: Vec<_> = received.into_iter().filter(|one| one.path != "/two").collect();
     let [webhook] = received.as_slice() else {
         panic!("{received:?}")
     };
+    let log = server
+        .get("/api/audit/events?action=webhook.tested", &hooked.admin)
+        .await;
+    let logged = &log.body["items"][0];
+    assert_eq!(logged["target"]["id"], hooked.id);
+    assert_eq!(
+        logged["changes"],
+        json!([{"field": "eventId", "before": null, "after": webhook.id}])
+    );
     assert_eq!(
         (webhook.path.as_str(), webhook.id.as_str()),
         ("/one", sent.body["id"].as_str().unwrap())
@@ -302,6 +319,10 @@ async fn what_fails_is_tried_again_by_the_clock_then_given_up_and_sent_again_on_
 
     let (status, again) = hooked.redeliver(&server, &event).await;
     assert_eq!((status, &again["attempts"]), (202, &json!(0)));
+    let log = server
+        .get("/api/audit/events?action=webhook.redelivered", &hooked.admin)
+        .await;
+    assert_eq!(log.body["items"][0]["changes"][0]["after"], json!(event));
     assert_eq!(server.send_webhooks().await, 1);
     let received = receiver.received();
     assert_eq!(received.len(), 12);

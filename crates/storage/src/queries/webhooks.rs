@@ -293,6 +293,7 @@ impl WebhookStore for Store {
 
     async fn send_to(
         &self,
+        act: Act,
         workspace: WorkspaceId,
         id: WebhookId,
         event: OutgoingEvent,
@@ -305,7 +306,8 @@ impl WebhookStore for Store {
                 ensure_enabled(transaction, workspace, id).await?;
                 outbox::put(transaction, id, &event, event.at).await?;
                 let put = outbox::find(transaction, id, event.id).await?;
-                Ok(Written::quietly(put.ok_or(FlowError::NotFound)?))
+                let entry = sent(AuditAction::WebhookTested, workspace, &act, id, event.id);
+                Ok(Written::quietly(put.ok_or(FlowError::NotFound)?).logging([entry]))
             })
         })
         .await
@@ -331,6 +333,7 @@ impl WebhookStore for Store {
 
     async fn send_again(
         &self,
+        act: Act,
         workspace: WorkspaceId,
         id: WebhookId,
         event: EventId,
@@ -344,7 +347,8 @@ impl WebhookStore for Store {
                 ensure_enabled(transaction, workspace, id).await?;
                 outbox::renew(transaction, id, event, at).await?;
                 let renewed = outbox::find(transaction, id, event).await?;
-                Ok(Written::quietly(renewed.ok_or(FlowError::NotFound)?))
+                let entry = sent(AuditAction::WebhookRedelivered, workspace, &act, id, event);
+                Ok(Written::quietly(renewed.ok_or(FlowError::NotFound)?).logging([entry]))
             })
         })
         .await
@@ -391,6 +395,19 @@ impl WebhookStore for Store {
         self.write_unheard(move |transaction| Box::pin(outbox::forget(transaction, at, batch)))
             .await
     }
+}
+
+/// That somebody had an event sent.
+fn sent(
+    action: AuditAction,
+    workspace: WorkspaceId,
+    act: &Act,
+    webhook: WebhookId,
+    event: EventId,
+) -> AuditEntry {
+    AuditEntry::new(action, Some(workspace), act)
+        .on(webhook)
+        .changing([FieldChange::set("eventId", event)])
 }
 
 /// Holds the workspace until the transaction ends, and says what the word of whoever asks is worth there.
