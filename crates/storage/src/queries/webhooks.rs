@@ -215,7 +215,7 @@ impl WebhookStore for Store {
         self.write(move |transaction| {
             Box::pin(async move {
                 let role = hold(transaction, workspace, by).await?;
-                let found = find(transaction, workspace, id).await?;
+                let found = lock(transaction, workspace, id).await?;
                 let before = found.ok_or(FlowError::NotFound)?;
                 let mut webhook = before.clone();
                 edit(&mut webhook, role)?;
@@ -421,6 +421,26 @@ async fn hold(
         .or_unavailable()?;
     ensure_open(transaction, workspace).await?;
     Ok(standing::of(transaction, workspace, by).await?)
+}
+
+/// The webhook, locked by being written until the transaction ends: what came of a delivery is noted there by whoever sent it, who
+/// holds no workspace.
+async fn lock(
+    transaction: &mut Connection,
+    workspace: WorkspaceId,
+    id: WebhookId,
+) -> Result<Option<StoredWebhook>, StoreError> {
+    let own = webhooks::table
+        .find(StoredId::new(id.as_uuid()))
+        .filter(webhooks::workspace_id.eq(StoredId::new(workspace.as_uuid())));
+    let row: Option<WebhookRow> = diesel::update(own)
+        .set(webhooks::slow.eq(webhooks::slow))
+        .returning(WebhookRow::as_returning())
+        .get_result(transaction)
+        .await
+        .optional()
+        .or_unavailable()?;
+    row.map(WebhookRow::read).transpose()
 }
 
 async fn ensure_enabled(

@@ -2,8 +2,7 @@
 
 use std::sync::Arc;
 
-use diesel::{dsl::sql, sql_types::BigInt};
-use diesel_async::{AsyncConnection as _, AsyncPgConnection, RunQueryDsl as _, SimpleAsyncConnection as _};
+use diesel_async::SimpleAsyncConnection as _;
 use tigertrust_accounts::{
     Conflict, FlowError,
     audit::{AuditFlows, Finding, Landmark, Segment, Verified},
@@ -556,7 +555,7 @@ async fn erasing_waits_for_archiving_and_not_the_other_way_round(engine: Engine)
     let jo = world.user("jo@example.com").await;
     world.join(&home, &jo, Role::Member).await;
     // As whoever archives, up to where it has the head.
-    let mut archiving = AsyncPgConnection::establish(world.database.url().reveal()).await.unwrap();
+    let mut archiving = world.postgres().await;
     let (home_id, _) = hex(home.id.as_uuid());
     archiving
         .batch_execute(&format!(
@@ -566,19 +565,7 @@ async fn erasing_waits_for_archiving_and_not_the_other_way_round(engine: Engine)
         .unwrap();
     let profiles = world.node.storage.profiles();
     let erasing = tokio::spawn(async move { profiles.erase_person(Act::of_operator(), jo.id, NOW).await });
-    let mut watching = AsyncPgConnection::establish(world.database.url().reveal()).await.unwrap();
-    loop {
-        let waiting: i64 = diesel::select(sql::<BigInt>(
-            "(SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock')",
-        ))
-        .get_result(&mut watching)
-        .await
-        .unwrap();
-        if waiting > 0 {
-            break;
-        }
-        tokio::task::yield_now().await;
-    }
+    world.until_somebody_waits().await;
     // What is erased is held by nobody yet, so that this does not wait.
     archiving
         .batch_execute(&format!("UPDATE audit_events SET count = count WHERE chain_id = {home_id}; COMMIT"))
