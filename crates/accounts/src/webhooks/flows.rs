@@ -115,7 +115,7 @@ impl WebhookFlows {
     /// Makes a webhook.
     ///
     /// # Errors
-    /// [`FlowError::Invalid`], [`WebhookError::NoEncryptionKey`],
+    /// [`FlowError::Invalid`], [`FlowError::Forbidden`] for a key that may not read the audit log, [`WebhookError::NoEncryptionKey`],
     /// [`Conflict::TooManyWebhooks`](crate::Conflict::TooManyWebhooks), and others.
     pub async fn create(
         &self,
@@ -124,6 +124,7 @@ impl WebhookFlows {
         new: NewWebhook,
     ) -> Result<IssuedWebhook, WebhookError> {
         actor.acts_in(workspace)?;
+        ensure_may_hear(actor)?;
         let mut validation = Validation::default();
         let url = self.read_url(&mut validation, &new.url);
         check_description(&mut validation, new.description.as_deref());
@@ -170,6 +171,9 @@ impl WebhookFlows {
         changes: WebhookChanges,
     ) -> Result<Webhook, WebhookError> {
         actor.acts_in(workspace)?;
+        if changes.url.is_some() || changes.events.is_some() {
+            ensure_may_hear(actor)?;
+        }
         let mut validation = Validation::default();
         let url = changes.url.as_ref();
         let url = url.map(|url| self.read_url(&mut validation, url));
@@ -383,6 +387,14 @@ fn ensure_may(standing: Standing, present: Option<Role>) -> Result<(), FlowError
         return Ok(());
     }
     Err(FlowError::forbidden("", "this needs the role admin or owner"))
+}
+
+/// A webhook is told what the audit log says: a key that may not read that must not have it sent somewhere.
+fn ensure_may_hear(actor: &Actor) -> Result<(), FlowError> {
+    if actor.key_grants(&management::AUDIT_READ) {
+        return Ok(());
+    }
+    Err(FlowError::forbidden("", "this needs the scope audit:read as well"))
 }
 
 fn check(standing: Standing) -> WebhookCheck {

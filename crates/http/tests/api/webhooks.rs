@@ -39,6 +39,7 @@ on_both_engines!(
     s_a_secret_is_shown_once_and_nowhere_in_plain,
     s_an_address_inside_the_network_is_not_sent_to,
     s_a_webhook_of_another_workspace_is_not_found,
+    s_a_key_that_may_not_read_the_log_has_it_sent_nowhere,
     without_an_encryption_key_there_is_no_webhook,
 );
 
@@ -908,6 +909,26 @@ async fn s_a_webhook_of_another_workspace_is_not_found(server: TestServer) {
         server.get(&hooked.path, &reader).await.problem(),
         (403, "FORBIDDEN")
     );
+}
+
+async fn s_a_key_that_may_not_read_the_log_has_it_sent_nowhere(server: TestServer) {
+    let hooked = Hooked::new(&server, "https://app.example.com/", &["key.*"]).await;
+    let write = management::WORKSPACE_WRITE.as_str();
+    let writer = server.key(&hooked.workspace, KeyType::Agent, &[write]).await;
+    let both = [write, management::AUDIT_READ.as_str()];
+    let reader = server.key(&hooked.workspace, KeyType::Agent, &both).await;
+    let new = json!({"url": "https://evil.example/"});
+    let refused = server.post(&all(&hooked.workspace), &writer, &new).await;
+    assert_eq!(refused.problem(), (403, "FORBIDDEN"));
+    assert_eq!(server.post(&all(&hooked.workspace), &reader, &new).await.status, 201);
+    for change in [new, json!({"events": ["*"]})] {
+        let refused = server.patch(&hooked.path, &writer, &change).await;
+        assert_eq!(refused.problem(), (403, "FORBIDDEN"));
+        assert_eq!(server.patch(&hooked.path, &reader, &change).await.status, 200);
+    }
+    // What leads nowhere else is no matter of the log.
+    let named = json!({"description": "Ours", "enabled": false});
+    assert_eq!(server.patch(&hooked.path, &writer, &named).await.status, 200);
 }
 
 async fn without_an_encryption_key_there_is_no_webhook(server: TestServer) {
