@@ -269,6 +269,14 @@ impl Actor {
         }
     }
 
+    /// Whether a key holds the scope; whoever acts by none is judged by the role.
+    pub(crate) fn key_grants(&self, scope: &Scope) -> bool {
+        match &self.who {
+            Who::Operator | Who::Person(_) => true,
+            Who::Caller(permit) => permit.grants(scope),
+        }
+    }
+
     /// The workspaces that the actor may let a key into, one of its own or one of the workspace; `None` for every one there
     /// is.
     pub(crate) fn workspaces(&self, personal: bool) -> Option<Vec<WorkspaceId>> {

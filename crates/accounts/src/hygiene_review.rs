@@ -4,16 +4,16 @@
 use std::{fmt, sync::Arc};
 
 use tigertrust_model::{
-    Act, AuditAction, AuditEntry, AuditFilter, Chain, FieldChange, Role, UserId, Workspace, WorkspaceId,
+    Act, AuditAction, AuditEntry, AuditFilter, Chain, FieldChange, Workspace, WorkspaceId,
 };
 
 use crate::{
-    Actor, Finding, FlowError, HygieneFlows, Notice, Notifier,
+    Actor, Finding, FlowError, HygieneFlows, Notice, Stewards,
     audit::AuditStore,
-    ports::{AccountStore, Member, MemberStore, Page},
+    ports::{AccountStore, Page},
 };
 
-/// How many keys, workspaces or members are read at once.
+/// How many keys or workspaces are read at once.
 const PAGE: u16 = 200;
 
 /// How many keys of a workspace are worth a look, and why. A key may count more than once.
@@ -66,9 +66,8 @@ impl HygieneTally {
 pub struct HygieneReviews {
     hygiene: HygieneFlows,
     accounts: Arc<dyn AccountStore>,
-    members: Arc<dyn MemberStore>,
     audit: Arc<dyn AuditStore>,
-    notifier: Arc<dyn Notifier>,
+    stewards: Stewards,
 }
 
 impl HygieneReviews {
@@ -77,16 +76,14 @@ impl HygieneReviews {
     pub fn new(
         hygiene: HygieneFlows,
         accounts: Arc<dyn AccountStore>,
-        members: Arc<dyn MemberStore>,
         audit: Arc<dyn AuditStore>,
-        notifier: Arc<dyn Notifier>,
+        stewards: Stewards,
     ) -> Self {
         Self {
             hygiene,
             accounts,
-            members,
             audit,
-            notifier,
+            stewards,
         }
     }
 
@@ -129,7 +126,11 @@ impl HygieneReviews {
         .changing(changes);
         self.audit.append_audit(vec![entry]).await?;
         if now.is_worse_than(before) {
-            self.tell(workspace, now).await?;
+            let notice = |workspace| Notice::KeysToReview {
+                workspace,
+                tally: now,
+            };
+            self.stewards.tell(workspace.id, notice).await?;
         }
         Ok(true)
     }
@@ -179,28 +180,6 @@ impl HygieneReviews {
             });
             if missing.is_empty() || events.len() < usize::from(PAGE) {
                 return Ok(tally);
-            }
-        }
-    }
-
-    /// Those who can do something about it.
-    async fn tell(&self, workspace: &Workspace, tally: HygieneTally) -> Result<(), FlowError> {
-        let mut after: Option<UserId> = None;
-        loop {
-            let page = Page { after, limit: PAGE };
-            let members = self.members.list_members(workspace.id, page).await?;
-            for Member { user, role, .. } in &members {
-                let cares = matches!(role, Role::Owner | Role::Admin);
-                // Nothing is sent to an address of which nobody knows whose it is.
-                if cares && user.disabled_at.is_none() && user.email_verified_at.is_some() {
-                    let workspace = workspace.name.clone();
-                    let notice = Notice::KeysToReview { workspace, tally };
-                    self.notifier.tell(user.email.clone(), notice);
-                }
-            }
-            after = members.last().map(|last| last.user.id);
-            if members.len() < usize::from(PAGE) {
-                return Ok(());
             }
         }
     }

@@ -24,6 +24,7 @@ mod profile;
 mod rfc3339;
 mod sign_in;
 pub mod sso;
+mod stewards;
 mod usage;
 mod users;
 mod validation;
@@ -51,6 +52,7 @@ pub use sign_in::{
     BegunSession, FAILURES_COUNT_FOR, From, LoggedIn, Login, NewTotp, RecoveryCodes, RenewedSession,
     SecondFactorMethods, SessionSettings, SignInError, SignInFlows, SignInParts,
 };
+pub use stewards::Stewards;
 pub use tigertrust_model::LeakResponse;
 pub use usage::{
     KeyUsage, LastScopeUse, MAX_USAGE_BUCKETS, Outcomes, Usage, UsageBucket, UsageByKey, UsageFlows,

@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use tigertrust_credentials::Token;
-use tigertrust_model::{Email, Origin, Timestamp};
+use tigertrust_model::{Email, Origin, Timestamp, WebhookId};
 
-use crate::HygieneTally;
+use crate::{HygieneTally, webhooks::DisabledBecause};
 
 /// When, from where and with what something was done: what lets an owner tell their own doing from somebody else's.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -110,6 +110,17 @@ pub enum Notice {
         /// What was found.
         tally: HygieneTally,
     },
+    /// A webhook of a workspace was disabled by what became of its deliveries.
+    WebhookDisabled {
+        /// The workspace's name.
+        workspace: String,
+        /// Which webhook.
+        webhook: WebhookId,
+        /// Where it leads to.
+        host: String,
+        /// Why.
+        because: DisabledBecause,
+    },
     /// A recovery code was used in place of another second factor.
     RecoveryCodeUsed {
         /// How many are left.
@@ -136,6 +147,7 @@ impl Notice {
             Self::RecoveryCodesRenewed { .. } => "recovery codes renewed",
             Self::AccountErased { .. } => "account erased",
             Self::KeysToReview { .. } => "keys to review",
+            Self::WebhookDisabled { .. } => "webhook disabled",
             Self::RecoveryCodeUsed { .. } => "recovery code used",
         }
     }

@@ -10,7 +10,7 @@ use tigertrust_model::{
 pub use crate::invitations::{
     FoundInvitation, InvitationCheck, InvitationStore, Joining, OpenInvitations, PresentInvitation,
 };
-pub use crate::profile::{HeldOnPerson, ProfileStore};
+pub use crate::profile::{EXPORTED_USAGE, HeldOnPerson, MAX_EXPORTED_EVENTS, ProfileStore};
 pub use crate::sign_in::{
     AcceptedCode, Account, Budget, Challenge, ChallengeSubject, CodeCheck, EndSessions, FactorAdded, Factors,
     KeptSession, MAX_PASSKEYS, MailToken, MailTokenStore, NewSession, PasskeyChallenge, PasskeyStore,

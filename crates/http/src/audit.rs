@@ -80,7 +80,9 @@ pub(crate) async fn export(
     if request.method() == Method::HEAD {
         return Ok(response.finish());
     }
-    app.audit.note_export(&actor.act(), chain, format.name()).await?;
+    app.audit
+        .note_export(&actor.act(), chain, format.name(), &filter)
+        .await?;
     let reading = Reading {
         caller,
         app,

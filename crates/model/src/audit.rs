@@ -141,6 +141,10 @@ actions! {
     WebhookUpdated = "webhook.updated",
     /// A webhook was switched off, since its receiver wants no more, or takes nothing.
     WebhookDisabled = "webhook.disabled",
+    /// A webhook was sent an event that says nothing but that it is a test.
+    WebhookTested = "webhook.tested",
+    /// A webhook was sent once more what was given up, or delivered.
+    WebhookRedelivered = "webhook.redelivered",
     /// A webhook was removed.
     WebhookRemoved = "webhook.removed",
     /// The daily look at the keys found something else than the last time.

@@ -4,7 +4,7 @@
 
 use std::{fmt::Write as _, time::Duration};
 
-use tigertrust_accounts::{Circumstances, HygieneTally, Notice, RemainingFactors};
+use tigertrust_accounts::{Circumstances, HygieneTally, Notice, RemainingFactors, webhooks::DisabledBecause};
 use tigertrust_model::Email;
 use zeroize::Zeroizing;
 
@@ -213,6 +213,33 @@ impl Letterhead {
                          to do about each. You get this mail as an owner or admin, and again only when\n\
                          there are more.\n",
                         tallied(*tally)
+                    )),
+                )
+            }
+            Notice::WebhookDisabled {
+                workspace,
+                webhook,
+                host,
+                because,
+            } => {
+                let workspace = harmless::name(workspace, MAX_NAME);
+                let why = match because {
+                    DisabledBecause::Gone => {
+                        "its receiver has answered 410, which says that it wants no more"
+                    }
+                    DisabledBecause::Failing => "for five days nothing has come through to it",
+                    DisabledBecause::Asked => "somebody has switched it off",
+                };
+                (
+                    format!("A webhook of {workspace} was disabled"),
+                    Zeroizing::new(format!(
+                        "A webhook of the {service} workspace {workspace} is disabled now, since\n{why}:\n\n    \
+                         {webhook}\n    at {}\n\n\
+                         Nothing is kept for it as long as that lasts. \"tigertrust webhook deliveries\", or\n\
+                         GET \u{2026}/webhooks/{webhook}/deliveries,\n\
+                         says what went wrong. Once the receiver works, enable the webhook again: then it is\n\
+                         sent what has waited. You get this mail as an owner or admin.\n",
+                        harmless::one_line(host, MAX_DEVICE)
                     )),
                 )
             }
@@ -455,6 +482,16 @@ mod tests {
         };
         let workspace = "Acme".to_owned();
         assert_snapshot!(written_out(&Notice::KeysToReview { workspace, tally }));
+    }
+
+    #[test]
+    fn webhook_disabled() {
+        assert_snapshot!(written_out(&Notice::WebhookDisabled {
+            workspace: "Acme".to_owned(),
+            webhook: "wh_01m86e81hve32sj3vjxvs95yam".parse().unwrap(),
+            host: "app.example.com".to_owned(),
+            because: DisabledBecause::Failing,
+        }));
     }
 
     #[test]

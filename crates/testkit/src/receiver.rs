@@ -16,6 +16,7 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use hmac::{Hmac, KeyInit, Mac};
 use serde_json::Value;
 use sha2::Sha256;
+use tokio::sync::Notify;
 
 /// A webhook as it came in.
 #[derive(Clone, Debug)]
@@ -63,10 +64,11 @@ pub struct Receiver {
 struct Desk {
     received: Mutex<Vec<ReceivedWebhook>>,
     answers: Mutex<BTreeMap<String, VecDeque<u16>>>,
+    released: Notify,
 }
 
 impl Receiver {
-    /// What is sent to this path is never answered.
+    /// What is sent to this path is not answered until it is [released](Self::release).
     pub const SILENT: &'static str = "/silent";
 
     /// A receiver that has received nothing yet.
@@ -103,6 +105,11 @@ impl Receiver {
         answers.insert(path.to_owned(), statuses.iter().copied().collect());
     }
 
+    /// Has all answered that waits at [`SILENT`](Self::SILENT). What comes there afterwards waits again.
+    pub fn release(&self) {
+        self.desk.released.notify_waiters();
+    }
+
     /// What has come in, in order.
     #[must_use]
     pub fn received(&self) -> Vec<ReceivedWebhook> {
@@ -116,6 +123,8 @@ async fn receive(request: HttpRequest, desk: web::Data<Desk>, body: web::Bytes) 
         value.unwrap_or_default().to_owned()
     };
     let path = request.path().to_owned();
+    // From before it is seen to have come.
+    let released = desk.released.notified();
     desk.received
         .lock()
         .expect("no thread panicked")
@@ -128,7 +137,7 @@ async fn receive(request: HttpRequest, desk: web::Data<Desk>, body: web::Bytes) 
             body: String::from_utf8_lossy(&body).into_owned(),
         });
     if path == Receiver::SILENT {
-        std::future::pending::<()>().await;
+        released.await;
     }
     let mut answers = desk.answers.lock().expect("no thread panicked");
     let status = answers

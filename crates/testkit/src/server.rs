@@ -8,7 +8,7 @@ use serde_json::Value;
 use tigertrust_accounts::{
     Actor, HygieneFlows, HygieneReviews, HygieneSettings, InvitationFlows, IssuedKey, KeyFlows, MemberFlows,
     NewKey, NewUser, Notifier, OwnerRequest, ProfileFlows, ReachRequest, SessionSettings, SignInFlows,
-    SignInParts, UsageFlows, UsageRetention, UserFlows, WorkspaceFlows,
+    SignInParts, Stewards, UsageFlows, UsageRetention, UserFlows, WorkspaceFlows,
     audit::{AuditFlows, LoggedUsage, RefusalLog},
     passkeys::RelyingPartySettings,
     ports::{Membership, PresentRoles},
@@ -331,6 +331,11 @@ impl TestServer {
         let webhooks = WebhookFlows::new(WebhookParts {
             store: storage.webhooks(),
             sender: Arc::new(WebhookHttp::new(true, None).expect("a client")),
+            stewards: Stewards::new(
+                storage.accounts(),
+                storage.members(),
+                Arc::clone(&mails) as Arc<dyn Notifier>,
+            ),
             encryption: Some(ring),
             clock: Arc::clone(&time),
             random: Arc::new(OsRandom),
@@ -454,11 +459,17 @@ impl TestServer {
         let reviews = HygieneReviews::new(
             hygiene,
             self.storage.accounts(),
-            self.storage.members(),
             self.storage.audit(),
-            Arc::clone(&self.mails) as Arc<dyn Notifier>,
+            self.stewards(),
         );
         reviews.review_all().await.expect("the keys are looked at")
+    }
+
+    /// Who looks after the workspaces.
+    #[must_use]
+    pub fn stewards(&self) -> Stewards {
+        let mails = Arc::clone(&self.mails) as Arc<dyn Notifier>;
+        Stewards::new(self.storage.accounts(), self.storage.members(), mails)
     }
 
     /// Logs what was refused, as a server does every minute.

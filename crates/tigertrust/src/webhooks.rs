@@ -3,11 +3,11 @@
 
 use std::sync::Arc;
 
-use tigertrust_accounts::webhooks::WebhookParts;
 pub use tigertrust_accounts::webhooks::{
     Delivery, DeliveryState, DisabledBecause, EventFilter, IssuedWebhook, NewWebhook, OutgoingEvent,
     ROTATION_OVERLAP, Webhook, WebhookChanges, WebhookError, WebhookFlows, WebhookSecret,
 };
+use tigertrust_accounts::{Stewards, webhooks::WebhookParts};
 pub use tigertrust_credentials::{EncryptionKey, EncryptionKeyError, EncryptionRing};
 use tigertrust_notify::webhooks::WebhookHttp;
 pub use tigertrust_notify::webhooks::{Traceparent, WebhookHttpError};
@@ -28,7 +28,11 @@ pub struct WebhookSettings {
 }
 
 /// The flows over a storage.
-pub(crate) fn flows(foundation: &Foundation, storage: &Storage) -> Result<WebhookFlows, BuildError> {
+pub(crate) fn flows(
+    foundation: &Foundation,
+    storage: &Storage,
+    stewards: Stewards,
+) -> Result<WebhookFlows, BuildError> {
     let settings = &foundation.webhooks;
     Ok(WebhookFlows::new(WebhookParts {
         store: storage.webhooks(),
@@ -36,6 +40,7 @@ pub(crate) fn flows(foundation: &Foundation, storage: &Storage) -> Result<Webhoo
             settings.allow_private_addresses,
             settings.traceparent,
         )?),
+        stewards,
         encryption: settings.encryption.clone(),
         clock: Arc::clone(&foundation.clock),
         random: Arc::clone(&foundation.random),

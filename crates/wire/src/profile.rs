@@ -5,7 +5,10 @@ use tigertrust_accounts::ports::HeldOnPerson;
 use tigertrust_model::{SessionId, Timestamp};
 use utoipa::ToSchema;
 
-use crate::{Invitation, Key, Passkey, Session, User, Workspace, key::present, timestamp};
+use crate::{
+    AuditEvent, Identity, Invitation, Key, KeyUsage, Passkey, Session, User, Workspace, key::present,
+    timestamp,
+};
 
 /// What is to change of what a person says of itself; what is absent stays.
 #[derive(Debug, Default, Deserialize, ToSchema)]
@@ -57,6 +60,14 @@ pub struct PersonExport {
     pub known_devices: usize,
     /// The invitations to the person's address.
     pub invitations: Vec<ExportedInvitation>,
+    /// The identities of providers that the person signs in with, newest first.
+    pub identities: Vec<Identity>,
+    /// How often each personal key was used in the last 30 days; one that was not is absent.
+    pub personal_key_usage: Vec<KeyUsage>,
+    /// What the audit log says of the person, newest first. Of others neither what they presented is shown nor where they were.
+    pub audit_events: Vec<AuditEvent>,
+    /// Whether there is more than these events.
+    pub audit_truncated: bool,
 }
 
 /// A workspace that has the person as a member.
@@ -123,6 +134,10 @@ impl PersonExport {
                     workspace_name: workspace.clone(),
                 })
                 .collect(),
+            identities: held.identities.iter().map(Identity::from).collect(),
+            personal_key_usage: held.key_usage.iter().map(KeyUsage::from).collect(),
+            audit_events: held.events.iter().map(AuditEvent::from).collect(),
+            audit_truncated: held.events_truncated,
         }
     }
 }

@@ -710,6 +710,8 @@ pub struct Identity {
     pub name: Option<String>,
     /// Who says who it is.
     pub issuer: String,
+    /// What it calls the person.
+    pub subject: String,
     /// The address that the provider named last.
     pub email: Option<String>,
     /// Since when it is connected.
@@ -729,6 +731,7 @@ impl From<&Connected> for Identity {
             connection: identity.connection.to_string(),
             name: identity.name.clone(),
             issuer: identity.issuer.clone(),
+            subject: identity.subject.clone(),
             email: identity.email.clone(),
             created_at: identity.created_at,
             last_used_at: identity.last_used_at,

@@ -153,19 +153,24 @@ pub struct KeyUsage {
     pub outcomes: Outcomes,
 }
 
-impl From<&accounts::UsageByKey> for UsageByKey {
-    fn from(usage: &accounts::UsageByKey) -> Self {
-        let key = |key: &accounts::KeyUsage| KeyUsage {
+impl From<&accounts::KeyUsage> for KeyUsage {
+    fn from(key: &accounts::KeyUsage) -> Self {
+        Self {
             key_id: key.key.to_string(),
             name: key.name.clone(),
             total: total(&key.outcomes),
             outcomes: outcomes(&key.outcomes),
-        };
+        }
+    }
+}
+
+impl From<&accounts::UsageByKey> for UsageByKey {
+    fn from(usage: &accounts::UsageByKey) -> Self {
         Self {
             range: UsageRange::new(usage.range, usage.kept_since),
             total: total(&usage.outcomes),
             outcomes: outcomes(&usage.outcomes),
-            keys: usage.keys.iter().map(key).collect(),
+            keys: usage.keys.iter().map(KeyUsage::from).collect(),
         }
     }
 }

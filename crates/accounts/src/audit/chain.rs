@@ -181,9 +181,16 @@ pub struct Place {
     pub salt: [u8; 16],
 }
 
-/// A text as it may stand in a log: it cannot forge a line, nor colour a terminal.
+/// A text as it may stand in a log: it cannot forge a line, colour a terminal, nor turn the order of what stands beside it.
 fn clean(text: &str) -> String {
-    let harmless = |letter: char| if letter.is_control() { '\u{fffd}' } else { letter };
+    let turns = |letter| matches!(letter, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    let harmless = |letter: char| {
+        if letter.is_control() || turns(letter) {
+            '\u{fffd}'
+        } else {
+            letter
+        }
+    };
     text.chars().map(harmless).collect()
 }
 

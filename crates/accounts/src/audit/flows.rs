@@ -11,7 +11,7 @@ use tigertrust_model::{
 use super::{
     AuditStore, Finding, Landmark, MAX_PAGE, Segment, Verified, Verifier, verification::ensure_sealed,
 };
-use crate::{Actor, FlowError};
+use crate::{Actor, FlowError, format_rfc3339};
 
 /// A page of events, and where the next one begins.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -86,9 +86,38 @@ impl AuditFlows {
     ///
     /// # Errors
     /// [`FlowError::Store`]: nothing may be handed out then.
-    pub async fn note_export(&self, act: &Act, chain: Chain, format: &str) -> Result<(), FlowError> {
-        let entry = AuditEntry::new(AuditAction::AuditExported, chain, act)
-            .changing([FieldChange::set("format", format)]);
+    pub async fn note_export(
+        &self,
+        act: &Act,
+        chain: Chain,
+        format: &str,
+        filter: &AuditFilter,
+    ) -> Result<(), FlowError> {
+        let actions = filter.actions.as_deref().map(|actions| {
+            let names: Vec<&str> = actions.iter().map(|action| action.as_str()).collect();
+            names.join(" ")
+        });
+        let conditions = [
+            ("action", actions),
+            (
+                "outcome",
+                filter.outcome.map(|outcome| outcome.as_str().to_owned()),
+            ),
+            ("from", filter.from.map(format_rfc3339)),
+            ("to", filter.until.map(format_rfc3339)),
+        ];
+        let conditions = conditions
+            .into_iter()
+            .filter_map(|(name, value)| FieldChange::between(name, None, value));
+        let mut entry = AuditEntry::new(AuditAction::AuditExported, chain, act)
+            .changing([FieldChange::set("format", format)])
+            .changing(conditions);
+        // Anything can be typed there, an address too: it can be erased.
+        for (name, value) in [("actor", &filter.actor), ("target", &filter.target)] {
+            if let Some(value) = value {
+                entry = entry.about(name, value);
+            }
+        }
         Ok(self.store.append_audit(vec![entry]).await?)
     }
 

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use tigertrust_credentials::PersonPermit;
 use tigertrust_model::{Act, AuditAction, AuditEntry, Chain, Clock, Origin, UserId, WorkspaceId};
 
-pub use self::ports::{HeldOnPerson, ProfileStore};
+pub use self::ports::{EXPORTED_USAGE, HeldOnPerson, MAX_EXPORTED_EVENTS, ProfileStore};
 use crate::{
     Circumstances, FlowError, Notice, Notifier, SignInError, actor::act_of, audit::AuditStore,
     sign_in::ensure_fresh, users::MAX_NAME, validation::Validation,
@@ -80,7 +80,10 @@ impl ProfileFlows {
             &act_of(person, origin),
         );
         self.audit.append_audit(vec![entry.on(person.user().id)]).await?;
-        let held = self.store.export_person(person.user().id).await?;
+        let held = self
+            .store
+            .export_person(person.user().id, self.clock.now())
+            .await?;
         held.ok_or_else(|| FlowError::NotFound.into())
     }
 

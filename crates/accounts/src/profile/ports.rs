@@ -1,11 +1,20 @@
 //! What a person's own account needs of storage.
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 use tigertrust_credentials::ports::StoreError;
-use tigertrust_model::{Act, Invitation, Role, Session, Timestamp, User, UserId, Workspace, WorkspaceId};
+use tigertrust_model::{
+    Act, AuditEvent, Invitation, Role, Session, Timestamp, User, UserId, Workspace, WorkspaceId,
+};
 
 use super::ProfileChanges;
-use crate::{FlowError, passkeys::Passkey, ports::KeyDetails};
+use crate::{FlowError, KeyUsage, passkeys::Passkey, ports::KeyDetails, sso::Identity};
+
+/// How many events of the audit log an export has: of each chain there can be more than anybody wants in one answer.
+pub const MAX_EXPORTED_EVENTS: u16 = 10_000;
+/// Of how long ago an export says how often keys were used.
+pub const EXPORTED_USAGE: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 
 /// Everything that is held on a person. Secrets are left out: nobody can use them for anything but signing in.
 #[derive(Clone, Debug)]
@@ -32,6 +41,14 @@ pub struct HeldOnPerson {
     pub devices: Vec<Timestamp>,
     /// The invitations to the account's address, with the names of their workspaces.
     pub invitations: Vec<(String, Invitation)>,
+    /// The identities of providers, newest first.
+    pub identities: Vec<Identity>,
+    /// How often those of the personal keys were used that were, of late.
+    pub key_usage: Vec<KeyUsage>,
+    /// What the audit log says of the person, newest first; of others it says neither with what they acted nor from where.
+    pub events: Vec<AuditEvent>,
+    /// Whether it says more than that.
+    pub events_truncated: bool,
 }
 
 /// The accounts of people, as they themselves see and change them.
@@ -48,7 +65,7 @@ pub trait ProfileStore: Send + Sync {
     ///
     /// # Errors
     /// [`StoreError`].
-    async fn export_person(&self, user: UserId) -> Result<Option<HeldOnPerson>, StoreError>;
+    async fn export_person(&self, user: UserId, at: Timestamp) -> Result<Option<HeldOnPerson>, StoreError>;
 
     /// Erases what is held on the person, in one transaction: personal fields, sessions, devices, factors, memberships, and
     /// invitations to its address; revokes its personal keys. Of the account its id alone is left. Under a change number for

@@ -300,6 +300,8 @@ pub struct Identity {
     pub name: Option<String>,
     /// Who says so.
     pub issuer: String,
+    /// What it calls the person.
+    pub subject: String,
     /// The address that the provider named last.
     pub email: Option<String>,
     /// Since when.

@@ -10,7 +10,7 @@ use super::{
     Webhook, WebhookError, WebhookSecret,
     ports::{WebhookCheck, WebhookSender, WebhookStore},
 };
-use crate::{Actor, FlowError, actor::Standing, ports::Page, validation::Validation};
+use crate::{Actor, FlowError, Stewards, actor::Standing, ports::Page, validation::Validation};
 
 /// For how long the secret before goes on where nobody says.
 pub const ROTATION_OVERLAP: Duration = Duration::from_secs(24 * 60 * 60);
@@ -60,6 +60,8 @@ pub struct WebhookParts {
     pub store: Arc<dyn WebhookStore>,
     /// What sends.
     pub sender: Arc<dyn WebhookSender>,
+    /// Who is told of webhooks that were disabled.
+    pub stewards: Stewards,
     /// What secrets are sealed under; without it there can be no webhook.
     pub encryption: Option<EncryptionRing>,
     /// Time.
@@ -113,7 +115,7 @@ impl WebhookFlows {
     /// Makes a webhook.
     ///
     /// # Errors
-    /// [`FlowError::Invalid`], [`WebhookError::NoEncryptionKey`],
+    /// [`FlowError::Invalid`], [`FlowError::Forbidden`] for a key that may not read the audit log, [`WebhookError::NoEncryptionKey`],
     /// [`Conflict::TooManyWebhooks`](crate::Conflict::TooManyWebhooks), and others.
     pub async fn create(
         &self,
@@ -122,6 +124,7 @@ impl WebhookFlows {
         new: NewWebhook,
     ) -> Result<IssuedWebhook, WebhookError> {
         actor.acts_in(workspace)?;
+        ensure_may_hear(actor)?;
         let mut validation = Validation::default();
         let url = self.read_url(&mut validation, &new.url);
         check_description(&mut validation, new.description.as_deref());
@@ -168,6 +171,9 @@ impl WebhookFlows {
         changes: WebhookChanges,
     ) -> Result<Webhook, WebhookError> {
         actor.acts_in(workspace)?;
+        if changes.url.is_some() || changes.events.is_some() {
+            ensure_may_hear(actor)?;
+        }
         let mut validation = Validation::default();
         let url = changes.url.as_ref();
         let url = url.map(|url| self.read_url(&mut validation, url));
@@ -281,7 +287,14 @@ impl WebhookFlows {
         let standing = actor.standing();
         let store = &self.0.store;
         Ok(store
-            .send_to(workspace, id, event, standing.asker(), check(standing))
+            .send_to(
+                actor.act(),
+                workspace,
+                id,
+                event,
+                standing.asker(),
+                check(standing),
+            )
             .await?)
     }
 
@@ -315,10 +328,10 @@ impl WebhookFlows {
     ) -> Result<Delivery, WebhookError> {
         actor.acts_in(workspace)?;
         let standing = actor.standing();
-        let (now, by) = (self.0.clock.now(), standing.asker());
+        let by = standing.asker();
         let store = &self.0.store;
         Ok(store
-            .send_again(workspace, id, event, now, by, check(standing))
+            .send_again(actor.act(), workspace, id, event, by, check(standing))
             .await?)
     }
 
@@ -374,6 +387,17 @@ fn ensure_may(standing: Standing, present: Option<Role>) -> Result<(), FlowError
         return Ok(());
     }
     Err(FlowError::forbidden("", "this needs the role admin or owner"))
+}
+
+/// A webhook is told what the audit log says: a key that may not read that must not have it sent somewhere.
+fn ensure_may_hear(actor: &Actor) -> Result<(), FlowError> {
+    if actor.key_grants(&management::AUDIT_READ) {
+        return Ok(());
+    }
+    Err(FlowError::forbidden(
+        "",
+        "this needs the scope audit:read as well",
+    ))
 }
 
 fn check(standing: Standing) -> WebhookCheck {

@@ -6,11 +6,15 @@ use tigertrust_credentials::ports::StoreError;
 use tigertrust_model::{Timestamp, WebhookId};
 
 use super::{
-    Claim, DisabledBecause, SendError, WebhookMessage, WebhookParts, WebhookSecret, flows::place, retry_after,
+    Claim, DisabledBecause, DueQuery, DueWebhook, SendError, Webhook, WebhookMessage, WebhookParts,
+    WebhookSecret, flows::place, retry_after,
 };
+use crate::Notice;
 
 /// For how long whoever has claimed a delivery has it alone: more than any try takes.
 pub const CLAIMED_FOR: Duration = Duration::from_secs(2 * 60);
+/// A receiver that takes so long is slow.
+const SLOW_FROM: Duration = Duration::from_secs(5);
 /// The status of a receiver that wants no more (RFC 9110 §15.5.11).
 const GONE: u16 = 410;
 
@@ -21,6 +25,8 @@ pub struct Tried {
     pub at: Timestamp,
     /// With which status the receiver has answered, if it has.
     pub status: Option<u16>,
+    /// Whether it took long.
+    pub slow: bool,
     /// What follows from it.
     pub then: Then,
 }
@@ -56,17 +62,9 @@ impl Outbox {
     ///
     /// # Errors
     /// [`StoreError`].
-    pub async fn due(
-        &self,
-        after: Option<WebhookId>,
-        except: Vec<WebhookId>,
-        limit: u16,
-    ) -> Result<Vec<WebhookId>, StoreError> {
+    pub async fn due(&self, query: DueQuery) -> Result<Vec<DueWebhook>, StoreError> {
         let parts = &self.0;
-        parts
-            .store
-            .due_webhooks(parts.clock.now(), after, except, limit)
-            .await
+        parts.store.due_webhooks(parts.clock.now(), query).await
     }
 
     /// Claims at most so many deliveries to a webhook.
@@ -82,24 +80,27 @@ impl Outbox {
 
     /// Sends what was claimed, and says what follows from it: to be [noted](Self::note).
     pub async fn send(&self, claim: &Claim) -> Tried {
+        let begun = self.0.clock.now();
         let answer = match self.secrets(claim) {
             Ok(secrets) => {
                 let message = WebhookMessage {
                     url: claim.webhook.webhook.url.clone(),
                     event: claim.delivery.event.clone(),
                     secrets,
-                    at: self.0.clock.now(),
+                    at: begun,
                 };
                 self.0.sender.send(&message).await
             }
             Err(error) => Err(error),
         };
         let at = self.0.clock.now();
+        let slow = begun <= at.saturating_sub(SLOW_FROM);
         let (status, error) = match answer {
             Ok(status @ 200..=299) => {
                 return Tried {
                     at,
                     status: Some(status),
+                    slow,
                     then: Then::Delivered,
                 };
             }
@@ -122,7 +123,12 @@ impl Outbox {
             },
             None => Then::Dead { error, gone },
         };
-        Tried { at, status, then }
+        Tried {
+            at,
+            status,
+            slow,
+            then,
+        }
     }
 
     /// Notes what came of a claim. Returns why the webhook was disabled with that, if it was.
@@ -131,6 +137,20 @@ impl Outbox {
     /// [`StoreError`]: then it is sent once more when the claim ends, and the receiver knows it by its id.
     pub async fn note(&self, claim: Claim, tried: Tried) -> Result<Option<DisabledBecause>, StoreError> {
         self.0.store.note_try(claim, tried).await
+    }
+
+    /// Tells those who look after the workspace that a webhook was disabled.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn tell_disabled(&self, webhook: &Webhook, because: DisabledBecause) -> Result<(), StoreError> {
+        let notice = |workspace| Notice::WebhookDisabled {
+            workspace,
+            webhook: webhook.id,
+            host: host(&webhook.url).to_owned(),
+            because,
+        };
+        self.0.stewards.tell(webhook.workspace, notice).await
     }
 
     /// What the message is signed with: two secrets while one takes the other's place.
@@ -163,6 +183,12 @@ impl Outbox {
             Err(_) => 0,
         }
     }
+}
+
+/// The host of a URL as it is stored, with its port: the rest may hold a secret.
+fn host(url: &str) -> &str {
+    let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
+    rest.split(['/', '?']).next().unwrap_or_default()
 }
 
 impl fmt::Debug for Outbox {

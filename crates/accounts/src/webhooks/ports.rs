@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use tigertrust_credentials::ports::StoreError;
-use tigertrust_model::{Act, Creator, EventId, Role, Timestamp, WebhookId, WorkspaceId};
+use tigertrust_model::{Act, Creator, EventId, Role, Timestamp, UserId, WebhookId, WorkspaceId};
 
 use super::{Delivery, DeliveryState, DisabledBecause, OutgoingEvent, StoredWebhook, Tried, WebhookSecret};
 use crate::{FlowError, ports::Page};
@@ -15,6 +15,34 @@ pub type WebhookCheck = Box<dyn FnOnce(Option<Role>) -> Result<(), FlowError> + 
 
 /// As [`WebhookCheck`], and changes the webhook.
 pub type WebhookEdit = Box<dyn FnOnce(&mut StoredWebhook, Option<Role>) -> Result<(), FlowError> + Send>;
+
+/// Which webhooks are asked for, to send to.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct DueQuery {
+    /// Those that took long the last time, or the others.
+    pub slow: bool,
+    /// Those after it, by their ids.
+    pub after: Option<WebhookId>,
+    /// None of these.
+    pub except_webhooks: Vec<WebhookId>,
+    /// None of these workspaces.
+    pub except_workspaces: Vec<WorkspaceId>,
+    /// None of workspaces that these people own.
+    pub except_owners: Vec<UserId>,
+    /// How many at most.
+    pub limit: u16,
+}
+
+/// A webhook to which something is to be sent, and who is behind it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DueWebhook {
+    /// Which one it is.
+    pub id: WebhookId,
+    /// Whose it is.
+    pub workspace: WorkspaceId,
+    /// Who owns the workspace.
+    pub owners: Vec<UserId>,
+}
 
 /// A delivery that is one's own to send until a time.
 #[derive(Clone, Debug)]
@@ -104,6 +132,7 @@ pub trait WebhookStore: Send + Sync {
     /// [`Conflict::WebhookDisabled`](crate::Conflict::WebhookDisabled) and [`FlowError::Store`].
     async fn send_to(
         &self,
+        act: Act,
         workspace: WorkspaceId,
         id: WebhookId,
         event: OutgoingEvent,
@@ -129,25 +158,19 @@ pub trait WebhookStore: Send + Sync {
     /// As [`send_to`](Self::send_to).
     async fn send_again(
         &self,
+        act: Act,
         workspace: WorkspaceId,
         id: WebhookId,
         event: EventId,
-        at: Timestamp,
         by: Option<Creator>,
         check: WebhookCheck,
     ) -> Result<Delivery, FlowError>;
 
-    /// The webhooks after `after`, by their ids, to which something is to be sent, but for those of `except`.
+    /// The webhooks to which something is to be sent, by their ids.
     ///
     /// # Errors
     /// [`StoreError`].
-    async fn due_webhooks(
-        &self,
-        at: Timestamp,
-        after: Option<WebhookId>,
-        except: Vec<WebhookId>,
-        limit: u16,
-    ) -> Result<Vec<WebhookId>, StoreError>;
+    async fn due_webhooks(&self, at: Timestamp, query: DueQuery) -> Result<Vec<DueWebhook>, StoreError>;
 
     /// Claims what is to be sent to a webhook, until a time: each delivery is claimed by one alone.
     ///

@@ -472,12 +472,19 @@ async fn s29_an_export_is_whole_and_harmless_in_a_spreadsheet(server: TestServer
     // The same in a filter.
     let some = lines(&server.get("/api/audit/export?action=key.created", &admin).await);
     assert_eq!(some.len(), 2);
+    // By which filters it was handed out is in the log, too.
+    let path = "/api/audit/export?action=key.created&actor=somebody@example.com&from=2027-01-01T00:00:00Z";
+    assert!(lines(&server.get(path, &admin).await).is_empty());
+    let logged = &events(&server, &admin, "action=audit.exported&limit=1").await[0];
+    assert_eq!(change(logged, "action")["after"], "key.created");
+    assert_eq!(change(logged, "from")["after"], "2027-01-01T00:00:00Z");
+    assert_eq!(logged["details"], json!({"actor": "somebody@example.com"}));
     // Whoever asks for the headers alone is handed out nothing.
     let head = server
         .request(Method::HEAD, "/api/audit/export")
         .header("X-Agent-API-Key", admin.secret.reveal());
     assert_eq!(send(head).await.status, 200);
-    assert_eq!(events(&server, &admin, "action=audit.exported").await.len(), 3);
+    assert_eq!(events(&server, &admin, "action=audit.exported").await.len(), 4);
 }
 
 async fn an_export_of_many_pages_is_whole(server: TestServer) {

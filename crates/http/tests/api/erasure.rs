@@ -42,6 +42,10 @@ async fn an_export_holds_all_but_secrets(server: TestServer) {
         .invite(&Actor::operator(), other.id, new)
         .await
         .unwrap();
+    for _ in 0..2 {
+        assert_eq!(server.get("/api/auth/me", &key).await.status, 200);
+    }
+    server.flush_usage().await;
     let export = jo.browser.get(&server, "/api/auth/me/export").await;
     assert_eq!(export.status, 200, "{export:?}");
     assert_eq!(export.header("cache-control"), "no-store");
@@ -61,6 +65,25 @@ async fn an_export_holds_all_but_secrets(server: TestServer) {
         (&json!(10), &json!(1), &json!(true))
     );
     assert_eq!(body["invitations"][0]["workspaceName"], "Other");
+    assert_eq!(
+        body["personalKeyUsage"],
+        json!([{"keyId": key.key.id.to_string(), "name": "a key", "total": 2, "outcomes": {"VALID": 2}}])
+    );
+    assert_eq!(body["identities"], json!([]));
+    assert_eq!(body["auditTruncated"], false);
+    let events = body["auditEvents"].as_array().unwrap();
+    // The newest is the export itself, from where it was asked for; of who made the key it is not shown from where.
+    assert_eq!(events[0]["action"], "user.exported");
+    assert_eq!(events[0]["origin"]["address"], "127.0.0.1");
+    let own = jo.user.to_string();
+    let has = |event: &Value| event["actor"]["id"] == own || event["target"]["id"] == own;
+    assert!(events.iter().all(has), "{events:?}");
+    let joined = events
+        .iter()
+        .find(|event| event["action"] == "member.added")
+        .unwrap();
+    assert_eq!(joined["actor"]["credentialId"], Value::Null);
+    assert_eq!(joined["origin"], json!({"address": null, "userAgent": null}));
     let text = body.to_string();
     for secret in [
         key.secret.reveal(),

@@ -68,6 +68,18 @@ impl Browser {
         answer
     }
 
+    /// Proves that mail to the person's address arrives.
+    pub(crate) async fn prove_address(&mut self, server: &TestServer, email: &str) {
+        drop(server.mails.take(email));
+        let asked = self
+            .post(server, "/api/auth/email/change", &json!({"newEmail": email}))
+            .await;
+        assert_eq!(asked.status, 202, "{asked:?}");
+        let body = json!({"token": server.mails.token(email)});
+        let proved = self.post(server, "/api/auth/email/verify", &body).await;
+        assert!(proved.status.is_success(), "{proved:?}");
+    }
+
     pub(crate) async fn get(&mut self, server: &TestServer, path: &str) -> Answer {
         self.send(server.request(Method::GET, path)).await
     }

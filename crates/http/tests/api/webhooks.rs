@@ -9,10 +9,12 @@ use tigertrust_accounts::{
     webhooks::{NewWebhook, WebhookError, WebhookFlows, WebhookParts},
 };
 use tigertrust_credentials::{EncryptionKey, EncryptionRing, OsRandom};
-use tigertrust_model::{Clock, KeyType, WebhookId, Workspace, management};
+use tigertrust_model::{Clock, KeyType, Plan, Role, UserId, WebhookId, Workspace, management};
 use tigertrust_notify::webhooks::{Courier, WebhookHttp};
 use tigertrust_testkit::{Receiver, TestServer, eventually, on_both_engines, send};
 use tokio::runtime::Handle;
+
+use crate::people::Browser;
 
 on_both_engines!(
     what_happens_is_told_and_signed,
@@ -26,6 +28,8 @@ on_both_engines!(
     a_webhook_that_is_in_vain_for_five_days_is_disabled,
     what_waits_is_sent_once_it_is_enabled_again,
     a_slow_receiver_holds_nobody_up,
+    nobody_has_so_many_receivers_that_others_wait,
+    slow_receivers_wait_for_each_other_alone,
     two_nodes_send_once,
     what_a_crash_interrupts_is_sent_again,
     what_is_over_is_forgotten,
@@ -35,6 +39,7 @@ on_both_engines!(
     s_a_secret_is_shown_once_and_nowhere_in_plain,
     s_an_address_inside_the_network_is_not_sent_to,
     s_a_webhook_of_another_workspace_is_not_found,
+    s_a_key_that_may_not_read_the_log_has_it_sent_nowhere,
     without_an_encryption_key_there_is_no_webhook,
 );
 
@@ -102,6 +107,7 @@ fn guarded(server: &TestServer, encryption: Option<EncryptionRing>) -> WebhookFl
     WebhookFlows::new(WebhookParts {
         store: server.storage.webhooks(),
         sender: Arc::new(WebhookHttp::new(false, None).unwrap()),
+        stewards: server.stewards(),
         encryption,
         clock: Arc::clone(&server.clock) as Arc<dyn Clock>,
         random: Arc::new(OsRandom),
@@ -240,9 +246,26 @@ async fn a_test_goes_to_one_webhook_whatever_it_wants(server: TestServer) {
     );
     server.send_webhooks().await;
     let received = receiver.received();
+    // Others hear that it was tried.
+    let others: Vec<Value> = received
+        .iter()
+        .filter(|one| one.path == "/two")
+        .map(|one| one.json()["type"].clone())
+        .collect();
+    assert_eq!(others, ["webhook.tested"]);
+    let received: Vec<_> = received.into_iter().filter(|one| one.path != "/two").collect();
     let [webhook] = received.as_slice() else {
         panic!("{received:?}")
     };
+    let log = server
+        .get("/api/audit/events?action=webhook.tested", &hooked.admin)
+        .await;
+    let logged = &log.body["items"][0];
+    assert_eq!(logged["target"]["id"], hooked.id);
+    assert_eq!(
+        logged["changes"],
+        json!([{"field": "eventId", "before": null, "after": webhook.id}])
+    );
     assert_eq!(
         (webhook.path.as_str(), webhook.id.as_str()),
         ("/one", sent.body["id"].as_str().unwrap())
@@ -297,6 +320,10 @@ async fn what_fails_is_tried_again_by_the_clock_then_given_up_and_sent_again_on_
 
     let (status, again) = hooked.redeliver(&server, &event).await;
     assert_eq!((status, &again["attempts"]), (202, &json!(0)));
+    let log = server
+        .get("/api/audit/events?action=webhook.redelivered", &hooked.admin)
+        .await;
+    assert_eq!(log.body["items"][0]["changes"][0]["after"], json!(event));
     assert_eq!(server.send_webhooks().await, 1);
     let received = receiver.received();
     assert_eq!(received.len(), 12);
@@ -415,7 +442,17 @@ async fn a_receiver_that_wants_no_more_gets_no_more(server: TestServer) {
 async fn a_webhook_that_is_in_vain_for_five_days_is_disabled(server: TestServer) {
     let receiver = Receiver::start();
     receiver.answer("/hook", &[503; 200]);
-    let hooked = Hooked::new(&server, &receiver.url("/hook"), &["*"]).await;
+    let hooked = Hooked::new(&server, &receiver.url("/hook"), &["webhook.*", "key.*"]).await;
+    let admin = server.member(&hooked.workspace, Role::Admin).await;
+    let viewer = server.member(&hooked.workspace, Role::Viewer).await;
+    let (email, of_viewer) = (server.email(admin).await, server.email(viewer).await);
+    for (person, email) in [(admin, &email), (viewer, &of_viewer)] {
+        Browser::signed_in(&server, person)
+            .await
+            .prove_address(&server, email)
+            .await;
+        drop(server.mails.take(email));
+    }
     for _ in 0..5 {
         hooked.announce(&server, "key.revoked").await;
         server.send_webhooks().await;
@@ -428,6 +465,14 @@ async fn a_webhook_that_is_in_vain_for_five_days_is_disabled(server: TestServer)
         (&shown["disabledReason"], &shown["failingSince"]),
         (&json!("failing"), &json!("2027-01-15T08:00:00Z"))
     );
+    // Those who look after the workspace are told, once.
+    let told = server.mails.only(&email);
+    assert_eq!(told.subject(), "A webhook of Acme was disabled");
+    assert!(told.reveal_text().contains(&hooked.id), "{told:?}");
+    let address = receiver.url("/hook");
+    let (_, shown) = address.split_once("//").unwrap();
+    assert!(!told.reveal_text().contains(shown), "{told:?}");
+    assert!(server.mails.take(&of_viewer).is_empty());
     server.clock.advance(DAY);
     assert_eq!(server.send_webhooks().await, 0);
 }
@@ -466,6 +511,94 @@ async fn a_slow_receiver_holds_nobody_up(server: TestServer) {
     // What is under way then is in the outbox still.
     server.courier.close(Duration::ZERO).await;
     assert_eq!(slow.deliveries(&server, "?state=pending").await.len(), 20);
+}
+
+/// A workspace of somebody, with so many webhooks that are each to be told of so many events.
+async fn crowd(server: &TestServer, owner: UserId, url: &str, webhooks: usize, events: usize) -> Workspace {
+    let made = server
+        .workspaces
+        .create("Crowd".to_owned(), Plan::free(), owner)
+        .await;
+    let workspace = made.unwrap();
+    for _ in 0..webhooks {
+        let new = NewWebhook {
+            url: url.to_owned(),
+            description: None,
+            events: vec!["key.*".to_owned()],
+        };
+        let made = server
+            .webhooks
+            .create(&Actor::operator(), workspace.id, new)
+            .await;
+        made.unwrap();
+    }
+    for _ in 0..events {
+        server.announce(&workspace, "key.revoked", &json!({})).await;
+    }
+    workspace
+}
+
+async fn nobody_has_so_many_receivers_that_others_wait(server: TestServer) {
+    let receiver = Receiver::start();
+    let came = |path: &str| receiver.received().iter().filter(|one| one.path == path).count();
+    let silent = receiver.url(Receiver::SILENT);
+    let home = server.workspace("Home").await;
+    let (greedy, other) = (
+        server.member(&home, Role::Admin).await,
+        server.member(&home, Role::Admin).await,
+    );
+    // Of a workspace with many receivers that do not answer, a share alone is under way.
+    crowd(&server, greedy, &silent, 20, 5).await;
+    assert_eq!(server.courier.take_up().await, 16);
+    eventually(16, async || came(Receiver::SILENT)).await;
+    // Nor do more workspaces help whoever owns them.
+    for _ in 0..4 {
+        crowd(&server, greedy, &silent, 20, 5).await;
+    }
+    crowd(&server, other, &receiver.url("/quick"), 1, 1).await;
+    assert_eq!(server.courier.take_up().await, 17);
+    eventually((32, 1), async || (came(Receiver::SILENT), came("/quick"))).await;
+    server.courier.close(Duration::ZERO).await;
+}
+
+async fn slow_receivers_wait_for_each_other_alone(server: TestServer) {
+    let receiver = Receiver::start();
+    let came = |path: &str| receiver.received().iter().filter(|one| one.path == path).count();
+    let silent = receiver.url(Receiver::SILENT);
+    let slow = crowd(&server, server.owner, &silent, 6, 10).await;
+    assert_eq!(server.courier.take_up().await, 16);
+    eventually(16, async || came(Receiver::SILENT)).await;
+    // An answer that comes late makes a receiver slow, whatever it says.
+    server.clock.advance(Duration::from_secs(6));
+    receiver.release();
+    server.courier.rest().await;
+    let taken = server.courier.take_up().await;
+    // Four of the six webhooks had lanes; the other two are not known to be slow.
+    assert_eq!(taken, 4 + 2 * 4);
+    // The owner's other workspaces do not wait.
+    crowd(&server, server.owner, &receiver.url("/quick"), 2, 4).await;
+    assert_eq!(server.courier.take_up().await, 8);
+    eventually((28, 8), async || (came(Receiver::SILENT), came("/quick"))).await;
+    server.clock.advance(Duration::from_secs(6));
+    receiver.release();
+    server.courier.rest().await;
+    // All six are slow by now, and have the share of slow ones of a workspace. One that answers at once is quick again.
+    assert_eq!(server.courier.take_up().await, 4);
+    eventually(32, async || came(Receiver::SILENT)).await;
+    receiver.release();
+    server.courier.rest().await;
+    assert_eq!(server.courier.take_up().await, 16 + 2);
+    eventually(50, async || came(Receiver::SILENT)).await;
+    assert_eq!(
+        server
+            .webhooks
+            .list(&Actor::operator(), slow.id)
+            .await
+            .unwrap()
+            .len(),
+        6
+    );
+    server.courier.close(Duration::ZERO).await;
 }
 
 async fn two_nodes_send_once(server: TestServer) {
@@ -790,6 +923,36 @@ async fn s_a_webhook_of_another_workspace_is_not_found(server: TestServer) {
         server.get(&hooked.path, &reader).await.problem(),
         (403, "FORBIDDEN")
     );
+}
+
+async fn s_a_key_that_may_not_read_the_log_has_it_sent_nowhere(server: TestServer) {
+    let hooked = Hooked::new(&server, "https://app.example.com/", &["key.*"]).await;
+    let (write, read) = (management::WORKSPACE_WRITE, management::AUDIT_READ);
+    let writer = server
+        .key(&hooked.workspace, KeyType::Agent, &[write.as_str()])
+        .await;
+    let reader = server
+        .key(
+            &hooked.workspace,
+            KeyType::Agent,
+            &[write.as_str(), read.as_str()],
+        )
+        .await;
+    let new = json!({"url": "https://evil.example/"});
+    let refused = server.post(&all(&hooked.workspace), &writer, &new).await;
+    assert_eq!(refused.problem(), (403, "FORBIDDEN"));
+    assert_eq!(
+        server.post(&all(&hooked.workspace), &reader, &new).await.status,
+        201
+    );
+    for change in [new, json!({"events": ["*"]})] {
+        let refused = server.patch(&hooked.path, &writer, &change).await;
+        assert_eq!(refused.problem(), (403, "FORBIDDEN"));
+        assert_eq!(server.patch(&hooked.path, &reader, &change).await.status, 200);
+    }
+    // What leads nowhere else is no matter of the log.
+    let named = json!({"description": "Ours", "enabled": false});
+    assert_eq!(server.patch(&hooked.path, &writer, &named).await.status, 200);
 }
 
 async fn without_an_encryption_key_there_is_no_webhook(server: TestServer) {

@@ -1,29 +1,20 @@
 //! Brings webhooks out of the outbox, beside the requests.
 
 use std::{
-    collections::HashMap,
     fmt,
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
+        Arc,
         atomic::{AtomicU64, Ordering},
     },
     time::Duration,
 };
 
-use tigertrust_accounts::webhooks::{Claim, Outbox, Then};
-use tigertrust_model::WebhookId;
-use tokio::{
-    runtime::Handle,
-    sync::{Notify, OwnedSemaphorePermit, Semaphore},
-    time::timeout,
-};
+use tigertrust_accounts::webhooks::{Claim, DueQuery, DueWebhook, Outbox, Then};
+use tokio::{runtime::Handle, sync::Notify, time::timeout};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::Instrument;
 
-/// How many webhooks are sent at once.
-const LANES: usize = 128;
-/// How many of them to one receiver: one that is slow must leave lanes to the others.
-const LANES_OF_ONE: u16 = 4;
+use super::lanes::{Lanes, QUICK, SLOW};
 
 /// Brings webhooks out of the outbox, several at once: a receiver that is slow holds nobody up but itself. Other couriers may be at
 /// work over the same database. What fails is in the outbox still, and so is what a crash has interrupted.
@@ -35,8 +26,8 @@ pub struct Courier(Arc<Office>);
 struct Office {
     outbox: Outbox,
     runtime: Handle,
-    lanes: Arc<Semaphore>,
-    round: Mutex<Round>,
+    quick: Arc<Lanes>,
+    slow: Arc<Lanes>,
     /// A lane is free again.
     freed: Notify,
     under_way: TaskTracker,
@@ -46,13 +37,6 @@ struct Office {
     failed: AtomicU64,
 }
 
-/// Who is being sent to, and whose turn is next.
-#[derive(Default)]
-struct Round {
-    busy: HashMap<WebhookId, u16>,
-    after: Option<WebhookId>,
-}
-
 impl Courier {
     /// A courier, whose work is done on `runtime`.
     #[must_use]
@@ -60,8 +44,8 @@ impl Courier {
         Self(Arc::new(Office {
             outbox,
             runtime,
-            lanes: Arc::new(Semaphore::new(LANES)),
-            round: Mutex::default(),
+            quick: Lanes::new(QUICK),
+            slow: Lanes::new(SLOW),
             freed: Notify::new(),
             under_way: TaskTracker::new(),
             closing: CancellationToken::new(),
@@ -72,17 +56,19 @@ impl Courier {
     }
 
     /// Takes up what is to be sent now, as far as there are lanes, and returns how much that was. Receivers have turns, by their
-    /// ids, so that nobody waits for ever.
+    /// ids, so that nobody waits for ever; and nobody has so many lanes that others wait for receivers that do not answer.
     pub async fn take_up(&self) -> usize {
+        self.take_up_into(&self.0.quick, false).await + self.take_up_into(&self.0.slow, true).await
+    }
+
+    async fn take_up_into(&self, lanes: &Arc<Lanes>, slow: bool) -> usize {
         let mut taken = 0;
         while !self.0.closing.is_cancelled() {
-            let free = self.0.lanes.available_permits();
-            let (after, full) = self.0.next();
-            if free == 0 {
+            let Some(query) = lanes.next() else {
                 break;
-            }
-            let limit = u16::try_from(free).unwrap_or(u16::MAX);
-            let due = match self.0.outbox.due(after, full, limit).await {
+            };
+            let first = query.after.is_none();
+            let due = match self.0.outbox.due(DueQuery { slow, ..query }).await {
                 Ok(due) => due,
                 // The feed says it when the database is away.
                 Err(error) => {
@@ -92,12 +78,12 @@ impl Courier {
             };
             let mut claimed = 0;
             for webhook in &due {
-                claimed += self.take_up_of(*webhook).await;
+                claimed += self.take_up_of(webhook, lanes).await;
             }
             taken += claimed;
-            self.0.round().after = due.last().copied();
+            lanes.turn_ends_with(due.last().map(|webhook| webhook.id));
             // At the end of a turn another one begins.
-            if claimed == 0 && after.is_none() {
+            if claimed == 0 && first {
                 break;
             }
         }
@@ -145,37 +131,34 @@ impl Courier {
         }
     }
 
-    async fn take_up_of(&self, webhook: WebhookId) -> usize {
+    async fn take_up_of(&self, webhook: &DueWebhook, lanes: &Arc<Lanes>) -> usize {
         let office = &self.0;
-        let free = LANES_OF_ONE.saturating_sub(office.round().busy.get(&webhook).copied().unwrap_or(0));
         // Lanes are taken before anything is claimed: what is claimed must not wait.
-        let mut lanes: Vec<OwnedSemaphorePermit> = (0..free)
-            .map_while(|_| Arc::clone(&office.lanes).try_acquire_owned().ok())
-            .collect();
+        let lanes = lanes.take(webhook);
         let limit = u16::try_from(lanes.len()).unwrap_or(u16::MAX);
         if limit == 0 {
             return 0;
         }
-        let claims = office.outbox.claim(webhook, limit).await;
+        let claims = office.outbox.claim(webhook.id, limit).await;
         let claims = claims.unwrap_or_else(|error| {
             tracing::debug!(%error, "webhooks that are to be sent could not be claimed");
             Vec::new()
         });
         let count = claims.len();
-        for (claim, lane) in claims.into_iter().zip(lanes.drain(..)) {
-            let lane = Lane::new(office, webhook, lane);
+        for (claim, lane) in claims.into_iter().zip(lanes) {
             let courier = Arc::clone(office);
             let until_closed = async move {
-                let _lane = lane;
                 let closed = courier.closed.clone();
                 let span = tracing::debug_span!(
                     parent: None,
                     "deliver webhook",
-                    "tigertrust.webhook.id" = %webhook,
+                    "tigertrust.webhook.id" = %claim.webhook.webhook.id,
                     "tigertrust.event.id" = %claim.delivery.event.id,
                 );
                 let delivery = courier.deliver(claim).instrument(span);
                 closed.run_until_cancelled(delivery).await;
+                drop(lane);
+                courier.freed.notify_one();
             };
             office.under_way.spawn_on(until_closed, &office.runtime);
         }
@@ -184,17 +167,6 @@ impl Courier {
 }
 
 impl Office {
-    fn round(&self) -> MutexGuard<'_, Round> {
-        self.round.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// After whom the next turn is, and who has no lane left.
-    fn next(&self) -> (Option<WebhookId>, Vec<WebhookId>) {
-        let round = self.round();
-        let full = round.busy.iter().filter(|(_, taken)| **taken >= LANES_OF_ONE);
-        (round.after, full.map(|(webhook, _)| *webhook).collect())
-    }
-
     async fn deliver(&self, claim: Claim) {
         let (webhook, event) = (claim.webhook.webhook.id, claim.delivery.event.id);
         let tried = self.outbox.send(&claim).await;
@@ -213,46 +185,19 @@ impl Office {
             }
         };
         count.fetch_add(1, Ordering::Relaxed);
+        let told = claim.webhook.webhook.clone();
         match self.outbox.note(claim, tried).await {
             Ok(None) => {}
-            Ok(Some(why)) => tracing::warn!(%webhook, %why, "a webhook was disabled"),
+            Ok(Some(why)) => {
+                tracing::warn!(%webhook, %why, "a webhook was disabled");
+                if let Err(error) = self.outbox.tell_disabled(&told, why).await {
+                    tracing::warn!(%webhook, %error, "nobody could be told that a webhook was disabled");
+                }
+            }
             Err(error) => {
                 tracing::warn!(%webhook, %event, %error, "what came of a webhook could not be noted: it will be sent again");
             }
         }
-    }
-}
-
-/// A lane that is taken, for one receiver; dropped, it is free.
-struct Lane {
-    office: Arc<Office>,
-    webhook: WebhookId,
-    lane: Option<OwnedSemaphorePermit>,
-}
-
-impl Lane {
-    fn new(office: &Arc<Office>, webhook: WebhookId, lane: OwnedSemaphorePermit) -> Self {
-        *office.round().busy.entry(webhook).or_default() += 1;
-        Self {
-            office: Arc::clone(office),
-            webhook,
-            lane: Some(lane),
-        }
-    }
-}
-
-impl Drop for Lane {
-    fn drop(&mut self) {
-        let mut round = self.office.round();
-        if let Some(taken) = round.busy.get_mut(&self.webhook) {
-            *taken -= 1;
-            if *taken == 0 {
-                round.busy.remove(&self.webhook);
-            }
-        }
-        drop(round);
-        self.lane.take();
-        self.office.freed.notify_one();
     }
 }
 

@@ -2,6 +2,7 @@
 //! out of the outbox.
 
 mod courier;
+mod lanes;
 mod sender;
 mod signature;
 

@@ -2,19 +2,19 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use diesel::{ExpressionMethods, JoinOnDsl, OptionalExtension, QueryDsl, QueryResult, SelectableHelper};
+use diesel::{ExpressionMethods, OptionalExtension, QueryDsl, QueryResult, SelectableHelper};
 use diesel_async::RunQueryDsl;
 use tigertrust_accounts::audit::chain::{self, Place};
 use tigertrust_credentials::{AuditRing, ports::StoreError};
 use tigertrust_model::{
-    AuditAction, AuditEntry, Chain, ChainHead, EventId, Origin, Principal, RandomSource, Timestamp, UserId,
+    AuditEntry, AuditEvent, Chain, ChainHead, Email, EventId, Origin, Principal, RandomSource, Timestamp,
 };
 
 use super::{
     super::Connection,
     audit_outgoing::outgoing,
     audit_rows::{EventRow, HeadRow, id_of},
-    schema::{api_keys, audit_events as events, audit_heads as heads, invitations, users},
+    schema::{audit_events as events, audit_heads as heads, users},
     webhooks,
 };
 use crate::{audit_counts::AuditCounts, error::OrUnavailable, types::StoredId};
@@ -56,8 +56,9 @@ pub(super) async fn append(
                 let about = event.target.as_ref().and_then(|target| target.id.parse().ok());
                 webhooks::enqueue(connection, workspace, &outgoing(&event), about, now).await?;
             }
+            let mention = mention(&auditor.ring, &event);
             diesel::insert_into(events::table)
-                .values(EventRow::from(event))
+                .values(EventRow::from(event).mentioning(mention))
                 .execute(connection)
                 .await
                 .or_unavailable()?;
@@ -66,6 +67,14 @@ pub(super) async fn append(
         put_head(connection, &head).await.or_unavailable()?;
     }
     Ok(())
+}
+
+/// What stands for the address that the event speaks of, if it does.
+fn mention(ring: &AuditRing, event: &AuditEvent) -> Option<[u8; 32]> {
+    let details = &event.personal.as_ref()?.details;
+    let (_, address) = details.iter().find(|(name, _)| name == "email")?;
+    let address: Email = address.parse().ok()?;
+    Some(ring.mention(&address.canonical()))
 }
 
 /// The head of a chain, locked until the transaction ends. One that is not as it was written is not written on: what is missing
@@ -159,58 +168,4 @@ pub(super) async fn without_the_erased(
         }
     }
     Ok(entries)
-}
-
-/// Erases what the log says of a person beside the id: where it was, and what it was called. The chains hold without that.
-pub(super) async fn forget_person(connection: &mut Connection, user: UserId) -> Result<(), StoreError> {
-    let (id, name) = (StoredId::new(user.as_uuid()), user.to_string());
-    let keys: Vec<StoredId> = api_keys::table
-        .filter(api_keys::owner_id.eq(id))
-        .select(api_keys::id)
-        .load(connection)
-        .await
-        .or_unavailable()?;
-    let open: Vec<StoredId> = invitations::table
-        .inner_join(users::table.on(users::email_canonical.eq(invitations::email_canonical)))
-        .filter(users::id.eq(id))
-        .select(invitations::id)
-        .load(connection)
-        .await
-        .or_unavailable()?;
-    // Those that were accepted are no more, but it is logged who accepted them.
-    let accepted: Vec<Option<String>> = events::table
-        .filter(events::actor_id.eq(name.clone()))
-        .filter(events::action.eq(AuditAction::InvitationAccepted.as_str()))
-        .select(events::target_id)
-        .load(connection)
-        .await
-        .or_unavailable()?;
-    let keys = keys
-        .into_iter()
-        .filter_map(|id| Some(tigertrust_model::KeyId::from_uuid(id.read()?).to_string()));
-    let open = open
-        .into_iter()
-        .filter_map(|id| Some(tigertrust_model::InvitationId::from_uuid(id.read()?).to_string()));
-    let about: Vec<String> = keys
-        .chain(open)
-        .chain(accepted.into_iter().flatten())
-        .chain([name.clone()])
-        .collect();
-    let nothing = (
-        events::salt.eq(None::<Vec<u8>>),
-        events::address.eq(None::<String>),
-        events::user_agent.eq(None::<String>),
-        events::details.eq(None::<String>),
-    );
-    diesel::update(events::table.filter(events::actor_id.eq(name)))
-        .set(nothing.clone())
-        .execute(connection)
-        .await
-        .or_unavailable()?;
-    diesel::update(events::table.filter(events::target_id.eq_any(about)))
-        .set(nothing)
-        .execute(connection)
-        .await
-        .or_unavailable()?;
-    Ok(())
 }

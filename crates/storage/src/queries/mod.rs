@@ -4,6 +4,7 @@
 mod accounts;
 mod audit;
 mod audit_entries;
+mod audit_of_person;
 mod audit_outgoing;
 mod audit_rows;
 mod audit_store;

@@ -5,7 +5,7 @@ use diesel::{ExpressionMethods, JoinOnDsl, OptionalExtension, QueryDsl, Selectab
 use diesel_async::RunQueryDsl;
 use tigertrust_accounts::{
     FlowError, ProfileChanges, Violation,
-    ports::{Budget, HeldOnPerson, Membership, ProfileStore},
+    ports::{Budget, EXPORTED_USAGE, HeldOnPerson, Membership, ProfileStore},
 };
 use tigertrust_credentials::{TokenDigest, ports::StoreError};
 use tigertrust_model::{
@@ -17,9 +17,8 @@ use super::{
     super::{Connection, forget_log, lock_workspace},
     Store, Written,
     accounts::everywhere,
-    audit,
     audit_entries::{key_ended, member_changed},
-    factors,
+    audit_of_person, factors,
     invitations::InvitationRow,
     keys,
     members::{corrupt, ensure_another_owner, lock_person},
@@ -30,6 +29,8 @@ use super::{
         scim_users, sessions as sessions_table, sso_identities, users, workspaces,
     },
     sign_in::sign_out,
+    sso_sign_in::identities_of,
+    usage_history,
 };
 use crate::{
     error::OrUnavailable,
@@ -90,12 +91,13 @@ impl ProfileStore for Store {
         .await
     }
 
-    async fn export_person(&self, user: UserId) -> Result<Option<HeldOnPerson>, StoreError> {
-        self.read(move |connection| Box::pin(held_on(connection, user)))
+    async fn export_person(&self, user: UserId, at: Timestamp) -> Result<Option<HeldOnPerson>, StoreError> {
+        self.read(move |connection| Box::pin(held_on(connection, user, at)))
             .await
     }
 
     async fn erase_person(&self, act: Act, user: UserId, at: Timestamp) -> Result<(), FlowError> {
+        let ring = self.auditor.ring.clone();
         self.write(move |connection| {
             Box::pin(async move {
                 let member_of = memberships_of(connection, user).await?;
@@ -114,7 +116,7 @@ impl ProfileStore for Store {
                 }
                 ensure_none_is_left_alone(connection, user, &member_of).await?;
                 let changed = everywhere(connection, user).await?;
-                audit::forget_person(connection, user).await?;
+                let traces = audit_of_person::traces(connection, &ring, user).await?;
                 let ended = erase(connection, user, at).await?;
                 // Nothing of where the person was: that would be the first thing held on it again.
                 let by = match &act.by {
@@ -133,6 +135,7 @@ impl ProfileStore for Store {
                     .into_iter()
                     .map(|(key, home)| key_ended(&by, key, home, REASON));
                 let logged: Vec<AuditEntry> = left.chain(ended).chain([entry]).collect();
+                audit_of_person::forget(connection, traces, logged.iter().map(|entry| entry.chain)).await?;
                 Ok(Written::telling(changed, ()).logging(logged))
             })
         })
@@ -204,7 +207,11 @@ async fn ensure_none_is_left_alone(
     }
 }
 
-async fn held_on(connection: &mut Connection, user: UserId) -> Result<Option<HeldOnPerson>, StoreError> {
+async fn held_on(
+    connection: &mut Connection,
+    user: UserId,
+    at: Timestamp,
+) -> Result<Option<HeldOnPerson>, StoreError> {
     let id = StoredId::new(user.as_uuid());
     let row: Option<(UserRow, Option<StoredId>, Option<String>, String)> = users::table
         .find(id)
@@ -239,6 +246,7 @@ async fn held_on(connection: &mut Connection, user: UserId) -> Result<Option<Hel
         .await
         .or_unavailable()?;
     let factors = factors::of(connection, user).await?;
+    let (events, events_truncated) = audit_of_person::events(connection, user).await?;
     Ok(Some(HeldOnPerson {
         chosen_workspace: chosen.and_then(StoredId::read).map(WorkspaceId::from_uuid),
         has_password: password.is_some(),
@@ -250,6 +258,10 @@ async fn held_on(connection: &mut Connection, user: UserId) -> Result<Option<Hel
         recovery_codes: factors.recovery_codes.len(),
         devices: known_since.into_iter().filter_map(StoredTime::read).collect(),
         invitations: invitations_to(connection, canonical).await?,
+        identities: identities_of(connection, user).await?,
+        key_usage: usage_history::of_person(connection, user, at.saturating_sub(EXPORTED_USAGE)).await?,
+        events,
+        events_truncated,
         user: person,
     }))
 }

@@ -17,6 +17,7 @@ use tigertrust_model::{
 };
 
 use super::{
+    super::Connection,
     Store, Written,
     accounts::everywhere,
     rows::Corrupt,
@@ -34,7 +35,15 @@ use crate::{
 };
 
 type RequestRow = (Vec<u8>, String, String, Option<StoredId>, StoredTime);
-type IdentityRow = (StoredId, String, String, Option<String>, StoredTime, StoredTime);
+type IdentityRow = (
+    StoredId,
+    String,
+    String,
+    String,
+    Option<String>,
+    StoredTime,
+    StoredTime,
+);
 
 #[async_trait]
 impl SsoSignInStore for Store {
@@ -157,60 +166,8 @@ impl SsoSignInStore for Store {
     }
 
     async fn list_identities(&self, user: UserId) -> Result<Vec<Identity>, StoreError> {
-        let (rows, names): (Vec<IdentityRow>, Vec<(StoredId, String)>) = self
-            .read(move |connection| {
-                Box::pin(async move {
-                    let rows = identities::table
-                        .filter(identities::user_id.eq(StoredId::new(user.as_uuid())))
-                        .order(identities::id.desc())
-                        .select((
-                            identities::id,
-                            identities::connection,
-                            identities::issuer,
-                            identities::email,
-                            identities::created_at,
-                            identities::last_used_at,
-                        ))
-                        .load::<IdentityRow>(connection)
-                        .await
-                        .or_unavailable()?;
-                    let stored: Vec<StoredId> = rows
-                        .iter()
-                        .filter_map(|(_, name, ..)| match name.parse() {
-                            Ok(ConnectionRef::Stored(id)) => Some(StoredId::new(id.as_uuid())),
-                            _ => None,
-                        })
-                        .collect();
-                    let names = connections::table
-                        .filter(connections::id.eq_any(stored))
-                        .select((connections::id, connections::name))
-                        .load(connection)
-                        .await
-                        .or_unavailable()?;
-                    Ok((rows, names))
-                })
-            })
-            .await?;
-        rows.into_iter()
-            .map(|(id, by, issuer, email, created_at, last_used_at)| {
-                let id = id.read().map(IdentityId::from_uuid);
-                let corrupt = Corrupt::new("sso_identities", id);
-                let by: ConnectionRef = by.parse().map_err(|_| corrupt.at("connection"))?;
-                let name = names.iter().find(|(known, _)| match by {
-                    ConnectionRef::Stored(id) => known.read() == Some(id.as_uuid()),
-                    ConnectionRef::Configured(_) => false,
-                });
-                Ok(Identity {
-                    id: id.ok_or_else(|| corrupt.at("id"))?,
-                    name: name.map(|(_, name)| name.clone()),
-                    connection: by,
-                    issuer,
-                    email,
-                    created_at: corrupt.time(created_at, "created_at")?,
-                    last_used_at: corrupt.time(last_used_at, "last_used_at")?,
-                })
-            })
-            .collect()
+        self.read(move |connection| Box::pin(identities_of(connection, user)))
+            .await
     }
 
     async fn remove_identity(&self, act: Act, user: UserId, id: IdentityId) -> Result<(), FlowError> {
@@ -263,4 +220,60 @@ impl SsoSignInStore for Store {
         })
         .await
     }
+}
+
+/// The identities that an account is connected with, newest first.
+pub(super) async fn identities_of(
+    connection: &mut Connection,
+    user: UserId,
+) -> Result<Vec<Identity>, StoreError> {
+    let rows = identities::table
+        .filter(identities::user_id.eq(StoredId::new(user.as_uuid())))
+        .order(identities::id.desc())
+        .select((
+            identities::id,
+            identities::connection,
+            identities::issuer,
+            identities::subject,
+            identities::email,
+            identities::created_at,
+            identities::last_used_at,
+        ))
+        .load::<IdentityRow>(connection)
+        .await
+        .or_unavailable()?;
+    let stored: Vec<StoredId> = rows
+        .iter()
+        .filter_map(|(_, name, ..)| match name.parse() {
+            Ok(ConnectionRef::Stored(id)) => Some(StoredId::new(id.as_uuid())),
+            _ => None,
+        })
+        .collect();
+    let names: Vec<(StoredId, String)> = connections::table
+        .filter(connections::id.eq_any(stored))
+        .select((connections::id, connections::name))
+        .load(connection)
+        .await
+        .or_unavailable()?;
+    rows.into_iter()
+        .map(|(id, by, issuer, subject, email, created_at, last_used_at)| {
+            let id = id.read().map(IdentityId::from_uuid);
+            let corrupt = Corrupt::new("sso_identities", id);
+            let by: ConnectionRef = by.parse().map_err(|_| corrupt.at("connection"))?;
+            let name = names.iter().find(|(known, _)| match by {
+                ConnectionRef::Stored(id) => known.read() == Some(id.as_uuid()),
+                ConnectionRef::Configured(_) => false,
+            });
+            Ok(Identity {
+                id: id.ok_or_else(|| corrupt.at("id"))?,
+                name: name.map(|(_, name)| name.clone()),
+                connection: by,
+                issuer,
+                subject,
+                email,
+                created_at: corrupt.time(created_at, "created_at")?,
+                last_used_at: corrupt.time(last_used_at, "last_used_at")?,
+            })
+        })
+        .collect()
 }

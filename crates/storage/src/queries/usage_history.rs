@@ -1,6 +1,6 @@
 //! How often keys were used, as it is read.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use async_trait::async_trait;
 use diesel::{
@@ -15,7 +15,7 @@ use tigertrust_accounts::{
     ports::{KeyView, UsageHistory},
 };
 use tigertrust_credentials::ports::StoreError;
-use tigertrust_model::{Granularity, KeyId, Outcome, Timestamp};
+use tigertrust_model::{Granularity, KeyId, Outcome, Timestamp, UserId};
 
 use super::{
     super::Connection,
@@ -196,6 +196,43 @@ impl UsageHistory for Store {
         };
         rows.into_iter().map(read).collect()
     }
+}
+
+/// How often those keys of a person were used that were, since the start of a day.
+pub(super) async fn of_person(
+    connection: &mut Connection,
+    owner: UserId,
+    since: Timestamp,
+) -> Result<Vec<KeyUsage>, StoreError> {
+    let own = keys::table
+        .filter(keys::owner_id.eq(StoredId::new(owner.as_uuid())))
+        .select(keys::id);
+    let sums: Vec<(StoredId, String, i64)> = table
+        .filter(key_id.eq_any(own))
+        .filter(granularity.eq(Granularity::Day.as_str()))
+        .filter(bucket.ge(StoredTime::new(Granularity::Day.start_of(since))))
+        .group_by((key_id, outcome))
+        .select((key_id, outcome, calls()))
+        .load(connection)
+        .await
+        .or_unavailable()?;
+    let mut of_key: BTreeMap<StoredId, Outcomes> = BTreeMap::new();
+    for (key, outcome_name, number) in sums {
+        let counted = read(&outcome_name, number)?;
+        of_key.entry(key).or_default().extend([counted]);
+    }
+    let used: Vec<StoredId> = of_key.keys().copied().collect();
+    let names = names(connection, &used).await?;
+    of_key
+        .into_iter()
+        .map(|(key, outcomes)| {
+            Ok(KeyUsage {
+                key: read_key("usage_counts", key)?,
+                name: names.get(&key).cloned().unwrap_or_default(),
+                outcomes,
+            })
+        })
+        .collect()
 }
 
 async fn names(

@@ -1,5 +1,7 @@
 //! The outbox: what webhooks are to be told, who sends it, and what came of it.
 
+use std::collections::HashMap;
+
 use diesel::{
     ExpressionMethods, JoinOnDsl, OptionalExtension, QueryDsl, Queryable, Selectable, SelectableHelper,
     dsl::{exists, not},
@@ -8,17 +10,18 @@ use diesel_async::RunQueryDsl;
 use tigertrust_accounts::{
     ports::Page,
     webhooks::{
-        Claim, DELIVERED_KEPT, Delivery, DeliveryState, DisabledBecause, FAILING_FOR, OutgoingEvent, Then,
-        Tried, UNDELIVERED_KEPT,
+        Claim, DELIVERED_KEPT, Delivery, DeliveryState, DisabledBecause, DueQuery, DueWebhook, FAILING_FOR,
+        OutgoingEvent, Then, Tried, UNDELIVERED_KEPT,
     },
 };
 use tigertrust_credentials::ports::StoreError;
-use tigertrust_model::{EventId, Timestamp, WebhookId};
+use tigertrust_model::{EventId, Role, Timestamp, UserId, WebhookId, WorkspaceId};
+use uuid::Uuid;
 
 use super::{
     super::Connection,
     rows::Corrupt,
-    schema::{webhook_deliveries as deliveries, webhooks, workspaces},
+    schema::{memberships, webhook_deliveries as deliveries, webhooks, workspaces},
     webhooks::WebhookRow,
 };
 use crate::{
@@ -154,31 +157,72 @@ pub(super) async fn list(
 pub(super) async fn due(
     connection: &mut Connection,
     at: Timestamp,
-    after: Option<WebhookId>,
-    except: Vec<WebhookId>,
-    limit: u16,
-) -> Result<Vec<WebhookId>, StoreError> {
-    let except: Vec<StoredId> = except.iter().map(|id| StoredId::new(id.as_uuid())).collect();
+    query: DueQuery,
+) -> Result<Vec<DueWebhook>, StoreError> {
+    let except = stored(query.except_webhooks.iter().map(|id| id.as_uuid()));
+    let except_workspaces = stored(query.except_workspaces.iter().map(|id| id.as_uuid()));
+    let except_owners = stored(query.except_owners.iter().map(|id| id.as_uuid()));
     let waiting = deliveries::table
         .filter(deliveries::webhook_id.eq(webhooks::id))
         .filter(deliveries::due_at.le(Some(StoredTime::new(at))));
-    let mut query = webhooks::table
+    let theirs = memberships::table
+        .filter(memberships::workspace_id.eq(webhooks::workspace_id))
+        .filter(memberships::role.eq(Role::Owner.as_str()))
+        .filter(memberships::user_id.eq_any(except_owners));
+    let mut due = webhooks::table
         .filter(webhooks::disabled_at.is_null())
+        .filter(webhooks::slow.eq(query.slow))
         .filter(webhooks::id.ne_all(except))
+        .filter(webhooks::workspace_id.ne_all(except_workspaces))
+        .filter(not(exists(theirs)))
         .filter(exists(waiting))
         .order(webhooks::id)
-        .limit(i64::from(limit))
-        .select(webhooks::id)
+        .limit(i64::from(query.limit))
+        .select((webhooks::id, webhooks::workspace_id))
         .into_boxed();
-    if let Some(after) = after {
-        query = query.filter(webhooks::id.gt(StoredId::new(after.as_uuid())));
+    if let Some(after) = query.after {
+        due = due.filter(webhooks::id.gt(StoredId::new(after.as_uuid())));
     }
-    let due: Vec<StoredId> = query.load(connection).await.or_unavailable()?;
-    Ok(due
-        .into_iter()
-        .filter_map(StoredId::read)
-        .map(WebhookId::from_uuid)
-        .collect())
+    let due: Vec<(StoredId, StoredId)> = due.load(connection).await.or_unavailable()?;
+    let owners = owners(connection, &due).await?;
+    let read = due.into_iter().filter_map(|(id, workspace)| {
+        Some(DueWebhook {
+            id: WebhookId::from_uuid(id.read()?),
+            workspace: WorkspaceId::from_uuid(workspace.read()?),
+            owners: owners.get(&workspace).cloned().unwrap_or_default(),
+        })
+    });
+    Ok(read.collect())
+}
+
+/// Who owns the workspaces of webhooks.
+async fn owners(
+    connection: &mut Connection,
+    due: &[(StoredId, StoredId)],
+) -> Result<HashMap<StoredId, Vec<UserId>>, StoreError> {
+    let mut owners: HashMap<StoredId, Vec<UserId>> = HashMap::new();
+    if due.is_empty() {
+        return Ok(owners);
+    }
+    let workspaces: Vec<StoredId> = due.iter().map(|(_, workspace)| *workspace).collect();
+    let rows: Vec<(StoredId, StoredId)> = memberships::table
+        .filter(memberships::workspace_id.eq_any(workspaces))
+        .filter(memberships::role.eq(Role::Owner.as_str()))
+        .select((memberships::workspace_id, memberships::user_id))
+        .load(connection)
+        .await
+        .or_unavailable()?;
+    for (workspace, owner) in rows {
+        owners
+            .entry(workspace)
+            .or_default()
+            .extend(owner.read().map(UserId::from_uuid));
+    }
+    Ok(owners)
+}
+
+fn stored(ids: impl Iterator<Item = Uuid>) -> Vec<StoredId> {
+    ids.map(StoredId::new).collect()
 }
 
 /// Claims what is to be sent to a webhook. Of two that want the same delivery, one finds that it is not due any more.
@@ -263,11 +307,24 @@ pub(super) async fn note(
     if noted == 0 {
         return Ok(None);
     }
+    took_long(transaction, webhook, tried.slow).await?;
     match tried.then {
         Then::Delivered => works(transaction, webhook).await.map(|()| None),
         Then::Dead { gone: true, .. } => disable(transaction, webhook, at, DisabledBecause::Gone).await,
         Then::Again { .. } | Then::Dead { .. } => fails(transaction, webhook, at).await,
     }
+}
+
+async fn took_long(transaction: &mut Connection, webhook: WebhookId, slow: bool) -> Result<(), StoreError> {
+    let otherwise = webhooks::table
+        .find(StoredId::new(webhook.as_uuid()))
+        .filter(webhooks::slow.ne(slow));
+    diesel::update(otherwise)
+        .set(webhooks::slow.eq(slow))
+        .execute(transaction)
+        .await
+        .or_unavailable()
+        .map(|_| ())
 }
 
 /// Something has come through.

@@ -9,8 +9,8 @@ use tigertrust_accounts::{
     Conflict, FlowError, audit,
     ports::Page,
     webhooks::{
-        Claim, Delivery, DeliveryState, DisabledBecause, EventFilter, MAX_WEBHOOKS, OutgoingEvent,
-        StoredWebhook, Tried, Webhook, WebhookCheck, WebhookEdit, WebhookStore,
+        Claim, Delivery, DeliveryState, DisabledBecause, DueQuery, DueWebhook, EventFilter, MAX_WEBHOOKS,
+        OutgoingEvent, StoredWebhook, Tried, Webhook, WebhookCheck, WebhookEdit, WebhookStore,
     },
 };
 use tigertrust_credentials::ports::StoreError;
@@ -215,7 +215,7 @@ impl WebhookStore for Store {
         self.write(move |transaction| {
             Box::pin(async move {
                 let role = hold(transaction, workspace, by).await?;
-                let found = find(transaction, workspace, id).await?;
+                let found = lock(transaction, workspace, id).await?;
                 let before = found.ok_or(FlowError::NotFound)?;
                 let mut webhook = before.clone();
                 edit(&mut webhook, role)?;
@@ -293,6 +293,7 @@ impl WebhookStore for Store {
 
     async fn send_to(
         &self,
+        act: Act,
         workspace: WorkspaceId,
         id: WebhookId,
         event: OutgoingEvent,
@@ -305,7 +306,8 @@ impl WebhookStore for Store {
                 ensure_enabled(transaction, workspace, id).await?;
                 outbox::put(transaction, id, &event, event.at).await?;
                 let put = outbox::find(transaction, id, event.id).await?;
-                Ok(Written::quietly(put.ok_or(FlowError::NotFound)?))
+                let entry = sent(AuditAction::WebhookTested, workspace, &act, id, event.id);
+                Ok(Written::quietly(put.ok_or(FlowError::NotFound)?).logging([entry]))
             })
         })
         .await
@@ -331,33 +333,29 @@ impl WebhookStore for Store {
 
     async fn send_again(
         &self,
+        act: Act,
         workspace: WorkspaceId,
         id: WebhookId,
         event: EventId,
-        at: Timestamp,
         by: Option<Creator>,
         check: WebhookCheck,
     ) -> Result<Delivery, FlowError> {
+        let at = self.clock.now();
         self.write(move |transaction| {
             Box::pin(async move {
                 check(hold(transaction, workspace, by).await?)?;
                 ensure_enabled(transaction, workspace, id).await?;
                 outbox::renew(transaction, id, event, at).await?;
                 let renewed = outbox::find(transaction, id, event).await?;
-                Ok(Written::quietly(renewed.ok_or(FlowError::NotFound)?))
+                let entry = sent(AuditAction::WebhookRedelivered, workspace, &act, id, event);
+                Ok(Written::quietly(renewed.ok_or(FlowError::NotFound)?).logging([entry]))
             })
         })
         .await
     }
 
-    async fn due_webhooks(
-        &self,
-        at: Timestamp,
-        after: Option<WebhookId>,
-        except: Vec<WebhookId>,
-        limit: u16,
-    ) -> Result<Vec<WebhookId>, StoreError> {
-        self.read(move |connection| Box::pin(outbox::due(connection, at, after, except, limit)))
+    async fn due_webhooks(&self, at: Timestamp, query: DueQuery) -> Result<Vec<DueWebhook>, StoreError> {
+        self.read(move |connection| Box::pin(outbox::due(connection, at, query)))
             .await
     }
 
@@ -395,6 +393,19 @@ impl WebhookStore for Store {
     }
 }
 
+/// That somebody had an event sent.
+fn sent(
+    action: AuditAction,
+    workspace: WorkspaceId,
+    act: &Act,
+    webhook: WebhookId,
+    event: EventId,
+) -> AuditEntry {
+    AuditEntry::new(action, Some(workspace), act)
+        .on(webhook)
+        .changing([FieldChange::set("eventId", event)])
+}
+
 /// Holds the workspace until the transaction ends, and says what the word of whoever asks is worth there.
 async fn hold(
     transaction: &mut Connection,
@@ -406,6 +417,26 @@ async fn hold(
         .or_unavailable()?;
     ensure_open(transaction, workspace).await?;
     Ok(standing::of(transaction, workspace, by).await?)
+}
+
+/// The webhook, locked by being written until the transaction ends: what came of a delivery is noted there by whoever sent it, who
+/// holds no workspace.
+async fn lock(
+    transaction: &mut Connection,
+    workspace: WorkspaceId,
+    id: WebhookId,
+) -> Result<Option<StoredWebhook>, StoreError> {
+    let own = webhooks::table
+        .find(StoredId::new(id.as_uuid()))
+        .filter(webhooks::workspace_id.eq(StoredId::new(workspace.as_uuid())));
+    let row: Option<WebhookRow> = diesel::update(own)
+        .set(webhooks::slow.eq(webhooks::slow))
+        .returning(WebhookRow::as_returning())
+        .get_result(transaction)
+        .await
+        .optional()
+        .or_unavailable()?;
+    row.map(WebhookRow::read).transpose()
 }
 
 async fn ensure_enabled(

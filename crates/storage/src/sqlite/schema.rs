@@ -327,6 +327,7 @@ diesel::table! {
         personal_digest -> Binary,
         key_id -> Text,
         mac -> Binary,
+        mentions -> Nullable<Binary>,
     }
 }
 
@@ -358,6 +359,7 @@ diesel::table! {
         created_by -> Text,
         created_at -> TimestamptzSqlite,
         updated_at -> TimestamptzSqlite,
+        slow -> Bool,
     }
 }
 

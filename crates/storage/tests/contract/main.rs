@@ -24,5 +24,6 @@ mod passkeys;
 mod races;
 mod schema;
 mod usage;
+mod webhooks;
 mod workspaces;
 mod writes;

@@ -2,8 +2,10 @@
 
 use std::{sync::Arc, time::Duration};
 
-use diesel::{Connection as _, SqliteConnection, connection::SimpleConnection as _};
-use diesel_async::{AsyncConnection as _, AsyncPgConnection, SimpleAsyncConnection as _};
+use diesel::{
+    Connection as _, SqliteConnection, connection::SimpleConnection as _, dsl::sql, sql_types::BigInt,
+};
+use diesel_async::{AsyncConnection as _, AsyncPgConnection, RunQueryDsl as _, SimpleAsyncConnection as _};
 use tigertrust_accounts::{
     FlowError,
     ports::{KeyView, Member, Membership, Page, PresentRoles, StoredSecret},
@@ -166,6 +168,32 @@ impl World {
                 connection.batch_execute(sqlite).unwrap();
             }
         }
+    }
+
+    /// A connection past the ports, for what is to be under way meanwhile.
+    pub(crate) async fn postgres(&self) -> AsyncPgConnection {
+        AsyncPgConnection::establish(self.database.url().reveal())
+            .await
+            .unwrap()
+    }
+
+    /// Waits until somebody waits for a lock in PostgreSQL.
+    pub(crate) async fn until_somebody_waits(&self) {
+        let mut watching = self.postgres().await;
+        let ask = "(SELECT count(*) FROM pg_stat_activity \
+                   WHERE datname = current_database() AND wait_event_type = 'Lock')";
+        let watch = async {
+            loop {
+                let waiting: i64 = diesel::select(sql::<BigInt>(ask))
+                    .get_result(&mut watching)
+                    .await
+                    .unwrap();
+                if waiting > 0 {
+                    return;
+                }
+            }
+        };
+        timeout(PATIENCE, watch).await.unwrap();
     }
 
     pub(crate) async fn sql(&self, both: &str) {

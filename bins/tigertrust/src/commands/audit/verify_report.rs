@@ -1,5 +1,7 @@
 //! What `tigertrust audit verify` says.
 
+use std::fmt::Display;
+
 use serde::Serialize;
 use tigertrust_accounts::audit::{Finding, Landmark, Verified};
 use tigertrust_model::Chain;
@@ -88,9 +90,13 @@ impl ChainReport {
         }
         let mut state = "whole".to_owned();
         if self.checkpoints > 0 {
-            state.push_str(&format!(", agrees with {} checkpoints", self.checkpoints));
+            state.push_str(&format!(
+                ", agrees with {}",
+                counted(self.checkpoints, "checkpoint", "checkpoints")
+            ));
         }
         match self.compared_with_database {
+            None if self.archived == 1 => state.push_str(", 1 before is archived"),
             None if self.archived > 0 => state.push_str(&format!(", {} before are archived", self.archived)),
             None => {}
             // Whether files are missing between two of them is seen by these.
@@ -103,12 +109,17 @@ impl ChainReport {
         }
         if self.restarted > 0 {
             state.push_str(&format!(
-                ", restarted {} times: see audit.restarted",
-                self.restarted
+                ", restarted {}: see audit.restarted",
+                counted(self.restarted, "time", "times")
             ));
         }
         state
     }
+}
+
+fn counted<N: PartialEq + From<u8> + Display>(number: N, one: &str, more: &str) -> String {
+    let what = if number == N::from(1) { one } else { more };
+    format!("{number} {what}")
 }
 
 /// Says what was found; whatever is wrong is an error.
