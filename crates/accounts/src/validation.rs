@@ -137,7 +137,7 @@ fn canonical(network: IpNet) -> IpNet {
 }
 
 /// Line and paragraph separators, marks that turn the direction of text, and characters that take no room.
-const fn is_deceptive(letter: char) -> bool {
+pub(crate) const fn is_deceptive(letter: char) -> bool {
     matches!(letter, '\u{ad}' | '\u{200b}' | '\u{200e}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
         | '\u{2060}'..='\u{2069}' | '\u{feff}')
 }

@@ -21,6 +21,8 @@ use tigertrust_model::{
     AuditEntry, AuditEvent, AuditTarget, Chain, ChainHead, EventId, FieldChange, PersonalFields, Timestamp,
 };
 
+use crate::validation::is_deceptive;
+
 /// The MAC before the first event.
 pub const BEGINNING: [u8; 32] = [0; 32];
 
@@ -181,11 +183,10 @@ pub struct Place {
     pub salt: [u8; 16],
 }
 
-/// A text as it may stand in a log: it cannot forge a line, colour a terminal, nor turn the order of what stands beside it.
+/// A text as it may stand in a log: it cannot forge a line, colour a terminal, nor turn or hide what stands beside it.
 fn clean(text: &str) -> String {
-    let turns = |letter| matches!(letter, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
     let harmless = |letter: char| {
-        if letter.is_control() || turns(letter) {
+        if letter.is_control() || is_deceptive(letter) {
             '\u{fffd}'
         } else {
             letter
@@ -249,4 +250,17 @@ pub fn append(ring: &AuditRing, head: ChainHead, entry: AuditEntry, place: Place
         ..head
     };
     (event, sealed(ring, head))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_text_that_a_stranger_chose_neither_turns_nor_hides_what_stands_beside_it() {
+        assert_eq!(
+            clean("curl\n\u{1b}[31m \u{202e}nimda\u{200b} é"),
+            "curl\u{fffd}\u{fffd}[31m \u{fffd}nimda\u{fffd} é"
+        );
+    }
 }
