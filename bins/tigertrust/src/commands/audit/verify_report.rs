@@ -1,5 +1,7 @@
 //! What `tigertrust audit verify` says.
 
+use std::fmt::Display;
+
 use serde::Serialize;
 use tigertrust_accounts::audit::{Finding, Landmark, Verified};
 use tigertrust_model::Chain;
@@ -115,8 +117,8 @@ impl ChainReport {
     }
 }
 
-fn counted(number: u64, one: &str, more: &str) -> String {
-    let what = if number == 1 { one } else { more };
+fn counted<N: PartialEq + From<u8> + Display>(number: N, one: &str, more: &str) -> String {
+    let what = if number == N::from(1) { one } else { more };
     format!("{number} {what}")
 }
 
