@@ -11,6 +11,9 @@ const LOG: &[u8] = b"TigerTrust audit log v1\0";
 /// The same for the seed of signatures.
 const SIGNING: &[u8] = b"TigerTrust audit checkpoints v1\0";
 
+/// The same for addresses that events speak of.
+const MENTIONS: &[u8] = b"TigerTrust audit mentions v1\0";
+
 /// The keys that the audit log is held together with: the peppers. The current one seals what is new; the others still verify
 /// what they have sealed. Whoever takes a pepper away can verify no event of its time any more.
 #[derive(Clone)]
@@ -33,6 +36,19 @@ impl AuditRing {
     #[must_use]
     pub fn mac(&self, key: &str, message: &[u8]) -> Option<[u8; 32]> {
         self.0.find(key).map(|pepper| pepper.mac(LOG, message))
+    }
+
+    /// What stands for an address that a new event speaks of, so that the event is found when the person is erased.
+    #[must_use]
+    pub fn mention(&self, address: &str) -> [u8; 32] {
+        self.0.current().mac(MENTIONS, address.as_bytes())
+    }
+
+    /// What stands for the address in events, under each of the keys.
+    #[must_use]
+    pub fn mentions(&self, address: &str) -> Vec<[u8; 32]> {
+        let macs = self.0.all().map(|pepper| pepper.mac(MENTIONS, address.as_bytes()));
+        macs.collect()
     }
 
     /// The seed of the key that checkpoints are signed with.
@@ -74,6 +90,15 @@ mod tests {
         assert_eq!(rotated.mac("p1", b"event"), Some(sealed));
         assert_ne!(rotated.mac("p2", b"event"), Some(sealed));
         assert_eq!(ring(&["p2"]).mac("p1", b"event"), None);
+    }
+
+    #[test]
+    fn what_was_mentioned_under_an_earlier_pepper_is_found() {
+        let before = ring(&["p1"]).mention("jo@example.com");
+        let rotated = ring(&["p2", "p1"]);
+        assert!(rotated.mentions("jo@example.com").contains(&before));
+        assert_ne!(rotated.mention("jo@example.com"), before);
+        assert_ne!(Some(before), rotated.mac("p1", b"jo@example.com"));
     }
 
     #[test]

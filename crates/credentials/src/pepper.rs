@@ -156,6 +156,11 @@ impl PepperRing {
             .find(|pepper| pepper.id == id)
     }
 
+    /// The current pepper, then the earlier ones.
+    pub(crate) fn all(&self) -> impl Iterator<Item = &Pepper> {
+        std::iter::once(&self.current).chain(&self.previous)
+    }
+
     /// The digests that a stored key may have: under the current pepper first, then under earlier ones.
     #[must_use]
     pub fn digests(&self, key: &ParsedKey<'_>) -> Vec<KeyDigest> {

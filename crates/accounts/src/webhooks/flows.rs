@@ -328,10 +328,10 @@ impl WebhookFlows {
     ) -> Result<Delivery, WebhookError> {
         actor.acts_in(workspace)?;
         let standing = actor.standing();
-        let (now, by) = (self.0.clock.now(), standing.asker());
+        let by = standing.asker();
         let store = &self.0.store;
         Ok(store
-            .send_again(actor.act(), workspace, id, event, now, by, check(standing))
+            .send_again(actor.act(), workspace, id, event, by, check(standing))
             .await?)
     }
 

@@ -162,7 +162,6 @@ pub trait WebhookStore: Send + Sync {
         workspace: WorkspaceId,
         id: WebhookId,
         event: EventId,
-        at: Timestamp,
         by: Option<Creator>,
         check: WebhookCheck,
     ) -> Result<Delivery, FlowError>;

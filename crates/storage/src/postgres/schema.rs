@@ -327,6 +327,7 @@ diesel::table! {
         personal_digest -> Binary,
         key_id -> Text,
         mac -> Binary,
+        mentions -> Nullable<Binary>,
     }
 }
 

@@ -7,7 +7,7 @@ use diesel_async::RunQueryDsl;
 use tigertrust_accounts::audit::chain::{self, Place};
 use tigertrust_credentials::{AuditRing, ports::StoreError};
 use tigertrust_model::{
-    AuditEntry, Chain, ChainHead, EventId, Origin, Principal, RandomSource, Timestamp,
+    AuditEntry, AuditEvent, Chain, ChainHead, Email, EventId, Origin, Principal, RandomSource, Timestamp,
 };
 
 use super::{
@@ -54,8 +54,12 @@ pub(super) async fn append(
                 let about = event.target.as_ref().and_then(|target| target.id.parse().ok());
                 webhooks::enqueue(connection, workspace, &outgoing(&event), about, now).await?;
             }
+            let mentions = mention(&auditor.ring, &event).map(|mention| mention.to_vec());
             diesel::insert_into(events::table)
-                .values(EventRow::from(event))
+                .values(EventRow {
+                    mentions,
+                    ..EventRow::from(event)
+                })
                 .execute(connection)
                 .await
                 .or_unavailable()?;
@@ -64,6 +68,14 @@ pub(super) async fn append(
         put_head(connection, &head).await.or_unavailable()?;
     }
     Ok(())
+}
+
+/// What stands for the address that the event speaks of, if it does.
+fn mention(ring: &AuditRing, event: &AuditEvent) -> Option<[u8; 32]> {
+    let details = &event.personal.as_ref()?.details;
+    let (_, address) = details.iter().find(|(name, _)| name == "email")?;
+    let address: Email = address.parse().ok()?;
+    Some(ring.mention(&address.canonical()))
 }
 
 /// The head of a chain, locked until the transaction ends. One that is not as it was written is not written on: what is missing

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use diesel::{BoolExpressionMethods, ExpressionMethods, JoinOnDsl, QueryDsl, SelectableHelper};
 use diesel_async::RunQueryDsl;
 use tigertrust_accounts::ports::MAX_EXPORTED_EVENTS;
-use tigertrust_credentials::ports::StoreError;
+use tigertrust_credentials::{AuditRing, ports::StoreError};
 use tigertrust_model::{AuditAction, AuditEvent, Chain, InvitationId, KeyId, UserId};
 
 use super::{
@@ -49,10 +49,15 @@ pub(super) async fn events(
 pub(super) struct Traces {
     actor: String,
     targets: Vec<String>,
+    mentions: Vec<Vec<u8>>,
 }
 
 /// What the log knows a person by, as long as the account is there.
-pub(super) async fn traces(connection: &mut Connection, user: UserId) -> Result<Traces, StoreError> {
+pub(super) async fn traces(
+    connection: &mut Connection,
+    ring: &AuditRing,
+    user: UserId,
+) -> Result<Traces, StoreError> {
     let (id, actor) = (StoredId::new(user.as_uuid()), user.to_string());
     let keys: Vec<StoredId> = api_keys::table
         .filter(api_keys::owner_id.eq(id))
@@ -86,7 +91,18 @@ pub(super) async fn traces(connection: &mut Connection, user: UserId) -> Result<
         .chain(accepted.into_iter().flatten())
         .chain([actor.clone()])
         .collect();
-    Ok(Traces { actor, targets })
+    // Invitations that were revoked, or have expired, are no more either.
+    let address: String = users::table
+        .find(id)
+        .select(users::email_canonical)
+        .first(connection)
+        .await
+        .or_unavailable()?;
+    Ok(Traces {
+        actor,
+        targets,
+        mentions: ring.mentions(&address).iter().map(|mac| mac.to_vec()).collect(),
+    })
 }
 
 /// Erases what the log says of a person beside the id: where it was, and what it was called. The chains hold without that.
@@ -98,9 +114,18 @@ pub(super) async fn forget(
     traces: Traces,
     logging_in: impl IntoIterator<Item = Chain>,
 ) -> Result<(), StoreError> {
-    let Traces { actor, targets } = traces;
+    let Traces {
+        actor,
+        targets,
+        mentions,
+    } = traces;
     let held_in: Vec<StoredId> = events::table
-        .filter(events::actor_id.eq(&actor).or(events::target_id.eq_any(&targets)))
+        .filter(
+            events::actor_id
+                .eq(&actor)
+                .or(events::target_id.eq_any(&targets))
+                .or(events::mentions.eq_any(&mentions)),
+        )
         .select(events::chain_id)
         .distinct()
         .load(connection)
@@ -115,6 +140,7 @@ pub(super) async fn forget(
         events::address.eq(None::<String>),
         events::user_agent.eq(None::<String>),
         events::details.eq(None::<String>),
+        events::mentions.eq(None::<Vec<u8>>),
     );
     diesel::update(events::table.filter(events::actor_id.eq(actor)))
         .set(nothing.clone())
@@ -122,6 +148,11 @@ pub(super) async fn forget(
         .await
         .or_unavailable()?;
     diesel::update(events::table.filter(events::target_id.eq_any(targets)))
+        .set(nothing.clone())
+        .execute(connection)
+        .await
+        .or_unavailable()?;
+    diesel::update(events::table.filter(events::mentions.eq_any(mentions)))
         .set(nothing)
         .execute(connection)
         .await

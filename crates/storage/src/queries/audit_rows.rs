@@ -53,6 +53,7 @@ pub(super) struct EventRow {
     personal_digest: Vec<u8>,
     key_id: String,
     mac: Vec<u8>,
+    pub(super) mentions: Option<Vec<u8>>,
 }
 
 /// A change of a field, as it is stored.
@@ -115,6 +116,7 @@ impl From<AuditEvent> for EventRow {
             personal_digest: event.personal_digest.to_vec(),
             key_id: event.key,
             mac: event.mac.to_vec(),
+            mentions: None,
         }
     }
 }

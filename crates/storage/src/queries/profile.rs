@@ -98,6 +98,7 @@ impl ProfileStore for Store {
     }
 
     async fn erase_person(&self, act: Act, user: UserId, at: Timestamp) -> Result<(), FlowError> {
+        let ring = self.auditor.ring.clone();
         self.write(move |connection| {
             Box::pin(async move {
                 let member_of = memberships_of(connection, user).await?;
@@ -116,7 +117,7 @@ impl ProfileStore for Store {
                 }
                 ensure_none_is_left_alone(connection, user, &member_of).await?;
                 let changed = everywhere(connection, user).await?;
-                let traces = audit_of_person::traces(connection, user).await?;
+                let traces = audit_of_person::traces(connection, &ring, user).await?;
                 let ended = erase(connection, user, at).await?;
                 // Nothing of where the person was: that would be the first thing held on it again.
                 let by = match &act.by {

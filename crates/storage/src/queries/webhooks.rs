@@ -337,10 +337,10 @@ impl WebhookStore for Store {
         workspace: WorkspaceId,
         id: WebhookId,
         event: EventId,
-        at: Timestamp,
         by: Option<Creator>,
         check: WebhookCheck,
     ) -> Result<Delivery, FlowError> {
+        let at = self.clock.now();
         self.write(move |transaction| {
             Box::pin(async move {
                 check(hold(transaction, workspace, by).await?)?;

@@ -14,7 +14,11 @@ use tigertrust_model::{
 };
 use tigertrust_testkit::{Engine, TestClock};
 
-use crate::support::{NOW, Node, World, hex, key_at, on_both_engines, patient, ring, user};
+use crate::{
+    invitations::{invitation, put},
+    passkeys::token,
+    support::{NOW, Node, World, hex, key_at, on_both_engines, patient, ring, user},
+};
 
 on_both_engines!(
     an_act_is_in_the_log_of_its_workspace,
@@ -32,6 +36,7 @@ on_both_engines!(
     another_pepper_goes_on_with_the_chain,
     an_archived_chain_is_whole,
     personal_fields_are_erased_and_the_chain_is_whole,
+    what_speaks_of_an_erased_address_is_erased,
     erasing_waits_for_archiving_and_not_the_other_way_round,
     pages_are_filtered_and_follow_each_other,
     acts_at_the_same_time_make_one_chain,
@@ -542,6 +547,47 @@ async fn personal_fields_are_erased_and_the_chain_is_whole(engine: Engine) {
     // That the key was made, and that it was ended.
     assert_eq!((verified.events, verified.erased), (3, 1));
     assert!(verify(&world, Chain::Instance).await.unwrap().erased > 0);
+}
+
+async fn what_speaks_of_an_erased_address_is_erased(engine: Engine) {
+    let world = World::new(engine).await;
+    let home = world.workspace("home").await;
+    let invitations = world.node.storage.invitations();
+    let mut stored = Vec::new();
+    for email in ["Jo@Example.com", "other@example.com"] {
+        let (invited, _) = put(&world, invitation(&home, email), token().digest())
+            .await
+            .unwrap();
+        let revoked = invitations.remove_invitation(
+            Act::of_operator(),
+            home.id,
+            invited.id,
+            None,
+            Box::new(|_| Ok(())),
+        );
+        revoked.await.unwrap();
+        stored.push(invited);
+    }
+    // Under another pepper than when it was logged.
+    let rotated = Node::open_with(world.database.url(), patient(), ring(&["p2", "p1"]));
+    let jo = world.user("jo@example.com").await;
+    let profiles = rotated.storage.profiles();
+    profiles
+        .erase_person(Act::of_operator(), jo.id, NOW)
+        .await
+        .unwrap();
+    let left: Vec<AuditEvent> = events(&world, chain(&home)).await;
+    for (invited, is_erased) in stored.iter().zip([true, false]) {
+        let id = invited.id.to_string();
+        let of = left
+            .iter()
+            .filter(|event| event.target.as_ref().is_some_and(|target| target.id == id));
+        let erased: Vec<bool> = of.map(|event| event.personal.is_none()).collect();
+        assert_eq!(erased, [is_erased; 2]);
+    }
+    let cleared = "PRAGMA wal_checkpoint(TRUNCATE); VACUUM; PRAGMA wal_checkpoint(TRUNCATE)";
+    world.sql_by_engine("SELECT 1", cleared).await;
+    assert!(!world.database.dump().to_lowercase().contains("jo@example.com"));
 }
 
 /// Two that lock the same rows in different orders wait for each other for ever.

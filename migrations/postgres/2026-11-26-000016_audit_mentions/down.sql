@@ -1,0 +1,2 @@
+DROP INDEX audit_events_mentions;
+ALTER TABLE audit_events DROP COLUMN mentions;
