@@ -47,7 +47,10 @@ impl AuditRing {
     /// What stands for the address in events, under each of the keys.
     #[must_use]
     pub fn mentions(&self, address: &str) -> Vec<[u8; 32]> {
-        let macs = self.0.all().map(|pepper| pepper.mac(MENTIONS, address.as_bytes()));
+        let macs = self
+            .0
+            .all()
+            .map(|pepper| pepper.mac(MENTIONS, address.as_bytes()));
         macs.collect()
     }
 

@@ -224,7 +224,9 @@ impl Letterhead {
             } => {
                 let workspace = harmless::name(workspace, MAX_NAME);
                 let why = match because {
-                    DisabledBecause::Gone => "its receiver has answered 410, which says that it wants no more",
+                    DisabledBecause::Gone => {
+                        "its receiver has answered 410, which says that it wants no more"
+                    }
                     DisabledBecause::Failing => "for five days nothing has come through to it",
                     DisabledBecause::Asked => "somebody has switched it off",
                 };

@@ -8,8 +8,8 @@ use std::{
 
 use tigertrust_accounts::{
     Actor, Bootstrapped, FlowError, HygieneFlows, HygieneReviews, HygieneSettings, InvitationFlows,
-    IssuedKey, KeyFlows, MemberFlows, NewKey, Notifier, ProfileFlows, ReachRequest, Stewards, TellsNobody, UsageFlows,
-    UsageRetention, UserFlows, WorkspaceFlows,
+    IssuedKey, KeyFlows, MemberFlows, NewKey, Notifier, ProfileFlows, ReachRequest, Stewards, TellsNobody,
+    UsageFlows, UsageRetention, UserFlows, WorkspaceFlows,
     audit::{AuditFlows, RefusalLog},
 };
 use tigertrust_credentials::{
@@ -244,12 +244,7 @@ impl TigerTrust {
         let webhooks = crate::webhooks::flows(&foundation, &storage, stewards.clone())?;
         #[cfg(feature = "webhooks")]
         let courier = tigertrust_notify::webhooks::Courier::new(webhooks.outbox(), runtime.clone());
-        let reviews = HygieneReviews::new(
-            hygiene.clone(),
-            storage.accounts(),
-            storage.audit(),
-            stewards,
-        );
+        let reviews = HygieneReviews::new(hygiene.clone(), storage.accounts(), storage.audit(), stewards);
         let storage = Arc::new(storage);
         Ok(Self(Arc::new(Inner {
             keys,

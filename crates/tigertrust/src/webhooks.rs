@@ -3,11 +3,11 @@
 
 use std::sync::Arc;
 
-use tigertrust_accounts::{Stewards, webhooks::WebhookParts};
 pub use tigertrust_accounts::webhooks::{
     Delivery, DeliveryState, DisabledBecause, EventFilter, IssuedWebhook, NewWebhook, OutgoingEvent,
     ROTATION_OVERLAP, Webhook, WebhookChanges, WebhookError, WebhookFlows, WebhookSecret,
 };
+use tigertrust_accounts::{Stewards, webhooks::WebhookParts};
 pub use tigertrust_credentials::{EncryptionKey, EncryptionKeyError, EncryptionRing};
 use tigertrust_notify::webhooks::WebhookHttp;
 pub use tigertrust_notify::webhooks::WebhookHttpError;

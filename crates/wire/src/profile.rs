@@ -6,7 +6,8 @@ use tigertrust_model::{SessionId, Timestamp};
 use utoipa::ToSchema;
 
 use crate::{
-    AuditEvent, Identity, Invitation, Key, KeyUsage, Passkey, Session, User, Workspace, key::present, timestamp,
+    AuditEvent, Identity, Invitation, Key, KeyUsage, Passkey, Session, User, Workspace, key::present,
+    timestamp,
 };
 
 /// What is to change of what a person says of itself; what is absent stays.

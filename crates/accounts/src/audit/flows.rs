@@ -99,7 +99,10 @@ impl AuditFlows {
         });
         let conditions = [
             ("action", actions),
-            ("outcome", filter.outcome.map(|outcome| outcome.as_str().to_owned())),
+            (
+                "outcome",
+                filter.outcome.map(|outcome| outcome.as_str().to_owned()),
+            ),
             ("from", filter.from.map(format_rfc3339)),
             ("to", filter.until.map(format_rfc3339)),
         ];

@@ -394,7 +394,10 @@ fn ensure_may_hear(actor: &Actor) -> Result<(), FlowError> {
     if actor.key_grants(&management::AUDIT_READ) {
         return Ok(());
     }
-    Err(FlowError::forbidden("", "this needs the scope audit:read as well"))
+    Err(FlowError::forbidden(
+        "",
+        "this needs the scope audit:read as well",
+    ))
 }
 
 fn check(standing: Standing) -> WebhookCheck {

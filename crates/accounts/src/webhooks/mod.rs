@@ -24,8 +24,8 @@ pub use self::{
     flows::{IssuedWebhook, NewWebhook, ROTATION_OVERLAP, WebhookChanges, WebhookFlows, WebhookParts},
     outbox::{CLAIMED_FOR, Outbox, Then, Tried},
     ports::{
-        Claim, DueQuery, DueWebhook, MAX_WEBHOOKS, SendError, WebhookCheck, WebhookEdit, WebhookMessage, WebhookSender,
-        WebhookStore,
+        Claim, DueQuery, DueWebhook, MAX_WEBHOOKS, SendError, WebhookCheck, WebhookEdit, WebhookMessage,
+        WebhookSender, WebhookStore,
     },
     secret::{MalformedWebhookSecret, WebhookSecret},
     webhook::{DisabledBecause, StoredWebhook, UnknownReason, Webhook},

@@ -6,8 +6,8 @@ use tigertrust_credentials::ports::StoreError;
 use tigertrust_model::{Timestamp, WebhookId};
 
 use super::{
-    Claim, DisabledBecause, DueQuery, DueWebhook, SendError, Webhook, WebhookMessage, WebhookParts, WebhookSecret,
-    flows::place, retry_after,
+    Claim, DisabledBecause, DueQuery, DueWebhook, SendError, Webhook, WebhookMessage, WebhookParts,
+    WebhookSecret, flows::place, retry_after,
 };
 use crate::Notice;
 

@@ -78,7 +78,10 @@ async fn an_export_holds_all_but_secrets(server: TestServer) {
     let own = jo.user.to_string();
     let has = |event: &Value| event["actor"]["id"] == own || event["target"]["id"] == own;
     assert!(events.iter().all(has), "{events:?}");
-    let joined = events.iter().find(|event| event["action"] == "member.added").unwrap();
+    let joined = events
+        .iter()
+        .find(|event| event["action"] == "member.added")
+        .unwrap();
     assert_eq!(joined["actor"]["credentialId"], Value::Null);
     assert_eq!(joined["origin"], json!({"address": null, "userAgent": null}));
     let text = body.to_string();

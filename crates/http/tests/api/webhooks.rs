@@ -515,7 +515,10 @@ async fn a_slow_receiver_holds_nobody_up(server: TestServer) {
 
 /// A workspace of somebody, with so many webhooks that are each to be told of so many events.
 async fn crowd(server: &TestServer, owner: UserId, url: &str, webhooks: usize, events: usize) -> Workspace {
-    let made = server.workspaces.create("Crowd".to_owned(), Plan::free(), owner).await;
+    let made = server
+        .workspaces
+        .create("Crowd".to_owned(), Plan::free(), owner)
+        .await;
     let workspace = made.unwrap();
     for _ in 0..webhooks {
         let new = NewWebhook {
@@ -523,7 +526,10 @@ async fn crowd(server: &TestServer, owner: UserId, url: &str, webhooks: usize, e
             description: None,
             events: vec!["key.*".to_owned()],
         };
-        let made = server.webhooks.create(&Actor::operator(), workspace.id, new).await;
+        let made = server
+            .webhooks
+            .create(&Actor::operator(), workspace.id, new)
+            .await;
         made.unwrap();
     }
     for _ in 0..events {
@@ -583,7 +589,15 @@ async fn slow_receivers_wait_for_each_other_alone(server: TestServer) {
     server.courier.rest().await;
     assert_eq!(server.courier.take_up().await, 16 + 2);
     eventually(50, async || came(Receiver::SILENT)).await;
-    assert_eq!(server.webhooks.list(&Actor::operator(), slow.id).await.unwrap().len(), 6);
+    assert_eq!(
+        server
+            .webhooks
+            .list(&Actor::operator(), slow.id)
+            .await
+            .unwrap()
+            .len(),
+        6
+    );
     server.courier.close(Duration::ZERO).await;
 }
 
@@ -913,14 +927,24 @@ async fn s_a_webhook_of_another_workspace_is_not_found(server: TestServer) {
 
 async fn s_a_key_that_may_not_read_the_log_has_it_sent_nowhere(server: TestServer) {
     let hooked = Hooked::new(&server, "https://app.example.com/", &["key.*"]).await;
-    let write = management::WORKSPACE_WRITE.as_str();
-    let writer = server.key(&hooked.workspace, KeyType::Agent, &[write]).await;
-    let both = [write, management::AUDIT_READ.as_str()];
-    let reader = server.key(&hooked.workspace, KeyType::Agent, &both).await;
+    let (write, read) = (management::WORKSPACE_WRITE, management::AUDIT_READ);
+    let writer = server
+        .key(&hooked.workspace, KeyType::Agent, &[write.as_str()])
+        .await;
+    let reader = server
+        .key(
+            &hooked.workspace,
+            KeyType::Agent,
+            &[write.as_str(), read.as_str()],
+        )
+        .await;
     let new = json!({"url": "https://evil.example/"});
     let refused = server.post(&all(&hooked.workspace), &writer, &new).await;
     assert_eq!(refused.problem(), (403, "FORBIDDEN"));
-    assert_eq!(server.post(&all(&hooked.workspace), &reader, &new).await.status, 201);
+    assert_eq!(
+        server.post(&all(&hooked.workspace), &reader, &new).await.status,
+        201
+    );
     for change in [new, json!({"events": ["*"]})] {
         let refused = server.patch(&hooked.path, &writer, &change).await;
         assert_eq!(refused.problem(), (403, "FORBIDDEN"));

@@ -54,12 +54,9 @@ pub(super) async fn append(
                 let about = event.target.as_ref().and_then(|target| target.id.parse().ok());
                 webhooks::enqueue(connection, workspace, &outgoing(&event), about, now).await?;
             }
-            let mentions = mention(&auditor.ring, &event).map(|mention| mention.to_vec());
+            let mention = mention(&auditor.ring, &event);
             diesel::insert_into(events::table)
-                .values(EventRow {
-                    mentions,
-                    ..EventRow::from(event)
-                })
+                .values(EventRow::from(event).mentioning(mention))
                 .execute(connection)
                 .await
                 .or_unavailable()?;

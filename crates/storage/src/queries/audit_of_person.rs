@@ -32,16 +32,19 @@ pub(super) async fn events(
         .await
         .or_unavailable()?;
     let truncated = rows.len() > usize::from(MAX_EXPORTED_EVENTS);
-    let read = rows.into_iter().take(usize::from(MAX_EXPORTED_EVENTS)).map(|row| {
-        let mut event = row.read()?;
-        if event.actor.as_ref() != Some(&name) {
-            event.credential = None;
-            if let Some(personal) = &mut event.personal {
-                (personal.address, personal.user_agent) = (None, None);
+    let read = rows
+        .into_iter()
+        .take(usize::from(MAX_EXPORTED_EVENTS))
+        .map(|row| {
+            let mut event = row.read()?;
+            if event.actor.as_ref() != Some(&name) {
+                event.credential = None;
+                if let Some(personal) = &mut event.personal {
+                    (personal.address, personal.user_agent) = (None, None);
+                }
             }
-        }
-        Ok(event)
-    });
+            Ok(event)
+        });
     Ok((read.collect::<Result<_, StoreError>>()?, truncated))
 }
 
@@ -131,7 +134,11 @@ pub(super) async fn forget(
         .load(connection)
         .await
         .or_unavailable()?;
-    let chains: BTreeSet<Chain> = held_in.into_iter().filter_map(chain_of).chain(logging_in).collect();
+    let chains: BTreeSet<Chain> = held_in
+        .into_iter()
+        .filter_map(chain_of)
+        .chain(logging_in)
+        .collect();
     for chain in chains {
         audit::take(connection, chain).await.or_unavailable()?;
     }

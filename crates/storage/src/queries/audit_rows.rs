@@ -53,7 +53,15 @@ pub(super) struct EventRow {
     personal_digest: Vec<u8>,
     key_id: String,
     mac: Vec<u8>,
-    pub(super) mentions: Option<Vec<u8>>,
+    mentions: Option<Vec<u8>>,
+}
+
+impl EventRow {
+    /// The same with what stands for the address that it speaks of.
+    pub(super) fn mentioning(mut self, mention: Option<[u8; 32]>) -> Self {
+        self.mentions = mention.map(|mention| mention.to_vec());
+        self
+    }
 }
 
 /// A change of a field, as it is stored.

@@ -9,8 +9,8 @@ use tigertrust_accounts::{
     Conflict, FlowError, audit,
     ports::Page,
     webhooks::{
-        Claim, Delivery, DeliveryState, DisabledBecause, DueQuery, DueWebhook, EventFilter, MAX_WEBHOOKS, OutgoingEvent,
-        StoredWebhook, Tried, Webhook, WebhookCheck, WebhookEdit, WebhookStore,
+        Claim, Delivery, DeliveryState, DisabledBecause, DueQuery, DueWebhook, EventFilter, MAX_WEBHOOKS,
+        OutgoingEvent, StoredWebhook, Tried, Webhook, WebhookCheck, WebhookEdit, WebhookStore,
     },
 };
 use tigertrust_credentials::ports::StoreError;
@@ -354,11 +354,7 @@ impl WebhookStore for Store {
         .await
     }
 
-    async fn due_webhooks(
-        &self,
-        at: Timestamp,
-        query: DueQuery,
-    ) -> Result<Vec<DueWebhook>, StoreError> {
+    async fn due_webhooks(&self, at: Timestamp, query: DueQuery) -> Result<Vec<DueWebhook>, StoreError> {
         self.read(move |connection| Box::pin(outbox::due(connection, at, query)))
             .await
     }

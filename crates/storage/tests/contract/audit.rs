@@ -614,7 +614,9 @@ async fn erasing_waits_for_archiving_and_not_the_other_way_round(engine: Engine)
     world.until_somebody_waits().await;
     // What is erased is held by nobody yet, so that this does not wait.
     archiving
-        .batch_execute(&format!("UPDATE audit_events SET count = count WHERE chain_id = {home_id}; COMMIT"))
+        .batch_execute(&format!(
+            "UPDATE audit_events SET count = count WHERE chain_id = {home_id}; COMMIT"
+        ))
         .await
         .unwrap();
     erasing.await.unwrap().unwrap();
