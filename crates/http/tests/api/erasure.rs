@@ -67,7 +67,7 @@ async fn an_export_holds_all_but_secrets(server: TestServer) {
     assert_eq!(body["invitations"][0]["workspaceName"], "Other");
     assert_eq!(
         body["personalKeyUsage"],
-        json!([{"keyId": key.key.id.to_string(), "name": "a key", "total": 2, "outcomes": {"VALID": 2}}])
+        json!([{"keyId": key.key.id.to_string(), "name": "a personal key", "total": 2, "outcomes": {"VALID": 2}}])
     );
     assert_eq!(body["identities"], json!([]));
     assert_eq!(body["auditTruncated"], false);
