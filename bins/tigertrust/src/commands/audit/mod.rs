@@ -117,7 +117,9 @@ async fn export(instance: &TigerTrust, wanted: &WantedEvents, format: ExportForm
         ExportFormat::Csv => ("csv", audit_csv),
     };
     let audit = instance.audit();
-    audit.note_export(&Act::of_operator(), wanted.chain, name).await?;
+    audit
+        .note_export(&Act::of_operator(), wanted.chain, name, &filter)
+        .await?;
     let mut out = io::stdout().lock();
     if format == ExportFormat::Csv {
         out.write_all(audit_csv_headings().as_bytes())?;
