@@ -152,16 +152,12 @@ async fn the_figures_are_on_a_listener_of_their_own(folder: Folder) {
 
 /// What a text calls figures of ours.
 fn named_in(text: &str) -> BTreeSet<String> {
-    let is_name = |letter: char| letter.is_ascii_lowercase() || letter == '_';
-    let places = text.match_indices("tigertrust_");
-    places
-        .map(|(place, _)| {
-            text[place..]
-                .chars()
-                .take_while(|letter| is_name(*letter))
-                .collect()
-        })
-        .collect()
+    let is_name = |letter: &char| letter.is_ascii_lowercase() || *letter == '_';
+    let named = text.split("tigertrust_").skip(1).map(|rest| {
+        let name: String = rest.chars().take_while(is_name).collect();
+        format!("tigertrust_{name}")
+    });
+    named.collect()
 }
 
 async fn what_is_deployed_and_documented_names_figures_that_exist(folder: Folder) {
