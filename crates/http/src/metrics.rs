@@ -242,7 +242,8 @@ impl Collector for Metrics {
         let mut responses = encoder.encode_descriptor("http_responses", help, None, MetricType::Counter)?;
         for (code, count) in (FIRST_STATUS..).zip(&self.0.responses) {
             let count = count.load(Ordering::Relaxed);
-            if count > 0 {
+            // Whoever watches what grows must see it before it has grown.
+            if count > 0 || matches!(code, 500 | 503) {
                 let code = [("code", code.to_string())];
                 ConstCounter::new(count).encode(responses.encode_family(&code)?)?;
             }

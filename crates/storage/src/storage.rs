@@ -61,6 +61,7 @@ pub(crate) trait Engine:
     async fn applied_migrations(&self) -> Result<Vec<String>, StoreError>;
     fn connections(&self) -> Connections;
     fn audited(&self) -> Vec<(AuditAction, AuditOutcome, u64)>;
+    fn found_tampered(&self) -> u64;
     fn known_migrations(&self) -> Vec<Known>;
     async fn prune_changes(&self, older_than: Timestamp, batch: u32) -> Result<u64, StoreError>;
     async fn forget_requests(&self, older_than: Timestamp) -> Result<(), StoreError>;
@@ -297,6 +298,12 @@ impl Storage {
     #[must_use]
     pub fn audited(&self) -> Vec<(AuditAction, AuditOutcome, u64)> {
         self.engine.audited()
+    }
+
+    /// How often nothing was done since the program began, since the end of an audit log is not as it was left.
+    #[must_use]
+    pub fn found_tampered(&self) -> u64 {
+        self.engine.found_tampered()
     }
 
     /// How the schema compares with what this program knows.

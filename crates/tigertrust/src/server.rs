@@ -115,9 +115,15 @@ pub(crate) fn figures(
         move || database.connections().timed_out,
     );
     let database = Arc::clone(storage);
+    metrics.counter(
+        "audit_tampered",
+        "Acts that were not done, since the end of their audit log is not as it was left",
+        move || database.found_tampered(),
+    );
+    let database = Arc::clone(storage);
     metrics.counters(
         "audit_events",
-        "What was written into the audit log, by action and outcome",
+        "What this server wrote into the audit log, by action and outcome",
         move || {
             let written = database.audited().into_iter();
             written

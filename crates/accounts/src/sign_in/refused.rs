@@ -47,7 +47,7 @@ impl SignInFlows {
         if let Err(error) = &done {
             match error {
                 SignInError::Throttled { .. } => {
-                    let entry = attempt.entry().refused("RATE_LIMIT_EXCEEDED");
+                    let entry = attempt.entry().refused("RATE_LIMITED");
                     self.0.refusals.count(entry);
                 }
                 SignInError::Refused

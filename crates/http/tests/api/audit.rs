@@ -223,7 +223,7 @@ async fn s27_sign_ins_and_their_refusals_are_in_the_log_of_the_instance(server: 
     let throttled = events(&server, &of_instance(&server).await, "outcome=refused").await;
     let throttled: Vec<&Value> = throttled
         .iter()
-        .filter(|event| event["code"] == "RATE_LIMIT_EXCEEDED")
+        .filter(|event| event["code"] == "RATE_LIMITED")
         .collect();
     let counts: Vec<u64> = throttled
         .iter()

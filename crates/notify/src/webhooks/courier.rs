@@ -12,7 +12,7 @@ use std::{
 use tigertrust_accounts::webhooks::{Claim, DueQuery, DueWebhook, Outbox, Then};
 use tokio::{runtime::Handle, sync::Notify, time::timeout};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
-use tracing::Instrument;
+use tracing::{Instrument, Span, field};
 
 use super::lanes::{Lanes, QUICK, SLOW};
 
@@ -154,6 +154,8 @@ impl Courier {
                     "deliver webhook",
                     "tigertrust.webhook.id" = %claim.webhook.webhook.id,
                     "tigertrust.event.id" = %claim.delivery.event.id,
+                    "tigertrust.workspace.id" = %claim.webhook.webhook.workspace,
+                    "otel.status_code" = field::Empty,
                 );
                 let delivery = courier.deliver(claim).instrument(span);
                 closed.run_until_cancelled(delivery).await;
@@ -170,6 +172,9 @@ impl Office {
     async fn deliver(&self, claim: Claim) {
         let (webhook, event) = (claim.webhook.webhook.id, claim.delivery.event.id);
         let tried = self.outbox.send(&claim).await;
+        if !matches!(tried.then, Then::Delivered) {
+            Span::current().record("otel.status_code", "ERROR");
+        }
         let count = match &tried.then {
             Then::Delivered => {
                 tracing::debug!(%webhook, %event, "a webhook was delivered");

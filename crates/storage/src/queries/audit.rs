@@ -48,7 +48,12 @@ pub(super) async fn append(
         by_chain.entry(entry.chain).or_default().push(entry);
     }
     for (chain, entries) in by_chain {
-        let mut head = lock(connection, &auditor.ring, chain).await?;
+        let head = lock(connection, &auditor.ring, chain).await;
+        let mut head = head.inspect_err(|error| {
+            if matches!(error, StoreError::Corrupt { .. }) {
+                auditor.counts.found_tampered();
+            }
+        })?;
         for entry in entries {
             auditor.counts.add(&entry);
             let (event, next) = chain::append(&auditor.ring, head, entry, auditor.place(now)?);

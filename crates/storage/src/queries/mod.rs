@@ -304,6 +304,10 @@ impl Engine for Store {
         self.auditor.counts.read()
     }
 
+    fn found_tampered(&self) -> u64 {
+        self.auditor.counts.tampered()
+    }
+
     fn known_migrations(&self) -> Vec<Known> {
         super::migrations::known()
     }
