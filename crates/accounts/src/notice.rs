@@ -131,6 +131,12 @@ pub enum Notice {
 }
 
 impl Notice {
+    /// Whether it goes to all who look after a workspace, and nobody waits for it: there can be many of these at once.
+    #[must_use]
+    pub const fn is_for_stewards(&self) -> bool {
+        matches!(self, Self::KeysToReview { .. } | Self::WebhookDisabled { .. })
+    }
+
     /// What kind it is, for logs: nothing of its content.
     #[must_use]
     pub const fn kind(&self) -> &'static str {

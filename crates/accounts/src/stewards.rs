@@ -1,9 +1,14 @@
 //! Those who look after a workspace, its owners and admins, and how they are told what they can do something about.
 
-use std::{fmt, sync::Arc};
+use std::{
+    collections::HashMap,
+    fmt,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
 use tigertrust_credentials::ports::StoreError;
-use tigertrust_model::{Role, UserId, WorkspaceId};
+use tigertrust_model::{Role, Timestamp, UserId, WorkspaceId};
 
 use crate::{
     Notice, Notifier,
@@ -12,6 +17,8 @@ use crate::{
 
 /// How many members are read at once.
 const PAGE: u16 = 200;
+/// For how long a workspace hears no more of what can happen over and over, such as that a webhook was disabled.
+const QUIET: Duration = Duration::from_secs(60 * 60);
 
 /// Tells the owners and admins of workspaces.
 #[derive(Clone)]
@@ -19,6 +26,8 @@ pub struct Stewards {
     accounts: Arc<dyn AccountStore>,
     members: Arc<dyn MemberStore>,
     notifier: Arc<dyn Notifier>,
+    /// Who was told of such things lately, and when.
+    told: Arc<Mutex<HashMap<WorkspaceId, Timestamp>>>,
 }
 
 impl Stewards {
@@ -33,7 +42,19 @@ impl Stewards {
             accounts,
             members,
             notifier,
+            told: Arc::default(),
         }
+    }
+
+    /// Whether a workspace may be told of what can happen over and over: not, if it was within the last hour.
+    pub(crate) fn may_be_told(&self, workspace: WorkspaceId, now: Timestamp) -> bool {
+        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        told.retain(|_, at| now < at.saturating_add(QUIET));
+        let is_quiet = told.contains_key(&workspace);
+        if !is_quiet {
+            told.insert(workspace, now);
+        }
+        !is_quiet
     }
 
     /// Tells each of them; the notice is made from the workspace's name.

@@ -15,6 +15,7 @@ use tigertrust_credentials::{
     ports::ChangeLog,
 };
 use tigertrust_model::{Clock, ScopeCatalog};
+use tokio::sync::Semaphore;
 
 use crate::{Metrics, TraceContext, client_address::TrustedProxies, followers::Followers, outage::OutageLog};
 
@@ -48,6 +49,8 @@ pub struct App {
     pub(crate) metrics: Metrics,
     pub(crate) request_ids: crate::respond::RequestIds,
     pub(crate) traces: Option<TraceContext>,
+    /// An export is large, and made as a whole: one at a time, so that whoever asks for many waits and nobody else does.
+    pub(crate) exports: Semaphore,
 }
 
 /// What is the operator's to say about an [`App`].
@@ -193,6 +196,7 @@ impl App {
             proxies: parts.settings.proxies,
             request_ids: crate::respond::RequestIds::new(parts.instance),
             traces: parts.settings.traces,
+            exports: Semaphore::new(1),
         }
     }
 }

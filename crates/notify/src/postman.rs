@@ -24,6 +24,9 @@ use crate::{Letterhead, MailError, MailTransport};
 const CAPACITY: usize = 1000;
 /// How many are sent at once: a server of mail does not like more.
 const AT_ONCE: usize = 4;
+/// How many mails to those who look after workspaces may be under way beside these, one at a time: they must not stand in the way of
+/// those that somebody waits for.
+const CAPACITY_FOR_STEWARDS: usize = 200;
 /// How often a mail is tried. All pauses together are some six minutes: a link is good for thirty.
 const TRIES: u32 = 5;
 /// The pause after the first try, in milliseconds; each further one is four times as long.
@@ -42,13 +45,28 @@ struct Office {
     transport: Arc<dyn MailTransport>,
     random: Arc<dyn RandomSource>,
     runtime: Handle,
-    room: Arc<Semaphore>,
-    lanes: Semaphore,
+    people: Queue,
+    stewards: Queue,
     under_way: TaskTracker,
     closing: CancellationToken,
     closed: CancellationToken,
     sent: AtomicU64,
     failed: AtomicU64,
+}
+
+/// How many mails of a kind may be under way, and how many are sent at once.
+struct Queue {
+    room: Arc<Semaphore>,
+    lanes: Semaphore,
+}
+
+impl Queue {
+    fn new(capacity: usize, at_once: usize) -> Self {
+        Self {
+            room: Arc::new(Semaphore::new(capacity)),
+            lanes: Semaphore::new(at_once),
+        }
+    }
 }
 
 impl Postman {
@@ -66,8 +84,8 @@ impl Postman {
             transport,
             random,
             runtime,
-            room: Arc::new(Semaphore::new(CAPACITY)),
-            lanes: Semaphore::new(AT_ONCE),
+            people: Queue::new(CAPACITY, AT_ONCE),
+            stewards: Queue::new(CAPACITY_FOR_STEWARDS, 1),
             under_way: TaskTracker::new(),
             closing: CancellationToken::new(),
             closed: CancellationToken::new(),
@@ -119,7 +137,7 @@ impl Notifier for Postman {
             office.failed.fetch_add(1, Ordering::Relaxed);
             return;
         }
-        match Arc::clone(&office.room).try_acquire_owned() {
+        match Arc::clone(&office.queue_of(&notice).room).try_acquire_owned() {
             Ok(place) => {
                 let delivery = Arc::clone(office).deliver(to, notice, place);
                 let office = Arc::clone(office);
@@ -134,7 +152,7 @@ impl Notifier for Postman {
                 self.0.under_way.spawn_on(until_closed, &self.0.runtime);
             }
             Err(_) => {
-                tracing::warn!(kind, "a mail was dropped: {CAPACITY} are under way already");
+                tracing::warn!(kind, "a mail was dropped: too many are under way already");
                 office.failed.fetch_add(1, Ordering::Relaxed);
             }
         }
@@ -142,14 +160,23 @@ impl Notifier for Postman {
 }
 
 impl Office {
+    const fn queue_of(&self, notice: &Notice) -> &Queue {
+        if notice.is_for_stewards() {
+            &self.stewards
+        } else {
+            &self.people
+        }
+    }
+
     /// Tries to send a notice until it is sent, refused, or was tried often enough; returns whether it was sent.
     async fn deliver(self: Arc<Self>, to: Email, notice: Notice, _place: OwnedSemaphorePermit) -> bool {
         let kind = notice.kind();
         let mail = self.letterhead.write(&to, &notice);
+        let lanes = &self.queue_of(&notice).lanes;
         drop(notice);
         for attempt in 1..=TRIES {
             let sent = {
-                let _lane = self.lanes.acquire().await;
+                let _lane = lanes.acquire().await;
                 self.transport.send(&mail).await
             };
             match sent {
@@ -203,7 +230,7 @@ mod tests {
     use std::sync::{Mutex, atomic::AtomicUsize};
 
     use async_trait::async_trait;
-    use tigertrust_accounts::Circumstances;
+    use tigertrust_accounts::{Circumstances, HygieneTally};
     use tigertrust_credentials::OsRandom;
     use tigertrust_model::{Origin, Timestamp};
     use tokio::time::Instant;
@@ -296,7 +323,7 @@ mod tests {
             tell(&postman);
             rest(&postman).await;
             assert_eq!(transport.asked.lock().unwrap().len(), tries);
-            assert_eq!(postman.0.room.available_permits(), CAPACITY);
+            assert_eq!(postman.0.people.room.available_permits(), CAPACITY);
             assert_eq!((postman.sent(), postman.failed()), (0, 1));
         }
     }
@@ -314,6 +341,27 @@ mod tests {
         rest(&postman).await;
         assert_eq!(transport.taken.load(Ordering::SeqCst), CAPACITY + 1);
         assert_eq!((postman.sent(), postman.failed()), (1001, 50));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_goes_to_many_does_not_stand_in_the_way_of_what_somebody_waits_for() {
+        let (postman, transport) = postman(0, false);
+        for _ in 0..CAPACITY {
+            let notice = Notice::KeysToReview {
+                workspace: "Acme".to_owned(),
+                tally: HygieneTally::default(),
+            };
+            postman.tell("jo@example.com".parse().unwrap(), notice);
+        }
+        for _ in 0..CAPACITY {
+            tell(&postman);
+        }
+        rest(&postman).await;
+        assert_eq!(
+            transport.taken.load(Ordering::SeqCst),
+            CAPACITY + CAPACITY_FOR_STEWARDS
+        );
+        assert_eq!(transport.most_at_once.load(Ordering::SeqCst), AT_ONCE + 1);
     }
 
     #[tokio::test(start_paused = true)]
@@ -352,6 +400,6 @@ mod tests {
         let before = Instant::now();
         postman.close(Duration::from_secs(5)).await;
         assert_eq!(before.elapsed().as_secs(), 5);
-        assert_eq!(postman.0.room.available_permits(), CAPACITY);
+        assert_eq!(postman.0.people.room.available_permits(), CAPACITY);
     }
 }

@@ -12,7 +12,7 @@ use super::ProfileChanges;
 use crate::{FlowError, KeyUsage, passkeys::Passkey, ports::KeyDetails, sso::Identity};
 
 /// How many events of the audit log an export has: of each chain there can be more than anybody wants in one answer.
-pub const MAX_EXPORTED_EVENTS: u16 = 10_000;
+pub const MAX_EXPORTED_EVENTS: u16 = 1_000;
 /// Of how long ago an export says how often keys were used.
 pub const EXPORTED_USAGE: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 

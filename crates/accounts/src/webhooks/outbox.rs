@@ -150,6 +150,10 @@ impl Outbox {
             host: host(&webhook.url).to_owned(),
             because,
         };
+        // A receiver can have itself disabled as often as somebody enables the webhook.
+        if !self.0.stewards.may_be_told(webhook.workspace, self.0.clock.now()) {
+            return Ok(());
+        }
         self.0.stewards.tell(webhook.workspace, notice).await
     }
 

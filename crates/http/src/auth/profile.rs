@@ -53,6 +53,7 @@ pub(crate) async fn update(
     responses((status = 200, description = "Everything but secrets", body = PersonExport)),
 )]
 pub(crate) async fn export(person: Person, app: web::Data<App>) -> Result<HttpResponse, ApiError> {
+    let _turn = app.exports.acquire().await;
     let held = app.profiles.export(&person, &person.origin()).await?;
     tracing::info!(user = %person.user().id, "account exported");
     let export = PersonExport::new(&held, person.session().id, app.clock.now());
