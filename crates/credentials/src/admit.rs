@@ -317,29 +317,25 @@ impl Admission {
             if asked.cost > 0 {
                 self.checks.refused(&why);
             }
-            why
+            match why {
+                AuthError::Unavailable(error) => Err(error),
+                why => refused(None, why.into()),
+            }
         };
         let Some(Ok(secret)) = ParsedKey::read(asked.key.as_bytes()) else {
-            return refused(
-                None,
-                unknown(AuthError::Unauthorized(Unauthorized::Malformed)).into(),
-            );
+            return unknown(AuthError::Unauthorized(Unauthorized::Malformed));
         };
         let digest = self.peppers.current().digest(&secret);
-        let record = match self.look_up(&secret, digest).await.map_err(unknown) {
+        let record = match self.look_up(&secret, digest).await {
             Ok(record) => record,
-            Err(AuthError::Unavailable(error)) => return Err(error),
-            Err(why) => return refused(None, why.into()),
+            Err(why) => return unknown(why),
         };
         // What belongs to another workspace answers as what nobody knows.
         let foreign = asked
             .home
             .is_some_and(|home| record.key.reach.home() != Some(home));
         if foreign {
-            return refused(
-                None,
-                unknown(AuthError::Unauthorized(Unauthorized::Unknown)).into(),
-            );
+            return unknown(AuthError::Unauthorized(Unauthorized::Unknown));
         }
         let named = asked
             .workspace

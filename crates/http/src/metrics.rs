@@ -57,6 +57,11 @@ const BUSIEST: [(Method, &str); 2] = [
     (Method::POST, "/api/keys/verify"),
 ];
 
+/// Whether the path is of one of the busiest routes.
+pub(crate) fn is_busiest(path: &str) -> bool {
+    BUSIEST.iter().any(|(_, busiest)| *busiest == path)
+}
+
 /// What has a value for each of several labels: pairs of a label's name and its value.
 pub type Labels = Vec<(&'static str, &'static str)>;
 

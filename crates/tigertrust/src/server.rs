@@ -90,50 +90,7 @@ pub(crate) fn figures(
         "Calls that were not counted, since too many counts waited to be stored",
         move || counting.lost_usage(),
     );
-    let database = Arc::clone(storage);
-    metrics.gauge(
-        "database_connections_in_use",
-        "Connections to the database that are at work",
-        move || f64::from(database.connections().in_use),
-    );
-    let database = Arc::clone(storage);
-    metrics.gauge(
-        "database_connections_idle",
-        "Connections to the database that wait for work",
-        move || f64::from(database.connections().idle),
-    );
-    let database = Arc::clone(storage);
-    metrics.counter(
-        "database_connection_waits",
-        "How often a connection to the database had to be waited for",
-        move || database.connections().waited,
-    );
-    let database = Arc::clone(storage);
-    metrics.counter(
-        "database_connection_timeouts",
-        "How often there was no connection to the database in time",
-        move || database.connections().timed_out,
-    );
-    let database = Arc::clone(storage);
-    metrics.counter(
-        "audit_tampered",
-        "Acts that were not done, since the end of their audit log is not as it was left",
-        move || database.found_tampered(),
-    );
-    let database = Arc::clone(storage);
-    metrics.counters(
-        "audit_events",
-        "What this server wrote into the audit log, by action and outcome",
-        move || {
-            let written = database.audited().into_iter();
-            written
-                .map(|(action, outcome, count)| {
-                    let labels = vec![("action", action.as_str()), ("outcome", outcome.as_str())];
-                    (labels, count)
-                })
-                .collect()
-        },
-    );
+    database_figures(&metrics, storage);
     if let Some(postman) = postman {
         let office = postman.clone();
         metrics.gauge("mails_queued", "Mails that wait or are being sent", move || {
@@ -150,6 +107,56 @@ pub(crate) fn figures(
     }
     webhook_figures(&metrics, courier);
     metrics
+}
+
+fn database_figures(metrics: &Metrics, storage: &Arc<Storage>) {
+    let gauge = |name, help, read: fn(&Storage) -> f64| {
+        let storage = Arc::clone(storage);
+        metrics.gauge(name, help, move || read(&storage));
+    };
+    gauge(
+        "database_connections_in_use",
+        "Connections to the database that are at work",
+        |storage| f64::from(storage.connections().in_use),
+    );
+    gauge(
+        "database_connections_idle",
+        "Connections to the database that wait for work",
+        |storage| f64::from(storage.connections().idle),
+    );
+    let counter = |name, help, read: fn(&Storage) -> u64| {
+        let storage = Arc::clone(storage);
+        metrics.counter(name, help, move || read(&storage));
+    };
+    counter(
+        "database_connection_waits",
+        "How often a connection to the database had to be waited for",
+        |storage| storage.connections().waited,
+    );
+    counter(
+        "database_connection_timeouts",
+        "How often there was no connection to the database in time",
+        |storage| storage.connections().timed_out,
+    );
+    counter(
+        "audit_tampered",
+        "Acts that were not done, since the end of their audit log is not as it was left",
+        Storage::found_tampered,
+    );
+    let written = Arc::clone(storage);
+    metrics.counters(
+        "audit_events",
+        "What this server wrote into the audit log, by action and outcome",
+        move || {
+            let written = written.audited().into_iter();
+            written
+                .map(|(action, outcome, count)| {
+                    let labels = vec![("action", action.as_str()), ("outcome", outcome.as_str())];
+                    (labels, count)
+                })
+                .collect()
+        },
+    );
 }
 
 fn check_figures(metrics: &Metrics, admission: &Arc<Admission>) {

@@ -9,7 +9,7 @@ use crate::{
 };
 
 /// A field by its name, and its value as the log shows it.
-type Field = (&'static str, Option<String>);
+pub(super) type Field = (&'static str, Option<String>);
 
 /// The fields that differ; both sides name the same, in the same order.
 fn differences<const N: usize>(before: [Field; N], after: [Field; N]) -> impl Iterator<Item = FieldChange> {
@@ -20,7 +20,7 @@ fn differences<const N: usize>(before: [Field; N], after: [Field; N]) -> impl It
 }
 
 /// The fields that something begins with.
-fn beginnings<const N: usize>(fields: [Field; N]) -> impl Iterator<Item = FieldChange> {
+pub(super) fn beginnings<const N: usize>(fields: [Field; N]) -> impl Iterator<Item = FieldChange> {
     fields
         .into_iter()
         .filter_map(|(name, value)| FieldChange::between(name, None, value))

@@ -9,7 +9,8 @@ use tigertrust_model::{
 };
 
 use super::{
-    AuditStore, Finding, Landmark, MAX_PAGE, Segment, Verified, Verifier, verification::ensure_sealed,
+    AuditStore, Finding, Landmark, MAX_PAGE, Segment, Verified, Verifier, changes::beginnings,
+    verification::ensure_sealed,
 };
 use crate::{Actor, FlowError, format_rfc3339};
 
@@ -106,12 +107,9 @@ impl AuditFlows {
             ("from", filter.from.map(format_rfc3339)),
             ("to", filter.until.map(format_rfc3339)),
         ];
-        let conditions = conditions
-            .into_iter()
-            .filter_map(|(name, value)| FieldChange::between(name, None, value));
         let mut entry = AuditEntry::new(AuditAction::AuditExported, chain, act)
             .changing([FieldChange::set("format", format)])
-            .changing(conditions);
+            .changing(beginnings(conditions));
         // Anything can be typed there, somebody else's address too, which nobody would look for here when that person is erased.
         for (name, value) in [("actor", &filter.actor), ("target", &filter.target)] {
             match value {
