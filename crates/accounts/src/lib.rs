@@ -49,8 +49,8 @@ pub use notice::{Circumstances, Notice, Notifier, RemainingFactors, TellsNobody}
 pub use profile::{ProfileChanges, ProfileFlows};
 pub use rfc3339::{format_rfc3339, parse_rfc3339};
 pub use sign_in::{
-    BegunSession, FAILURES_COUNT_FOR, From, LoggedIn, Login, NewTotp, RecoveryCodes, RenewedSession,
-    SecondFactorMethods, SessionSettings, SignInError, SignInFlows, SignInParts,
+    BegunSession, FAILURES_COUNT_FOR, From, HeldFactors, LoggedIn, Login, NewTotp, RecoveryCodes,
+    RenewedSession, SecondFactorMethods, SessionSettings, SignInError, SignInFlows, SignInParts,
 };
 pub use stewards::Stewards;
 pub use tigertrust_model::LeakResponse;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use tigertrust_credentials::Password;
-use tigertrust_credentials::rate_limit::Plans;
+use tigertrust_credentials::rate_limit::{PlanLimits, Plans};
 use tigertrust_model::{
     Act, Clock, Email, KeyReach, KeyType, LeakResponse, Plan, RandomSource, Role, ScopeCatalog, ScopeSet,
     User, UserId, Workspace, WorkspaceId, management,
@@ -146,6 +146,12 @@ impl WorkspaceFlows {
             Some(own) => Ok(page_of(own.into_iter(), page)),
             None => Ok(self.accounts.list_workspaces(page).await?),
         }
+    }
+
+    /// What a plan allows each key whose home is on it.
+    #[must_use]
+    pub fn limits_of(&self, plan: &Plan) -> PlanLimits {
+        *self.plans.limits_of(plan)
     }
 
     /// Changes a workspace's name, plan or demand for a second factor. It acts on every node within a second.

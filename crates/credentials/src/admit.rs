@@ -9,7 +9,9 @@ use std::{
     sync::Arc,
 };
 
-use tigertrust_model::{Clock, KeyId, LastUse, Outcome, Scope, ScopeSet, Timestamp, Workspace, WorkspaceId};
+use tigertrust_model::{
+    ApiKey, Clock, KeyId, LastUse, Outcome, Plan, Scope, ScopeSet, Timestamp, Workspace, WorkspaceId,
+};
 use tigertrust_rate_limit::Decision;
 use tracing::Instrument;
 
@@ -85,6 +87,11 @@ impl Admission {
                 std::hash::RandomState::new(),
             ),
         }
+    }
+
+    /// How the limits of a key on a plan stand, as its next call will find them; nothing is spent.
+    pub async fn standing(&self, key: &ApiKey, plan: &Plan) -> Decision {
+        self.limits.standing(key, plan).await
     }
 
     /// Checks a request against what its route needs. The first check that fails gives the answer.

@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, sync::OnceLock, time::Duration};
 
-use tigertrust_model::{Clock, SessionId};
+use tigertrust_model::{ApiKey, Clock, Plan, SessionId};
 use tigertrust_rate_limit::{Decision, Limits, PlanLimits, Quotas, RateLimiter, Slot, Subject};
 
 use crate::{AuthError, failures::FailureBudget, known_key::KnownKey};
@@ -89,6 +89,14 @@ impl RateLimits {
             self.limiter.decide(*subject, slot, &limits.quotas, cost).await,
             limits.shadow,
         )
+    }
+
+    pub(crate) async fn standing(&self, key: &ApiKey, plan: &Plan) -> Decision {
+        let subject = Subject::Key(key.id);
+        let quotas = self.limits.plans.limits_of(plan).quotas;
+        let quotas = quotas.at_most(key.limits.minute, key.limits.hour);
+        let slot = self.limiter.slot(subject);
+        self.limiter.decide(subject, &slot, &quotas, 0).await
     }
 
     pub(crate) async fn spend_session(&self, session: SessionId) -> Spent {

@@ -17,33 +17,51 @@ use tigertrust_credentials::{
 use tigertrust_model::{Clock, ScopeCatalog};
 use tokio::sync::Semaphore;
 
-use crate::{Metrics, TraceContext, client_address::TrustedProxies, followers::Followers, outage::OutageLog};
+use crate::{
+    Metrics, TraceContext, client_address::TrustedProxies, followers::Followers, outage::OutageLog,
+    verifications::Verifications,
+};
 
 /// What every handler works with. One for all workers of a server; two servers in one process share nothing.
 pub struct App {
-    pub(crate) admission: Arc<Admission>,
-    pub(crate) keys: KeyFlows,
-    pub(crate) workspaces: WorkspaceFlows,
-    pub(crate) members: MemberFlows,
-    pub(crate) invitations: InvitationFlows,
-    pub(crate) profiles: ProfileFlows,
-    pub(crate) audit: AuditFlows,
+    /// Decides who gets in.
+    pub admission: Arc<Admission>,
+    /// Keys.
+    pub keys: KeyFlows,
+    /// Workspaces.
+    pub workspaces: WorkspaceFlows,
+    /// Their members.
+    pub members: MemberFlows,
+    /// Who is to become one.
+    pub invitations: InvitationFlows,
+    /// People's own accounts.
+    pub profiles: ProfileFlows,
+    /// The audit log.
+    pub audit: AuditFlows,
     pub(crate) refusals: RefusalLog,
-    pub(crate) usage: UsageFlows,
-    pub(crate) hygiene: HygieneFlows,
-    pub(crate) catalog: Arc<ScopeCatalog>,
+    /// How often keys were used.
+    pub usage: UsageFlows,
+    /// Which keys are worth a look.
+    pub hygiene: HygieneFlows,
+    /// Which scopes exist.
+    pub catalog: Arc<ScopeCatalog>,
     pub(crate) tracker: Arc<ChangeTracker>,
     pub(crate) recent: Arc<RecentChanges>,
     pub(crate) log: Arc<dyn ChangeLog>,
     pub(crate) followers: Followers,
-    pub(crate) leaks: LeakPolicy,
-    pub(crate) sign_in: SignInFlows,
-    pub(crate) sso: Option<SsoFlows>,
-    pub(crate) webhooks: WebhookFlows,
+    /// What happens to leaked keys where their workspace does not say otherwise.
+    pub leaks: LeakPolicy,
+    /// Signing in.
+    pub sign_in: SignInFlows,
+    /// Single sign-on, where there is any.
+    pub sso: Option<SsoFlows>,
+    /// Webhooks.
+    pub webhooks: WebhookFlows,
     pub(crate) sessions: SessionAdmission,
     pub(crate) cookie_name: String,
     pub(crate) origins: Vec<String>,
-    pub(crate) clock: Arc<dyn Clock>,
+    /// Time.
+    pub clock: Arc<dyn Clock>,
     pub(crate) proxies: TrustedProxies,
     pub(crate) outages: OutageLog,
     pub(crate) metrics: Metrics,
@@ -51,6 +69,7 @@ pub struct App {
     pub(crate) traces: Option<TraceContext>,
     /// An export is large, and made as a whole: one at a time, so that whoever asks for many waits and nobody else does.
     pub(crate) exports: Semaphore,
+    pub(crate) verifications: Verifications,
 }
 
 /// What is the operator's to say about an [`App`].
@@ -197,6 +216,7 @@ impl App {
             request_ids: crate::respond::RequestIds::new(parts.instance),
             traces: parts.settings.traces,
             exports: Semaphore::new(1),
+            verifications: Verifications::default(),
         }
     }
 }

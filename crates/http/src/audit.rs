@@ -109,16 +109,32 @@ pub(crate) async fn export(
 )]
 pub(crate) async fn checkpoint(caller: Admitted, app: web::Data<App>) -> Result<HttpResponse, ApiError> {
     let chain = AuditFlows::chain_of(&caller.actor())?;
+    Ok(json(&checkpoint_of(&app, chain).await?))
+}
+
+/// How far a chain has come, signed.
+///
+/// # Errors
+/// 503 for a chain whose head is not as it was written.
+pub async fn checkpoint_of(app: &App, chain: Chain) -> Result<Checkpoint, ApiError> {
     match app.audit.head(chain).await? {
         Ok(head) => {
             let signed = SignedCheckpoint::sign(app.audit.ring(), &head, app.clock.now());
-            Ok(json(&Checkpoint::from(&signed)))
+            Ok(Checkpoint::from(&signed))
         }
         Err(finding) => {
             tracing::error!(%chain, %finding, "the audit log was tampered with");
             Err(Problem::new(Code::ServiceUnavailable, "The audit log needs its operator.").into())
         }
     }
+}
+
+/// The events that a query string asks for, as `GET /api/audit/events` reads it.
+///
+/// # Errors
+/// 400 `VALIDATION_ERROR`, which says of which parameter.
+pub fn filter_of(query: &str) -> Result<AuditFilter, ApiError> {
+    query::read::<EventsQuery>(query)?.filter()
 }
 
 /// A query string that says which events are wanted, and more. (serde refuses unknown fields, or flattens a struct into another, but

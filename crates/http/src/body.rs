@@ -22,7 +22,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 
 /// A body that has not been looked at. Handlers read it once the caller is known, so that a stranger learns nothing
 /// about its shape.
-pub(crate) struct Body {
+pub struct Body {
     payload: Payload,
     content: Content,
 }
@@ -89,6 +89,14 @@ impl Body {
         let (is_json, bytes) = self.read().await?;
         check_type(is_json || is_scim)?;
         parse(&bytes)
+    }
+
+    /// Reads a form, of at most so many bytes, from whoever sends it: names and values, in the order of the page.
+    ///
+    /// # Errors
+    /// It is no form, is too large, or does not come in time.
+    pub async fn fields(self, max: usize) -> Result<Vec<(String, String)>, ApiError> {
+        self.form(max).await
     }
 
     /// Reads a form, of at most so many bytes, from whoever sends it. Names that are not known are passed over.
@@ -200,7 +208,7 @@ fn check_type(is_json: bool) -> Result<(), ApiError> {
     }
 }
 
-fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ApiError> {
+pub(crate) fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ApiError> {
     // Serde would take an array for the fields in their order.
     if bytes
         .trim_ascii_start()

@@ -51,14 +51,14 @@ pub(crate) fn no_session(name: &str) -> Option<HeaderValue> {
 /// Sets the cookie by which the device is known at the next login. Nothing else sees it.
 pub(crate) fn known_device(token: &str) -> Option<HeaderValue> {
     secret(&format!(
-        "{DEVICE}={token}; Max-Age={DEVICE_LIFETIME}; Path=/api/auth; HttpOnly; Secure; SameSite=Strict"
+        "{DEVICE}={token}; Max-Age={DEVICE_LIFETIME}; Path=/; HttpOnly; Secure; SameSite=Strict"
     ))
 }
 
 /// Takes the device's cookie away.
 pub(crate) fn no_known_device() -> Option<HeaderValue> {
     secret(&format!(
-        "{DEVICE}=; Max-Age=0; Path=/api/auth; HttpOnly; Secure; SameSite=Strict"
+        "{DEVICE}=; Max-Age=0; Path=/; HttpOnly; Secure; SameSite=Strict"
     ))
 }
 

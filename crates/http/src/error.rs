@@ -4,6 +4,7 @@ use std::fmt;
 
 use actix_web::{
     HttpResponse, ResponseError,
+    body::BoxBody,
     http::{
         StatusCode,
         header::{self, HeaderValue},
@@ -15,7 +16,7 @@ use tigertrust_wire::{Code, NOT_SIGNED_IN, Problem, challenge, seconds};
 
 /// Why a handler has no other answer. The status is the wire's to know; here it only becomes a response.
 #[derive(Debug)]
-pub(crate) struct ApiError {
+pub struct ApiError {
     // Boxed, since most results hold no error.
     problem: Box<Problem>,
     /// For the operator: what failed behind a 503.
@@ -24,6 +25,10 @@ pub(crate) struct ApiError {
     /// In seconds.
     retry_after: Option<u64>,
 }
+
+/// The problem is in the body already, for people.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct OnPage;
 
 /// What failed behind a 503, on its way to the log.
 #[derive(Clone, Debug)]
@@ -41,8 +46,21 @@ impl ApiError {
     }
 
     /// What happened, for people.
-    pub(crate) fn problem(&self) -> &Problem {
+    #[must_use]
+    pub fn problem(&self) -> &Problem {
         &self.problem
+    }
+
+    /// Says it on a page, which is answered with the error's status. It is counted and logged as any other.
+    #[must_use]
+    pub fn on_page(&self, html: String) -> HttpResponse {
+        let mut response = self.error_response();
+        response.extensions_mut().insert(OnPage);
+        response.headers_mut().insert(
+            header::CONTENT_TYPE,
+            HeaderValue::from_static("text/html; charset=utf-8"),
+        );
+        response.set_body(BoxBody::new(html))
     }
 
     /// As it stands, but with another status: for reverse proxies that pass on only some.

@@ -157,7 +157,7 @@ pub(crate) async fn accept(
 }
 
 /// Who is signed in, if somebody is: a session that is over is none.
-async fn person(app: &App, request: &HttpRequest) -> Result<Option<PersonPermit>, ApiError> {
+pub(crate) async fn person(app: &App, request: &HttpRequest) -> Result<Option<PersonPermit>, ApiError> {
     let presented = Presented {
         workspace: HeaderValues::Absent,
         ..presented(app, request)

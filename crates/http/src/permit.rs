@@ -103,8 +103,8 @@ impl Admitted {
 }
 
 /// A person who is signed in: for what only people do.
-#[derive(Debug)]
-pub(crate) struct Person {
+#[derive(Clone, Debug)]
+pub struct Person {
     admitted: Admitted,
     permit: Arc<PersonPermit>,
 }
@@ -116,8 +116,40 @@ impl Person {
     }
 
     /// Where the request comes from.
-    pub(crate) fn origin(&self) -> Origin {
+    #[must_use]
+    pub fn origin(&self) -> Origin {
         self.admitted.origin()
+    }
+
+    /// The person as flows know it.
+    #[must_use]
+    pub fn actor(&self) -> Actor {
+        self.admitted.actor()
+    }
+
+    /// Asks for the person again, after something that took its time.
+    ///
+    /// # Errors
+    /// The person is signed in no longer, or may not do this any more.
+    pub async fn renew(&mut self) -> Result<(), ApiError> {
+        self.renew_by(None).await
+    }
+
+    /// As [`renew`](Self::renew), in a session that has another token by now than the request presents.
+    ///
+    /// # Errors
+    /// The person is signed in no longer, or may not do this any more.
+    pub async fn renew_under(&mut self, token: TokenDigest) -> Result<(), ApiError> {
+        self.renew_by(Some(token)).await
+    }
+
+    async fn renew_by(&mut self, token: Option<TokenDigest>) -> Result<(), ApiError> {
+        let caller = admit_by(&self.admitted.request, token, Some(&self.admitted.caller)).await?;
+        if let Caller::Person(permit) = &caller {
+            self.permit = Arc::clone(permit);
+        }
+        self.admitted.caller = caller;
+        Ok(())
     }
 }
 
@@ -154,6 +186,15 @@ impl FromRequest for Person {
 
 /// Admits the caller of a request to its route, or does so again.
 async fn admit(request: &HttpRequest, earlier: Option<&Caller>) -> Result<Caller, ApiError> {
+    admit_by(request, None, earlier).await
+}
+
+/// As [`admit`], in a session that has another token by now than the request presents.
+async fn admit_by(
+    request: &HttpRequest,
+    token: Option<TokenDigest>,
+    earlier: Option<&Caller>,
+) -> Result<Caller, ApiError> {
     // A route without an application or a need of its own lets nobody in.
     let app = request
         .app_data::<web::Data<App>>()
@@ -168,7 +209,11 @@ async fn admit(request: &HttpRequest, earlier: Option<&Caller>) -> Result<Caller
     if is_named && let Some(id) = request.match_info().get("id") {
         presented.workspace = HeaderValues::One(id.as_bytes());
     }
-    let admitted = match session_token(app, request, &presented)? {
+    let token = match token {
+        Some(token) => Some(token),
+        None => session_token(app, request, &presented)?,
+    };
+    let admitted = match token {
         Some(token) => {
             same_site::ensure(request, request.method(), &app.origins)?;
             // Boxed, so that keys do not carry it about.

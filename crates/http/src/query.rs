@@ -17,7 +17,12 @@ const MAX_LIMIT: u16 = 200;
 
 /// Reads the query string. Unknown and repeated parameters are refused: a mistyped filter must not widen an answer.
 pub(crate) fn parse<T: DeserializeOwned>(request: &HttpRequest) -> Result<T, ApiError> {
-    serde_urlencoded::from_str(request.query_string()).map_err(|error| {
+    read(request.query_string())
+}
+
+/// As [`parse`], of a text.
+pub(crate) fn read<T: DeserializeOwned>(text: &str) -> Result<T, ApiError> {
+    serde_urlencoded::from_str(text).map_err(|error| {
         Problem::new(
             Code::ValidationError,
             format!("The query string is not valid: {error}."),

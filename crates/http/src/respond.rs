@@ -22,7 +22,12 @@ use serde::Serialize;
 use tigertrust_wire::{Problem, is_request_id};
 use tracing::Span;
 
-use crate::{App, error::Cause, metrics::is_busiest, rate_limit, refused, trace};
+use crate::{
+    App,
+    error::{Cause, OnPage},
+    metrics::is_busiest,
+    rate_limit, refused, trace,
+};
 
 pub(crate) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
@@ -182,7 +187,7 @@ where
 
 fn respond(mut response: ServiceResponse, app: Option<&App>, id: HeaderValue) -> ServiceResponse {
     let problem = response.response_mut().extensions_mut().remove::<Problem>();
-    let mut response = match problem {
+    let response = match problem {
         None => response,
         Some(mut problem) => {
             if let Some(app) = app {
@@ -191,6 +196,9 @@ fn respond(mut response: ServiceResponse, app: Option<&App>, id: HeaderValue) ->
             }
             if let (Some(app), Some(cause)) = (app, response.response().extensions().get::<Cause>()) {
                 app.outages.report(cause);
+            }
+            if response.response().extensions().contains::<OnPage>() {
+                return finish(response, app, id);
             }
             conceal(&mut problem);
             problem.request_id = id.to_str().unwrap_or_default().to_owned();
@@ -203,6 +211,11 @@ fn respond(mut response: ServiceResponse, app: Option<&App>, id: HeaderValue) ->
             })
         }
     };
+    finish(response, app, id)
+}
+
+/// Adds what every answer bears.
+fn finish(mut response: ServiceResponse, app: Option<&App>, id: HeaderValue) -> ServiceResponse {
     let limits = rate_limit::told(&response);
     let headers = response.headers_mut();
     if let (Some(limits), Some(app)) = (limits, app) {

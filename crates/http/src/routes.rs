@@ -1,7 +1,7 @@
 //! Every route, and what it needs of its caller.
 
 use actix_web::{
-    Handler, HttpResponse, Resource, Responder, Route, guard,
+    Handler, HttpRequest, HttpResponse, Resource, Responder, Route, guard,
     http::{Method, header},
     web::{self, ServiceConfig},
 };
@@ -10,8 +10,13 @@ use tigertrust_model::{Scope, management};
 use tigertrust_wire::{Code, Problem};
 
 use crate::{
-    audit, auth, changes, error::ApiError, health, hygiene, invitations, keys, members, openapi, pages,
-    respond::Respond, sso, usage, webhooks, workspaces,
+    audit, auth, changes,
+    error::ApiError,
+    health, hygiene, invitations, keys, members, openapi,
+    page::{Pages, wants_page},
+    pages,
+    respond::Respond,
+    sso, usage, webhooks, workspaces,
 };
 
 /// Who may call an operation.
@@ -142,6 +147,18 @@ pub(crate) struct MethodNeed {
     pub(crate) exception: Exception,
 }
 
+impl MethodNeed {
+    /// What a method needs where an operation has the access; none where anybody may call it.
+    pub(crate) fn of(method: Option<&Method>, access: &Access, is_in_workspace: bool) -> Option<Self> {
+        Some(Self {
+            method: method.cloned(),
+            need: access.need()?.clone(),
+            is_in_workspace,
+            exception: access.exception(),
+        })
+    }
+}
+
 /// Who may call an operation without fulfilling its need.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Exception {
@@ -160,6 +177,10 @@ pub(crate) enum Exception {
 }
 
 impl Needs {
+    pub(crate) const fn new(of_methods: Vec<MethodNeed>) -> Self {
+        Self(of_methods)
+    }
+
     pub(crate) fn of(&self, method: &Method) -> Option<&MethodNeed> {
         let method = if *method == Method::HEAD {
             &Method::GET
@@ -716,6 +737,14 @@ pub fn configure(config: &mut ServiceConfig) {
     config.service(web::scope("").wrap(Respond).configure(mount));
 }
 
+/// Mounts pages and every operation: as [`configure`], with pages beside the API.
+pub fn configure_with(pages: Pages) -> impl FnOnce(&mut ServiceConfig) {
+    move |config| {
+        let scope = web::scope("").app_data(pages).wrap(Respond);
+        config.service(scope.configure(pages.mount).configure(mount));
+    }
+}
+
 /// Mounts every operation, to be wrapped in [`Respond`].
 pub(crate) fn mount(config: &mut ServiceConfig) {
     let mut operations = operations().into_iter().peekable();
@@ -737,27 +766,22 @@ fn resource(operations: Vec<Operation>) -> Resource {
     let needs = operations
         .iter()
         .filter_map(|operation| {
-            let need = operation.access.need()?.clone();
-            Some(MethodNeed {
-                method: operation.method.clone(),
-                need,
-                is_in_workspace: operation.access.is_in_workspace(),
-                exception: operation.access.exception(),
-            })
+            let access = &operation.access;
+            MethodNeed::of(operation.method.as_ref(), access, access.is_in_workspace())
         })
         .collect();
-    let allow = allowed(&operations);
+    let allow = allowed(|method| operations.iter().any(|operation| operation.answers(method)));
     operations
         .into_iter()
         .fold(
-            web::resource(path).app_data(Needs(needs)),
+            web::resource(path).app_data(Needs::new(needs)),
             |resource, operation| resource.route(operation.route),
         )
         .default_service(web::to(move || method_not_allowed(allow.clone())))
 }
 
 /// The value of `Allow` (RFC 9110 §10.2.1).
-fn allowed(operations: &[Operation]) -> String {
+pub(crate) fn allowed(answers: impl Fn(&Method) -> bool) -> String {
     [
         Method::GET,
         Method::HEAD,
@@ -767,7 +791,7 @@ fn allowed(operations: &[Operation]) -> String {
         Method::DELETE,
     ]
     .iter()
-    .filter(|method| operations.iter().any(|operation| operation.answers(method)))
+    .filter(|method| answers(method))
     .map(Method::as_str)
     .collect::<Vec<_>>()
     .join(", ")
@@ -783,6 +807,11 @@ pub(crate) async fn method_not_allowed(allow: String) -> HttpResponse {
     response
 }
 
-async fn not_found() -> Result<HttpResponse, ApiError> {
-    Err(Problem::new(Code::NotFound, "There is no such route.").into())
+async fn not_found(request: HttpRequest) -> HttpResponse {
+    use actix_web::ResponseError as _;
+    let error = ApiError::from(Problem::new(Code::NotFound, "There is no such route."));
+    match request.app_data::<Pages>() {
+        Some(pages) if wants_page(&request) => (pages.refused)(&error),
+        _ => error.error_response(),
+    }
 }

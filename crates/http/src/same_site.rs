@@ -29,6 +29,24 @@ pub(crate) fn ensure(request: &HttpRequest, method: &Method, origins: &[String])
     .into())
 }
 
+/// As [`ensure`], but the request must say where it comes from.
+///
+/// # Errors
+/// 403 `FORBIDDEN`.
+pub(crate) fn ensure_told(request: &HttpRequest, origins: &[String]) -> Result<(), ApiError> {
+    let headers = request.headers();
+    if (headers.contains_key(ORIGIN) || headers.contains_key(SEC_FETCH_SITE))
+        && comes_from_us(request, origins)
+    {
+        return Ok(());
+    }
+    Err(Problem::new(
+        Code::Forbidden,
+        "This form is not accepted from another site. Open the page anew and send it from there.",
+    )
+    .into())
+}
+
 fn comes_from_us(request: &HttpRequest, origins: &[String]) -> bool {
     let headers = request.headers();
     let origin = headers.get(ORIGIN).map(HeaderValue::as_bytes);

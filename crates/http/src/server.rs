@@ -4,7 +4,7 @@ use std::{io, net::TcpListener, time::Duration};
 
 use actix_web::{App as ActixApp, HttpServer, dev::Server, web};
 
-use crate::{App, respond::Respond, routes::mount};
+use crate::{App, page::Pages, respond::Respond, routes::mount};
 
 /// The limits of a server.
 #[derive(Clone, Copy, Debug)]
@@ -33,18 +33,29 @@ impl Default for ServerSettings {
     }
 }
 
-/// Serves the application on a listener that is bound already. The server runs once the result is awaited or spawned;
+/// Serves the application, and pages beside it, on a listener that is bound already. The server runs once the result is awaited or spawned;
 /// signals are the caller's to handle.
 ///
 /// # Errors
 /// What the operating system says of the listener.
-pub fn serve(app: App, listener: TcpListener, settings: ServerSettings) -> io::Result<Server> {
+pub fn serve(
+    app: App,
+    pages: Option<Pages>,
+    listener: TcpListener,
+    settings: ServerSettings,
+) -> io::Result<Server> {
     let app = web::Data::new(app);
     // As `configure` does, without a scope that every request would be routed through.
     let server = HttpServer::new(move || {
         ActixApp::new()
             .app_data(app.clone())
             .wrap(Respond)
+            .configure(|config| {
+                if let Some(pages) = pages {
+                    config.app_data(pages);
+                    (pages.mount)(config);
+                }
+            })
             .configure(mount)
     })
     .workers(settings.workers)

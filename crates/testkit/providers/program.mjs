@@ -56,7 +56,7 @@ export async function serve(controls, start) {
     } catch (error) {
       console.error(error);
       response.statusCode = 500;
-      response.end();
+      response.end(error.message);
     }
   });
   await new Promise((listening) => server.listen(0, host, listening));

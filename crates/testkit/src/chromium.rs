@@ -1,13 +1,22 @@
-//! Chromium, in which people sign in as they really do.
+//! Chromium, in which people do things as they really do.
+
+use std::sync::Arc;
 
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::program::Program;
+use crate::{
+    program::Program,
+    tab::{Tab, TabSettings},
+};
 
-/// A headless Chromium of a test's own, that is gone when this is dropped.
+/// A headless Chromium of a test's own, that is gone when this and its tabs are dropped.
 pub struct Chromium {
-    program: Program,
+    running: Arc<Running>,
+}
+
+pub(crate) struct Running {
+    pub(crate) program: Program,
     _profile: TempDir,
 }
 
@@ -33,10 +42,18 @@ impl Chromium {
     pub fn start() -> Self {
         let profile = tempfile::tempdir().expect("a folder");
         let settings = json!({ "executable": "/usr/bin/chromium", "profile": profile.path() });
-        Self {
+        let running = Running {
             program: Program::run("chromium.mjs", &settings),
             _profile: profile,
+        };
+        Self {
+            running: Arc::new(running),
         }
+    }
+
+    /// Opens a tab, which is empty.
+    pub async fn tab(&self, settings: TabSettings) -> Tab {
+        Tab::open(Arc::clone(&self.running), settings).await
     }
 
     /// Opens an address with no cookies, fills in the forms on the way that have any of the fields, and ends at `until`, or where it
@@ -46,7 +63,7 @@ impl Chromium {
     /// If it ends at neither.
     pub async fn walk(&self, url: &str, fields: &Value, until: &str) -> Walked {
         let argument = json!({ "url": url, "fields": fields, "until": until });
-        let walked = self.program.control("walk", &argument).await;
+        let walked = self.running.program.control("walk", &argument).await;
         let text = |value: &Value| value.as_str().expect("text").to_owned();
         let steps = walked["navigations"].as_array().expect("a list");
         let last = steps.last().expect("a page");

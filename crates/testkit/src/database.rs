@@ -9,6 +9,7 @@ use std::{
     time::Duration,
 };
 
+use diesel::{Connection as _, SqliteConnection, connection::SimpleConnection as _};
 use tempfile::TempDir;
 use tigertrust_credentials::OsRandom;
 use tigertrust_model::RandomSource;
@@ -129,6 +130,24 @@ impl ThrowawayDatabase {
                 contents
                     .map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
                     .collect()
+            }
+        }
+    }
+
+    /// Runs a statement past the program, as somebody does who has the database.
+    ///
+    /// # Panics
+    /// Where it cannot be run.
+    pub fn run(&self, statement: &str) {
+        match &self.place {
+            Place::Postgres { .. } => psql(self.url.reveal(), statement).expect("the statement runs"),
+            Place::Sqlite { folder } => {
+                let path = folder.path().join("tigertrust.db");
+                let path = path.to_str().expect("a path in UTF-8");
+                let mut connection = SqliteConnection::establish(path).expect("the file");
+                let wait = format!("PRAGMA busy_timeout = {}", PATIENCE.as_millis());
+                connection.batch_execute(&wait).expect("a setting");
+                connection.batch_execute(statement).expect("the statement runs");
             }
         }
     }

@@ -20,6 +20,7 @@ mod provider;
 mod receiver;
 mod records;
 mod server;
+mod tab;
 mod valkey;
 
 pub use authenticator::Authenticator;
@@ -34,4 +35,5 @@ pub use provider::{ProviderBrowser, SamlForm, ThrowawayProvider};
 pub use receiver::{ReceivedWebhook, Receiver};
 pub use records::TestRecords;
 pub use server::{Answer, IDLE_TIMEOUT, MAX_STALENESS, PASSWORD, TestServer, eventually, send};
+pub use tab::{Tab, TabSettings};
 pub use valkey::ThrowawayValkey;

@@ -71,7 +71,9 @@ impl Program {
     pub(crate) async fn control(&self, name: &str, argument: &Value) -> Value {
         let request = self.controls.post(format!("{}/_test/{name}", self.origin));
         let answer = request.json(argument).send().await.expect("it answers");
-        assert!(answer.status().is_success(), "{name}: {}", answer.status());
+        if !answer.status().is_success() {
+            panic!("{name}: {}", answer.text().await.expect("a reason"));
+        }
         answer.json().await.expect("JSON")
     }
 }

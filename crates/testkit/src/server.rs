@@ -20,7 +20,7 @@ use tigertrust_credentials::{
     HashingSettings, OsRandom, Password, PasswordHasher, Pepper, PepperRing, RateLimits, RecentChanges,
     SessionAdmission, ports::ChangeListener,
 };
-use tigertrust_http::{App, AppSettings, Metrics, Parts, ServerSettings, TrustedProxies, serve};
+use tigertrust_http::{App, AppSettings, Metrics, Parts, ServerSettings, TrustedProxies, page::Pages, serve};
 use tigertrust_model::{
     Act, Clock, EventId, KeyType, Plan, RandomSource, Role, ScopeCatalog, UserId, Workspace,
 };
@@ -90,9 +90,47 @@ pub struct TestServer {
     limits: Arc<RateLimits>,
     database: Arc<ThrowawayDatabase>,
     base_url: String,
+    pages: Option<Pages>,
     client: Client,
     handle: ServerHandle,
     _feed: FeedHandle,
+}
+
+/// How a server differs from the others over its database.
+struct Setup<'a> {
+    listener: TcpListener,
+    /// Where it listens.
+    base_url: String,
+    /// Where it is for people.
+    public_url: String,
+    options: Options,
+    limits: Limits,
+    valkey: Option<&'a ThrowawayValkey>,
+    connections: Vec<ConfiguredConnection>,
+    pages: Option<Pages>,
+}
+
+impl Setup<'_> {
+    /// On a free port, and as tests need it that look at something else. Whoever opens pages is at a name, which passkeys have to be
+    /// bound to.
+    fn new(pages: Option<Pages>) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+        let address = listener.local_addr().expect("an address");
+        let base_url = match pages {
+            None => format!("http://{address}"),
+            Some(_) => format!("http://localhost:{}", address.port()),
+        };
+        Self {
+            listener,
+            public_url: base_url.clone(),
+            base_url,
+            options: patient(),
+            limits: boundless(),
+            valkey: None,
+            connections: Vec::new(),
+            pages,
+        }
+    }
 }
 
 /// What a server answered.
@@ -151,34 +189,40 @@ impl TestServer {
 
     /// Another server over the database of this one, with a cache and a clock of its own. It stands behind the same address for people.
     pub async fn second(&self) -> Self {
-        let (database, public_url) = (Arc::clone(&self.database), self.base_url.clone());
-        let connections = |_: &str| Vec::new();
-        Self::built(
-            database,
-            patient(),
-            boundless(),
-            None,
-            Some(public_url),
-            connections,
-        )
-        .await
+        let setup = Setup {
+            public_url: self.base_url.clone(),
+            ..Setup::new(self.pages)
+        };
+        Self::build(Arc::clone(&self.database), setup).await
     }
 
     /// Another server over the database of this one, with limits of rates in place of none that a test could reach.
     pub async fn limited(&self, limits: Limits) -> Self {
-        Self::build(Arc::clone(&self.database), patient(), limits, None).await
+        let setup = Setup {
+            limits,
+            ..Setup::new(self.pages)
+        };
+        Self::build(Arc::clone(&self.database), setup).await
     }
 
     /// Another server over the database of this one, which shares its limits with those over the same store. It counts the seconds
     /// as the store does.
     pub async fn sharing(&self, limits: Limits, valkey: &ThrowawayValkey) -> Self {
-        let database = Arc::clone(&self.database);
-        Self::build(database, patient(), limits, Some(valkey)).await
+        let setup = Setup {
+            limits,
+            valkey: Some(valkey),
+            ..Setup::new(self.pages)
+        };
+        Self::build(Arc::clone(&self.database), setup).await
     }
 
     /// A server over a database that may be shared, or not be there yet.
     pub async fn over(database: Arc<ThrowawayDatabase>, options: Options) -> Self {
-        Self::build(database, options, boundless(), None).await
+        let setup = Setup {
+            options,
+            ..Setup::new(None)
+        };
+        Self::build(database, setup).await
     }
 
     /// A server over a new database where everybody is offered to sign in by providers: the connections, for the server at that
@@ -187,30 +231,43 @@ impl TestServer {
         engine: Engine,
         connections: impl FnOnce(&str) -> Vec<ConfiguredConnection>,
     ) -> Self {
-        let database = Arc::new(ThrowawayDatabase::create(engine).await);
-        Self::built(database, patient(), boundless(), None, None, connections).await
+        Self::offering(engine, None, connections).await
     }
 
-    async fn build(
-        database: Arc<ThrowawayDatabase>,
-        options: Options,
-        limits: Limits,
-        valkey: Option<&ThrowawayValkey>,
-    ) -> Self {
-        Self::built(database, options, limits, valkey, None, |_| Vec::new()).await
-    }
-
-    async fn built(
-        database: Arc<ThrowawayDatabase>,
-        options: Options,
-        limits: Limits,
-        valkey: Option<&ThrowawayValkey>,
-        public_url: Option<String>,
+    /// A server over a new database with pages beside its API, at `localhost`, for which passkeys are. The connections are those of
+    /// [`with_providers`](Self::with_providers).
+    pub async fn with_pages(
+        engine: Engine,
+        pages: Pages,
         connections: impl FnOnce(&str) -> Vec<ConfiguredConnection>,
     ) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
-        let base_url = format!("http://{}", listener.local_addr().expect("an address"));
-        let public_url = public_url.unwrap_or_else(|| base_url.clone());
+        Self::offering(engine, Some(pages), connections).await
+    }
+
+    async fn offering(
+        engine: Engine,
+        pages: Option<Pages>,
+        connections: impl FnOnce(&str) -> Vec<ConfiguredConnection>,
+    ) -> Self {
+        let setup = Setup::new(pages);
+        let setup = Setup {
+            connections: connections(&setup.public_url),
+            ..setup
+        };
+        Self::build(Arc::new(ThrowawayDatabase::create(engine).await), setup).await
+    }
+
+    async fn build(database: Arc<ThrowawayDatabase>, setup: Setup<'_>) -> Self {
+        let Setup {
+            listener,
+            base_url,
+            public_url,
+            options,
+            limits,
+            valkey,
+            connections,
+            pages,
+        } = setup;
         let clock = Arc::new(TestClock::default());
         let random: Arc<dyn RandomSource> = Arc::new(OsRandom);
         let time = Arc::clone(&clock) as Arc<dyn Clock>;
@@ -324,7 +381,7 @@ impl TestServer {
             encryption: Some(ring.clone()),
             clock: Arc::clone(&time),
             random: Arc::new(OsRandom),
-            configured: connections(&public_url),
+            configured: connections,
             public_url,
             return_origins: vec!["https://app.example.com".to_owned()],
         });
@@ -388,7 +445,7 @@ impl TestServer {
             shutdown_timeout: Duration::from_secs(1),
             ..ServerSettings::default()
         };
-        let server = serve(app, listener, settings).expect("a server");
+        let server = serve(app, pages, listener, settings).expect("a server");
         let handle = server.handle();
         tokio::spawn(server);
         let feed = storage.follow();
@@ -420,6 +477,7 @@ impl TestServer {
             limits,
             database,
             base_url,
+            pages,
             client,
             handle,
             _feed: feed,
@@ -438,6 +496,14 @@ impl TestServer {
         tokio::task::spawn_blocking(move || database.dump())
             .await
             .expect("a dump")
+    }
+
+    /// Runs a statement past the server, as somebody does who has its database.
+    pub async fn sql(&self, statement: &str) {
+        let (database, statement) = (Arc::clone(&self.database), statement.to_owned());
+        tokio::task::spawn_blocking(move || database.run(&statement))
+            .await
+            .expect("the statement runs");
     }
 
     /// Stores when secrets were last used, as a server does every few seconds.

@@ -283,5 +283,8 @@ fn write_text(
             )?;
         }
     }
-    writeln!(out, "  API documentation: {base_url}/docs/   Stop with Ctrl-C.\n")
+    writeln!(
+        out,
+        "  Dashboard: {base_url}/   API documentation: {base_url}/docs/   Stop with Ctrl-C.\n"
+    )
 }

@@ -146,7 +146,8 @@ pub async fn serve_until_stopped(
             );
         }
     }
-    let server = serve(instance.app(app)?, listeners.api, settings.server)?;
+    let pages = Some(tigertrust_dashboard::pages());
+    let server = serve(instance.app(app)?, pages, listeners.api, settings.server)?;
     let handle = server.handle();
     if let Some(listener) = listeners.metrics {
         let address = listener.local_addr()?;

@@ -14,7 +14,10 @@ use std::{
 use config::{Value, ValueKind};
 use ipnet::IpNet;
 use serde::Deserialize;
-use tigertrust::rate_limit::{Limits, ValkeySettings};
+use tigertrust::{
+    mail::PublicUrl,
+    rate_limit::{Limits, ValkeySettings},
+};
 use tigertrust_accounts::{HygieneSettings, LeakPolicy, LeakResponse, SessionSettings, UsageRetention};
 use tigertrust_credentials::{CacheSettings, HashingSettings, PasswordCost};
 use tigertrust_http::{AppSettings, ServerSettings, TrustedProxies};
@@ -147,6 +150,9 @@ impl Settings {
         );
         let mut app = app(&mut reader);
         let mail = MailSettings::read(&mut reader, &app.issuer);
+        // A proxy may change `Host`: where people find this server, its own pages come from.
+        app.origins
+            .extend(mail.public_url.as_ref().map(PublicUrl::origin));
         app.relying_party = passkeys::read(&mut reader, mail.public_url.as_ref());
         app.sso = Some(sso::read(&mut reader, mail.public_url.as_ref(), listen));
         let url = secret(

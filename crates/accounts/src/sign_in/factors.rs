@@ -1,11 +1,12 @@
 //! Second factors: added, proved, removed.
 
 use tigertrust_credentials::{PersonPermit, RecoveryCode, SealedPlace, Token, TokenKind, TotpSecret};
-use tigertrust_model::Clock;
+use tigertrust_model::{Clock, Timestamp};
 use zeroize::Zeroizing;
 
 use super::{
-    AppState, From, RenewedSession, SignInError, SignInFlows, SignInParts, TotpFactor, ports::FactorAdded,
+    AppState, From, Passkey, RenewedSession, SignInError, SignInFlows, SignInParts, TotpFactor,
+    ports::{Account, FactorAdded},
 };
 use crate::{Conflict, FlowError, Notice, actor::act_of};
 
@@ -33,7 +34,50 @@ pub struct NewTotp {
 /// Recovery codes: shown once.
 pub struct RecoveryCodes(pub Vec<Zeroizing<String>>);
 
+/// What an account proves with whose it is, as its person may see it: no secret is in it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HeldFactors {
+    /// Whether there is a password.
+    pub has_password: bool,
+    /// When the authenticator app was added; none where there is no app, or one that was not confirmed.
+    pub totp_since: Option<Timestamp>,
+    /// The passkeys, oldest first.
+    pub passkeys: Vec<Passkey>,
+    /// How many recovery codes are left.
+    pub recovery_codes: usize,
+    /// Whether the person's domain has to sign in with its provider: none of these will do then.
+    pub sso_only: bool,
+}
+
+impl HeldFactors {
+    /// Whether signing in with a password asks for a second factor.
+    #[must_use]
+    pub fn has_second_factor(&self) -> bool {
+        self.totp_since.is_some() || !self.passkeys.is_empty()
+    }
+
+    fn of(account: Account) -> Self {
+        let factors = account.factors;
+        Self {
+            has_password: account.password.is_some(),
+            totp_since: factors.totp.and_then(|totp| totp.confirmed_at),
+            passkeys: factors.passkeys,
+            recovery_codes: factors.recovery_codes.len(),
+            sso_only: account.sso_only,
+        }
+    }
+}
+
 impl SignInFlows {
+    /// What the person has to prove with who it is.
+    ///
+    /// # Errors
+    /// [`FlowError::NotFound`] where the account is gone, and [`FlowError::Store`].
+    pub async fn factors(&self, person: &PersonPermit) -> Result<HeldFactors, FlowError> {
+        let account = self.0.store.account(person.user().id, None).await?;
+        Ok(HeldFactors::of(account.ok_or(FlowError::NotFound)?))
+    }
+
     /// Makes the secret for an authenticator app. It counts once [`confirm_totp`](Self::confirm_totp) has seen a code.
     ///
     /// # Errors

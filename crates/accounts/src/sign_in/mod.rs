@@ -35,7 +35,7 @@ pub use self::{
         PasskeyUse, RelyingParty, RelyingPartySettings, UncheckedAnswer,
     },
     error::SignInError,
-    factors::{NewTotp, RecoveryCodes},
+    factors::{HeldFactors, NewTotp, RecoveryCodes},
     passkey_ports::{ChallengeSubject, MAX_PASSKEYS, PasskeyChallenge, PasskeyStore},
     passkeys::AddedPasskey,
     ports::{

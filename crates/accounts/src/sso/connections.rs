@@ -464,7 +464,8 @@ impl SsoFlows {
     }
 
     /// What is to be said of certificates that have ended, or will within a month. They are taken all the same: the key counts.
-    fn expiring(&self, provider: &SamlIdentityProvider) -> Vec<String> {
+    #[must_use]
+    pub fn expiring(&self, provider: &SamlIdentityProvider) -> Vec<String> {
         const SOON: std::time::Duration = std::time::Duration::from_secs(30 * 24 * 60 * 60);
         let now = self.0.clock.now();
         provider

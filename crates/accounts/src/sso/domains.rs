@@ -86,6 +86,21 @@ impl SsoFlows {
         self.mark_verified(actor, &known).await
     }
 
+    /// What the TXT records say in which the challenge of a domain is looked for: for whoever wonders why it is not verified.
+    ///
+    /// # Errors
+    /// As [`verify_domain`](Self::verify_domain).
+    pub async fn found_records(
+        &self,
+        actor: &Actor,
+        workspace: WorkspaceId,
+        domain: &str,
+    ) -> Result<Vec<String>, SsoError> {
+        self.ensure_may(actor, workspace)?;
+        let known = self.domain(workspace, domain).await?;
+        Ok(self.0.records.txt(&known.record_name()).await?)
+    }
+
     /// Takes a domain as verified on the operator's word, who knows whose it is: for networks whose DNS this server does not see.
     ///
     /// # Errors

@@ -111,7 +111,8 @@ pub(crate) async fn logout(person: Person, app: web::Data<App>) -> Result<HttpRe
 }
 
 /// Where a proof comes from.
-pub(crate) fn from(app: &App, request: &HttpRequest) -> From {
+#[must_use]
+pub fn from(app: &App, request: &HttpRequest) -> From {
     From {
         origin: origin(app, request),
         device: cookies::device(request),

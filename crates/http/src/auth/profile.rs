@@ -7,9 +7,9 @@ use tigertrust_wire::{PersonExport, PersonIdentity, Problem, UpdateMe};
 use crate::{
     App,
     body::Body,
-    cookies,
     error::ApiError,
     origin::origin,
+    page,
     permit::{Caller, Person},
     respond::json,
 };
@@ -53,8 +53,16 @@ pub(crate) async fn update(
     responses((status = 200, description = "Everything but secrets", body = PersonExport)),
 )]
 pub(crate) async fn export(person: Person, app: web::Data<App>) -> Result<HttpResponse, ApiError> {
+    exported(&person, &app).await
+}
+
+/// Everything that is held on a person, as a file to keep.
+///
+/// # Errors
+/// 403 `STEP_UP_REQUIRED`, and others.
+pub async fn exported(person: &Person, app: &App) -> Result<HttpResponse, ApiError> {
     let _turn = app.exports.acquire().await;
-    let held = app.profiles.export(&person, &person.origin()).await?;
+    let held = app.profiles.export(person, &person.origin()).await?;
     tracing::info!(user = %person.user().id, "account exported");
     let export = PersonExport::new(&held, person.session().id, app.clock.now());
     let mut response = json(&export);
@@ -81,12 +89,7 @@ pub(crate) async fn erase(
 ) -> Result<HttpResponse, ApiError> {
     app.profiles.erase(&person, &origin(&app, &request)).await?;
     tracing::info!(user = %person.user().id, "account erased");
-    let mut response = HttpResponse::NoContent();
-    for cookie in [cookies::no_session(&app.cookie_name), cookies::no_known_device()]
-        .into_iter()
-        .flatten()
-    {
-        response.append_header((header::SET_COOKIE, cookie));
-    }
-    Ok(response.finish())
+    let mut response = HttpResponse::NoContent().finish();
+    page::take_all_back(&app, &mut response);
+    Ok(response)
 }

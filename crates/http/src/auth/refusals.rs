@@ -8,7 +8,7 @@ use tigertrust_accounts::SignInError;
 use crate::App;
 
 /// Tells the operator why: a wrong origin, say, is often a setting, and a passkey's counter that went back a theft.
-pub(crate) fn note_refusal(app: &App, request: &HttpRequest, what: &str, error: &(dyn Error + 'static)) {
+pub fn note_refusal(app: &App, request: &HttpRequest, what: &str, error: &(dyn Error + 'static)) {
     let address = app.proxies.client(request);
     match error.downcast_ref() {
         Some(SignInError::PasskeyCopied { .. }) => tracing::warn!(%error, ?address, "{what}"),

@@ -92,7 +92,8 @@ const REFUSED: &str = include_str!("refused.html");
 
 /// A page that goes on by itself to an address, which was checked. What comes from another site brings no cookie that is `Strict`;
 /// from a page of ours the browser sends it.
-pub(crate) fn go_on(title: &str, to: &str) -> HttpResponse {
+#[must_use]
+pub fn go_on(title: &str, to: &str) -> HttpResponse {
     let to = escaped(to);
     file(HTML, GO_ON.replace("{title}", title).replace("{to}", &to))
 }

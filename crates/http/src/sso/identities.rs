@@ -3,7 +3,7 @@
 use actix_web::{HttpRequest, HttpResponse, http::header, web};
 use tigertrust_accounts::{
     FlowError,
-    sso::{OidcPreset, Protocol, SsoError, SsoRoute},
+    sso::{BegunSso, OidcPreset, Protocol, SsoError, SsoRoute},
 };
 use tigertrust_wire::{ConnectIdentity, Identities, Identity, Problem, Redirect};
 
@@ -37,26 +37,33 @@ pub(crate) async fn connect(
     body: Body,
 ) -> Result<HttpResponse, ApiError> {
     let body = body.json::<ConnectIdentity>(person.admitted()).await?;
-    let path = body
-        .url
-        .strip_prefix(app.sso()?.public_url())
-        .unwrap_or(&body.url);
+    let begun = begin_to_connect(&person, &request, &app, &body.url, body.return_to.as_deref()).await?;
+    let mut response = json(&Redirect {
+        redirect_url: begun.redirect.clone(),
+    });
+    let cookie = waiting_cookie(&begun)?;
+    response.headers_mut().append(header::SET_COOKIE, cookie);
+    Ok(response)
+}
+
+/// Begins to connect a person's account with an identity, given where signing in by the connection begins, and where to go on then.
+///
+/// # Errors
+/// Those of [`begin_link`](tigertrust_accounts::sso::SsoFlows::begin_link), and 404 `NOT_FOUND` where nothing begins.
+pub async fn begin_to_connect(
+    person: &Person,
+    request: &HttpRequest,
+    app: &App,
+    url: &str,
+    return_to: Option<&str>,
+) -> Result<BegunSso, ApiError> {
+    let sso = app.sso()?;
+    let path = url.strip_prefix(sso.public_url()).unwrap_or(url);
     let route = named(path).ok_or(SsoError::UnknownConnection)?;
-    let (return_to, origin) = (body.return_to.as_deref(), origin(&app, &request));
-    match app.sso()?.begin_link(&person, route, return_to, &origin).await {
-        Ok(begun) => {
-            let mut response = json(&Redirect {
-                redirect_url: begun.redirect.clone(),
-            });
-            let cookie = waiting_cookie(&begun)?;
-            response.headers_mut().append(header::SET_COOKIE, cookie);
-            Ok(response)
-        }
-        Err(error) => {
-            note_sso_refusal(&app, &request, "identity not connected", &error);
-            Err(error.into())
-        }
-    }
+    let begun = sso
+        .begin_link(person, route, return_to, &origin(app, request))
+        .await;
+    Ok(begun.inspect_err(|error| note_sso_refusal(app, request, "identity not connected", error))?)
 }
 
 /// The connection whose path it is.

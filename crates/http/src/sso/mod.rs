@@ -17,7 +17,7 @@ impl App {
     ///
     /// # Errors
     /// 404 `NOT_FOUND`.
-    pub(crate) fn sso(&self) -> Result<&SsoFlows, ApiError> {
+    pub fn sso(&self) -> Result<&SsoFlows, ApiError> {
         let missing = || Problem::new(Code::NotFound, "This server has no single sign-on.");
         self.sso.as_ref().ok_or_else(|| missing().into())
     }
@@ -36,7 +36,8 @@ fn route(request: &HttpRequest) -> Result<SsoRoute<'_>, ApiError> {
 }
 
 /// Where a body makes no sense.
-fn mistake((pointer, detail): ProviderMistake) -> ApiError {
+#[must_use]
+pub fn mistake((pointer, detail): ProviderMistake) -> ApiError {
     Problem::new(
         Code::ValidationError,
         "The request is not valid; errors says where.",

@@ -26,6 +26,7 @@ use crate::{
     cookies,
     error::ApiError,
     origin::origin,
+    page::{Pages, wants_page},
     pages, query,
     respond::json,
 };
@@ -120,7 +121,7 @@ async fn try_begin(request: &HttpRequest, app: &App) -> Result<HttpResponse, Api
 }
 
 /// The cookie by which the browser is known that began.
-pub(super) fn waiting_cookie(begun: &BegunSso) -> Result<HeaderValue, ApiError> {
+pub(crate) fn waiting_cookie(begun: &BegunSso) -> Result<HeaderValue, ApiError> {
     // What SAML posts comes from another site, and brings no other cookie.
     let same_site = match begun.protocol {
         Protocol::Oidc => "Lax",
@@ -247,16 +248,15 @@ async fn finish(
 /// Who comes with a browser is told in a page.
 fn refused(request: &HttpRequest, error: &ApiError) -> HttpResponse {
     use actix_web::ResponseError as _;
-    let accepts = request.headers().get(header::ACCEPT).map(HeaderValue::as_bytes);
-    let wants_page = accepts.is_some_and(|accepts| accepts.windows(9).any(|part| part == b"text/html"));
-    if wants_page {
-        pages::refused(error)
-    } else {
-        error.error_response()
+    match request.app_data::<Pages>() {
+        _ if !wants_page(request) => error.error_response(),
+        Some(pages) => (pages.refused)(error),
+        None => pages::refused(error),
     }
 }
 
-pub(super) fn note_sso_refusal(app: &App, request: &HttpRequest, what: &str, error: &SsoError) {
+/// As [`note_refusal`], for what a provider has to do with.
+pub fn note_sso_refusal(app: &App, request: &HttpRequest, what: &str, error: &SsoError) {
     match error {
         SsoError::SignIn(error) => note_refusal(app, request, what, error),
         error => {

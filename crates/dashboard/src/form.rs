@@ -1,0 +1,282 @@
+//! What forms send.
+
+use std::{fmt, rc::Rc};
+
+use actix_web::HttpRequest;
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use hmac::{Hmac, KeyInit as _, Mac as _};
+use sha2::Sha256;
+use tigertrust_http::{
+    ApiError, App,
+    page::{self, Body},
+};
+use tigertrust_wire::{Code, Problem};
+use zeroize::Zeroize;
+
+use crate::visitor::Visitor;
+
+/// The largest form, in bytes; metadata of identity providers is pasted into one.
+const MAX_FORM: usize = 512 * 1024;
+
+/// The name of the field that binds a form to its session.
+pub(crate) const TOKEN: &str = "_token";
+/// The names of the fields by which somebody proves afresh who it is, beside what the form is for.
+pub(crate) const PROOF_PASSWORD: &str = "_password";
+/// See [`PROOF_PASSWORD`].
+pub(crate) const PROOF_CODE: &str = "_code";
+
+/// Names and values, as a form or an address has them. Spaces around values are not theirs.
+#[derive(Clone, Default)]
+pub(crate) struct Fields(Rc<Values>);
+
+#[derive(Default)]
+struct Values(Vec<(String, String)>);
+
+impl Drop for Values {
+    fn drop(&mut self) {
+        for (_, value) in &mut self.0 {
+            value.zeroize();
+        }
+    }
+}
+
+impl fmt::Debug for Fields {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Fields")
+    }
+}
+
+impl Fields {
+    fn new(values: Vec<(String, String)>) -> Self {
+        Self(Rc::new(Values(values)))
+    }
+
+    /// What stands behind the question mark of an address. What is no such thing is nothing.
+    pub(crate) fn of_query(request: &HttpRequest) -> Self {
+        Self::new(serde_urlencoded::from_str(request.query_string()).unwrap_or_default())
+    }
+
+    /// The first value of a name, as it was typed.
+    pub(crate) fn raw(&self, name: &str) -> Option<&str> {
+        let mut values = self.0.0.iter();
+        values
+            .find(|(own, _)| own == name)
+            .map(|(_, value)| value.as_str())
+    }
+
+    /// The first value of a name, if anything was typed.
+    pub(crate) fn text(&self, name: &str) -> Option<&str> {
+        self.raw(name).map(str::trim).filter(|text| !text.is_empty())
+    }
+
+    /// As [`text`](Self::text), with line ends as one: for what stands in a line.
+    pub(crate) fn or_empty(&self, name: &str) -> &str {
+        self.text(name).unwrap_or_default()
+    }
+
+    /// Every value of a name.
+    pub(crate) fn all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
+        let values = self.0.0.iter().filter(move |(own, _)| own == name);
+        values
+            .map(|(_, value)| value.trim())
+            .filter(|text| !text.is_empty())
+    }
+
+    /// Whether a box is checked.
+    pub(crate) fn is_checked(&self, name: &str) -> bool {
+        self.raw(name).is_some()
+    }
+
+    /// The lines of a value, without those that are empty; commas part them too.
+    pub(crate) fn lines(&self, name: &str) -> Vec<&str> {
+        let text = self.raw(name).unwrap_or_default();
+        text.split(['\n', '\r', ','])
+            .map(str::trim)
+            .filter(|line| !line.is_empty())
+            .collect()
+    }
+
+    /// Everything that was sent, without what is about the form itself.
+    pub(crate) fn own(&self) -> impl Iterator<Item = (&str, &str)> {
+        let values = self
+            .0
+            .0
+            .iter()
+            .map(|(name, value)| (name.as_str(), value.as_str()));
+        values.filter(|(name, _)| !name.starts_with('_'))
+    }
+}
+
+/// The value that forms of a session bear: nobody who does not know the session's token can make it, and it tells nothing of it.
+pub(crate) fn token(session: &[u8]) -> String {
+    URL_SAFE_NO_PAD.encode(mac(session).finalize().into_bytes())
+}
+
+fn is_token(session: &[u8], token: &str) -> bool {
+    let token = URL_SAFE_NO_PAD.decode(token).unwrap_or_default();
+    !session.is_empty() && mac(session).verify_slice(&token).is_ok()
+}
+
+#[allow(clippy::expect_used, reason = "HMAC takes keys of every length (RFC 2104 §3)")]
+fn mac(session: &[u8]) -> Hmac<Sha256> {
+    let mut mac = Hmac::<Sha256>::new_from_slice(session).expect("a key of any length");
+    mac.update(b"tigertrust dashboard form");
+    mac
+}
+
+/// Why a form is not acted upon.
+pub(crate) enum FormError {
+    /// It is none of this session's, or the person may not do this any more.
+    Refused(ApiError),
+    /// The fresh proof that came with it is not right.
+    Proof(ApiError, Fields),
+}
+
+impl From<ApiError> for FormError {
+    fn from(error: ApiError) -> Self {
+        Self::Refused(error)
+    }
+}
+
+impl From<Problem> for FormError {
+    fn from(problem: Problem) -> Self {
+        Self::Refused(problem.into())
+    }
+}
+
+/// Reads the form of somebody who is signed in, who is asked for again then. A proof that comes with it is taken first.
+///
+/// # Errors
+/// [`FormError`].
+pub(crate) async fn of(visitor: &mut Visitor, body: Body) -> Result<Fields, FormError> {
+    let fields = Fields::new(body.fields(MAX_FORM).await?);
+    visitor.renew().await?;
+    let session = page::session_cookie(visitor.app(), visitor.request()).unwrap_or_default();
+    if !is_token(session, fields.or_empty(TOKEN)) {
+        return Err(Problem::new(
+            Code::Forbidden,
+            "This form is of an earlier session. Open the page anew and send it from there; nothing was done.",
+        )
+        .into());
+    }
+    let (password, code) = (fields.raw(PROOF_PASSWORD), fields.text(PROOF_CODE));
+    if password.is_some_and(|password| !password.is_empty()) || code.is_some() {
+        let password = password.filter(|password| !password.is_empty());
+        if let Err(error) = prove(visitor, password, code).await {
+            return Err(FormError::Proof(error, fields));
+        }
+    }
+    Ok(fields)
+}
+
+/// Takes a fresh proof of who it is; the session goes on under another token.
+pub(crate) async fn prove(
+    visitor: &mut Visitor,
+    password: Option<&str>,
+    code: Option<&str>,
+) -> Result<(), ApiError> {
+    let from = page::from(visitor.app(), visitor.request());
+    let sign_in = &visitor.app().sign_in;
+    let proved = sign_in.step_up(visitor.person(), password, code, &from).await;
+    let renewed = proved.inspect_err(|error| {
+        page::note_refusal(visitor.app(), visitor.request(), "fresh proof refused", error);
+    })?;
+    visitor.goes_on_under(renewed).await
+}
+
+/// Reads the form of somebody who is not signed in, which must come from a page of ours.
+///
+/// # Errors
+/// It comes from elsewhere, or is no form.
+pub(crate) async fn of_anybody(app: &App, request: &HttpRequest, body: Body) -> Result<Fields, ApiError> {
+    page::ensure_own_form(app, request)?;
+    Ok(Fields::new(body.fields(MAX_FORM).await?))
+}
+
+/// A form as it stands on a page: what was typed, and what is wrong with it.
+#[derive(Clone, Default)]
+pub(crate) struct Filled {
+    /// What was typed.
+    pub(crate) fields: Fields,
+    problem: Option<Problem>,
+}
+
+impl Filled {
+    /// A form that nobody has filled in yet.
+    pub(crate) fn empty() -> Self {
+        Self::default()
+    }
+
+    /// A form that stands as it was sent.
+    pub(crate) fn of(fields: &Fields) -> Self {
+        Self {
+            fields: fields.clone(),
+            problem: None,
+        }
+    }
+
+    /// A form that was refused.
+    pub(crate) fn refused(fields: &Fields, error: &ApiError) -> Self {
+        Self {
+            fields: fields.clone(),
+            problem: Some(error.problem().clone()),
+        }
+    }
+
+    /// What is wrong with a field, under the name that the API has for it; what is wrong within a list is told of the list.
+    pub(crate) fn error(&self, name: &str) -> Option<String> {
+        let own = |pointer: &str| {
+            let pointer = pointer.trim_start_matches('/');
+            pointer == name
+                || pointer
+                    .strip_prefix(name)
+                    .is_some_and(|rest| rest.starts_with('/'))
+        };
+        let errors = self.problem.iter().flat_map(|problem| &problem.errors);
+        let details: Vec<&str> = errors
+            .filter(|error| own(&error.pointer))
+            .map(|error| error.detail.as_str())
+            .collect();
+        (!details.is_empty()).then(|| details.join("; "))
+    }
+
+    /// What is wrong altogether, with what belongs to none of the fields.
+    pub(crate) fn summary(&self, fields: &[&str]) -> Option<String> {
+        let problem = self.problem.as_ref()?;
+        let is_shown = |pointer: &str| {
+            let first = pointer
+                .trim_start_matches('/')
+                .split('/')
+                .next()
+                .unwrap_or_default();
+            fields.contains(&first)
+        };
+        let others: Vec<String> = problem
+            .errors
+            .iter()
+            .filter(|error| !is_shown(&error.pointer))
+            .map(|error| format!("{} {}", error.pointer.trim_start_matches('/'), error.detail))
+            .collect();
+        if !others.is_empty() {
+            return Some(others.join("; "));
+        }
+        if problem.errors.is_empty() {
+            return Some(problem.detail.clone());
+        }
+        Some("Something is not right yet: see below.".to_owned())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_form_belongs_to_one_session() {
+        let own = token(b"tt_ses_a");
+        assert!(is_token(b"tt_ses_a", &own));
+        assert!(!is_token(b"tt_ses_b", &own));
+        assert!(!is_token(b"tt_ses_a", ""));
+        assert!(!is_token(b"", &token(b"")));
+    }
+}

@@ -1,0 +1,139 @@
+//! Every page, and which operation of the API it is like: whoever may call that may see it.
+
+use std::future::Future;
+
+use actix_web::{Handler, HttpResponse, Resource, http::Method, web::ServiceConfig};
+use tigertrust_http::{
+    ApiError, Operation, operations,
+    page::{self, Body, Page},
+};
+use tigertrust_wire::Code;
+
+use crate::{
+    assets,
+    form::{self, Fields, FormError},
+    pages::{
+        audit, key, keys, links, members, overview, profile, proof, security, sign_in, sso, webhooks,
+        workspaces,
+    },
+    refusal,
+    visitor::{PageResult, Visitor},
+};
+
+/// The operation that a page is like.
+pub(crate) type Like = (Method, &'static str);
+
+/// Mounts every page, to be done before the API.
+pub(crate) fn mount(config: &mut ServiceConfig) {
+    let operations = operations();
+    for (path, pages) in table() {
+        config.service(resource(path, &operations, pages));
+    }
+    assets::mount(config);
+}
+
+fn resource(path: &str, operations: &[Operation], pages: Vec<Page>) -> Resource {
+    page::page(path, operations, pages)
+}
+
+/// A path with its pages.
+pub(crate) type PathPages = (&'static str, Vec<Page>);
+
+/// Every path with its pages.
+pub(crate) fn table() -> Vec<PathPages> {
+    [
+        sign_in::routes(),
+        links::routes(),
+        proof::routes(),
+        overview::routes(),
+        keys::routes(),
+        key::routes(),
+        members::routes(),
+        workspaces::routes(),
+        sso::routes(),
+        webhooks::routes(),
+        audit::routes(),
+        profile::routes(),
+        security::routes(),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
+}
+
+/// A page at a path that is only looked at.
+pub(crate) fn shown<F, Answer>(path: &'static str, like: Like, show: F) -> PathPages
+where
+    F: Fn(Visitor) -> Answer + Clone + 'static,
+    Answer: Future<Output = PageResult> + 'static,
+{
+    (path, vec![Page::like(Method::GET, like, get(show))])
+}
+
+/// A page at a path with the form that it sends there. Both need what the act needs.
+pub(crate) fn asked<S, Shown, A, Acted>(path: &'static str, like: Like, show: S, act: A) -> PathPages
+where
+    S: Fn(Visitor) -> Shown + Clone + 'static,
+    Shown: Future<Output = PageResult> + 'static,
+    A: Fn(Visitor, Fields) -> Acted + Clone + 'static,
+    Acted: Future<Output = PageResult> + 'static,
+{
+    (
+        path,
+        vec![
+            Page::like(Method::GET, like.clone(), get(show)),
+            Page::like(Method::POST, like, post(act)),
+        ],
+    )
+}
+
+/// A page that is shown.
+pub(crate) fn get<F, Answer>(handler: F) -> impl Handler<(Visitor,), Output = HttpResponse>
+where
+    F: Fn(Visitor) -> Answer + Clone + 'static,
+    Answer: Future<Output = PageResult> + 'static,
+{
+    move |visitor: Visitor| {
+        let answer = handler(visitor.clone());
+        async move {
+            let answer = answer.await;
+            finished(&visitor, &Fields::default(), answer)
+        }
+    }
+}
+
+/// A form that is acted upon.
+pub(crate) fn post<F, Answer>(handler: F) -> impl Handler<(Visitor, Body), Output = HttpResponse>
+where
+    F: Fn(Visitor, Fields) -> Answer + Clone + 'static,
+    Answer: Future<Output = PageResult> + 'static,
+{
+    move |mut visitor: Visitor, body: Body| {
+        let handler = handler.clone();
+        async move {
+            match form::of(&mut visitor, body).await {
+                Ok(fields) => {
+                    let answer = handler(visitor.clone(), fields.clone()).await;
+                    finished(&visitor, &fields, answer)
+                }
+                Err(FormError::Proof(error, fields)) => refusal::prove(&visitor, &fields, Some(&error)),
+                Err(FormError::Refused(error)) => visitor.refused(&error),
+            }
+        }
+    }
+}
+
+/// The answer, with the session's new token if it has one.
+fn finished(visitor: &Visitor, fields: &Fields, answer: PageResult) -> HttpResponse {
+    let response = answer.unwrap_or_else(|error| refused(visitor, fields, &error));
+    visitor
+        .finish(response)
+        .unwrap_or_else(|error| visitor.refused(&error))
+}
+
+fn refused(visitor: &Visitor, fields: &Fields, error: &ApiError) -> HttpResponse {
+    match error.problem().code {
+        Code::StepUpRequired => refusal::prove(visitor, fields, None),
+        _ => visitor.refused(error),
+    }
+}
