@@ -88,7 +88,7 @@ pub(crate) fn usage(usage: &Usage, title: &str) -> Markup {
                     @if index % every == 0 {
                         // What begins at the edge would be cut off there. A phone has room for every other one.
                         @let class = ((index / every) % 2 == 1).then_some("minor");
-                        text class=[class] x=(place((x + step / 2.0).clamp(LEFT, WIDTH - 20.0))) y=(HEIGHT - 6.0) text-anchor="middle" {
+                        text class=[class] x=(place((x + step / 2.0).clamp(LEFT + 24.0, WIDTH - 34.0))) y=(HEIGHT - 6.0) text-anchor="middle" {
                             (label(bucket.start))
                         }
                     }

@@ -11,7 +11,7 @@ use actix_web::{
 };
 use serde::de::DeserializeOwned;
 use tigertrust_accounts::{BegunSession, RenewedSession, sso::BegunSso};
-use tigertrust_credentials::PersonPermit;
+use tigertrust_credentials::{PersonPermit, TokenDigest, TokenKind};
 use tigertrust_model::{Chain, Origin, Session};
 use tigertrust_wire::Problem;
 
@@ -170,10 +170,11 @@ pub fn origin_of(app: &App, request: &HttpRequest) -> Origin {
     origin(app, request)
 }
 
-/// The value of the session's cookie, which every form of a page is bound to.
+/// The session's token, which every form of a page is bound to. Other applications may have cookies of the same name.
 #[must_use]
 pub fn session_cookie<'a>(app: &'a App, request: &'a HttpRequest) -> Option<&'a [u8]> {
-    cookies::values(request, &app.cookie_name).next()
+    let is_session = |value: &&[u8]| matches!(TokenDigest::read(TokenKind::Session, value), Some(Ok(_)));
+    cookies::values(request, &app.cookie_name).find(is_session)
 }
 
 /// Hands a session out with an answer.

@@ -106,6 +106,25 @@ async fn the_log_is_searched_and_read(engine: Engine) {
         ("2027-01-16".to_owned(), "nobody".to_owned())
     );
 
+    // htmx puts nothing in place that is refused: what was found before must not stay there.
+    let part = format!(
+        "fetch('/w/{}/audit?from=yesterday', {{ headers: {{ 'HX-Request': 'true' }} }})",
+        site.workspace.id
+    );
+    let part = tab
+        .evaluate(&format!(
+            "{part}.then(async (answer) => [answer.status, await answer.text()])"
+        ))
+        .await;
+    assert_eq!(part[0], 200, "{part}");
+    assert!(
+        part[1]
+            .as_str()
+            .unwrap()
+            .contains("from must be an RFC 3339 time"),
+        "{part}"
+    );
+
     // One event in full.
     tab.goto(&site.within("/audit?from=2027-01-16&action=key.*"))
         .await;

@@ -70,11 +70,7 @@ async fn furnished(site: &Site) -> BTreeMap<&'static str, String> {
         json!({"slug": "acme", "name": "Acme", "oidc": {"issuer": "https://idp.example", "clientId": "tigertrust"}}),
     )
     .await;
-    let domain = made(
-        "domains",
-        json!({"domain": "acme.example"}),
-    )
-    .await;
+    let domain = made("domains", json!({"domain": "acme.example"})).await;
     let colleague = server.member(workspace, Role::Member).await;
     let revoked = server.key(workspace, KeyType::Public, &[]).await;
     let revoke = format!("/api/keys/{}/revoke", revoked.key.id);
@@ -113,7 +109,13 @@ fn pages(ids: &BTreeMap<&str, String>) -> Vec<(&'static str, String)> {
 
 /// Files, what leads on, and what is about something that the tests of those pages make: a passkey, an identity, a delivery.
 fn is_elsewhere(path: &str) -> bool {
-    let parts = ["/export", "/account.json", "{passkeyId}", "{identityId}", "{deliveryId}"];
+    let parts = [
+        "/export",
+        "/account.json",
+        "{passkeyId}",
+        "{identityId}",
+        "{deliveryId}",
+    ];
     path == "/" || path.ends_with("/test/login") || parts.iter().any(|part| path.contains(part))
 }
 
@@ -156,9 +158,15 @@ async fn every_page_in(settings: TabSettings, look: &str) {
     let login = json!({"email": site.server.email(user).await, "password": PASSWORD});
     drop(send(site.server.request(Method::POST, "/api/auth/login").json(&login)).await);
     tab.goto(&site.within("/audit")).await;
-    ids.insert("{event}", id_in_link(&tab, "main table a[href*='/audit/']", "/audit/").await);
+    ids.insert(
+        "{event}",
+        id_in_link(&tab, "main table a[href*='/audit/']", "/audit/").await,
+    );
     tab.goto(&site.at("/account/security")).await;
-    ids.insert("{sessionId}", id_in_link(&tab, "main a[href*='/sessions/ses_']", "/sessions/").await);
+    ids.insert(
+        "{sessionId}",
+        id_in_link(&tab, "main a[href*='/sessions/ses_']", "/sessions/").await,
+    );
     let pages = pages(&ids);
     let (open, of_people): (Vec<_>, Vec<_>) = pages.into_iter().partition(|(pattern, _)| is_open(pattern));
     let stranger = site.tab(settings).await;
@@ -169,7 +177,9 @@ async fn every_page_in(settings: TabSettings, look: &str) {
 
 /// What names something in the first link that is like this.
 async fn id_in_link(tab: &Tab, selector: &str, before: &str) -> String {
-    let path = tab.evaluate(&format!("document.querySelector(`{selector}`).pathname")).await;
+    let path = tab
+        .evaluate(&format!("document.querySelector(`{selector}`).pathname"))
+        .await;
     let path = path.as_str().unwrap();
     let (_, rest) = path.split_once(before).unwrap();
     rest.split('/').next().unwrap().to_owned()

@@ -36,7 +36,10 @@ async fn a_colleague_from_the_invitation_to_the_end(engine: Engine) {
     admin.fill("E-mail address", NEW).await;
     admin.press("Send invitation").await;
     let text = admin.text().await;
-    assert!(text.contains("The invitation is on its way.") && text.contains(NEW), "{text}");
+    assert!(
+        text.contains("The invitation is on its way.") && text.contains(NEW),
+        "{text}"
+    );
     let first = site.server.mails.token(NEW);
     admin.press("Send again to jo@example.com").await;
     let text = admin.text().await;
@@ -47,13 +50,21 @@ async fn a_colleague_from_the_invitation_to_the_end(engine: Engine) {
 
     let colleague = site.tab(TabSettings::default()).await;
     colleague
-        .goto_from(&site.at(&format!("/invitations/accept#token={token}")), "127.0.0.1")
+        .goto_from(
+            &site.at(&format!("/invitations/accept#token={token}")),
+            "127.0.0.1",
+        )
         .await;
     colleague.fill("Name, for a new account", "Jo").await;
     colleague.fill("Password, for a new account", PASSWORD).await;
     colleague.press("Accept").await;
     assert_eq!(colleague.url().await, site.within("?done=joined"));
-    assert!(colleague.text().await.contains("you are a member of this workspace now"));
+    assert!(
+        colleague
+            .text()
+            .await
+            .contains("you are a member of this workspace now")
+    );
     // A viewer sees who is there, and nothing to change that with.
     colleague.press("Members").await;
     let text = colleague.text().await;
@@ -76,11 +87,17 @@ async fn a_colleague_from_the_invitation_to_the_end(engine: Engine) {
 
     admin.press("Remove jo@example.com").await;
     let text = admin.text().await;
-    assert!(text.contains("Remove Jo?") && text.contains("revoked for good"), "{text}");
+    assert!(
+        text.contains("Remove Jo?") && text.contains("revoked for good"),
+        "{text}"
+    );
     assert_eq!(faults(&admin).await, [""; 0]);
     admin.press("Remove member").await;
     let text = admin.text().await;
-    assert!(text.contains("The member is removed") && !text.contains(NEW), "{text}");
+    assert!(
+        text.contains("The member is removed") && !text.contains(NEW),
+        "{text}"
+    );
     colleague.goto(&site.within("/members")).await;
     assert_eq!(colleague.status().await, 404);
     colleague.goto(&site.at("/")).await;
@@ -142,7 +159,10 @@ async fn members_take_invitations_back() {
     let here = tab.url().await;
     tab.press("Revoke invitation").await;
     let text = tab.text().await;
-    assert!(text.contains("The invitation is revoked.") && !text.contains(NEW), "{text}");
+    assert!(
+        text.contains("The invitation is revoked.") && !text.contains(NEW),
+        "{text}"
+    );
     tab.goto(&here).await;
     assert_eq!(tab.status().await, 404);
     let body = json!({"token": token, "password": PASSWORD});
@@ -151,7 +171,10 @@ async fn members_take_invitations_back() {
     // An admin sees what an owner has invited to, and leaves it alone.
     let key = site.server.admin(&site.workspace).await;
     let own = site.server.member(&site.workspace, Role::Owner).await;
-    let owner = site.server.personal(&site.workspace, own, &["members:write"]).await;
+    let owner = site
+        .server
+        .personal(&site.workspace, own, &["members:write"])
+        .await;
     let path = format!("/api/workspaces/{}/invitations", site.workspace.id);
     let body = json!({"email": "owner-to-be@example.com", "role": "owner"});
     let invited = site.server.post(&path, &owner, &body).await;
@@ -160,7 +183,10 @@ async fn members_take_invitations_back() {
     assert_eq!(site.server.post(&path, &key, &body).await.status, 201);
     tab.goto(&site.within("/members")).await;
     let text = tab.text().await;
-    assert!(text.contains("owner-to-be@example.com") && text.contains("a key"), "{text}");
+    assert!(
+        text.contains("owner-to-be@example.com") && text.contains("a key"),
+        "{text}"
+    );
     assert_eq!(text.matches("Send again").count(), 1, "{text}");
     let id = invited.body["id"].as_str().unwrap();
     tab.goto(&site.within(&format!("/invitations/{id}/revoke"))).await;
@@ -169,7 +195,9 @@ async fn members_take_invitations_back() {
     let text = tab.text().await;
     assert!(text.contains("only an owner invites owners"), "{text}");
     // One that is over can be sent again.
-    site.server.clock.advance(std::time::Duration::from_secs(8 * 24 * 60 * 60));
+    site.server
+        .clock
+        .advance(std::time::Duration::from_secs(8 * 24 * 60 * 60));
     site.sign_in(&tab, &site.server.email(user).await).await;
     tab.goto(&site.within("/members")).await;
     assert!(tab.text().await.contains("expired"));
@@ -193,7 +221,9 @@ async fn members_leave_whatever_they_are_but_for_the_last_owner() {
         assert_eq!(role_of(&site, user).await, None);
     }
     let (user, tab) = site.signed_in(Role::Owner, TabSettings::default()).await;
-    site.server.set_role(&site.workspace, site.server.owner, None).await;
+    site.server
+        .set_role(&site.workspace, site.server.owner, None)
+        .await;
     tab.goto(&site.within(&format!("/members/{user}/remove"))).await;
     tab.press("Leave the workspace").await;
     assert_eq!(tab.status().await, 409);
@@ -223,12 +253,19 @@ async fn members_with_less_power_change_nobody() {
     let owner = site.server.owner;
     let (_, tab) = site.signed_in(Role::Admin, TabSettings::default()).await;
     tab.goto(&site.within(&format!("/members/{owner}/role"))).await;
-    assert!(tab.text().await.contains("Only an owner changes what an owner is."));
+    assert!(
+        tab.text()
+            .await
+            .contains("Only an owner changes what an owner is.")
+    );
     tab.goto(&site.within(&format!("/members/{owner}/remove"))).await;
     tab.press("Remove member").await;
     assert_eq!(tab.status().await, 403);
     let text = tab.text().await;
-    assert!(text.contains("only an owner makes, changes or removes owners"), "{text}");
+    assert!(
+        text.contains("only an owner makes, changes or removes owners"),
+        "{text}"
+    );
     assert_eq!(role_of(&site, owner).await, Some(Role::Owner));
 }
 

@@ -383,10 +383,14 @@ async fn security_sessions_are_listed_and_ended() {
         tab.press("End the session").await;
         read(&tab, "You are signed out.").await;
         assert!(is_out(&tab).await);
-        // One that is nobody's is not there.
+        // One that is over, or somebody else's, is not there.
         site.sign_in(&tab, &email).await;
-        tab.goto(&site.at(&format!("/account/security/sessions/{own}/end")))
-            .await;
-        assert_eq!(tab.status().await, 404);
+        let (kim, _) = site.signed_in(Role::Owner, NO_SCRIPT).await;
+        let foreign = stored.list_sessions(kim, site.server.clock.now()).await.unwrap()[0].id;
+        for id in [own, foreign] {
+            tab.goto(&site.at(&format!("/account/security/sessions/{id}/end")))
+                .await;
+            assert_eq!(tab.status().await, 404);
+        }
     }
 }

@@ -8,7 +8,7 @@ use tigertrust_accounts::{
     ports::{KeyDetails, Member, Page},
 };
 use tigertrust_http::ApiError;
-use tigertrust_model::{AuditEvent, KeyFilter, UserId, management};
+use tigertrust_model::{AuditEvent, Creator, KeyFilter, UserId, management};
 
 use crate::visitor::Visitor;
 
@@ -29,7 +29,7 @@ impl Names {
     ///
     /// # Errors
     /// They cannot be read.
-    pub(crate) async fn of(visitor: &Visitor) -> Result<Self, ApiError> {
+    pub(super) async fn of(visitor: &Visitor) -> Result<Self, ApiError> {
         let (app, actor) = (visitor.app(), visitor.actor());
         let members = match visitor.may(&management::MEMBERS_READ) {
             false => Vec::new(),
@@ -60,11 +60,37 @@ impl Names {
         })
     }
 
+    /// That of whoever made something, if it is still there.
+    ///
+    /// # Errors
+    /// As [`of`](Self::of).
+    pub(crate) async fn of_creator(visitor: &Visitor, creator: Creator) -> Result<Self, ApiError> {
+        let (app, actor) = (visitor.app(), visitor.actor());
+        let mut names = Self::default();
+        match creator {
+            Creator::User(id) if visitor.may(&management::MEMBERS_READ) => {
+                let member = app.members.get(&actor, visitor.workspace_id()?, id).await;
+                let member = if_there(member)?;
+                names
+                    .members
+                    .extend(member.map(|member| (id.to_string(), member)));
+            }
+            Creator::Key(id) if visitor.may(&management::KEYS_READ) => {
+                let details = if_there(app.keys.get(&actor, id).await)?;
+                names
+                    .keys
+                    .extend(details.map(|details| (id.to_string(), details.key.name)));
+            }
+            Creator::User(_) | Creator::Key(_) | Creator::Operator => {}
+        }
+        Ok(names)
+    }
+
     /// Those among the ids as well who are members.
     ///
     /// # Errors
     /// As [`of`](Self::of).
-    pub(crate) async fn and<'a>(
+    async fn and<'a>(
         mut self,
         visitor: &Visitor,
         ids: impl Iterator<Item = &'a str>,
@@ -78,11 +104,8 @@ impl Names {
             .collect();
         let (flows, actor, workspace) = (&visitor.app().members, visitor.actor(), visitor.workspace_id()?);
         for id in others {
-            match flows.get(&actor, workspace, id).await {
-                Ok(member) => drop(self.members.insert(id.to_string(), member)),
-                Err(FlowError::NotFound) => {}
-                Err(error) => return Err(error.into()),
-            }
+            let member = if_there(flows.get(&actor, workspace, id).await)?;
+            self.members.extend(member.map(|member| (id.to_string(), member)));
         }
         Ok(self)
     }
@@ -140,6 +163,14 @@ impl Names {
         let member = self.members.get(id)?;
         member.user.name.as_ref()?;
         Some(member.user.email.as_str())
+    }
+}
+
+fn if_there<T>(found: Result<T, FlowError>) -> Result<Option<T>, FlowError> {
+    match found {
+        Ok(found) => Ok(Some(found)),
+        Err(FlowError::NotFound) => Ok(None),
+        Err(error) => Err(error),
     }
 }
 

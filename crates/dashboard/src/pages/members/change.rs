@@ -89,12 +89,7 @@ pub(super) async fn ask_remove(visitor: Visitor) -> PageResult {
     remove_page(&visitor, &member, &Filled::empty(), None)
 }
 
-fn remove_page(
-    visitor: &Visitor,
-    member: &Member,
-    form: &Filled,
-    refused: Option<&ApiError>,
-) -> PageResult {
+fn remove_page(visitor: &Visitor, member: &Member, form: &Filled, refused: Option<&ApiError>) -> PageResult {
     let workspace = visitor.workspace()?;
     let is_oneself = member.user.id == visitor.user().id;
     // Whom the demand for a second factor shuts out cannot see the members, but may leave.

@@ -12,9 +12,7 @@ use tigertrust_wire::Invite;
 
 use super::{address, called, role_choices, role_name, roles_to_give};
 use crate::{
-    components::{
-        Confirm, Input, badge, choices, confirm, empty, input, next_page, submit, summary, token,
-    },
+    components::{Confirm, Input, badge, choices, confirm, empty, input, next_page, submit, summary, token},
     form::{Fields, Filled},
     instant,
     layout::{self, Place},
@@ -262,9 +260,7 @@ async fn found(visitor: &Visitor) -> Result<Invitation, ApiError> {
     loop {
         let (invitations, more) = after(visitor, cursor, PAGE).await?;
         cursor = invitations.last().map(|last| last.id);
-        let found = invitations
-            .into_iter()
-            .find(|invitation| invitation.id == id);
+        let found = invitations.into_iter().find(|invitation| invitation.id == id);
         match found {
             Some(invitation) => return Ok(invitation),
             None if more && cursor > Some(id) => {}

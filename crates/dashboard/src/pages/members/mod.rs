@@ -29,8 +29,14 @@ pub(crate) const NOTICES: &[(&str, &str)] = &[
         "invited-again",
         "Another link is on its way. The one that was sent before is dead.",
     ),
-    ("invitation-revoked", "The invitation is revoked. Its link is dead."),
-    ("role-changed", "The role is changed. It acts on the next request."),
+    (
+        "invitation-revoked",
+        "The invitation is revoked. Its link is dead.",
+    ),
+    (
+        "role-changed",
+        "The role is changed. It acts on the next request.",
+    ),
     (
         "member-removed",
         "The member is removed, and the personal keys that had their home here are revoked.",
@@ -70,10 +76,7 @@ pub(crate) fn routes() -> Vec<PathPages> {
         ),
         asked(
             "/w/{id}/invitations/{invitationId}/revoke",
-            (
-                Method::DELETE,
-                "/api/workspaces/{id}/invitations/{invitationId}",
-            ),
+            (Method::DELETE, "/api/workspaces/{id}/invitations/{invitationId}"),
             invitations::ask_revoke,
             invitations::revoke,
         ),
@@ -223,11 +226,15 @@ pub(super) const fn role_name(role: Role) -> &'static str {
 
 const fn role_meaning(role: Role) -> &'static str {
     match role {
-        Role::Owner => "May do everything: also set up single sign-on, make other owners, and delete the workspace.",
+        Role::Owner => {
+            "May do everything: also set up single sign-on, make other owners, and delete the workspace."
+        }
         Role::Admin => {
             "Manages members, all keys, webhooks and settings, and reads the audit log. Does not touch owners or single sign-on."
         }
-        Role::Member => "Uses the applications, and makes keys of their own. Sees the members and how much is used.",
+        Role::Member => {
+            "Uses the applications, and makes keys of their own. Sees the members and how much is used."
+        }
         Role::Viewer => "Only looks: at the applications, the members and how much is used. Makes no keys.",
     }
 }

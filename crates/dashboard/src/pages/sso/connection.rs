@@ -69,7 +69,7 @@ pub(crate) async fn show(visitor: Visitor) -> PageResult {
         }
         div.grid {
             section.card {
-                div.card-head { h2 { "Who becomes what" } a.button href=(at("/edit")) { "Change" } }
+                div.card-head { h2 { "Roles" } a.button href=(at("/edit")) { "Change" } }
                 (roles(&connection))
             }
             section.card {

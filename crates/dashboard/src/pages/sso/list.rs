@@ -78,8 +78,7 @@ fn absent() -> Markup {
         div.page-head { h1 { "Single sign-on" } }
         section.card.narrow {
             h2 { "This server has no single sign-on" }
-            p { "Whoever runs it switches it on: " code { "tigertrust serve" } " has it once " code { "server.public_url" } " is set, to the address under which people reach it." }
-            p.quiet { "A program that TigerTrust is built into takes the feature " code { "sso" } " and sets " code { "AppSettings::sso" } "." }
+            p { "The server " code { "tigertrust serve" } " always has it. Whoever builds TigerTrust into a program of their own switches it on: by the feature " code { "sso" } ", and by " code { "AppSettings::sso" } " with the address under which people reach the server." }
         }
     }
 }

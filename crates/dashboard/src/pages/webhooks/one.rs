@@ -70,9 +70,7 @@ async fn deliveries(visitor: &Visitor, webhook: &Webhook) -> Result<Deliveries, 
 pub(super) async fn show(visitor: Visitor) -> PageResult {
     let webhook = found(&visitor).await?;
     let found = deliveries(&visitor, &webhook).await?;
-    let names = Names::of(&visitor).await?;
-    let creator = webhook.created_by.to_string();
-    let names = names.and(&visitor, [creator.as_str()].into_iter()).await?;
+    let names = Names::of_creator(&visitor, webhook.created_by).await?;
     let now = visitor.now();
     let at = |below: &str| path(&visitor, webhook.id, below);
     let is_enabled = webhook.disabled.is_none();

@@ -44,12 +44,7 @@ pub(crate) fn routes() -> Vec<PathPages> {
     let write = (Method::PATCH, "/api/workspaces/{id}");
     vec![
         shown("/workspaces", (Method::GET, "/api/workspaces"), list),
-        asked(
-            "/workspaces/new",
-            (Method::POST, "/api/workspaces"),
-            new,
-            create,
-        ),
+        asked("/workspaces/new", (Method::POST, "/api/workspaces"), new, create),
         (
             "/w/{id}/settings",
             vec![

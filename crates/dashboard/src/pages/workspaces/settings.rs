@@ -154,7 +154,7 @@ fn facts_of(visitor: &Visitor, workspace: &Workspace) -> Markup {
             dl.facts {
                 dt { "Name" } dd { (workspace.name) }
                 dt { "Second factor" } dd { @if workspace.requires_second_factor { "Members need one" } @else { "Members need none" } }
-                dt { "Leaked agent keys" } dd { (meaning_of(response)) }
+                dt { "A leaked agent key" } dd { (meaning_of(response)) }
             }
             p.quiet { "An owner or an admin changes them." }
         }
