@@ -79,8 +79,9 @@
 
   async function prove(element) {
     const options = await call("/api/auth/passkeys/login/start", {});
-    await call("/api/auth/step-up", { passkey: await asked.get(options) });
-    location.assign(element.dataset.passkeyProof);
+    const form = element.closest("form");
+    form.elements.namedItem("_passkey").value = JSON.stringify(await asked.get(options));
+    form.requestSubmit();
   }
 
   async function register(element) {

@@ -24,6 +24,8 @@ pub(crate) const TOKEN: &str = "_token";
 pub(crate) const PROOF_PASSWORD: &str = "_password";
 /// See [`PROOF_PASSWORD`].
 pub(crate) const PROOF_CODE: &str = "_code";
+/// See [`PROOF_PASSWORD`]: what a passkey has answered, in JSON.
+pub(crate) const PROOF_PASSKEY: &str = "_passkey";
 
 /// Names and values, as a form or an address has them. Spaces around values are not theirs.
 #[derive(Clone, Default)]
@@ -159,25 +161,40 @@ pub(crate) async fn of(visitor: &mut Visitor, body: Body) -> Result<Fields, Form
         )
         .into());
     }
-    let (password, code) = (fields.raw(PROOF_PASSWORD), fields.text(PROOF_CODE));
-    if password.is_some_and(|password| !password.is_empty()) || code.is_some() {
-        let password = password.filter(|password| !password.is_empty());
-        if let Err(error) = prove(visitor, password, code).await {
-            return Err(FormError::Proof(error, fields));
-        }
+    let proof = Proof {
+        password: fields.raw(PROOF_PASSWORD).filter(|password| !password.is_empty()),
+        code: fields.text(PROOF_CODE),
+        passkey: fields.text(PROOF_PASSKEY),
+    };
+    if !proof.is_empty()
+        && let Err(error) = prove(visitor, &proof).await
+    {
+        return Err(FormError::Proof(error, fields));
     }
     Ok(fields)
 }
 
-/// Takes a fresh proof of who it is; the session goes on under another token.
-pub(crate) async fn prove(
-    visitor: &mut Visitor,
-    password: Option<&str>,
-    code: Option<&str>,
-) -> Result<(), ApiError> {
+/// By what somebody proves afresh who it is: a passkey, or all that the account has beside.
+struct Proof<'a> {
+    password: Option<&'a str>,
+    code: Option<&'a str>,
+    passkey: Option<&'a str>,
+}
+
+impl Proof<'_> {
+    const fn is_empty(&self) -> bool {
+        self.password.is_none() && self.code.is_none() && self.passkey.is_none()
+    }
+}
+
+/// Takes the proof; the session goes on under another token.
+async fn prove(visitor: &mut Visitor, proof: &Proof<'_>) -> Result<(), ApiError> {
     let from = page::from(visitor.app(), visitor.request());
-    let sign_in = &visitor.app().sign_in;
-    let proved = sign_in.step_up(visitor.person(), password, code, &from).await;
+    let (sign_in, person) = (&visitor.app().sign_in, visitor.person());
+    let proved = match proof.passkey {
+        Some(answer) => sign_in.step_up_by_passkey(person, answer.as_bytes(), &from).await,
+        None => sign_in.step_up(person, proof.password, proof.code, &from).await,
+    };
     let renewed = proved.inspect_err(|error| {
         page::note_refusal(visitor.app(), visitor.request(), "fresh proof refused", error);
     })?;

@@ -8,7 +8,7 @@ use tigertrust_wire::{Code, Problem};
 
 use crate::{
     components::{self, submit},
-    form::{Fields, PROOF_CODE, PROOF_PASSWORD},
+    form::{Fields, PROOF_CODE, PROOF_PASSKEY, PROOF_PASSWORD},
     layout,
     visitor::Visitor,
 };
@@ -94,8 +94,8 @@ pub(crate) fn prove(visitor: &Visitor, fields: &Fields, wrong: Option<&ApiError>
                 @for (name, value) in fields.own() { input type="hidden" name=(name) value=(value); }
                 (proof_fields())
                 div.actions { (submit("Confirm")) a.button.quiet href=(visitor.request().uri().path()) { "Cancel" } }
+                (passkey_proof())
             }
-            (passkey_proof(visitor.request().uri().path()))
         }
     };
     let html = layout::framed(visitor, layout::Place::None, "Confirm that it is you", &content);
@@ -120,10 +120,11 @@ pub(crate) fn proof_fields() -> Markup {
     }
 }
 
-/// The button that proves it by a passkey, and then comes back to a page.
-pub(crate) fn passkey_proof(back: &str) -> Markup {
+/// The button that proves it by a passkey, and sends the form that it is in with the passkey's answer.
+pub(crate) fn passkey_proof() -> Markup {
     html! {
-        div.with-script hidden data-passkey-proof=(back) {
+        input type="hidden" name=(PROOF_PASSKEY);
+        div.with-script hidden data-passkey-proof {
             p.divider { "or" }
             button.button.wide type="button" { "Use a passkey" }
             p.error role="alert" data-message {}

@@ -59,6 +59,8 @@ class Traffic {
     this.#on('Page.frameDetached', end('to leave '));
     this.#on('Page.frameDetached', end('to load '));
     this.#on('Page.frameNavigated', ({ frame }) => {
+      // Under load it is not always said that it has left.
+      end('to leave ')({ frameId: frame.id });
       // Not all that a page had asked for is said to have failed when it is left.
       if (frame.parentId) return;
       for (const [id, { loaderId }] of this.#pending) if (loaderId !== frame.loaderId) this.#pending.delete(id);
@@ -150,7 +152,9 @@ function meant(kind, near, ...elements) {
     while (near !== null && around && !around.innerText?.includes(near)) around = around.parentElement;
     return near === null ? 0 : (around?.querySelectorAll('*').length ?? Infinity);
   };
-  const distances = new Map(elements.filter((element) => element.matches(kind)).map((element) => [element, distance(element)]));
+  // The page itself goes by the name of its title, and is no element.
+  const ofKind = elements.filter((element) => element.matches?.(kind));
+  const distances = new Map(ofKind.map((element) => [element, distance(element)]));
   const least = Math.min(...distances.values());
   const nearest = least < Infinity ? [...distances.keys()].filter((element) => distances.get(element) === least) : [];
   const isOne = nearest.every((element) => element === nearest[0] || (element.href && element.href === nearest[0].href));

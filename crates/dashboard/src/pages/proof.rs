@@ -16,7 +16,7 @@ use crate::{
 pub(crate) fn routes() -> Vec<PathPages> {
     vec![asked(
         "/step-up",
-        (Method::GET, "/api/auth/sessions"),
+        (Method::POST, "/api/auth/step-up"),
         show,
         prove,
     )]
@@ -35,8 +35,8 @@ pub(crate) async fn show(visitor: Visitor) -> PageResult {
                 input type="hidden" name="return" value=(back);
                 (proof_fields())
                 div.actions { (submit("Confirm")) a.button.quiet href=(back) { "Cancel" } }
+                (passkey_proof())
             }
-            (passkey_proof(back))
         }
     };
     Ok(layout::respond(&layout::framed(

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use tigertrust_model::Role;
-use tigertrust_testkit::{Engine, PASSWORD, TabSettings};
+use tigertrust_testkit::{Engine, PASSWORD, Tab, TabSettings};
 
 use crate::common::{NO_SCRIPT, Site, faults};
 
@@ -128,4 +128,60 @@ async fn a_forgotten_password_is_set_anew() {
         tab.press("Set password").await;
         assert_eq!(tab.status().await, 401);
     }
+}
+
+/// Goes on to the next things until it is at the one that is called so.
+async fn tab_to(tab: &Tab, name: &str) {
+    for _ in 0..40 {
+        tab.keyboard("Tab").await;
+        let at = tab.evaluate("document.activeElement.textContent.trim()").await;
+        if at.as_str() == Some(name) {
+            return;
+        }
+    }
+    panic!("{name} is not reached: {}", tab.text().await);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_dashboard_is_used_by_keyboard_alone() {
+    let site = Site::open(Engine::Sqlite).await;
+    let (_, tab) = site.signed_in(Role::Owner, TabSettings::default()).await;
+    tab.goto(&site.within("/keys")).await;
+    tab_to(&tab, "Skip to the content").await;
+    tab.keyboard("Enter").await;
+    let inside = "document.getElementById('content').contains(document.activeElement)";
+    assert_eq!(tab.evaluate(inside).await, true);
+    tab_to(&tab, "Create API Key").await;
+    tab.keyboard("Enter").await;
+    tab.wait_for_text("What it may do.").await;
+
+    let open = "document.querySelector('details.switcher').open";
+    tab_to(&tab, "Acme").await;
+    tab.keyboard("Enter").await;
+    assert_eq!(tab.evaluate(open).await, true);
+    tab.keyboard("Escape").await;
+    assert_eq!(tab.evaluate(open).await, false);
+    let focused = "document.activeElement.matches('details.switcher summary')";
+    assert_eq!(tab.evaluate(focused).await, true);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_link_in_a_mail_that_another_site_shows_is_good() {
+    let site = Site::open(Engine::Sqlite).await;
+    let user = site.server.member(&site.workspace, Role::Owner).await;
+    let email = site.server.email(user).await;
+    let tab = site.tab(TabSettings::default()).await;
+    tab.goto(&site.at("/password/forgot")).await;
+    tab.fill("E-mail address", &email).await;
+    tab.press("Send the mail").await;
+    let token = site.server.mails.token(&email);
+    tab.goto_from(&site.at(&format!("/password/reset#token={token}")), "127.0.0.1")
+        .await;
+    tab.fill("New password", "another horse, another battery").await;
+    tab.press("Set password").await;
+    assert!(
+        tab.text().await.contains("Your password is set."),
+        "{}",
+        tab.text().await
+    );
 }
