@@ -1,7 +1,7 @@
 //! The pages of TigerTrust for people: rendered on the server, over the same flows that the HTTP API calls, behind the same admission.
 //!
 //! Forms work without JavaScript; htmx swaps parts of pages where there is some, and a page of passkeys needs it. Templates are
-//! [maud](maud)'s: they are Rust, so that a part of a page is a function, what it shows has a type, and all text is escaped.
+//! [maud]'s: they are Rust, so that a part of a page is a function, what it shows has a type, and all text is escaped.
 //!
 //! What a page may do is what an operation of the API may do ([`page`](tigertrust_http::page::page)); a page has no rule of its own.
 
