@@ -173,6 +173,11 @@
     for (const button of document.querySelectorAll("form button:disabled")) button.disabled = false;
   });
 
+  // A whole key that is pasted into the search is found by its beginning, and goes into no address.
+  document.addEventListener("input", ({ target }) => {
+    if (target.matches("input[type=search]")) target.value = target.value.replace(/\b([ac]k_[0-9A-Za-z]{5})[0-9A-Za-z]+/g, "$1");
+  }, { capture: true });
+
   // The token of a link is in the fragment, which no request carries; the address bar and the history do not keep it.
   const kept = document.querySelector("input[data-from-fragment]");
   const parameters = new URLSearchParams(location.hash.slice(1));

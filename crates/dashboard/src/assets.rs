@@ -3,7 +3,7 @@
 use std::{io::Write as _, sync::LazyLock};
 
 use actix_web::{
-    HttpRequest, HttpResponse,
+    HttpRequest, HttpResponse, guard,
     http::header::{self, HeaderValue},
     web,
 };
@@ -101,7 +101,9 @@ pub(crate) fn mount(config: &mut web::ServiceConfig) {
     for asset in [&STYLE, &SCRIPT, &HTMX, &ICON] {
         config.route(
             &asset.path,
-            web::get().to(async |request: HttpRequest| asset.respond(&request)),
+            web::route()
+                .guard(guard::Any(guard::Get()).or(guard::Head()))
+                .to(async |request: HttpRequest| asset.respond(&request)),
         );
     }
 }

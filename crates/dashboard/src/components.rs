@@ -73,7 +73,8 @@ impl Default for Input<'_> {
 /// A line to type in, with what is wrong with it. A password that was typed is never shown again.
 pub(crate) fn input(form: &Filled, input: &Input<'_>) -> Markup {
     let typed = form.fields.raw(input.name).unwrap_or(input.value);
-    let value = (input.kind != "password").then_some(typed);
+    let is_secret = input.kind == "password" || input.autocomplete == "one-time-code";
+    let value = (!is_secret).then_some(typed);
     labelled(form, input.name, input.label, input.hint, |described, invalid| {
         html! {
             input id=(input.name) name=(input.name) type=(input.kind) autocomplete=(input.autocomplete) value=[value]

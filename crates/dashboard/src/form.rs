@@ -5,6 +5,7 @@ use std::{fmt, rc::Rc};
 use actix_web::HttpRequest;
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use hmac::{Hmac, KeyInit as _, Mac as _};
+use serde_json::Value;
 use sha2::Sha256;
 use tigertrust_http::{
     ApiError, App,
@@ -15,8 +16,10 @@ use zeroize::Zeroize;
 
 use crate::visitor::Visitor;
 
-/// The largest form, in bytes; metadata of identity providers is pasted into one.
-const MAX_FORM: usize = 512 * 1024;
+/// The largest form, in bytes.
+pub(crate) const MAX_FORM: usize = 64 * 1024;
+/// The largest form that a document is pasted into, such as the metadata of an identity provider.
+pub(crate) const MAX_FORM_WITH_DOCUMENT: usize = 512 * 1024;
 
 /// The name of the field that binds a form to its session.
 pub(crate) const TOKEN: &str = "_token";
@@ -76,6 +79,13 @@ impl Fields {
         self.text(name).unwrap_or_default()
     }
 
+    /// The first value of a name, as a number in JSON where it is one.
+    pub(crate) fn number(&self, name: &str) -> Value {
+        let text = self.or_empty(name);
+        text.parse::<u64>()
+            .map_or_else(|_| Value::from(text), Value::from)
+    }
+
     /// Every value of a name.
     pub(crate) fn all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
         let values = self.0.0.iter().filter(move |(own, _)| own == name);
@@ -96,6 +106,15 @@ impl Fields {
             .map(str::trim)
             .filter(|line| !line.is_empty())
             .collect()
+    }
+
+    /// Everything that may stand on a page again while somebody proves who it is: no secret.
+    pub(crate) fn repeatable(&self) -> impl Iterator<Item = (&str, &str)> {
+        let is_secret = |name: &str| {
+            let name = name.to_ascii_lowercase();
+            name.ends_with("secret") || name.ends_with("password") || name == "code" || name == "token"
+        };
+        self.own().filter(move |(name, _)| !is_secret(name))
     }
 
     /// Everything that was sent, without what is about the form itself.
@@ -150,8 +169,8 @@ impl From<Problem> for FormError {
 ///
 /// # Errors
 /// [`FormError`].
-pub(crate) async fn of(visitor: &mut Visitor, body: Body) -> Result<Fields, FormError> {
-    let fields = Fields::new(body.fields(MAX_FORM).await?);
+pub(crate) async fn of(visitor: &mut Visitor, body: Body, max: usize) -> Result<Fields, FormError> {
+    let fields = Fields::new(body.fields(max).await?);
     visitor.renew().await?;
     let session = page::session_cookie(visitor.app(), visitor.request()).unwrap_or_default();
     if !is_token(session, fields.or_empty(TOKEN)) {
@@ -236,7 +255,7 @@ impl Filled {
     pub(crate) fn refused(fields: &Fields, error: &ApiError) -> Self {
         Self {
             fields: fields.clone(),
-            problem: Some(error.problem().clone()),
+            problem: Some(error.told()),
         }
     }
 

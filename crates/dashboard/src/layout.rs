@@ -2,7 +2,7 @@
 
 use actix_web::{
     HttpResponse,
-    http::header::{self, HeaderValue},
+    http::header::{self, HeaderName, HeaderValue},
 };
 use maud::{DOCTYPE, Markup, html};
 use tigertrust_model::{Scope, management};
@@ -88,6 +88,13 @@ pub(crate) fn secure(response: &mut HttpResponse) {
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_SECURITY_POLICY, POLICY);
     headers.insert(header::REFERRER_POLICY, REFERRER);
+    // Whoever has opened a page keeps no hold of it, and nobody has it loaded as a part of theirs.
+    for name in ["cross-origin-opener-policy", "cross-origin-resource-policy"] {
+        headers.insert(
+            HeaderName::from_static(name),
+            HeaderValue::from_static("same-origin"),
+        );
+    }
 }
 
 fn document(title: &str, body: &Markup) -> Markup {

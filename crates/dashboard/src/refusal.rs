@@ -15,7 +15,7 @@ use crate::{
 
 /// Says what went wrong; in the frame of the page where the person may see that.
 pub(crate) fn page(error: &ApiError, visitor: Option<&Visitor>) -> HttpResponse {
-    let problem = error.problem();
+    let problem = error.told();
     // The API says it in the words of programs.
     if problem.detail == Problem::from(&AuthError::SecondFactorMissing).detail {
         return second_factor_missing(error, visitor);
@@ -91,7 +91,7 @@ pub(crate) fn prove(visitor: &Visitor, fields: &Fields, wrong: Option<&ApiError>
             @if let Some(error) = wrong { (components::alert(&error.problem().detail)) }
             form method="post" action=(visitor.request().uri().path()) {
                 (components::token(visitor))
-                @for (name, value) in fields.own() { input type="hidden" name=(name) value=(value); }
+                @for (name, value) in fields.repeatable() { input type="hidden" name=(name) value=(value); }
                 (proof_fields())
                 div.actions { (submit("Confirm")) a.button.quiet href=(visitor.request().uri().path()) { "Cancel" } }
                 (passkey_proof())

@@ -11,7 +11,7 @@ use tigertrust_wire::Code;
 
 use crate::{
     assets,
-    form::{self, Fields, FormError},
+    form::{self, Fields, FormError, MAX_FORM, MAX_FORM_WITH_DOCUMENT},
     pages::{
         audit, key, keys, links, members, overview, profile, proof, security, sign_in, sso, webhooks,
         workspaces,
@@ -87,6 +87,28 @@ where
     )
 }
 
+/// As [`asked`], for a form that a document is pasted into.
+pub(crate) fn asked_for_document<S, Shown, A, Acted>(
+    path: &'static str,
+    like: Like,
+    show: S,
+    act: A,
+) -> PathPages
+where
+    S: Fn(Visitor) -> Shown + Clone + 'static,
+    Shown: Future<Output = PageResult> + 'static,
+    A: Fn(Visitor, Fields) -> Acted + Clone + 'static,
+    Acted: Future<Output = PageResult> + 'static,
+{
+    (
+        path,
+        vec![
+            Page::like(Method::GET, like.clone(), get(show)),
+            Page::like(Method::POST, like, post_up_to(MAX_FORM_WITH_DOCUMENT, act)),
+        ],
+    )
+}
+
 /// A page that is shown.
 pub(crate) fn get<F, Answer>(handler: F) -> impl Handler<(Visitor,), Output = HttpResponse>
 where
@@ -108,16 +130,34 @@ where
     F: Fn(Visitor, Fields) -> Answer + Clone + 'static,
     Answer: Future<Output = PageResult> + 'static,
 {
+    post_up_to(MAX_FORM, handler)
+}
+
+/// As [`post`], for a form of at most so many bytes.
+pub(crate) fn post_up_to<F, Answer>(
+    max: usize,
+    handler: F,
+) -> impl Handler<(Visitor, Body), Output = HttpResponse>
+where
+    F: Fn(Visitor, Fields) -> Answer + Clone + 'static,
+    Answer: Future<Output = PageResult> + 'static,
+{
     move |mut visitor: Visitor, body: Body| {
         let handler = handler.clone();
         async move {
-            match form::of(&mut visitor, body).await {
+            match form::of(&mut visitor, body, max).await {
                 Ok(fields) => {
                     let answer = handler(visitor.clone(), fields.clone()).await;
                     finished(&visitor, &fields, answer)
                 }
-                Err(FormError::Proof(error, fields)) => refusal::prove(&visitor, &fields, Some(&error)),
-                Err(FormError::Refused(error)) => visitor.refused(&error),
+                Err(FormError::Proof(error, fields)) => finished(
+                    &visitor,
+                    &fields,
+                    Ok(refusal::prove(&visitor, &fields, Some(&error))),
+                ),
+                Err(FormError::Refused(error)) => {
+                    finished(&visitor, &Fields::default(), Ok(visitor.refused(&error)))
+                }
             }
         }
     }

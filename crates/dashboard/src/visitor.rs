@@ -119,6 +119,17 @@ impl Visitor {
         form::Fields::of_query(&self.request)
     }
 
+    /// To where somebody proves afresh who it is, and back, unless that is done: before a form in which a secret is typed, since that is
+    /// not repeated on the page that asks for the proof.
+    pub(crate) fn proof_first(&self) -> Option<HttpResponse> {
+        let is_fresh = self.person.session().is_fresh(self.now());
+        let back = asked_for(&self.request);
+        (!is_fresh).then(|| {
+            let back = utf8_percent_encode(&back, NON_ALPHANUMERIC);
+            see_other(&format!("/step-up?return={back}"))
+        })
+    }
+
     /// The value that every form of the session bears.
     pub(crate) fn form_token(&self) -> String {
         match self.renewed.borrow().as_ref() {
@@ -132,9 +143,10 @@ impl Visitor {
     /// # Errors
     /// The person may not do this any more.
     pub(crate) async fn goes_on_under(&mut self, renewed: RenewedSession) -> Result<(), ApiError> {
-        self.person.renew_under(renewed.0.digest()).await?;
+        let token = renewed.0.digest();
+        // The old token is dead: whatever comes of it, the new one is handed out.
         *self.renewed.borrow_mut() = Some(renewed);
-        Ok(())
+        self.person.renew_under(token).await
     }
 
     /// As [`goes_on_under`](Self::goes_on_under), where nothing more is asked of the person: the answer hands the token out.
@@ -186,6 +198,16 @@ impl FromRequest for Visitor {
         let person = Person::from_request(request, payload);
         let request = request.clone();
         Box::pin(async move {
+            if page::is_part_of_elsewhere(&request) {
+                let error = Problem::new(
+                    Code::Forbidden,
+                    "A page of another site cannot have this one within it.",
+                );
+                return Err(Away {
+                    error: error.into(),
+                    request,
+                });
+            }
             let app = request.app_data::<web::Data<App>>().cloned();
             match (person.await, app) {
                 (Ok(person), Some(app)) => Ok(Self {
@@ -234,9 +256,22 @@ impl fmt::Display for Away {
     }
 }
 
-/// A page that asks for the same once more, from here.
+/// A page that asks for the same once more, from here; for a file, the page that offers it.
 pub(crate) fn go_on(request: &HttpRequest) -> HttpResponse {
-    page::go_on("One moment", &asked_for(request))
+    let path = request.path();
+    let offers = path
+        .strip_suffix("/export")
+        .or_else(|| path.strip_suffix("/account.json"));
+    match offers {
+        Some(page) if request.match_pattern().is_some_and(|pattern| is_file(&pattern)) => {
+            page::go_on("One moment", page)
+        }
+        _ => page::go_on("One moment", &asked_for(request)),
+    }
+}
+
+fn is_file(pattern: &str) -> bool {
+    matches!(pattern, "/w/{id}/audit/export" | "/account/export/account.json")
 }
 
 fn asked_for(request: &HttpRequest) -> String {

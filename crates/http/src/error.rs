@@ -14,6 +14,8 @@ use tigertrust_accounts::{FlowError, InvitationError, SignInError, sso::SsoError
 use tigertrust_credentials::{AuthError, Refusal};
 use tigertrust_wire::{Code, NOT_SIGNED_IN, Problem, challenge, seconds};
 
+use crate::respond::conceal;
+
 /// Why a handler has no other answer. The status is the wire's to know; here it only becomes a response.
 #[derive(Debug)]
 pub struct ApiError {
@@ -49,6 +51,14 @@ impl ApiError {
     #[must_use]
     pub fn problem(&self) -> &Problem {
         &self.problem
+    }
+
+    /// What happened, for people who read it on a page: a key that was put in a wrong place is not repeated.
+    #[must_use]
+    pub fn told(&self) -> Problem {
+        let mut problem = Problem::clone(&self.problem);
+        conceal(&mut problem);
+        problem
     }
 
     /// Says it on a page, which is answered with the error's status. It is counted and logged as any other.
@@ -215,7 +225,7 @@ impl ResponseError for ApiError {
         StatusCode::from_u16(self.problem.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
     }
 
-    /// The body is written where the request's id is known: see [`crate::respond`].
+    /// The body is written where the request's id is known: see `respond.rs`.
     fn error_response(&self) -> HttpResponse {
         let mut response = HttpResponse::new(self.status_code());
         if let Some(challenge) = self.challenge {

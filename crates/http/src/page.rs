@@ -1,4 +1,4 @@
-//! What pages of people are made with: the flows of [`App`](crate::App) behind the same admission as the API's operations, and the
+//! What pages of people are made with: the flows of [`App`] behind the same admission as the API's operations, and the
 //! cookies that sessions are handed out with. The dashboard is built upon it.
 
 use actix_web::{
@@ -146,6 +146,20 @@ pub fn comes_from_elsewhere(app: &App, request: &HttpRequest) -> bool {
     let is_navigation = header("sec-fetch-mode") == Some(b"navigate");
     let brings_none = cookies::values(request, &app.cookie_name).next().is_none();
     is_navigation && brings_none && matches!(site, Some(b"cross-site" | b"same-site"))
+}
+
+/// Whether a request comes from a page of ours, or was typed in: for what leaves a trace though it is asked for by GET.
+#[must_use]
+pub fn comes_from_here(request: &HttpRequest) -> bool {
+    let site = request.headers().get("sec-fetch-site").map(HeaderValue::as_bytes);
+    matches!(site, None | Some(b"same-origin" | b"none"))
+}
+
+/// Whether a page of another site has a page of ours loaded as a part of it, be it as a picture.
+#[must_use]
+pub fn is_part_of_elsewhere(request: &HttpRequest) -> bool {
+    let mode = request.headers().get("sec-fetch-mode").map(HeaderValue::as_bytes);
+    !comes_from_here(request) && mode != Some(b"navigate")
 }
 
 /// Who is signed in, if somebody is: a session that is over is none.

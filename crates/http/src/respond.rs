@@ -286,7 +286,7 @@ fn secure(headers: &mut HeaderMap) {
 }
 
 /// Takes keys out of a problem: what a client put in the wrong place must not be shown or logged by whoever gets it.
-fn conceal(problem: &mut Problem) {
+pub(crate) fn conceal(problem: &mut Problem) {
     let texts = problem
         .errors
         .iter_mut()

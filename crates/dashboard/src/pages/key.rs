@@ -339,8 +339,7 @@ fn rotate_page(
 pub(crate) async fn rotate(visitor: Visitor, fields: Fields) -> PageResult {
     let details = found(&visitor).await?;
     let id = details.key.id;
-    let overlap: u64 = fields.or_empty("overlapSeconds").parse().unwrap_or_default();
-    let body = page::read::<RotateKey>(&json!({ "overlapSeconds": overlap }))?;
+    let body = page::read::<RotateKey>(&json!({ "overlapSeconds": fields.number("overlapSeconds") }))?;
     let overlap = Duration::from_secs(body.overlap_seconds);
     match visitor.app().keys.rotate(&visitor.actor(), id, overlap).await {
         Ok(rotated) => {

@@ -28,6 +28,8 @@ use crate::{
 
 /// How many keys a page lists.
 const PAGE: u16 = 50;
+/// How many characters of a key are shown, and found by.
+const SHOWN: usize = 8;
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// When a new key ends, in days.
@@ -58,6 +60,10 @@ pub(crate) fn routes() -> Vec<PathPages> {
 /// The keys of the workspace.
 pub(crate) async fn list(visitor: Visitor) -> PageResult {
     let query = visitor.query();
+    // Whole keys are not for addresses: the history keeps those, and so do the logs of proxies.
+    if let Some(start) = query.text("q").and_then(start_of_key) {
+        return Ok(see_other(&format!("{}?q={start}", visitor.path("keys"))));
+    }
     let form = Filled::of(&query);
     let now = visitor.now();
     let filter = KeyFilter {
@@ -142,6 +148,12 @@ pub(crate) async fn list(visitor: Visitor) -> PageResult {
     )))
 }
 
+/// The beginning of a key that is longer than what is shown of one.
+fn start_of_key(text: &str) -> Option<&str> {
+    let is_key = (text.starts_with("ak_") || text.starts_with("ck_")) && text.len() > SHOWN;
+    is_key.then(|| text.get(..SHOWN)).flatten()
+}
+
 fn next_path(visitor: &Visitor, query: &Fields, last: KeyId) -> String {
     let own = query
         .own()
@@ -215,10 +227,7 @@ pub(crate) async fn new(visitor: Visitor) -> PageResult {
 fn new_page(visitor: &Visitor, form: &Filled, refused: Option<&ApiError>) -> HttpResponse {
     let chosen = form.fields.text("type").unwrap_or("agent");
     let only_own = !visitor.role().is_some_and(Role::manages_keys);
-    let once = page::from(visitor.app(), visitor.request())
-        .origin
-        .request_id
-        .unwrap_or_default();
+    let once = visitor.now().unix_micros().to_string();
     let content = html! {
         div.page-head { h1 { "Create API Key" } }
         (summary(form, &["name", "type", "scopes", "expiresAt", "allowedCidrs", "externalId"]))

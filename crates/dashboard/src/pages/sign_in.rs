@@ -53,6 +53,14 @@ pub(crate) async fn show(app: web::Data<App>, request: HttpRequest) -> HttpRespo
     }
     match page::visitor(&app, &request).await {
         Ok(Some(_)) => see_other(back),
+        // Of two sessions none is chosen, and signing in adds no better one.
+        Err(error) if error.problem().code == Code::Unauthorized => {
+            let error = ApiError::from(Problem::new(
+                Code::Unauthorized,
+                "Your browser presents two sessions at once. Remove the cookies of this site, and of the sites above it, then sign in.",
+            ));
+            form_page(&app, &Filled::refused(&query, &error), back, None, Some(&error))
+        }
         // A session that cannot be looked up is one more reason to show the page, which says what is wrong once somebody tries.
         _ => form_page(
             &app,

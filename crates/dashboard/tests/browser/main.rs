@@ -11,6 +11,7 @@
 mod audit;
 mod common;
 mod every_page;
+mod hardening;
 mod keys;
 mod members;
 mod profile;

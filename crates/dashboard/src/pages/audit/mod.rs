@@ -24,7 +24,7 @@ use crate::{
     instant,
     layout::{self, Place},
     routes::{Like, PathPages, asked, shown},
-    visitor::{PageResult, Visitor},
+    visitor::{PageResult, Visitor, see_other},
 };
 
 /// What a page says after something was done: see [`notice`](crate::notice).
@@ -353,5 +353,9 @@ fn outcome(event: &AuditEvent) -> Markup {
 
 /// The log as a file, which is noted as one that was handed out by the API.
 pub(crate) async fn export(visitor: Visitor) -> PageResult {
+    // What is logged in somebody's name is not done by a link of somebody else's.
+    if !page::comes_from_here(visitor.request()) {
+        return Ok(see_other(&visitor.path("audit")));
+    }
     page::export_audit(visitor.person(), visitor.request()).await
 }

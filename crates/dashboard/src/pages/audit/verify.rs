@@ -19,6 +19,9 @@ use crate::{
     visitor::{PageResult, Visitor},
 };
 
+/// The most checkpoints to compare a log with at once: each is a signature, and others wait for this thread meanwhile.
+const MAX_CHECKPOINTS: usize = 50;
+
 /// What was found.
 struct Report {
     looked_at: Result<Verified, Finding>,
@@ -47,8 +50,9 @@ pub(super) async fn verify(visitor: Visitor, fields: Fields) -> PageResult {
 
 async fn report(visitor: &Visitor, fields: &Fields) -> Result<Report, ApiError> {
     let (app, chain) = (visitor.app(), AuditFlows::chain_of(&visitor.actor())?);
-    let landmarks = landmarks(&app.audit, chain, fields.or_empty("checkpoints"))?;
+    // Before anything that takes its time.
     let _turn = page::turn_to_verify(app, chain).await?;
+    let landmarks = landmarks(&app.audit, chain, fields.or_empty("checkpoints"))?;
     let mut looked_at = app.audit.verify(chain, &landmarks).await?;
     if looked_at.is_ok() && is_begun_anew(&app.audit, chain).await? {
         looked_at = Err(Finding::BegunAnew);
@@ -90,25 +94,34 @@ async fn is_begun_anew(audit: &AuditFlows, chain: Chain) -> Result<bool, FlowErr
 /// The checkpoints that were kept of a chain.
 fn landmarks(audit: &AuditFlows, chain: Chain, text: &str) -> Result<Vec<Landmark>, FlowError> {
     let checkpoints = serde_json::Deserializer::from_str(text).into_iter::<Checkpoint>();
-    let landmarks = checkpoints.enumerate().map(|(index, body)| {
-        let wrong = |why: &str| {
-            FlowError::Invalid(vec![Violation::new(
-                "/checkpoints",
-                format!("number {}: {why}", index + 1),
-            )])
-        };
-        let checkpoint = body.ok().and_then(|body| body.read());
-        let checkpoint = checkpoint.ok_or_else(|| wrong("this is no checkpoint"))?;
-        let key = Signed::public_key(audit.ring(), &checkpoint.key);
-        let key = key.ok_or_else(|| wrong("it was signed under a pepper that the key ring does not have"))?;
-        if !checkpoint.is_signed_by(&key) {
-            return Err(wrong("the signature is wrong, so that it says nothing"));
-        }
-        if checkpoint.chain != chain {
-            return Err(wrong("it is of another log than that of this workspace"));
-        }
-        Ok(checkpoint.landmark)
-    });
+    let landmarks = checkpoints
+        .take(MAX_CHECKPOINTS + 1)
+        .enumerate()
+        .map(|(index, body)| {
+            let wrong = |why: &str| {
+                FlowError::Invalid(vec![Violation::new(
+                    "/checkpoints",
+                    format!("number {}: {why}", index + 1),
+                )])
+            };
+            if index == MAX_CHECKPOINTS {
+                return Err(wrong(
+                    "there may be 50 at the most; the newest say what the earlier ones do",
+                ));
+            }
+            let checkpoint = body.ok().and_then(|body| body.read());
+            let checkpoint = checkpoint.ok_or_else(|| wrong("this is no checkpoint"))?;
+            let key = Signed::public_key(audit.ring(), &checkpoint.key);
+            let key =
+                key.ok_or_else(|| wrong("it was signed under a pepper that the key ring does not have"))?;
+            if !checkpoint.is_signed_by(&key) {
+                return Err(wrong("the signature is wrong, so that it says nothing"));
+            }
+            if checkpoint.chain != chain {
+                return Err(wrong("it is of another log than that of this workspace"));
+            }
+            Ok(checkpoint.landmark)
+        });
     landmarks.collect()
 }
 

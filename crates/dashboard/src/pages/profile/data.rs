@@ -65,6 +65,10 @@ pub(crate) async fn explain(visitor: Visitor) -> PageResult {
 
 /// The file. To ask what it is like hands nothing out, nor is it logged that something was.
 pub(crate) async fn hand_out(visitor: Visitor) -> PageResult {
+    // What is logged in somebody's name is not done by a link of somebody else's.
+    if !page::comes_from_here(visitor.request()) {
+        return Ok(see_other(EXPORT));
+    }
     if visitor.request().method() == Method::HEAD {
         let mut response = HttpResponse::Ok();
         response.insert_header((header::CONTENT_TYPE, "application/json"));

@@ -86,6 +86,11 @@ pub(crate) async fn show(visitor: Visitor) -> PageResult {
     domain_page(&visitor, &found, &visitor.query(), None).await
 }
 
+/// The connection from whose wizard somebody comes.
+fn connection_in(fields: &Fields) -> Option<ConnectionId> {
+    fields.text("by").and_then(|by| by.parse().ok())
+}
+
 async fn domain_page(
     visitor: &Visitor,
     found: &Found,
@@ -94,7 +99,7 @@ async fn domain_page(
 ) -> PageResult {
     let domain = &found.domain;
     let way = found.steps(visitor, fields, Step::Domains).await?;
-    let by = fields.text("by");
+    let by = connection_in(fields);
     let with = by.map(|by| format!("?by={by}")).unwrap_or_default();
     let exempt = exempt(visitor, domain).await?;
     let at = |below: &str| domain_path(visitor, &domain.domain, below);
@@ -164,7 +169,7 @@ async fn exempt(visitor: &Visitor, domain: &Domain) -> Result<String, ApiError> 
 }
 
 /// The DNS record, and having it looked for.
-fn record(visitor: &Visitor, domain: &Domain, by: Option<&str>) -> Markup {
+fn record(visitor: &Visitor, domain: &Domain, by: Option<ConnectionId>) -> Markup {
     html! {
         div.stack {
             p { "Publish this DNS record where the domain is run, then have it looked for. Some consoles add the domain to the name themselves." }
@@ -232,8 +237,7 @@ pub(crate) async fn verify(visitor: Visitor, fields: Fields) -> PageResult {
     {
         Ok(_) => {
             tracing::info!(%workspace, domain = name, by = %visitor.user().id, "domain verified");
-            let with = fields
-                .text("by")
+            let with = connection_in(&fields)
                 .map(|by| format!("by={by}&"))
                 .unwrap_or_default();
             let below = format!("?{with}done=sso-domain-verified");

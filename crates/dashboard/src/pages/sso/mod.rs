@@ -24,7 +24,7 @@ use tigertrust_wire::Code;
 
 use crate::{
     form::{Fields, Filled},
-    routes::{Like, PathPages, asked, get, post, shown},
+    routes::{Like, PathPages, asked, asked_for_document, get, post, shown},
     visitor::Visitor,
 };
 
@@ -91,7 +91,7 @@ pub(crate) fn routes() -> Vec<PathPages> {
     vec![
         shown("/w/{id}/sso", on(Method::GET, all), list::show),
         shown("/w/{id}/sso/new", on(Method::POST, all), wizard::choose),
-        asked(
+        asked_for_document(
             "/w/{id}/sso/new/provider",
             on(Method::POST, all),
             wizard::set_up,
@@ -143,7 +143,7 @@ pub(crate) fn routes() -> Vec<PathPages> {
             policy::edit,
             policy::save,
         ),
-        asked(
+        asked_for_document(
             "/w/{id}/sso/{connectionId}/provider",
             on(Method::PATCH, one),
             provider::edit,

@@ -1,5 +1,7 @@
 //! What the word of a provider is worth: who becomes what, and whether it counts for a second factor.
 
+use std::collections::BTreeMap;
+
 use actix_web::HttpResponse;
 use maud::{Markup, html};
 use serde_json::{Map, Value, json};
@@ -99,10 +101,15 @@ fn rows(form: &Filled, name: &str, rules: &[(String, String)]) -> Markup {
 /// The rows that were filled in, in their order.
 fn rules(fields: &Fields, at: &str) -> Vec<(String, String)> {
     let start = format!("{at}groupRoles/");
-    let groups = fields.own().filter_map(|(name, group)| {
-        let index = name.strip_prefix(&start)?.strip_suffix("/group")?;
-        let role = fields.or_empty(&format!("{start}{index}/role")).to_owned();
-        Some((group.trim().to_owned(), role))
+    let rows = |end: &'static str| {
+        let start = start.as_str();
+        let values = fields.own();
+        values.filter_map(move |(name, value)| Some((name.strip_prefix(start)?.strip_suffix(end)?, value)))
+    };
+    let roles: BTreeMap<&str, &str> = rows("/role").collect();
+    let groups = rows("/group").map(|(row, group)| {
+        let role = roles.get(row).map(|role| role.trim()).unwrap_or_default();
+        (group.trim().to_owned(), role.to_owned())
     });
     groups.filter(|(group, _)| !group.is_empty()).collect()
 }

@@ -38,9 +38,14 @@ pub(super) async fn asked(visitor: &Visitor, connection: &Connection, word: &str
 
 /// Where it is said how the provider is asked. Who comes here since it does not do is told why, beside the field.
 pub(crate) async fn edit(visitor: Visitor) -> PageResult {
+    if let Some(proof) = visitor.proof_first() {
+        return Ok(proof);
+    }
     let (id, connection) = found(&visitor).await?;
     let form = match visitor.query().text("asked") {
         None => Filled::empty(),
+        // Nobody else's link has the provider asked.
+        Some(_) if !page::comes_from_here(visitor.request()) => Filled::empty(),
         Some(_) => told(&connection, &probed(&visitor, id).await?),
     };
     edit_page(&visitor, id, &connection, &form, None).await

@@ -190,6 +190,9 @@ impl Chosen {
 
 /// Where it is said what the provider is to be told, and how it is asked.
 pub(crate) async fn set_up(visitor: Visitor) -> PageResult {
+    if let Some(proof) = visitor.proof_first() {
+        return Ok(proof);
+    }
     let query = visitor.query();
     if query.text("kind").is_none() && query.text("name").is_none() {
         return Ok(see_other(&visitor.path("sso/new")));

@@ -160,8 +160,8 @@ fn rotate_page(
 pub(super) async fn rotate(visitor: Visitor, fields: Fields) -> PageResult {
     let webhook = found(&visitor).await?;
     let (workspace, id) = (webhook.workspace, webhook.id);
-    let seconds: u64 = fields.or_empty("overlapSeconds").parse().unwrap_or_default();
-    let body = page::read::<RotateWebhookSecret>(&json!({ "overlapSeconds": seconds }))?;
+    let body =
+        page::read::<RotateWebhookSecret>(&json!({ "overlapSeconds": fields.number("overlapSeconds") }))?;
     let flows = &visitor.app().webhooks;
     match flows
         .rotate_secret(&visitor.actor(), workspace, id, body.overlap())
