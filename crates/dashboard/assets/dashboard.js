@@ -107,7 +107,9 @@
   const refusals = {
     NotAllowedError: "No passkey was used. Try again.",
     InvalidStateError: "There is a passkey for your account already where you wanted to keep this one.",
-    SecurityError: "Passkeys are bound to this server's own name, by HTTPS: open the page under that.",
+    SecurityError: /^[\d.:[\]]+$/.test(location.hostname)
+      ? `Passkeys are for a name, and this page was opened under an address. On this machine, open http://localhost:${location.port}${location.pathname}`
+      : "Passkeys are bound to this server's own name, by HTTPS: open the page under that.",
   };
 
   // Where a fresh proof is asked for, and what was typed is not lost by that.
@@ -188,6 +190,15 @@
     for (const element of document.querySelectorAll("[data-without-token]")) element.hidden = true;
     history.replaceState(null, "", location.pathname + location.search);
   }
+
+  // What was done is said once: not when the page is loaded anew, nor to whom its address is given.
+  const address = new URL(location);
+  if (address.searchParams.has("done")) {
+    address.searchParams.delete("done");
+    history.replaceState(null, "", address);
+  }
+  // Who cannot see the whole page is led to what is wrong.
+  document.querySelector("main .banner.bad")?.focus();
 
   document.addEventListener("htmx:load", (event) => prepare(event.detail.elt));
   prepare(document);

@@ -1,16 +1,20 @@
 //! Parts that pages are put together from.
 
 use maud::{Markup, PreEscaped, html};
+use tigertrust_http::page;
 use tigertrust_model::KeyState;
 
 use crate::{
-    form::{Filled, TOKEN},
+    form::{Filled, ONCE, TOKEN},
     visitor::Visitor,
 };
 
-/// The field that binds a form to the session.
+/// The fields that bind a form to the session, and tell it from others.
 pub(crate) fn token(visitor: &Visitor) -> Markup {
-    html! { input type="hidden" name=(TOKEN) value=(visitor.form_token()); }
+    html! {
+        input type="hidden" name=(TOKEN) value=(visitor.form_token());
+        input type="hidden" name=(ONCE) value=(page::form_name(visitor.app()));
+    }
 }
 
 /// The button of a form.
@@ -25,7 +29,7 @@ pub(crate) fn submit_danger(text: &str) -> Markup {
 
 /// Something went wrong.
 pub(crate) fn alert(text: &str) -> Markup {
-    html! { p.banner.bad role="alert" { (text) } }
+    html! { p.banner.bad role="alert" tabindex="-1" { (text) } }
 }
 
 /// Something was done.

@@ -23,6 +23,8 @@ pub(crate) const MAX_FORM_WITH_DOCUMENT: usize = 512 * 1024;
 
 /// The name of the field that binds a form to its session.
 pub(crate) const TOKEN: &str = "_token";
+/// The name of the field by which a form is told from another one: it is acted upon once where that shows a secret.
+pub(crate) const ONCE: &str = "_once";
 /// The names of the fields by which somebody proves afresh who it is, beside what the form is for.
 pub(crate) const PROOF_PASSWORD: &str = "_password";
 /// See [`PROOF_PASSWORD`].

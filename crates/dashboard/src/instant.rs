@@ -40,13 +40,15 @@ pub(crate) fn distance(time: Timestamp, now: Timestamp) -> String {
     if far < 10 {
         return "just now".to_owned();
     }
+    // To the nearest: what ends in 30 days, as it was just said, does not end in 29.
+    let nearest = |length: i64| (far + length / 2) / length;
     let (count, unit) = match far {
         _ if far < MINUTE => (far, "second"),
-        _ if far < HOUR => (far / MINUTE, "minute"),
-        _ if far < DAY => (far / HOUR, "hour"),
-        _ if far < 60 * DAY => (far / DAY, "day"),
-        _ if far < 730 * DAY => (far / (30 * DAY), "month"),
-        _ => (far / (365 * DAY), "year"),
+        _ if far < HOUR => (nearest(MINUTE), "minute"),
+        _ if far < DAY => (nearest(HOUR), "hour"),
+        _ if far < 60 * DAY => (nearest(DAY), "day"),
+        _ if far < 730 * DAY => (nearest(30 * DAY), "month"),
+        _ => (nearest(365 * DAY), "year"),
     };
     let plural = if count == 1 { "" } else { "s" };
     if seconds < 0 {
@@ -70,7 +72,8 @@ mod tests {
             (-60, "1 minute ago"),
             (2 * HOUR, "in 2 hours"),
             (-DAY, "1 day ago"),
-            (90 * DAY, "in 3 months"),
+            (90 * DAY - 1, "in 3 months"),
+            (30 * DAY - 1, "in 30 days"),
             (-800 * DAY, "2 years ago"),
         ] {
             assert_eq!(distance(shifted(seconds), now), words);

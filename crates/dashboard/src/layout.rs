@@ -5,6 +5,7 @@ use actix_web::{
     http::header::{self, HeaderName, HeaderValue},
 };
 use maud::{DOCTYPE, Markup, html};
+use tigertrust_http::page;
 use tigertrust_model::{Scope, management};
 
 use crate::{assets, components, notice, visitor::Visitor};
@@ -37,7 +38,12 @@ pub(crate) enum Place {
 
 /// A page of somebody who is signed in.
 pub(crate) fn framed(visitor: &Visitor, place: Place, title: &str, content: &Markup) -> Markup {
-    let said = visitor.query().text("done").and_then(notice::text);
+    // By a link of somebody else, nothing was done.
+    let query = visitor.query();
+    let done = query
+        .text("done")
+        .filter(|_| page::comes_from_here(visitor.request()));
+    let said = done.and_then(notice::text);
     document(
         title,
         &html! {
@@ -125,7 +131,7 @@ fn mark() -> Markup {
 /// The workspaces of the person; the page stays the same where it can.
 fn switcher(visitor: &Visitor) -> Markup {
     let memberships = &visitor.record().memberships;
-    let current = visitor.workspace().ok();
+    let current = visitor.workspace_of_page();
     html! {
         @if let Some(current) = current {
             details.switcher {
@@ -145,13 +151,13 @@ fn switcher(visitor: &Visitor) -> Markup {
                 }
             }
         } @else {
-            a.button.quiet href="/workspaces" { "Workspaces" }
+            a.button.quiet href="/" { "Overview" }
         }
     }
 }
 
 fn navigation(visitor: &Visitor, place: Place) -> Markup {
-    let in_workspace = visitor.workspace().is_ok();
+    let in_workspace = visitor.workspace_of_page().is_some();
     let link = |own: Place, path: String, text: &str| {
         html! { li { a href=(path) aria-current=[(own == place).then_some("page")] { (text) } } }
     };
@@ -178,6 +184,7 @@ fn navigation(visitor: &Visitor, place: Place) -> Markup {
                 (link(Place::Profile, "/account".to_owned(), "Profile"))
                 (link(Place::Security, "/account/security".to_owned(), "Security"))
                 (link(Place::Workspaces, "/workspaces".to_owned(), "Workspaces"))
+                li { a href="/docs/" { "API documentation" } }
             }
             form method="post" action="/sign-out" {
                 (components::token(visitor))

@@ -5,8 +5,12 @@ use crate::pages::{audit, members, profile, security, sso, webhooks, workspaces}
 /// The words, and what they mean.
 const NOTICES: &[(&str, &str)] = &[
     (
+        "sent-before",
+        "This form was sent before, and nothing was done again. What was shown then cannot be shown again: if it is lost, send the form once more.",
+    ),
+    (
         "key-shown",
-        "This form was sent before: here is the key that it made. Its secret was shown then, and cannot be shown again.",
+        "This form was sent before: here is the key that it made. Its secret was shown then, and cannot be shown again: if you have not copied it, rotate the key.",
     ),
     (
         "key-saved",
@@ -26,7 +30,7 @@ const NOTICES: &[(&str, &str)] = &[
     ("email-verified", "Your address is confirmed."),
     (
         "mail-sent",
-        "If there is an account with this address, a mail with a link is on its way. It is good for an hour.",
+        "If there is an account with this address, a mail with a link is on its way. The link is good for 30 minutes.",
     ),
     ("joined", "Welcome: you are a member of this workspace now."),
 ];

@@ -1,6 +1,6 @@
 //! What a page says that cannot show what was asked for, or not do it yet.
 
-use actix_web::HttpResponse;
+use actix_web::{HttpResponse, http::Method};
 use maud::{Markup, html};
 use tigertrust_credentials::AuthError;
 use tigertrust_http::ApiError;
@@ -27,7 +27,7 @@ pub(crate) fn page(error: &ApiError, visitor: Option<&Visitor>) -> HttpResponse 
         ),
         Code::Forbidden | Code::WorkspaceAccessDenied => (
             "Not allowed",
-            "Somebody with another role can do it, or change yours.",
+            "If your role is the reason, somebody with another one can do it, or change yours.",
         ),
         Code::RateLimited => ("Too many requests", "Wait a moment, then try again."),
         Code::Conflict => ("That does not go together", "Nothing was changed."),
@@ -45,6 +45,9 @@ pub(crate) fn page(error: &ApiError, visitor: Option<&Visitor>) -> HttpResponse 
                 p.error { code { (mistake.pointer.trim_start_matches('/')) } " " (mistake.detail) }
             }
             p.quiet { (advice) }
+            @if let Some(visitor) = visitor.filter(|visitor| visitor.request().method() == Method::POST) {
+                p { a href=(visitor.request().uri().path()) { "Back to the form" } }
+            }
             p { a href="/" { "Go to the overview" } }
         }
     };

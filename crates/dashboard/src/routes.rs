@@ -11,13 +11,13 @@ use tigertrust_wire::Code;
 
 use crate::{
     assets,
-    form::{self, Fields, FormError, MAX_FORM, MAX_FORM_WITH_DOCUMENT},
+    form::{self, Fields, FormError, MAX_FORM, MAX_FORM_WITH_DOCUMENT, ONCE},
     pages::{
         audit, key, keys, links, members, overview, profile, proof, security, sign_in, sso, webhooks,
         workspaces,
     },
     refusal,
-    visitor::{PageResult, Visitor},
+    visitor::{PageResult, Visitor, see_other},
 };
 
 /// The operation that a page is like.
@@ -85,6 +85,31 @@ where
             Page::like(Method::POST, like, post(act)),
         ],
     )
+}
+
+/// As [`asked`], for what shows a secret once: the page that shows it does nothing when it is loaded anew.
+pub(crate) fn asked_once<S, Shown, A, Acted>(path: &'static str, like: Like, show: S, act: A) -> PathPages
+where
+    S: Fn(Visitor) -> Shown + Clone + 'static,
+    Shown: Future<Output = PageResult> + 'static,
+    A: Fn(Visitor, Fields) -> Acted + Clone + 'static,
+    Acted: Future<Output = PageResult> + 'static,
+{
+    let act_once = move |visitor: Visitor, fields: Fields| {
+        let act = act.clone();
+        async move {
+            let (session, name) = (visitor.session().id, fields.or_empty(ONCE));
+            // Only our pages name their forms, and have them sent again.
+            if !name.is_empty() && !page::is_first(visitor.app(), session, name) {
+                return Ok(see_other(&format!(
+                    "{}?done=sent-before",
+                    visitor.request().path()
+                )));
+            }
+            act(visitor, fields).await
+        }
+    };
+    asked(path, like, show, act_once)
 }
 
 /// As [`asked`], for a form that a document is pasted into.

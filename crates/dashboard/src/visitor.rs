@@ -64,6 +64,12 @@ impl Visitor {
         self.person.workspace().ok_or_else(missing)
     }
 
+    /// The workspace that the page is about, on a page that is about one: those of one's own account are about none.
+    pub(crate) fn workspace_of_page(&self) -> Option<&Workspace> {
+        self.request.match_info().get("id")?;
+        self.person.workspace()
+    }
+
     /// The id of that workspace.
     ///
     /// # Errors

@@ -19,7 +19,7 @@ use tokio::sync::Semaphore;
 
 use crate::{
     Metrics, TraceContext, client_address::TrustedProxies, followers::Followers, outage::OutageLog,
-    verifications::Verifications,
+    sent_forms::SentForms, verifications::Verifications,
 };
 
 /// What every handler works with. One for all workers of a server; two servers in one process share nothing.
@@ -70,6 +70,7 @@ pub struct App {
     /// An export is large, and made as a whole: one at a time, so that whoever asks for many waits and nobody else does.
     pub(crate) exports: Semaphore,
     pub(crate) verifications: Verifications,
+    pub(crate) sent_forms: SentForms,
 }
 
 /// What is the operator's to say about an [`App`].
@@ -217,6 +218,7 @@ impl App {
             traces: parts.settings.traces,
             exports: Semaphore::new(1),
             verifications: Verifications::default(),
+            sent_forms: SentForms::default(),
         }
     }
 }

@@ -58,6 +58,13 @@ impl ApiError {
     pub fn told(&self) -> Problem {
         let mut problem = Problem::clone(&self.problem);
         conceal(&mut problem);
+        // No person sees a header.
+        if let (Code::RateLimited, Some(seconds)) = (problem.code, self.retry_after) {
+            problem.detail = match seconds.div_ceil(60) {
+                0 | 1 => "Too many attempts. Try again in a minute.".to_owned(),
+                minutes => format!("Too many attempts. Try again in {minutes} minutes."),
+            };
+        }
         problem
     }
 

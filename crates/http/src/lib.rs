@@ -31,6 +31,7 @@ mod refused;
 mod respond;
 mod routes;
 mod same_site;
+mod sent_forms;
 mod server;
 mod sso;
 mod trace;

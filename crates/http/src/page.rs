@@ -12,7 +12,7 @@ use actix_web::{
 use serde::de::DeserializeOwned;
 use tigertrust_accounts::{BegunSession, RenewedSession, sso::BegunSso};
 use tigertrust_credentials::{PersonPermit, TokenDigest, TokenKind};
-use tigertrust_model::{Chain, Origin, Session};
+use tigertrust_model::{Chain, Origin, Session, SessionId};
 use tigertrust_wire::Problem;
 
 use crate::{
@@ -125,7 +125,7 @@ pub fn page(path: &str, operations: &[Operation], pages: Vec<Page>) -> Resource 
         .fold(web::resource(path).app_data(needs), |resource, page| {
             resource.route(page.route)
         })
-        .default_service(web::to(move || method_not_allowed(allow.clone())))
+        .default_service(web::to(move |request| method_not_allowed(request, allow.clone())))
 }
 
 /// Refuses a form that a page of another site has sent, or whose browser does not say which page did: every browser says so of forms
@@ -271,6 +271,18 @@ pub async fn export_audit(person: &Person, request: &HttpRequest) -> Result<Http
     let app = request.app_data::<web::Data<App>>().cloned();
     let app = app.ok_or_else(Problem::unavailable)?;
     crate::audit::export(person.clone().admitted().clone(), app, request.clone()).await
+}
+
+/// A name by which a form is told from others.
+#[must_use]
+pub fn form_name(app: &App) -> String {
+    app.sent_forms.name(app.clock.now())
+}
+
+/// Whether a form of a session comes for the first time, by the name that its page gave it. Servers do not tell each other.
+#[must_use]
+pub fn is_first(app: &App, session: SessionId, name: &str) -> bool {
+    app.sent_forms.is_first(session, name)
 }
 
 /// Waits until it is a chain's turn to be looked at whether it is whole.

@@ -777,7 +777,7 @@ fn resource(operations: Vec<Operation>) -> Resource {
             web::resource(path).app_data(Needs::new(needs)),
             |resource, operation| resource.route(operation.route),
         )
-        .default_service(web::to(move || method_not_allowed(allow.clone())))
+        .default_service(web::to(move |request| method_not_allowed(request, allow.clone())))
 }
 
 /// The value of `Allow` (RFC 9110 §10.2.1).
@@ -797,10 +797,9 @@ pub(crate) fn allowed(answers: impl Fn(&Method) -> bool) -> String {
     .join(", ")
 }
 
-pub(crate) async fn method_not_allowed(allow: String) -> HttpResponse {
-    use actix_web::ResponseError as _;
+pub(crate) async fn method_not_allowed(request: HttpRequest, allow: String) -> HttpResponse {
     let detail = format!("This route knows the methods {allow}.");
-    let mut response = ApiError::from(Problem::new(Code::MethodNotAllowed, detail)).error_response();
+    let mut response = refused(&request, &Problem::new(Code::MethodNotAllowed, detail).into());
     if let Ok(allow) = header::HeaderValue::from_str(&allow) {
         response.headers_mut().insert(header::ALLOW, allow);
     }
@@ -808,10 +807,17 @@ pub(crate) async fn method_not_allowed(allow: String) -> HttpResponse {
 }
 
 async fn not_found(request: HttpRequest) -> HttpResponse {
+    refused(
+        &request,
+        &Problem::new(Code::NotFound, "There is no such route.").into(),
+    )
+}
+
+/// On a page, for whoever reads one.
+fn refused(request: &HttpRequest, error: &ApiError) -> HttpResponse {
     use actix_web::ResponseError as _;
-    let error = ApiError::from(Problem::new(Code::NotFound, "There is no such route."));
     match request.app_data::<Pages>() {
-        Some(pages) if wants_page(&request) => (pages.refused)(&error),
+        Some(pages) if wants_page(request) => (pages.refused)(error),
         _ => error.error_response(),
     }
 }

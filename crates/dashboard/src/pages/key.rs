@@ -24,7 +24,7 @@ use crate::{
     instant,
     layout::{self, Place},
     pages::audit_trail,
-    routes::{Like, PathPages, asked, shown},
+    routes::{Like, PathPages, asked, asked_once, shown},
     visitor::{PageResult, Visitor, see_other},
 };
 
@@ -35,7 +35,7 @@ pub(crate) fn routes() -> Vec<PathPages> {
     let edit: Like = (Method::PATCH, "/api/keys/{id}");
     vec![
         shown("/w/{id}/keys/{keyId}", (Method::GET, "/api/keys/{id}"), show),
-        asked(
+        asked_once(
             "/w/{id}/keys/{keyId}/rotate",
             (Method::POST, "/api/keys/{id}/rotate"),
             ask_rotate,
@@ -210,10 +210,9 @@ fn limits(standing: &Decision, state: KeyState, is_at_home: bool, plan: &str) ->
     html! {
         @for (name, window) in standing.windows() {
             @let limit = window.quota.limit();
-            @let spent = limit.saturating_sub(window.remaining);
             div.stack {
                 p { (window.remaining) " of " (limit) " calls are left this " (name) "." }
-                meter min="0" max=(limit) value=(spent) aria-label={ "Spent of the " (name) } { (spent) " of " (limit) }
+                meter min="0" max=(limit) low=(limit / 10) optimum=(limit) value=(window.remaining) aria-label={ "Left this " (name) } { (window.remaining) " of " (limit) }
             }
         }
         p.quiet {

@@ -34,11 +34,11 @@ const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// When a new key ends, in days.
 const EXPIRIES: [(&str, &str); 7] = [
+    ("1", "In a day"),
+    ("7", "In 7 days"),
     ("30", "In 30 days"),
     ("90", "In 90 days"),
     ("365", "In a year"),
-    ("7", "In 7 days"),
-    ("1", "In a day"),
     ("never", "Never"),
     ("date", "On the date below"),
 ];
@@ -112,7 +112,7 @@ pub(crate) async fn list(visitor: Visitor) -> PageResult {
             form.card-head.filters.inline method="get" action=(visitor.path("keys")) role="search"
                 hx-get=(visitor.path("keys")) hx-trigger="input changed delay:300ms, change" hx-target="#keys" hx-select="#keys"
                 hx-swap="outerHTML" hx-push-url="true" hx-sync="this:replace" {
-                (input(&form, &Input { name: "q", label: "Name or beginning of the key", kind: "search", ..Input::default() }))
+                (input(&form, &Input { name: "q", label: "Name, or first 8 characters", kind: "search", ..Input::default() }))
                 (select(&form, &Input { name: "state", label: "State", ..Input::default() }, &[
                     ("", "All"), ("active", "Active"), ("deactivated", "Deactivated"), ("expired", "Expired"), ("revoked", "Revoked"),
                 ]))
@@ -128,11 +128,8 @@ pub(crate) async fn list(visitor: Visitor) -> PageResult {
                 @if keys.is_empty() && is_filtered {
                     (empty("No key is like that", "Search for less, or look at all of them.", Some((&visitor.path("keys"), "Show all keys"))))
                 } @else if keys.is_empty() {
-                    (empty(
-                        "There are no keys yet",
-                        "A key lets a program call your API. Create one, copy it once, and send it as X-Agent-API-Key.",
-                        may_create.then_some((new.as_str(), "Create your first key")),
-                    ))
+                    @let (title, text) = nothing(visitor.role().is_some_and(Role::manages_keys), may_create);
+                    (empty(title, text, may_create.then_some((new.as_str(), "Create your first key"))))
                 } @else {
                     (table(&visitor, &keys, now))
                     (next_page(next))
@@ -146,6 +143,24 @@ pub(crate) async fn list(visitor: Visitor) -> PageResult {
         "API Keys",
         &content,
     )))
+}
+
+/// What there is to say where no keys are to be seen: whose role does not reach to all sees its own.
+const fn nothing(sees_all: bool, may_create: bool) -> (&'static str, &'static str) {
+    match (sees_all, may_create) {
+        (true, _) => (
+            "There are no keys yet",
+            "A key lets a program call your API. Create one, copy it once, and send it as X-Agent-API-Key.",
+        ),
+        (false, true) => (
+            "You have no keys yet",
+            "A key lets a program call the API in your name. Those of others are not listed here.",
+        ),
+        (false, false) => (
+            "You have no keys",
+            "Your role makes none. Those of others are not listed here.",
+        ),
+    }
 }
 
 /// The beginning of a key that is longer than what is shown of one.
@@ -183,7 +198,7 @@ fn table(visitor: &Visitor, keys: &[KeyDetails], now: Timestamp) -> Markup {
                     @for KeyDetails { key, secrets } in keys {
                         tr {
                             th scope="row" data-label="Name" { a href=(visitor.path(&format!("keys/{}", key.id))) { (key.name) } }
-                            td data-label="Key" {
+                            td.whole data-label="Key" {
                                 @if let Some(secret) = secrets.first() { code { (secret.display.start) "…" (secret.display.last_four) } }
                             }
                             td data-label="Type" { (kind_name(key.kind)) @if key.owner.is_some() { " · personal" } }
@@ -227,7 +242,7 @@ pub(crate) async fn new(visitor: Visitor) -> PageResult {
 fn new_page(visitor: &Visitor, form: &Filled, refused: Option<&ApiError>) -> HttpResponse {
     let chosen = form.fields.text("type").unwrap_or("agent");
     let only_own = !visitor.role().is_some_and(Role::manages_keys);
-    let once = visitor.now().unix_micros().to_string();
+    let once = page::form_name(visitor.app());
     let content = html! {
         div.page-head { h1 { "Create API Key" } }
         (summary(form, &["name", "type", "scopes", "expiresAt", "allowedCidrs", "externalId"]))
@@ -249,9 +264,9 @@ fn new_page(visitor: &Visitor, form: &Filled, refused: Option<&ApiError>) -> Htt
             (cidrs(form, ""))
             @if only_own {
                 input type="hidden" name="personal" value="yes";
-                p.quiet { "The key is yours: it never may more than you, and ends with your membership." }
+                p.quiet { "The key is yours: it can never do more than you can at that moment, and ends with your membership." }
             } @else {
-                (checkbox("personal", "yes", "Personal", "The key never may more than you, and ends with your membership.", form.fields.is_checked("personal")))
+                (checkbox("personal", "yes", "Personal", "It can never do more than you can at that moment, and ends with your membership. Otherwise the key stays when you go.", form.fields.is_checked("personal")))
             }
             details open[form.fields.text("externalId").is_some()] {
                 summary { "More" }
@@ -286,7 +301,9 @@ fn scope_choices(visitor: &Visitor, form: &Filled, held: &[&str]) -> Markup {
     let group = |is_management: bool| {
         let scopes = catalog.iter();
         let of_group: Vec<&ScopeDefinition> = scopes
-            .filter(|definition| definition.scope.is_management() == is_management)
+            .filter(|definition| {
+                definition.scope.is_management() == is_management && visitor.may(&definition.scope)
+            })
             .collect();
         of_group
     };
@@ -317,7 +334,7 @@ fn scope_choices(visitor: &Visitor, form: &Filled, held: &[&str]) -> Markup {
         form,
         "scopes",
         "Scopes",
-        "What it may do. It never may more than you.",
+        "What it may do. It can never do more than you can.",
         &html! {
             (boxes(&of_applications))
             @for scope in &others { (checkbox("scopes", scope, scope, "", is_checked(scope))) }
@@ -390,7 +407,11 @@ async fn try_create(visitor: &Visitor, fields: &Fields) -> PageResult {
 
 fn expiry(fields: &Fields, now: Timestamp) -> Result<Option<String>, ApiError> {
     let invalid = |detail: &str| FlowError::Invalid(vec![Violation::new("/expiresAt", detail)]);
-    match fields.or_empty("expires") {
+    let chosen = fields.or_empty("expires");
+    if chosen != "date" && fields.text("expiresAt").is_some() {
+        return Err(invalid("is not what was chosen above: choose “On the date below”, or clear it").into());
+    }
+    match chosen {
         "never" => Ok(None),
         "date" => match fields.text("expiresAt") {
             Some(date) => Ok(Some(format!("{date}T00:00:00Z"))),

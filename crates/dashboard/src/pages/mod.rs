@@ -44,7 +44,7 @@ pub(crate) fn audit_trail(visitor: &Visitor, events: &[AuditEvent], now: Timesta
                             tr {
                                 td data-label="When" { (instant::from_now(event.at, now)) }
                                 th scope="row" data-label="What" {
-                                    a href=(visitor.path(&audit::event_path(event))) { (event.action) }
+                                    a href=(visitor.path(&audit::event_path(event))) { (audit::label(&event.action)) }
                                     @if event.outcome != "success" { " " (badge("bad", &event.outcome)) }
                                 }
                                 td data-label="Who" { (event.actor_kind) @if let Some(actor) = &event.actor { " " code { (actor) } } }

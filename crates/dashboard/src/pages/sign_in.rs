@@ -232,12 +232,15 @@ fn second_step_page(
         section.card {
             h1 { "One more step" }
             (summary(form, &["code"]))
+            @if token.is_none() {
+                p.quiet data-without-token { "This is the second half of a sign-in by a provider, and needs JavaScript. If you did not come from there, begin anew." }
+            }
             @if takes_codes {
                 form method="post" action="/sign-in/second-step" {
                     input type="hidden" name="return" value=(back);
                     input type="hidden" name="token" value=(token.unwrap_or_default()) data-from-fragment[token.is_none()];
                     (input(form, &Input {
-                        name: "code", label: "Code", hint: "Of your authenticator app, or one of your recovery codes.",
+                        name: "code", label: "Code", hint: "Of your authenticator app, or one of your recovery codes. There are five tries, within five minutes.",
                         autocomplete: "one-time-code", required: true, ..Input::default()
                     }))
                     (submit("Sign in"))
@@ -280,7 +283,16 @@ pub(crate) async fn prove_second_factor(
         Err(error) => {
             page::note_refusal(&app, &request, "second factor refused", &error);
             let error = ApiError::from(error);
-            let form = Filled::refused(&fields, &error);
+            // The refusal is the same whatever is wrong; here it is a code, or the time for it.
+            let shown = match error.problem().code {
+                Code::Unauthorized => Problem::new(
+                    Code::Unauthorized,
+                    "The code is not right; or it was the sixth try, or too late: then begin anew.",
+                )
+                .into(),
+                _ => ApiError::from(error.told()),
+            };
+            let form = Filled::refused(&fields, &shown);
             second_step_page(&form, Some(token), back, None, Some(&error))
         }
     }

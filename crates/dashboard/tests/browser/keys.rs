@@ -101,7 +101,7 @@ async fn a_key_from_its_beginning_to_its_end(engine: Engine) {
     assert_eq!(check(&site, &secret).await, (401, "KEY_REVOKED".to_owned()));
     // What is done to it stands in its history.
     assert!(
-        page.contains("key.rotated") && page.contains("key.revoked"),
+        page.contains("API key given another secret") && page.contains("API key revoked"),
         "{page}"
     );
     assert_eq!(faults(&tab).await, [""; 0]);
@@ -128,11 +128,11 @@ async fn keys_are_found_as_one_types() {
     let (_, tab) = site.signed_in(Role::Owner, TabSettings::default()).await;
     tab.goto(&site.within("/keys")).await;
     assert!(tab.text().await.contains(&other.name));
-    tab.fill("Name or beginning of the key", "nothing is called so")
+    tab.fill("Name, or first 8 characters", "nothing is called so")
         .await;
     tab.wait_for_text("No key is like that").await;
     assert!(tab.url().await.contains("q=nothing"), "{}", tab.url().await);
-    tab.fill("Name or beginning of the key", &other.display.start)
+    tab.fill("Name, or first 8 characters", &other.display.start)
         .await;
     tab.wait_for_text(&other.name).await;
     tab.fill("State", "Revoked").await;

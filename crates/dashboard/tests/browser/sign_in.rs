@@ -72,7 +72,7 @@ async fn a_session_that_has_ended_asks_to_sign_in_and_goes_on() {
     // What htmx asks for leads there as well, and not into a part of the page.
     tab.goto(&site.within("/keys")).await;
     site.server.clock.advance(Duration::from_secs(8 * 24 * 60 * 60));
-    tab.fill("Name or beginning of the key", "x").await;
+    tab.fill("Name, or first 8 characters", "x").await;
     tab.wait_for_text("Forgotten your password?").await;
 }
 

@@ -174,7 +174,9 @@ fn served(path: &'static str, kind: &'static str, text: String) -> Resource {
                 .guard(read)
                 .to(move || ready(file(kind, text.clone()))),
         )
-        .default_service(web::to(|| method_not_allowed("GET, HEAD".to_owned())))
+        .default_service(web::to(|request| {
+            method_not_allowed(request, "GET, HEAD".to_owned())
+        }))
 }
 
 fn file(kind: &'static str, text: String) -> HttpResponse {

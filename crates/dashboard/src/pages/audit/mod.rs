@@ -5,6 +5,8 @@ pub(super) mod names;
 mod verify;
 pub(super) mod words;
 
+pub(crate) use words::label;
+
 use std::time::Duration;
 
 use actix_web::{HttpResponse, http::Method};
@@ -16,7 +18,7 @@ use tigertrust_wire::{format_rfc3339, parse_rfc3339};
 
 use self::{
     names::Names,
-    words::{families, known, label},
+    words::{families, known},
 };
 use crate::{
     components::{Input, badge, empty, input, input_among, next_page, select, select_grouped, submit},

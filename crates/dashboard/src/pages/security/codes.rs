@@ -10,12 +10,12 @@ use crate::{
     components::{Confirm, confirm, warning},
     form::{Fields, Filled},
     layout,
-    routes::{PathPages, asked},
+    routes::{PathPages, asked_once},
     visitor::{PageResult, Visitor},
 };
 
 pub(super) fn routes() -> Vec<PathPages> {
-    vec![asked(
+    vec![asked_once(
         "/account/security/recovery-codes",
         (Method::POST, "/api/auth/2fa/recovery-codes"),
         ask,

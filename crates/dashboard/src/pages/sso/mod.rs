@@ -24,7 +24,7 @@ use tigertrust_wire::Code;
 
 use crate::{
     form::{Fields, Filled},
-    routes::{Like, PathPages, asked, asked_for_document, get, post, shown},
+    routes::{Like, PathPages, asked, asked_for_document, asked_once, get, post, shown},
     visitor::Visitor,
 };
 
@@ -196,7 +196,7 @@ pub(crate) fn routes() -> Vec<PathPages> {
             acts::ask_remove,
             acts::remove,
         ),
-        asked(
+        asked_once(
             "/w/{id}/sso/{connectionId}/scim",
             on(Method::POST, scim_token),
             scim::ask,

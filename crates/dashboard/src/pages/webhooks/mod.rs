@@ -18,7 +18,7 @@ use crate::{
     components::{badge, empty},
     instant,
     layout::{self, Place},
-    routes::{Like, PathPages, asked, shown},
+    routes::{Like, PathPages, asked, asked_once, shown},
     visitor::{PageResult, Visitor},
 };
 
@@ -51,7 +51,7 @@ pub(crate) fn routes() -> Vec<PathPages> {
     let edit: Like = (Method::PATCH, one);
     vec![
         shown("/w/{id}/webhooks", (Method::GET, all), list),
-        asked(
+        asked_once(
             "/w/{id}/webhooks/new",
             (Method::POST, all),
             form::new,
@@ -70,7 +70,7 @@ pub(crate) fn routes() -> Vec<PathPages> {
             acts::ask_switch,
             acts::switch,
         ),
-        asked(
+        asked_once(
             "/w/{id}/webhooks/{webhookId}/secret",
             (
                 Method::POST,

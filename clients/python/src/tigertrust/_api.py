@@ -1,0 +1,196 @@
+"""The server's API, as far as a client needs it. Times are those of the monotonic clock."""
+
+import asyncio
+import errno
+import json
+import random
+import re
+import ssl
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import httpx
+
+from ._backoff import pause
+from ._errors import NotAvailable, Reason, ServerAnswer
+from ._question import Question
+from ._settings import Settings
+from ._verdict import Verdict, read_verdict
+from ._within import within
+
+# How often a call is made at the most that gets no answer.
+_TRIES = 3
+_FIRST_PAUSE = 0.05
+_LONGEST_PAUSE = 0.5
+# Those who wait for the same second must not meet there.
+_SPREAD = 0.25
+_OK = 200
+_UNAVAILABLE = 503
+_MOST_CONNECTIONS = 100
+_LONGEST_CHAIN = 8
+_POINTERS = frozenset({"/key", "/type", "/scope", "/workspaceId", "/clientAddress", "/cost"})
+
+
+class Api:
+    """Makes calls, each within its deadline."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._url = settings.url
+        # What the platform trusts, and not a list of the library's.
+        trusted = ssl.create_default_context()
+        headers = {"Authorization": f"Bearer {settings.api_key.reveal()}", "Accept-Encoding": "identity"}
+        limits = httpx.Limits(max_connections=_MOST_CONNECTIONS, max_keepalive_connections=_MOST_CONNECTIONS)
+        # Redirects are not followed: they would take the key to somebody else.
+        self._calls = httpx.AsyncClient(headers=headers, verify=trusted, timeout=None, limits=limits)
+        # A feed may go on for ever, but not be silent.
+        silence = httpx.Timeout(settings.deadline, read=settings.staleness)
+        self._feeds = httpx.AsyncClient(headers=headers, verify=trusted, timeout=silence)
+
+    async def verify(self, key: str, question: Question, cost: int, until: float) -> Verdict:
+        """Asks what a key is worth, for so many uses."""
+        asked = {
+            "key": key,
+            "type": question.type,
+            "scope": question.scope,
+            "workspaceId": question.workspace_id,
+            "clientAddress": question.client_address,
+            "cost": cost,
+        }
+        body = json.dumps({name: value for name, value in asked.items() if value is not None})
+        verdict = read_verdict(await self._call("POST", "/api/keys/verify", body, until))
+        if verdict is None:
+            raise NotAvailable("answer", "the answer is no verdict")
+        return verdict
+
+    async def hears_of_everything(self, until: float) -> bool:
+        """Whether the service's own key hears of changes in every workspace, which an instance key does."""
+        me = await self._call("GET", "/api/auth/me", None, until)
+        return isinstance(me, dict) and "homeWorkspaceId" in me and me["homeWorkspaceId"] is None
+
+    async def open_feed(self, last_id: str | None) -> httpx.Response:
+        """Opens the feed of changes, from after the given number on."""
+        headers = {"Accept": "text/event-stream"}
+        if last_id is not None:
+            headers["Last-Event-ID"] = last_id
+        request = self._feeds.build_request("GET", f"{self._url}/api/changes", headers=headers)
+        return await self._feeds.send(request, stream=True)
+
+    async def close(self) -> None:
+        """Ends all connections."""
+        await self._calls.aclose()
+        await self._feeds.aclose()
+
+    async def _call(self, method: str, path: str, body: str | None, until: float) -> object:
+        attempt = 0
+        while True:
+            tried = await self._try(method, path, body, until)
+            if not isinstance(tried, _Failed):
+                return tried.value
+            attempt += 1
+            wait = tried.wait(attempt - 1)
+            # Raised here, where no error of the library is its context: that would hold the request.
+            if wait is None or attempt >= _TRIES or time.monotonic() + wait >= until:
+                raise NotAvailable(tried.reason, tried.what, tried.said)
+            await asyncio.sleep(wait)
+
+    async def _try(self, method: str, path: str, body: str | None, until: float) -> "_Answer | _Failed":
+        left = until - time.monotonic()
+        if left <= 0:
+            return _LATE
+        headers = {"Accept": "application/json", "Content-Type": "application/json"}
+        call = self._calls.request(method, self._url + path, content=body, headers=headers)
+        try:
+            response = await within(left, call)
+        except asyncio.TimeoutError:
+            return _LATE
+        # Whatever it is, there is no answer.
+        except Exception as error:
+            return _Failed("network", f"no answer ({failure_of(error)})", ServerAnswer(), _after_a_break)
+        return _Answer(_parse(response.content)) if response.status_code == _OK else _refused(response)
+
+
+@dataclass(frozen=True)
+class _Answer:
+    value: object
+
+
+@dataclass(frozen=True)
+class _Failed:
+    """A call without an answer that is of use."""
+
+    reason: Reason
+    what: str
+    said: ServerAnswer
+    wait: Callable[[int], float | None]
+    """After how long it can be made again; `None` if it must not be."""
+
+
+def _never(_attempt: int) -> None:
+    return None
+
+
+def _after_a_break(attempt: int) -> float:
+    return pause(attempt, _FIRST_PAUSE, _LONGEST_PAUSE)
+
+
+_LATE = _Failed("deadline", "no answer within the deadline", ServerAnswer(), _never)
+
+
+def _refused(response: httpx.Response) -> _Failed:
+    status, seconds = response.status_code, retry_after(response)
+    problem = _parse(response.content)
+    members = problem if isinstance(problem, dict) else {}
+    said = ServerAnswer(
+        status=status,
+        code=_matching(r"[A-Z_]{1,40}", members.get("code")),
+        request_id=_matching(r"req_[0-9a-f]{16,32}", members.get("requestId")),
+        pointers=_pointers(members.get("errors")),
+        retry_after_seconds=seconds,
+    )
+    what = f"it answered {status}"
+    if said.code is not None:
+        what += f" {said.code}"
+    if said.pointers:
+        what += f" at {', '.join(said.pointers)}"
+    if status != _UNAVAILABLE or seconds is None:
+        return _Failed("refused", what, said, _never)
+    return _Failed("refused", what, said, lambda _attempt: seconds + random.random() * _SPREAD)
+
+
+def failure_of(error: BaseException) -> str:
+    """What failed, in the word of the platform: a whole error could show more than is good."""
+    cause: BaseException | None = error
+    for _ in range(_LONGEST_CHAIN):
+        if isinstance(cause, ssl.SSLError) and cause.reason:
+            return cause.reason
+        if isinstance(cause, OSError) and (name := errno.errorcode.get(cause.errno or 0)):
+            return name
+        cause = (cause.__cause__ or cause.__context__) if cause is not None else None
+    return type(error).__name__
+
+
+def retry_after(response: httpx.Response) -> int | None:
+    """The seconds in `Retry-After`. A date there is none of TigerTrust's."""
+    text = _matching(r"[0-9]{1,9}", response.headers.get("retry-after"))
+    return None if text is None else int(text)
+
+
+# Of a problem, the parts that can hold nothing but what they should.
+
+
+def _matching(pattern: str, value: object) -> str | None:
+    return value if isinstance(value, str) and re.fullmatch(pattern, value) else None
+
+
+def _pointers(errors: object) -> tuple[str, ...]:
+    found = [error.get("pointer") for error in errors if isinstance(error, dict)] if isinstance(errors, list) else []
+    return tuple(pointer for pointer in found if isinstance(pointer, str) and pointer in _POINTERS)[:3]
+
+
+def _parse(content: bytes) -> object:
+    try:
+        value: object = json.loads(content)
+    except ValueError:
+        return None
+    return value

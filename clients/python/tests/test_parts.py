@@ -1,0 +1,134 @@
+"""The parts that need no server."""
+
+import math
+from datetime import datetime, timezone
+from typing import Any
+
+import pytest
+
+from tigertrust._changes import Changes
+from tigertrust._event_stream import Block, EventStream
+from tigertrust._key_format import is_key
+from tigertrust._question import Question, digest_of
+from tigertrust._verdict import read_verdict
+
+
+def test_the_format_of_keys_is_prefix_length_alphabet_and_checksum() -> None:
+    good = "ak_003aUlTJC7tjlCTQj2uNU3MFagCXG9LRKRcwGkBIDlf3CBj32"
+    assert is_key(good)
+    assert is_key("ak_00000000000000000000000000000000000000000002PL60u")
+    for place, character in enumerate(good):
+        changed = good[:place] + ("y" if character == "x" else "x") + good[place + 1 :]
+        assert not is_key(changed), changed
+    others: list[Any] = [
+        "",
+        good + good,
+        f" {good}",
+        f"{good}\n",
+        good.replace("0", "é"),
+        None,
+        7,
+        [good],
+        good.encode(),
+    ]
+    for value in others:
+        assert not is_key(value)
+
+
+TEXT = (
+    "\ufeffid: 41\n: following\n\n"
+    'id: 42\r\nevent: key\r\ndata: {"id":\r\ndata:1}\r\n\r\n'
+    "id\n\nevent: reset\rdata\r\r:\n\n"
+)
+BLOCKS = [
+    Block("41"),
+    Block("42", "key", '{"id":\n1}'),
+    Block(""),
+    Block(None, "reset"),
+    Block(),
+]
+
+
+def test_a_stream_of_events_is_read_the_same_however_it_is_cut() -> None:
+    content = TEXT.encode()
+    for size in range(1, len(content) + 1):
+        stream = EventStream()
+        blocks = []
+        for start in range(0, len(content), size):
+            blocks += stream.push(content[start : start + size])[0]
+        assert blocks == BLOCKS, f"pieces of {size}"
+
+
+def test_a_stream_of_events_tells_how_many_lines_were_whole() -> None:
+    stream = EventStream()
+    assert stream.push(b"id: 4")[1] == 0
+    assert stream.push(b"1\n:\n")[1] == 2
+
+
+def test_a_stream_of_events_ends_where_a_line_does_not() -> None:
+    stream = EventStream()
+    with pytest.raises(ValueError, match="too long"):
+        for _ in range(100):
+            stream.push(b"x" * 1_024)
+
+
+def test_changes_are_kept_as_long_as_they_matter() -> None:
+    changes = Changes(1.0)
+    changes.note("key_1", 0.1)
+    changes.note("key_2", 0.2)
+    assert changes.last(["key_1", "usr_1"]) == 0.1
+    assert changes.last(["key_1", "key_2"]) == 0.2
+    assert changes.last(["usr_1"]) == -math.inf
+    changes.note("key_3", 1.15)
+    assert changes.last(["key_1"]) == -math.inf
+    assert changes.last(["key_2"]) == 0.2
+    changes.reset(1.3)
+    assert changes.last([]) == 1.3
+
+
+def test_changes_count_for_everything_where_there_are_too_many() -> None:
+    changes = Changes(1.0)
+    for number in range(100_001):
+        changes.note(f"key_{number}", 5.0)
+    assert changes.last(["usr_1"]) == 5.0
+
+
+def test_a_question_is_told_apart_from_every_other() -> None:
+    questions = [
+        Question(),
+        Question(scope="a:b"),
+        Question(type="agent"),
+        Question(workspace_id="a:b"),
+        Question(client_address="a:b"),
+        Question(scope="a:b", workspace_id="a:b"),
+        Question(scope='","'),
+        Question(workspace_id=""),
+    ]
+    digests = {digest_of(key, question) for question in questions for key in ("one", "two")}
+    assert len(digests) == 2 * len(questions)
+
+
+def test_a_time_is_read_with_any_number_of_digits() -> None:
+    answer: dict[str, Any] = {
+        "valid": True,
+        "code": "VALID",
+        "keyId": "key_1",
+        "type": "agent",
+        "name": "a key",
+        "externalId": None,
+        "metadata": {},
+        "ownerId": None,
+        "homeWorkspaceId": None,
+        "workspaceId": None,
+        "scopes": [],
+        "plan": None,
+        "rateLimits": [],
+    }
+    times = {"59Z": 0, "59.5Z": 500_000, "59.123456789Z": 123_456}
+    for seconds, micros in times.items():
+        verdict = read_verdict(answer | {"expiresAt": f"2030-12-31T23:59:{seconds}"})
+        assert verdict is not None
+        assert verdict.valid
+        assert verdict.expires_at == datetime(2030, 12, 31, 23, 59, 59, micros, tzinfo=timezone.utc)
+    for wrong in ("soon", "2030-12-31", "2030-12-31T23:59:59+01:00", 7):
+        assert read_verdict(answer | {"expiresAt": wrong}) is None

@@ -1,0 +1,108 @@
+import { isKey } from "./key-format.js";
+
+/** What a client can be told. All of it may be left out where the environment has `TIGERTRUST_URL` and `TIGERTRUST_API_KEY`. */
+export interface Settings {
+  /** The address of the server, such as `https://auth.example.com`. */
+  url?: string | undefined;
+  /** The service's own key: an agent key with `keys:verify`. Better left to the environment than written into code. */
+  apiKey?: string | undefined;
+  /** How long a call may take; 2000. */
+  deadlineMs?: number | undefined;
+  /** For how long remembered verdicts are used without a sign of life of the feed; 3000. */
+  stalenessMs?: number | undefined;
+  /** For how long after a change nothing new is remembered of what it concerns; 1000. More behind a load balancer: see the handbook. */
+  settleMs?: number | undefined;
+  /** How many questions are remembered; 10,000. */
+  cacheSize?: number | undefined;
+  /** How many uses are counted at once for a verdict that is remembered; 10. */
+  lease?: number | undefined;
+  /** How long a verdict is remembered at the most; 60,000. */
+  lifeMs?: number | undefined;
+  /** Is told of each new state, and why it came about. */
+  onState?: ((state: State, why: string) => void) | undefined;
+  /** Is told of each change that has come in, once it counts. */
+  onChange?: ((change: Change) => void) | undefined;
+}
+
+/** Where a client stands: see the handbook, "The states of a client". */
+export type State = "idle" | "connecting" | "catching up" | "following" | "closed";
+
+/** Something that has changed: a key, a person or a workspace; a `reset` has no id. */
+export interface Change {
+  event: string;
+  id: string | undefined;
+}
+
+/** Settings with everything that is needed. */
+export interface Checked {
+  url: string;
+  apiKey: string;
+  deadlineMs: number;
+  stalenessMs: number;
+  settleMs: number;
+  cacheSize: number;
+  lease: number;
+  lifeMs: number;
+  onState: (state: State, why: string) => void;
+  onChange: (change: Change) => void;
+}
+
+/** How often a quiet feed gives a sign of life, and by how much one server may be behind another. */
+export const SIGN_OF_LIFE_MS = 1_000;
+const MOST_LEASED = 1_000_000;
+
+export function check(settings: Settings): Checked {
+  const environment = globalThis.process?.env ?? {};
+  return {
+    url: checkUrl(settings.url ?? environment["TIGERTRUST_URL"]),
+    apiKey: checkKey(settings.apiKey ?? environment["TIGERTRUST_API_KEY"]),
+    deadlineMs: number("deadlineMs", settings.deadlineMs ?? 2_000, Number.MIN_VALUE),
+    stalenessMs: number("stalenessMs", settings.stalenessMs ?? 3_000, SIGN_OF_LIFE_MS + 1),
+    settleMs: number("settleMs", settings.settleMs ?? SIGN_OF_LIFE_MS, SIGN_OF_LIFE_MS),
+    cacheSize: whole("cacheSize", settings.cacheSize ?? 10_000, 0),
+    lease: whole("lease", settings.lease ?? 10, 1, MOST_LEASED),
+    lifeMs: number("lifeMs", settings.lifeMs ?? 60_000, 0),
+    onState: harmless(settings.onState),
+    onChange: harmless(settings.onChange),
+  };
+}
+
+/** What a listener does must not end the feed. */
+function harmless<A extends unknown[]>(listener: ((...what: A) => void) | undefined): (...what: A) => void {
+  return (...what) => {
+    try {
+      listener?.(...what);
+    } catch {
+      // Its own business.
+    }
+  };
+}
+
+// What was given is in no message: a key may have been put in the wrong place.
+function checkUrl(text: string | undefined): string {
+  const wrong = "the address of the server (TIGERTRUST_URL or url) must be https:// or http://, without user, query and fragment";
+  if (!text) throw new TypeError("there is no address of the server: set TIGERTRUST_URL");
+  if (!URL.canParse(text)) throw new TypeError(wrong);
+  const url = new URL(text);
+  const isPlain = !url.username && !url.password && !url.search && !url.hash;
+  if (!isPlain || !["https:", "http:"].includes(url.protocol)) throw new TypeError(wrong);
+  return url.origin + url.pathname.replace(/\/+$/, "");
+}
+
+function checkKey(text: string | undefined): string {
+  if (!text) throw new TypeError("the service has no key of its own: set TIGERTRUST_API_KEY");
+  if (!isKey(text)) throw new TypeError("the service's own key (TIGERTRUST_API_KEY or apiKey) is malformed or cut short");
+  return text;
+}
+
+function number(name: string, value: number, least: number, most = Number.MAX_SAFE_INTEGER): number {
+  if (typeof value !== "number" || !(value >= least && value <= most)) {
+    throw new RangeError(`${name} must be a number of ${least === Number.MIN_VALUE ? "more than 0" : `${least} or more`}`);
+  }
+  return value;
+}
+
+function whole(name: string, value: number, least: number, most?: number): number {
+  if (!Number.isInteger(value)) throw new RangeError(`${name} must be a whole number`);
+  return number(name, value, least, most);
+}

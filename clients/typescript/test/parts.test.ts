@@ -1,0 +1,106 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+
+import { clientAddress } from "../src/address.js";
+import { Changes } from "../src/changes.js";
+import { EventStream } from "../src/event-stream.js";
+import { isKey } from "../src/key-format.js";
+import { digestOf } from "../src/question.js";
+
+describe("the format of keys", () => {
+  it("is prefix, length, alphabet and checksum", () => {
+    const good = "ak_003aUlTJC7tjlCTQj2uNU3MFagCXG9LRKRcwGkBIDlf3CBj32";
+    assert.ok(isKey(good));
+    assert.ok(isKey("ak_00000000000000000000000000000000000000000002PL60u"));
+    for (let place = 0; place < good.length; place += 1) {
+      const changed = good.slice(0, place) + (good[place] === "x" ? "y" : "x") + good.slice(place + 1);
+      assert.ok(!isKey(changed), changed);
+    }
+    for (const value of ["", good + good, ` ${good}`, `${good}\n`, good.replace("0", "é"), undefined, null, 7, [good]]) {
+      assert.ok(!isKey(value));
+    }
+  });
+});
+
+describe("a stream of events", () => {
+  const TEXT = "\ufeffid: 41\n: following\n\nid: 42\r\nevent: key\r\ndata: {\"id\":\r\ndata:1}\r\n\r\nid\n\nevent: reset\rdata\r\r:\n\n";
+  const BLOCKS = [
+    { id: "41", event: undefined, data: "" },
+    { id: "42", event: "key", data: '{"id":\n1}' },
+    { id: "", event: undefined, data: "" },
+    { id: undefined, event: "reset", data: "" },
+    { id: undefined, event: undefined, data: "" },
+  ];
+
+  it("is read the same however it is cut", () => {
+    for (let size = 1; size <= TEXT.length; size += 1) {
+      const stream = new EventStream();
+      const blocks = [];
+      for (let from = 0; from < TEXT.length; from += size) blocks.push(...stream.push(TEXT.slice(from, from + size)).blocks);
+      assert.deepEqual(blocks, BLOCKS, `pieces of ${size}`);
+    }
+  });
+
+  it("tells how many lines were whole", () => {
+    const stream = new EventStream();
+    assert.equal(stream.push("id: 4").lines, 0);
+    assert.equal(stream.push("1\n:\n").lines, 2);
+  });
+
+  it("ends where a line does not", () => {
+    const stream = new EventStream();
+    assert.throws(() => {
+      for (let piece = 0; piece < 100; piece += 1) stream.push("x".repeat(1_024));
+    }, RangeError);
+  });
+});
+
+describe("changes", () => {
+  it("are kept as long as they matter", () => {
+    const changes = new Changes(1_000);
+    changes.note("key_1", 100);
+    changes.note("key_2", 200);
+    assert.equal(changes.last(["key_1", "usr_1"]), 100);
+    assert.equal(changes.last(["key_1", "key_2"]), 200);
+    assert.equal(changes.last(["usr_1"]), -Infinity);
+    changes.note("key_3", 1_150);
+    assert.equal(changes.last(["key_1"]), -Infinity);
+    assert.equal(changes.last(["key_2"]), 200);
+    changes.reset(1_300);
+    assert.equal(changes.last([]), 1_300);
+  });
+
+  it("count for everything where there are too many", () => {
+    const changes = new Changes(1_000);
+    for (let number = 0; number <= 100_000; number += 1) changes.note(`key_${number}`, 5);
+    assert.equal(changes.last(["usr_1"]), 5);
+  });
+});
+
+describe("a question", () => {
+  it("is told apart from every other", () => {
+    const questions = [
+      {},
+      { scope: "a:b" },
+      { type: "agent" },
+      { workspaceId: "a:b" },
+      { clientAddress: "a:b" },
+      { scope: "a:b", workspaceId: "a:b" },
+      { scope: '","' },
+      { workspaceId: "" },
+    ] as const;
+    const digests = questions.flatMap((question) => [digestOf("one", question), digestOf("two", question)]);
+    assert.equal(new Set(digests).size, digests.length);
+    assert.equal(digestOf("one", { scope: undefined }), digestOf("one", {}));
+  });
+});
+
+describe("a client's address", () => {
+  it("is one that the server takes, or none", () => {
+    assert.equal(clientAddress("192.0.2.7"), "192.0.2.7");
+    assert.equal(clientAddress("::ffff:192.0.2.7"), "192.0.2.7");
+    assert.equal(clientAddress("fe80::1%eth0"), "fe80::1");
+    assert.equal(clientAddress("2001:db8::1"), "2001:db8::1");
+    for (const none of [undefined, "", "testclient", "192.0.2.7:80", "[::1]"]) assert.equal(clientAddress(none), undefined);
+  });
+});
