@@ -73,3 +73,9 @@ impl Site {
 pub(crate) async fn faults(tab: &Tab) -> Vec<String> {
     [tab.axe().await, tab.troubles().await, tab.overflow().await].concat()
 }
+
+/// Where a tab is, without the word for what was done: a script takes that out of the address once it was said.
+pub(crate) async fn whereabouts(tab: &Tab) -> String {
+    let url = tab.url().await;
+    url.split("?done=").next().unwrap().to_owned()
+}

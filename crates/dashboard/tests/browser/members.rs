@@ -5,7 +5,7 @@ use serde_json::json;
 use tigertrust_model::{Role, UserId};
 use tigertrust_testkit::{Engine, PASSWORD, TabSettings, send};
 
-use crate::common::{NO_SCRIPT, PHONE, Site, faults};
+use crate::common::{NO_SCRIPT, PHONE, Site, faults, whereabouts};
 
 const NEW: &str = "jo@example.com";
 
@@ -58,7 +58,7 @@ async fn a_colleague_from_the_invitation_to_the_end(engine: Engine) {
     colleague.fill("Name, for a new account", "Jo").await;
     colleague.fill("Password, for a new account", PASSWORD).await;
     colleague.press("Accept").await;
-    assert_eq!(colleague.url().await, site.within("?done=joined"));
+    assert_eq!(whereabouts(&colleague).await, site.within(""));
     assert!(
         colleague
             .text()
@@ -136,7 +136,7 @@ async fn members_join_without_javascript_by_the_link_as_it_is_pasted() {
     assert_eq!(colleague.value("Link").await, link.unwrap());
     colleague.fill("Password, for a new account", PASSWORD).await;
     colleague.press("Accept").await;
-    assert_eq!(colleague.url().await, site.within("?done=joined"));
+    assert_eq!(whereabouts(&colleague).await, site.within(""));
     colleague.press("Members").await;
     assert!(colleague.text().await.contains("Invite a colleague"));
     assert_eq!(faults(&colleague).await, [""; 0]);
@@ -215,7 +215,7 @@ async fn members_leave_whatever_they_are_but_for_the_last_owner() {
         tab.press("Leave").await;
         assert!(tab.text().await.contains("Leave Acme?"));
         tab.press("Leave the workspace").await;
-        assert_eq!(tab.url().await, site.at("/workspaces?done=left"));
+        assert_eq!(whereabouts(&tab).await, site.at("/workspaces"));
         let text = tab.text().await;
         assert!(text.contains("You have left the workspace"), "{text}");
         assert_eq!(role_of(&site, user).await, None);

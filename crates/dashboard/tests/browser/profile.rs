@@ -13,7 +13,7 @@ use tigertrust_testkit::{
     Answer, Chromium, Engine, PASSWORD, Tab, TabSettings, TestServer, ThrowawayProvider, send,
 };
 
-use crate::common::{NO_SCRIPT, PHONE, Site, faults};
+use crate::common::{NO_SCRIPT, PHONE, Site, faults, whereabouts};
 
 /// Goes on by ten minutes and one: what was proved is fresh no longer.
 fn pass_time(site: &Site) {
@@ -86,7 +86,7 @@ async fn profile_an_address_is_verified_and_changed_by_mail() {
                 tab.fill("Link", &link).await;
             }
             tab.press("Confirm").await;
-            assert_eq!(tab.url().await, site.at("/account?done=email-verified"));
+            assert_eq!(whereabouts(&tab).await, site.at("/account"));
         };
         follow(site.server.mails.token(&email)).await;
         let page = tab.text().await;
@@ -327,7 +327,7 @@ async fn profile_a_provider_is_connected_and_disconnected() {
                      login.value = 'ada'; password.value = 'any'; password.focus()";
         tab.evaluate(typed).await;
         tab.keyboard("Enter").await;
-        assert_eq!(tab.url().await, site.at("/account?done=identity-connected"));
+        assert_eq!(whereabouts(&tab).await, site.at("/account"));
         read(&tab, "Your account is connected").await;
         read(&tab, "ada@acme.example").await;
         assert_eq!(faults(&tab).await, [""; 0]);

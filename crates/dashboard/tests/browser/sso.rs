@@ -9,7 +9,7 @@ use tigertrust_credentials::{Password, TotpSecret, TotpStep};
 use tigertrust_model::{Clock as _, Role, UserId};
 use tigertrust_testkit::{Engine, PASSWORD, Tab, TabSettings, TestServer, ThrowawayProvider, send};
 
-use crate::common::{NO_SCRIPT, PHONE, Site, faults};
+use crate::common::{NO_SCRIPT, PHONE, Site, faults, whereabouts};
 
 /// An OpenID provider that knows a client for the connection of that slug.
 fn openid_provider(site: &Site, slug: &str) -> ThrowawayProvider {
@@ -188,7 +188,7 @@ async fn from_nothing_to_an_enforced_domain(engine: Engine) {
     at_provider(&tab, "olga").await;
     tab.wait_for_text("It works: you went to the provider and came back")
         .await;
-    assert_eq!(tab.url().await, at("/test?done=sso-tried"));
+    assert_eq!(whereabouts(&tab).await, at("/test"));
     read(&tab, "olga@acme.example").await;
     read(&tab, "One person has been connected by it so far.").await;
 
@@ -434,8 +434,8 @@ async fn sso_by_saml_with_pasted_metadata_and_groups_without_javascript() {
     )
     .await;
 
-    let own = tab.url().await;
-    let own = own.strip_suffix("/test?done=sso-made").unwrap().to_owned();
+    let own = whereabouts(&tab).await;
+    let own = own.strip_suffix("/test").unwrap().to_owned();
     tab.goto(&own).await;
     for text in [
         "Group it",
@@ -506,8 +506,8 @@ async fn sso_metadata_of_saml_comes_from_a_file_or_an_address() {
     tab.fill("Address of the metadata", &url).await;
     tab.press("Save connection").await;
     read(&tab, "the provider answers as it should").await;
-    let own = tab.url().await;
-    let own = own.strip_suffix("/test?done=sso-made").unwrap();
+    let own = whereabouts(&tab).await;
+    let own = own.strip_suffix("/test").unwrap();
 
     // The provider publishes its next certificate.
     provider.control("announce", &Value::Null).await;
@@ -605,7 +605,7 @@ async fn sso_asks_for_a_fresh_proof_and_forgets_nothing() {
     // The secret came along: the provider takes it.
     site.server.clock.advance(Duration::from_secs(11 * 60));
     provider.set_time(site.server.clock.now()).await;
-    let own = tab.url().await;
+    let own = whereabouts(&tab).await;
     let tab = site.signed_in(Role::Owner, TabSettings::default()).await.1;
     tab.goto(&own).await;
     tab.press("Test the login").await;

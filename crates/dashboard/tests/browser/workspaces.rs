@@ -8,7 +8,7 @@ use tigertrust_credentials::{TotpSecret, TotpStep};
 use tigertrust_model::{Clock as _, Role};
 use tigertrust_testkit::{Engine, PASSWORD, Tab, TabSettings, send};
 
-use crate::common::{NO_SCRIPT, PHONE, Site, faults};
+use crate::common::{NO_SCRIPT, PHONE, Site, faults, whereabouts};
 
 fn base32(text: &str) -> TotpSecret {
     let bits = text.bytes().fold(String::new(), |bits, letter| {
@@ -118,7 +118,7 @@ async fn a_workspace_from_its_beginning_to_its_end(engine: Engine) {
     assert_eq!(faults(&tab).await, [""; 0]);
     tab.fill("Name of the workspace", "The garage").await;
     tab.press("Delete workspace").await;
-    assert_eq!(tab.url().await, site.at("/workspaces?done=workspace-deleted"));
+    assert_eq!(whereabouts(&tab).await, site.at("/workspaces"));
     assert_ne!(checked().await, 200);
     tab.goto(&home).await;
     assert_eq!(tab.status().await, 404);
