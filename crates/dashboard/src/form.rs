@@ -114,7 +114,7 @@ impl Fields {
     pub(crate) fn repeatable(&self) -> impl Iterator<Item = (&str, &str)> {
         let is_secret = |name: &str| {
             let name = name.to_ascii_lowercase();
-            name.ends_with("secret") || name.ends_with("password") || name == "code" || name == "token"
+            name.ends_with("secret") || name.ends_with("password") || name == "token"
         };
         self.own().filter(move |(name, _)| !is_secret(name))
     }

@@ -164,7 +164,7 @@ async fn the_log_is_searched_and_read(engine: Engine) {
     tab.press("Go to it, as it is now").await;
     assert_eq!(tab.url().await, site.within(&format!("/keys/{key}")));
     // What the history of a key names is found there.
-    tab.press("key.revoked").await;
+    tab.press("API key revoked").await;
     assert!(tab.text().await.contains("revocationReason"));
 }
 
