@@ -112,11 +112,15 @@ impl Fields {
 
     /// Everything that may stand on a page again while somebody proves who it is: no secret.
     pub(crate) fn repeatable(&self) -> impl Iterator<Item = (&str, &str)> {
-        let is_secret = |name: &str| {
-            let name = name.to_ascii_lowercase();
-            name.ends_with("secret") || name.ends_with("password") || name == "token"
-        };
-        self.own().filter(move |(name, _)| !is_secret(name))
+        self.own().filter(|(name, _)| !is_secret(name))
+    }
+
+    /// The names of the secrets that were typed, which are to be typed once more then.
+    pub(crate) fn secrets(&self) -> impl Iterator<Item = &str> {
+        let typed = self
+            .own()
+            .filter(|(name, value)| is_secret(name) && !value.is_empty());
+        typed.map(|(name, _)| name)
     }
 
     /// Everything that was sent, without what is about the form itself.
@@ -128,6 +132,11 @@ impl Fields {
             .map(|(name, value)| (name.as_str(), value.as_str()));
         values.filter(|(name, _)| !name.starts_with('_'))
     }
+}
+
+fn is_secret(name: &str) -> bool {
+    let name = name.to_ascii_lowercase();
+    name.ends_with("secret") || name.ends_with("password") || name == "token"
 }
 
 /// The value that forms of a session bear: nobody who does not know the session's token can make it, and it tells nothing of it.

@@ -96,6 +96,14 @@ pub(crate) fn prove(visitor: &Visitor, fields: &Fields, wrong: Option<&ApiError>
                 (components::token(visitor))
                 @for (name, value) in fields.repeatable() { input type="hidden" name=(name) value=(value); }
                 (proof_fields())
+                @for (index, name) in fields.secrets().enumerate() {
+                    @let id = format!("again-{index}");
+                    div.field {
+                        label for=(id) { (in_words(name)) ", once more" }
+                        p.hint id={ (id) "-hint" } { "What you typed before is shown on no page." }
+                        input id=(id) name=(name) type="password" autocomplete="off" required aria-describedby={ (id) "-hint" };
+                    }
+                }
                 div.actions { (submit("Confirm")) a.button.quiet href=(visitor.request().uri().path()) { "Cancel" } }
                 (passkey_proof())
             }
@@ -106,6 +114,23 @@ pub(crate) fn prove(visitor: &Visitor, fields: &Fields, wrong: Option<&ApiError>
         None => layout::respond(&html),
         Some(error) => secured(error.on_page(html.into_string())),
     }
+}
+
+/// The name of a field for people: `oidc/clientSecret` is "Client secret".
+fn in_words(name: &str) -> String {
+    let own = name.rsplit('/').next().unwrap_or(name);
+    let mut words = String::new();
+    for letter in own.chars() {
+        match letter {
+            _ if words.is_empty() => words.extend(letter.to_uppercase()),
+            _ if letter.is_uppercase() => {
+                words.push(' ');
+                words.extend(letter.to_lowercase());
+            }
+            _ => words.push(letter),
+        }
+    }
+    words
 }
 
 /// The fields by which somebody proves who it is.

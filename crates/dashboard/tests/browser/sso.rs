@@ -594,7 +594,9 @@ async fn sso_asks_for_a_fresh_proof_and_forgets_nothing() {
     site.server.clock.advance(Duration::from_secs(11 * 60));
     tab.press("Save connection").await;
     read(&tab, "Confirm that it is you").await;
-    lacks(&tab, "canary-of-the-client").await;
+    let page = tab.evaluate("document.documentElement.outerHTML").await;
+    assert!(!page.as_str().unwrap().contains("canary-of-the-client"), "{page}");
+    tab.fill("Client secret, once more", "canary-of-the-client").await;
     tab.fill("Password", PASSWORD).await;
     tab.press("Confirm").await;
     read(
@@ -602,7 +604,7 @@ async fn sso_asks_for_a_fresh_proof_and_forgets_nothing() {
         "The connection is saved, and the provider answers as it should.",
     )
     .await;
-    // The secret came along: the provider takes it.
+    // The secret is the one that was typed: the provider takes it.
     site.server.clock.advance(Duration::from_secs(11 * 60));
     provider.set_time(site.server.clock.now()).await;
     let own = whereabouts(&tab).await;
