@@ -19,7 +19,7 @@ pub(crate) struct Asset {
     pub(crate) path: String,
     kind: &'static str,
     plain: &'static [u8],
-    compressed: Vec<u8>,
+    compressed: web::Bytes,
 }
 
 /// The style of every page.
@@ -73,7 +73,7 @@ impl Asset {
             path: format!("/assets/{name}-{version}.{ending}"),
             kind,
             plain,
-            compressed: written.unwrap_or_default(),
+            compressed: written.unwrap_or_default().into(),
         }
     }
 

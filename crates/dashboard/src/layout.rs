@@ -5,7 +5,7 @@ use actix_web::{
     http::header::{self, HeaderName, HeaderValue},
 };
 use maud::{DOCTYPE, Markup, html};
-use tigertrust_http::page;
+use tigertrust_http::{ApiError, page};
 use tigertrust_model::{Scope, management};
 
 use crate::{assets, components, notice, visitor::Visitor};
@@ -81,16 +81,22 @@ pub(crate) fn plain(title: &str, content: &Markup) -> Markup {
 }
 
 /// Answers with a page.
-pub(crate) fn respond(page: &Markup) -> HttpResponse {
-    let mut response = HttpResponse::Ok()
-        .content_type("text/html; charset=utf-8")
-        .body(page.0.clone());
-    secure(&mut response);
-    response
+pub(crate) fn respond(page: Markup) -> HttpResponse {
+    let mut response = HttpResponse::Ok();
+    response.content_type("text/html; charset=utf-8");
+    secured(response.body(page.into_string()))
+}
+
+/// Answers with a page, with the status of what was refused.
+pub(crate) fn answer(page: Markup, refused: Option<&ApiError>) -> HttpResponse {
+    match refused {
+        None => respond(page),
+        Some(error) => secured(error.on_page(page.into_string())),
+    }
 }
 
 /// Adds the headers of a page that differ from those of the API.
-pub(crate) fn secure(response: &mut HttpResponse) {
+fn secured(mut response: HttpResponse) -> HttpResponse {
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_SECURITY_POLICY, POLICY);
     headers.insert(header::REFERRER_POLICY, REFERRER);
@@ -101,6 +107,7 @@ pub(crate) fn secure(response: &mut HttpResponse) {
             HeaderValue::from_static("same-origin"),
         );
     }
+    response
 }
 
 fn document(title: &str, body: &Markup) -> Markup {

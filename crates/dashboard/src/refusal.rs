@@ -55,7 +55,7 @@ pub(crate) fn page(error: &ApiError, visitor: Option<&Visitor>) -> HttpResponse 
         Some(visitor) => layout::framed(visitor, layout::Place::None, title, &content),
         None => layout::plain(title, &content),
     };
-    secured(error.on_page(html.into_string()))
+    layout::answer(html, Some(error))
 }
 
 /// Says what a workspace demands of whoever opens it.
@@ -82,7 +82,7 @@ fn second_factor_missing(error: &ApiError, visitor: Option<&Visitor>) -> HttpRes
         Some(visitor) => layout::framed(visitor, layout::Place::None, title, &content),
         None => layout::plain(title, &content),
     };
-    secured(error.on_page(html.into_string()))
+    layout::answer(html, Some(error))
 }
 
 /// Asks who it is once more, and then goes on with what was sent.
@@ -110,10 +110,7 @@ pub(crate) fn prove(visitor: &Visitor, fields: &Fields, wrong: Option<&ApiError>
         }
     };
     let html = layout::framed(visitor, layout::Place::None, "Confirm that it is you", &content);
-    match wrong {
-        None => layout::respond(&html),
-        Some(error) => secured(error.on_page(html.into_string())),
-    }
+    layout::answer(html, wrong)
 }
 
 /// The name of a field for people: `oidc/clientSecret` is "Client secret".
@@ -158,9 +155,4 @@ pub(crate) fn passkey_proof() -> Markup {
             p.error role="alert" data-message {}
         }
     }
-}
-
-fn secured(mut response: HttpResponse) -> HttpResponse {
-    layout::secure(&mut response);
-    response
 }

@@ -101,7 +101,7 @@ pub(super) fn spans(path: &str, current: &str) -> Markup {
     }
 }
 
-async fn found(visitor: &Visitor) -> Result<KeyDetails, ApiError> {
+pub(super) async fn found(visitor: &Visitor) -> Result<KeyDetails, ApiError> {
     Ok(visitor
         .app()
         .keys
@@ -189,7 +189,7 @@ pub(crate) async fn show(visitor: Visitor) -> PageResult {
             section.card.tight { h2 { "History" } (audit_trail(&visitor, &events, now)) }
         }
     };
-    Ok(layout::respond(&layout::framed(
+    Ok(layout::respond(layout::framed(
         &visitor,
         Place::Keys,
         &key.name,
@@ -297,7 +297,7 @@ pub(super) fn issued_page(
             div.actions { a.button.primary href=(path(visitor, key.id, "")) { "I have copied it" } }
         }
     };
-    layout::respond(&layout::framed(visitor, Place::Keys, title, &content))
+    layout::respond(layout::framed(visitor, Place::Keys, title, &content))
 }
 
 /// Asks how long the old secret goes on.
@@ -328,8 +328,8 @@ fn rotate_page(
             }
         }
     };
-    super::sign_in::answer(
-        &layout::framed(visitor, Place::Keys, "Rotate key", &content),
+    layout::answer(
+        layout::framed(visitor, Place::Keys, "Rotate key", &content),
         refused,
     )
 }
@@ -394,7 +394,7 @@ pub(crate) async fn ask_switch(visitor: Visitor) -> PageResult {
             back: &back,
         },
     );
-    Ok(layout::respond(&layout::framed(
+    Ok(layout::respond(layout::framed(
         &visitor,
         Place::Keys,
         title,
@@ -477,8 +477,8 @@ fn revoke_page(
             back: &back,
         },
     );
-    super::sign_in::answer(
-        &layout::framed(visitor, Place::Keys, "Revoke key", &content),
+    layout::answer(
+        layout::framed(visitor, Place::Keys, "Revoke key", &content),
         refused,
     )
 }

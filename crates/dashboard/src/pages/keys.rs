@@ -137,7 +137,7 @@ pub(crate) async fn list(visitor: Visitor) -> PageResult {
             }
         }
     };
-    Ok(layout::respond(&layout::framed(
+    Ok(layout::respond(layout::framed(
         &visitor,
         Place::Keys,
         "API Keys",
@@ -278,7 +278,7 @@ fn new_page(visitor: &Visitor, form: &Filled, refused: Option<&ApiError>) -> Htt
         }
     };
     let page = layout::framed(visitor, Place::Keys, "Create API Key", &content);
-    super::sign_in::answer(&page, refused)
+    layout::answer(page, refused)
 }
 
 fn cidrs(form: &Filled, value: &str) -> Markup {
@@ -426,11 +426,7 @@ fn expiry(fields: &Fields, now: Timestamp) -> Result<Option<String>, ApiError> {
 
 /// Where a key is edited.
 pub(crate) async fn edit(visitor: Visitor) -> PageResult {
-    let details = visitor
-        .app()
-        .keys
-        .get(&visitor.actor(), visitor.id("keyId")?)
-        .await?;
+    let details = key::found(&visitor).await?;
     Ok(edit_page(&visitor, &details, &Filled::empty(), None))
 }
 
@@ -461,13 +457,13 @@ fn edit_page(
         }
     };
     let page = layout::framed(visitor, Place::Keys, "Edit key", &content);
-    super::sign_in::answer(&page, refused)
+    layout::answer(page, refused)
 }
 
 /// Saves what was edited.
 pub(crate) async fn save(visitor: Visitor, fields: Fields) -> PageResult {
-    let id: KeyId = visitor.id("keyId")?;
-    let details = visitor.app().keys.get(&visitor.actor(), id).await?;
+    let details = key::found(&visitor).await?;
+    let id = details.key.id;
     match try_save(&visitor, &fields, &details).await {
         Ok(()) => Ok(see_other(&visitor.path(&format!("keys/{id}?done=key-saved")))),
         Err(error) if is_of_form(&error) => Ok(edit_page(

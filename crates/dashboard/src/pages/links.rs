@@ -9,7 +9,7 @@ use tigertrust_http::{
     page::{self, Body, Page},
 };
 
-use super::sign_in::{answer, plain_form, token_field, token_of};
+use super::sign_in::{plain_form, token_field, token_of};
 use crate::{
     components::{Input, input},
     form::{self, Fields, Filled},
@@ -141,7 +141,7 @@ impl OpenForm {
                 p { a href="/sign-in" { "To sign in" } }
             }
         };
-        answer(&layout::plain(self.title, &content), refused)
+        layout::answer(layout::plain(self.title, &content), refused)
     }
 
     fn refused(&self, fields: &Fields, error: impl Into<ApiError>) -> HttpResponse {

@@ -85,7 +85,7 @@ pub(crate) async fn show(visitor: Visitor) -> PageResult {
             section.card.tight { h2 { "Worth a look" } (worth_a_look(&visitor, &findings, now)) }
         }
     };
-    Ok(layout::respond(&layout::framed(
+    Ok(layout::respond(layout::framed(
         &visitor,
         Place::Overview,
         "Overview",

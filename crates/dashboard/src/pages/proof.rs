@@ -39,7 +39,7 @@ pub(crate) async fn show(visitor: Visitor) -> PageResult {
             }
         }
     };
-    Ok(layout::respond(&layout::framed(
+    Ok(layout::respond(layout::framed(
         &visitor,
         Place::None,
         "Confirm that it is you",

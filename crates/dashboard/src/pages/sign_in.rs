@@ -120,19 +120,7 @@ fn form_page(
         }
     };
     let page = layout::plain("Sign in", &content);
-    answer(&page, refused)
-}
-
-/// A page, with the status of what was refused.
-pub(super) fn answer(page: &Markup, refused: Option<&ApiError>) -> HttpResponse {
-    match refused {
-        None => layout::respond(page),
-        Some(error) => {
-            let mut response = error.on_page(page.0.clone());
-            layout::secure(&mut response);
-            response
-        }
-    }
+    layout::answer(page, refused)
 }
 
 /// Takes an address and a password.
@@ -256,7 +244,7 @@ fn second_step_page(
             p { a href="/sign-in" { "Begin anew" } }
         }
     };
-    answer(&layout::plain("One more step", &content), refused)
+    layout::answer(layout::plain("One more step", &content), refused)
 }
 
 /// Takes the code of the second step.

@@ -57,7 +57,7 @@ pub(super) async fn show(visitor: Visitor) -> PageResult {
         section.card.tight[!event.changes.is_empty()] { h2 { "Changes" } (changes(&event.changes)) }
         section.card { h2 { "Place in the chain" } (place(&event)) }
     };
-    Ok(layout::respond(&layout::framed(
+    Ok(layout::respond(layout::framed(
         &visitor,
         Place::Audit,
         title,

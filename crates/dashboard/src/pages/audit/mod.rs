@@ -183,8 +183,8 @@ fn list_page(
             div #events { (results) }
         }
     };
-    super::sign_in::answer(
-        &layout::framed(visitor, Place::Audit, "Audit log", &content),
+    layout::answer(
+        layout::framed(visitor, Place::Audit, "Audit log", &content),
         refused,
     )
 }

@@ -180,8 +180,8 @@ async fn verify_page(
             (kept(checkpoint.as_ref()))
         }
     };
-    Ok(crate::pages::sign_in::answer(
-        &layout::framed(visitor, Place::Audit, "Verify the audit log", &content),
+    Ok(layout::answer(
+        layout::framed(visitor, Place::Audit, "Verify the audit log", &content),
         refused,
     ))
 }

@@ -13,7 +13,7 @@ use crate::{
     components::{Confirm, choices, confirm, submit, summary, token},
     form::{Fields, Filled},
     layout::{self, Place},
-    pages::{keys::is_of_form, sign_in::answer},
+    pages::keys::is_of_form,
     visitor::{PageResult, Visitor, see_other},
 };
 
@@ -55,8 +55,8 @@ fn role_page(visitor: &Visitor, member: &Member, form: &Filled, refused: Option<
             }
         }
     };
-    answer(
-        &layout::framed(visitor, Place::Members, "Change role", &content),
+    layout::answer(
+        layout::framed(visitor, Place::Members, "Change role", &content),
         refused,
     )
 }
@@ -121,8 +121,8 @@ fn remove_page(visitor: &Visitor, member: &Member, form: &Filled, refused: Optio
             back: &back,
         },
     );
-    Ok(answer(
-        &layout::framed(visitor, Place::Members, button, &content),
+    Ok(layout::answer(
+        layout::framed(visitor, Place::Members, button, &content),
         refused,
     ))
 }

@@ -16,7 +16,7 @@ use crate::{
     form::{Fields, Filled},
     instant,
     layout::{self, Place},
-    pages::{keys::is_of_form, sign_in::answer},
+    pages::keys::is_of_form,
     visitor::{PageResult, Visitor, see_other},
 };
 
@@ -74,7 +74,7 @@ pub(super) async fn list(visitor: Visitor) -> PageResult {
             }
         }
     };
-    Ok(layout::respond(&layout::framed(
+    Ok(layout::respond(layout::framed(
         &visitor,
         Place::Members,
         "Invitations",
@@ -210,8 +210,8 @@ fn new_page(visitor: &Visitor, form: &Filled, refused: Option<&ApiError>) -> Htt
             }
         }
     };
-    answer(
-        &layout::framed(visitor, Place::Members, "Invite a colleague", &content),
+    layout::answer(
+        layout::framed(visitor, Place::Members, "Invite a colleague", &content),
         refused,
     )
 }
@@ -292,8 +292,8 @@ fn revoke_page(
             back: &visitor.path("members"),
         },
     );
-    answer(
-        &layout::framed(visitor, Place::Members, "Revoke invitation", &content),
+    layout::answer(
+        layout::framed(visitor, Place::Members, "Revoke invitation", &content),
         refused,
     )
 }

@@ -127,7 +127,7 @@ pub(crate) async fn list(visitor: Visitor) -> PageResult {
             }
         }
     };
-    Ok(layout::respond(&layout::framed(
+    Ok(layout::respond(layout::framed(
         &visitor,
         Place::Members,
         "Members",

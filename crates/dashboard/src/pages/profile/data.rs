@@ -60,7 +60,7 @@ pub(crate) async fn explain(visitor: Visitor) -> PageResult {
             div.actions { a.button.primary href=(FILE) { "Download your data" } a.button.quiet href=(HOME) { "Back" } }
         }
     };
-    Ok(layout::respond(&framed(&visitor, "Your data", &content)))
+    Ok(layout::respond(framed(&visitor, "Your data", &content)))
 }
 
 /// The file. To ask what it is like hands nothing out, nor is it logged that something was.
@@ -142,7 +142,7 @@ pub(crate) async fn erase(visitor: Visitor, _: Fields) -> PageResult {
     match app.profiles.erase(&visitor, &origin).await {
         Ok(()) => {
             tracing::info!(user = %visitor.user().id, "account erased");
-            let mut response = layout::respond(&goodbye());
+            let mut response = layout::respond(goodbye());
             page::take_all_back(app, &mut response);
             Ok(response)
         }

@@ -11,7 +11,7 @@ use tigertrust_accounts::{FlowError, ProfileChanges, Violation};
 use tigertrust_http::{ApiError, page};
 use tigertrust_wire::{Code, UpdateMe};
 
-use super::{keys, sign_in::answer};
+use super::keys;
 use crate::{
     components::{Input, input, select, submit, summary, token},
     form::{Fields, Filled},
@@ -154,7 +154,7 @@ fn framed(visitor: &Visitor, title: &str, content: &Markup) -> Markup {
 
 /// A page of this subject, with the status of what was refused.
 fn answered(visitor: &Visitor, title: &str, content: &Markup, refused: Option<&ApiError>) -> HttpResponse {
-    answer(&framed(visitor, title, content), refused)
+    layout::answer(framed(visitor, title, content), refused)
 }
 
 /// The way back above a heading.

@@ -99,7 +99,7 @@ fn secret_page(visitor: &Visitor, new: &NewTotp) -> HttpResponse {
             (code_form(visitor, &Filled::empty()))
         }
     };
-    layout::respond(&framed(visitor, "Scan the QR code", &content))
+    layout::respond(framed(visitor, "Scan the QR code", &content))
 }
 
 fn code_form(visitor: &Visitor, form: &Filled) -> Markup {
@@ -187,7 +187,7 @@ pub(crate) async fn ask_remove(visitor: Visitor) -> PageResult {
             back: HOME,
         },
     );
-    Ok(layout::respond(&framed(
+    Ok(layout::respond(framed(
         &visitor,
         "Remove the authenticator app",
         &content,

@@ -82,7 +82,7 @@ pub(super) fn shown_page(visitor: &Visitor, title: &str, shown: &RecoveryCodes) 
             div.actions { a.button.primary href=(HOME) { "I have kept them" } }
         }
     };
-    layout::respond(&framed(visitor, title, &content))
+    layout::respond(framed(visitor, title, &content))
 }
 
 /// Codes one below the other, to be copied at once.

@@ -14,7 +14,7 @@ use tigertrust_http::ApiError;
 use tigertrust_model::Timestamp;
 use tigertrust_wire::{Code, FieldProblem};
 
-use super::{keys, sign_in::answer};
+use super::keys;
 use crate::{
     components::{badge, warning},
     instant,
@@ -105,7 +105,7 @@ pub(crate) async fn show(visitor: Visitor) -> PageResult {
         (passkeys::card(&held.passkeys, now))
         (sessions::card(&visitor, &sessions, now))
     };
-    Ok(layout::respond(&framed(&visitor, "Security", &content)))
+    Ok(layout::respond(framed(&visitor, "Security", &content)))
 }
 
 fn password_card(held: &HeldFactors) -> Markup {
@@ -168,7 +168,7 @@ fn framed(visitor: &Visitor, title: &str, content: &Markup) -> Markup {
 
 /// A page of this subject, with the status of what was refused.
 fn answered(visitor: &Visitor, title: &str, content: &Markup, refused: Option<&ApiError>) -> HttpResponse {
-    answer(&framed(visitor, title, content), refused)
+    layout::answer(framed(visitor, title, content), refused)
 }
 
 /// The way back above a heading.

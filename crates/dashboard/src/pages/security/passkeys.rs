@@ -129,7 +129,7 @@ pub(crate) async fn new(visitor: Visitor) -> PageResult {
             }
         }
     };
-    Ok(layout::respond(&framed(&visitor, "Add a passkey", &content)))
+    Ok(layout::respond(framed(&visitor, "Add a passkey", &content)))
 }
 
 async fn found(visitor: &Visitor) -> Result<(Passkey, Vec<Passkey>), ApiError> {
@@ -208,7 +208,7 @@ pub(crate) async fn ask_remove(visitor: Visitor) -> PageResult {
             back: HOME,
         },
     );
-    Ok(layout::respond(&framed(&visitor, "Remove the passkey", &content)))
+    Ok(layout::respond(framed(&visitor, "Remove the passkey", &content)))
 }
 
 /// Removes it; the session goes on under another token.

@@ -119,7 +119,7 @@ pub(crate) async fn ask_end(visitor: Visitor) -> PageResult {
             back: HOME,
         },
     );
-    Ok(layout::respond(&framed(&visitor, "End the session", &content)))
+    Ok(layout::respond(framed(&visitor, "End the session", &content)))
 }
 
 /// Ends it. The one that asks is as good as signed out.
@@ -151,7 +151,7 @@ pub(crate) async fn ask_end_others(visitor: Visitor) -> PageResult {
             back: HOME,
         },
     );
-    Ok(layout::respond(&framed(
+    Ok(layout::respond(framed(
         &visitor,
         "End all other sessions",
         &content,

@@ -12,7 +12,6 @@ use crate::{
     components::{Confirm, confirm, copyable},
     form::{Fields, Filled},
     layout::{self, Place},
-    pages::sign_in::answer,
     visitor::{PageResult, Visitor, see_other},
 };
 
@@ -50,7 +49,7 @@ async fn switch_page(
         back: &path(visitor, id, ""),
     };
     let page = layout::framed(visitor, Place::Sso, title, &confirm(visitor, form, &asked));
-    Ok(answer(&page, refused))
+    Ok(layout::answer(page, refused))
 }
 
 /// Whom it concerns, as far as that is known.
@@ -116,7 +115,7 @@ fn refresh_page(
         ..
     }) = &connection.provider
     else {
-        return Ok(layout::respond(&layout::framed(
+        return Ok(layout::respond(layout::framed(
             visitor,
             Place::Sso,
             "Nothing to fetch",
@@ -140,8 +139,8 @@ fn refresh_page(
         back: &path(visitor, id, ""),
     };
     let content = confirm(visitor, form, &asked);
-    Ok(answer(
-        &layout::framed(visitor, Place::Sso, asked.title, &content),
+    Ok(layout::answer(
+        layout::framed(visitor, Place::Sso, asked.title, &content),
         refused,
     ))
 }
@@ -195,8 +194,8 @@ async fn remove_page(
         back: &path(visitor, id, ""),
     };
     let content = confirm(visitor, form, &asked);
-    Ok(answer(
-        &layout::framed(visitor, Place::Sso, asked.title, &content),
+    Ok(layout::answer(
+        layout::framed(visitor, Place::Sso, asked.title, &content),
         refused,
     ))
 }

@@ -93,7 +93,7 @@ pub(crate) async fn show(visitor: Visitor) -> PageResult {
         }
         section.card.tight { h2 { "History" } (audit_trail(&visitor, &events, now)) }
     };
-    Ok(layout::respond(&layout::framed(
+    Ok(layout::respond(layout::framed(
         &visitor,
         Place::Sso,
         &connection.name,

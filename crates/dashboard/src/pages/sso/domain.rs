@@ -19,7 +19,6 @@ use crate::{
     form::{Fields, Filled},
     instant,
     layout::{self, Place},
-    pages::sign_in::answer,
     visitor::{PageResult, Visitor, see_other},
 };
 
@@ -148,7 +147,7 @@ async fn domain_page(
         }
     };
     let page = layout::framed(visitor, Place::Sso, &domain.domain, &content);
-    Ok(answer(&page, looked.map(|looked| &looked.error)))
+    Ok(layout::answer(page, looked.map(|looked| &looked.error)))
 }
 
 /// The address of the owner who is exempt, who may have left.
@@ -305,7 +304,7 @@ async fn edit_page(
         }
     };
     let page = layout::framed(visitor, Place::Sso, "How its people sign in", &content);
-    Ok(answer(&page, refused))
+    Ok(layout::answer(page, refused))
 }
 
 /// Saves it.
@@ -365,8 +364,8 @@ fn remove_page(visitor: &Visitor, domain: &Domain, form: &Filled, refused: Optio
         back: &domain_path(visitor, &domain.domain, ""),
     };
     let content = confirm(visitor, form, &asked);
-    Ok(answer(
-        &layout::framed(visitor, Place::Sso, asked.title, &content),
+    Ok(layout::answer(
+        layout::framed(visitor, Place::Sso, asked.title, &content),
         refused,
     ))
 }

@@ -16,7 +16,6 @@ use crate::{
     components::{Input, badge, empty, input, submit, summary, token},
     form::{Fields, Filled},
     layout::{self, Place},
-    pages::sign_in::answer,
     visitor::{PageResult, Visitor, see_other},
 };
 
@@ -152,8 +151,8 @@ async fn page(
             }
         }
     };
-    Ok(answer(
-        &layout::framed(visitor, Place::Sso, "Domains", &content),
+    Ok(layout::answer(
+        layout::framed(visitor, Place::Sso, "Domains", &content),
         refused,
     ))
 }

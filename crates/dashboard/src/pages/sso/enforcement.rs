@@ -19,7 +19,6 @@ use crate::{
     components::{Confirm, Input, badge, confirm, empty, select, summary, warning},
     form::{Fields, Filled},
     layout::{self, Place},
-    pages::sign_in::answer,
     visitor::{PageResult, Visitor, see_other},
 };
 
@@ -69,7 +68,7 @@ pub(crate) async fn of_connection(visitor: Visitor) -> PageResult {
         div.actions { a.button.quiet href=(path(&visitor, id, "")) { "Leave it for later" } }
     };
     let page = layout::framed(&visitor, Place::Sso, "Enforcement", &content);
-    Ok(layout::respond(&page))
+    Ok(layout::respond(page))
 }
 
 /// Who is concerned by a domain that is enforced.
@@ -161,7 +160,7 @@ async fn ask_page(visitor: &Visitor, found: &Found, form: &Filled, refused: Opti
     };
     let content = html! { (way) (question) };
     let page = layout::framed(visitor, Place::Sso, "Enforce the domain", &content);
-    Ok(answer(&page, refused))
+    Ok(layout::answer(page, refused))
 }
 
 fn not_yet(domain: &str, back: &str) -> Markup {

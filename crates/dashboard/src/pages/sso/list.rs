@@ -15,7 +15,7 @@ use crate::{
 /// What there is.
 pub(crate) async fn show(visitor: Visitor) -> PageResult {
     if visitor.app().sso.is_none() {
-        return Ok(layout::respond(&layout::framed(
+        return Ok(layout::respond(layout::framed(
             &visitor,
             Place::Sso,
             "Single sign-on",
@@ -64,7 +64,7 @@ pub(crate) async fn show(visitor: Visitor) -> PageResult {
             p.quiet { "Beside these, this server offers everybody to sign in by " (offered.join(", ")) ": its operator has set that up." }
         }
     };
-    Ok(layout::respond(&layout::framed(
+    Ok(layout::respond(layout::framed(
         &visitor,
         Place::Sso,
         "Single sign-on",

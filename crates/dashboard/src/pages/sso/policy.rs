@@ -15,7 +15,6 @@ use crate::{
     components::{Input, checkbox, input, select, submit, summary, token},
     form::{Fields, Filled},
     layout::{self, Place},
-    pages::sign_in::answer,
     visitor::{PageResult, Visitor, see_other},
 };
 
@@ -161,8 +160,8 @@ fn edit_page(
             div.actions { (submit("Save")) a.button.quiet href=(path(visitor, id, "")) { "Cancel" } }
         }
     };
-    answer(
-        &layout::framed(visitor, Place::Sso, "Name and roles", &content),
+    layout::answer(
+        layout::framed(visitor, Place::Sso, "Name and roles", &content),
         refused,
     )
 }

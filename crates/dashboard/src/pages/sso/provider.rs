@@ -22,7 +22,6 @@ use crate::{
     components::{submit, summary, token, warning},
     form::{Fields, Filled},
     layout::{self, Place},
-    pages::sign_in::answer,
     visitor::{PageResult, Visitor, see_other},
 };
 
@@ -109,7 +108,7 @@ async fn edit_page(
         }
     };
     let page = layout::framed(visitor, Place::Sso, "Settings of the connection", &content);
-    Ok(answer(&page, refused))
+    Ok(layout::answer(page, refused))
 }
 
 /// Saves it, and asks the provider whether it does.

@@ -9,7 +9,6 @@ use crate::{
     components::{Confirm, confirm, copyable, submit, token, warning},
     form::{Fields, Filled},
     layout::{self, Place},
-    pages::sign_in::answer,
     visitor::{PageResult, Visitor, see_other},
 };
 
@@ -33,7 +32,7 @@ pub(crate) async fn ask(visitor: Visitor) -> PageResult {
             }
         }
     };
-    Ok(layout::respond(&layout::framed(
+    Ok(layout::respond(layout::framed(
         &visitor,
         Place::Sso,
         "SCIM",
@@ -63,7 +62,7 @@ pub(crate) async fn create(visitor: Visitor, _: Fields) -> PageResult {
             div.actions { a.button.primary href=(path(&visitor, id, "")) { "I have copied it" } }
         }
     };
-    Ok(layout::respond(&layout::framed(
+    Ok(layout::respond(layout::framed(
         &visitor,
         Place::Sso,
         "SCIM",
@@ -86,8 +85,8 @@ async fn remove_page(visitor: &Visitor, form: &Filled, refused: Option<&ApiError
         back: &path(visitor, id, ""),
     };
     let content = confirm(visitor, form, &asked);
-    Ok(answer(
-        &layout::framed(visitor, Place::Sso, asked.title, &content),
+    Ok(layout::answer(
+        layout::framed(visitor, Place::Sso, asked.title, &content),
         refused,
     ))
 }

@@ -21,7 +21,6 @@ use crate::{
     form::Fields,
     instant,
     layout::{self, Place},
-    pages::sign_in::answer,
     visitor::{PageResult, Visitor, see_other},
 };
 
@@ -136,7 +135,7 @@ async fn trial_page(
         div.actions { a.button.primary[progress.is_tried()] href=(at("/domains")) { "Go on to domains" } a.button.quiet href=(at("")) { "Leave it for later" } }
     };
     let page = layout::framed(visitor, Place::Sso, "Try the connection", &content);
-    Ok(answer(&page, refused))
+    Ok(layout::answer(page, refused))
 }
 
 /// What the provider answered, in words.

@@ -28,7 +28,6 @@ use crate::{
     components::{Input, choices, input, radio, submit, summary, token, warning},
     form::{Fields, Filled},
     layout::{self, Place},
-    pages::sign_in::answer,
     visitor::{PageResult, Visitor, see_other},
 };
 
@@ -99,8 +98,8 @@ fn choose_page(
             div.actions { (submit("Continue")) a.button.quiet href=(visitor.path("sso")) { "Cancel" } }
         }
     };
-    answer(
-        &layout::framed(visitor, Place::Sso, "Connect an identity provider", &content),
+    layout::answer(
+        layout::framed(visitor, Place::Sso, "Connect an identity provider", &content),
         refused,
     )
 }
@@ -243,8 +242,8 @@ fn set_up_page(
         }
     };
     let title = format!("Connect {}", chosen.kind.title());
-    Ok(answer(
-        &layout::framed(visitor, Place::Sso, &title, &content),
+    Ok(layout::answer(
+        layout::framed(visitor, Place::Sso, &title, &content),
         refused,
     ))
 }

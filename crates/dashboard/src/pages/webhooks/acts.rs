@@ -17,7 +17,7 @@ use crate::{
     form::{Fields, Filled},
     instant,
     layout::{self, Place},
-    pages::{keys::is_of_form, sign_in::answer},
+    pages::keys::is_of_form,
     visitor::{PageResult, Visitor, see_other},
 };
 
@@ -32,7 +32,7 @@ const OVERLAPS: [(&str, &str); 5] = [
 
 /// A page that asks, with what stood against it.
 fn question(visitor: &Visitor, title: &str, content: &Markup, refused: Option<&ApiError>) -> HttpResponse {
-    answer(&layout::framed(visitor, Place::Webhooks, title, content), refused)
+    layout::answer(layout::framed(visitor, Place::Webhooks, title, content), refused)
 }
 
 /// The form of something that breaks nothing.

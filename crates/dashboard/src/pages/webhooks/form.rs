@@ -16,7 +16,7 @@ use crate::{
     form::{Fields, Filled},
     instant,
     layout::{self, Place},
-    pages::{audit::words::families, keys::is_of_form, sign_in::answer},
+    pages::{audit::words::families, keys::is_of_form},
     visitor::{PageResult, Visitor, see_other},
 };
 
@@ -51,8 +51,8 @@ fn new_page(visitor: &Visitor, form: &Filled, refused: Option<&ApiError>) -> Htt
             div.actions { (submit("Create webhook")) a.button.quiet href=(visitor.path("webhooks")) { "Cancel" } }
         }
     };
-    answer(
-        &layout::framed(visitor, Place::Webhooks, "Create webhook", &content),
+    layout::answer(
+        layout::framed(visitor, Place::Webhooks, "Create webhook", &content),
         refused,
     )
 }
@@ -198,7 +198,7 @@ pub(super) fn issued_page(visitor: &Visitor, issued: &IssuedWebhook, title: &str
             @if webhook.disabled.is_none() { a.button href={ (home) "/test" } { "Send a test event" } }
         }
     };
-    layout::respond(&layout::framed(visitor, Place::Webhooks, title, &content))
+    layout::respond(layout::framed(visitor, Place::Webhooks, title, &content))
 }
 
 /// Until when the secret before the present one goes on, if it does.
@@ -227,8 +227,8 @@ fn edit_page(
             div.actions { (submit("Save")) a.button.quiet href=(path(visitor, webhook.id, "")) { "Cancel" } }
         }
     };
-    answer(
-        &layout::framed(visitor, Place::Webhooks, "Edit webhook", &content),
+    layout::answer(
+        layout::framed(visitor, Place::Webhooks, "Edit webhook", &content),
         refused,
     )
 }

@@ -157,7 +157,7 @@ pub(crate) async fn list(visitor: Visitor) -> PageResult {
             }
         }
     };
-    Ok(layout::respond(&layout::framed(
+    Ok(layout::respond(layout::framed(
         &visitor,
         Place::Webhooks,
         "Webhooks",

@@ -91,7 +91,7 @@ pub(super) async fn show(visitor: Visitor) -> PageResult {
         section.card { h2 { "Settings" } (settings(&webhook, &names, now)) }
         (sent(&visitor, &webhook, &found, now))
     };
-    Ok(layout::respond(&layout::framed(
+    Ok(layout::respond(layout::framed(
         &visitor,
         Place::Webhooks,
         name(&webhook),

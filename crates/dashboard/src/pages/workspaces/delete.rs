@@ -6,7 +6,7 @@ use tigertrust_accounts::{FlowError, Violation};
 use tigertrust_http::ApiError;
 use tigertrust_model::Workspace;
 
-use super::{answer, is_of_form};
+use super::is_of_form;
 use crate::{
     components::{Input, input, submit_danger, summary, token},
     form::{Fields, Filled},
@@ -49,8 +49,8 @@ fn delete_page(
             }
         }
     };
-    answer(
-        &layout::framed(visitor, Place::Settings, "Delete workspace", &content),
+    layout::answer(
+        layout::framed(visitor, Place::Settings, "Delete workspace", &content),
         refused,
     )
 }

@@ -11,7 +11,7 @@ use tigertrust_http::{ApiError, page};
 use tigertrust_model::{Role, Workspace, WorkspaceId};
 use tigertrust_wire::CreateWorkspace;
 
-use super::{keys::is_of_form, members::role_name, sign_in::answer};
+use super::{keys::is_of_form, members::role_name};
 use crate::{
     components::{Input, badge, empty, input, submit, summary, token, warning},
     form::{Fields, Filled},
@@ -95,7 +95,7 @@ pub(crate) async fn list(visitor: Visitor) -> PageResult {
             }
         }
     };
-    Ok(layout::respond(&layout::framed(
+    Ok(layout::respond(layout::framed(
         &visitor,
         Place::Workspaces,
         "Workspaces",
@@ -172,8 +172,8 @@ fn new_page(visitor: &Visitor, form: &Filled, refused: Option<&ApiError>) -> Htt
             }
         }
     };
-    answer(
-        &layout::framed(visitor, Place::Workspaces, "New workspace", &content),
+    layout::answer(
+        layout::framed(visitor, Place::Workspaces, "New workspace", &content),
         refused,
     )
 }

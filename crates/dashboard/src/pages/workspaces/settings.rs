@@ -11,7 +11,7 @@ use tigertrust_http::{ApiError, page};
 use tigertrust_model::{LeakResponse, Role, Workspace, management};
 use tigertrust_wire::UpdateWorkspace;
 
-use super::{answer, is_of_form};
+use super::is_of_form;
 use crate::{
     components::{Input, checkbox, choices, copyable, input, radio, submit, summary, token},
     form::{Fields, Filled},
@@ -79,8 +79,8 @@ fn settings_page(
             }
         }
     };
-    answer(
-        &layout::framed(visitor, Place::Settings, "Workspace", &content),
+    layout::answer(
+        layout::framed(visitor, Place::Settings, "Workspace", &content),
         refused,
     )
 }
