@@ -3,8 +3,8 @@
 use std::{fmt, str::FromStr};
 
 use crate::{
-    ConnectionId, Creator, EventId, InvitationId, KeyId, Origin, PasskeyId, SessionId, Timestamp, UserId,
-    WebhookId, WorkspaceId,
+    ConnectionId, Creator, EventId, InvitationId, KeyId, Origin, PasskeyId, SessionId, Timestamp, TokenId,
+    TrustRuleId, UserId, WebhookId, WorkspaceId,
 };
 
 /// The text names no action.
@@ -63,6 +63,15 @@ actions! {
     KeyLeaked = "key.leaked",
     /// Calls with a key were refused: one entry for each key, reason and minute, with their number.
     KeyRefused = "key.refused",
+    /// A key, or a job that a trust rule of the key lets in, was exchanged for a token.
+    TokenIssued = "token.issued",
+    /// Jobs asked for a token of a key and were let in by none of its trust rules: one entry for each key, network and minute, with
+    /// their number.
+    TokenRefused = "token.refused",
+    /// A key was given a trust rule.
+    TrustRuleCreated = "trust_rule.created",
+    /// A trust rule was taken from a key.
+    TrustRuleDeleted = "trust_rule.deleted",
     /// A workspace was made.
     WorkspaceCreated = "workspace.created",
     /// Settings of a workspace were changed.
@@ -305,7 +314,8 @@ impl Act {
 /// What an act is about.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AuditTarget {
-    /// What kind of thing: `key`, `user`, `workspace`, `invitation`, `session`, `connection`, `domain`, `passkey`, `webhook`, `operation`.
+    /// What kind of thing: `key`, `user`, `workspace`, `invitation`, `session`, `connection`, `domain`, `passkey`, `webhook`, `token`, `trust_rule`,
+    /// `operation`.
     pub kind: String,
     /// Its id, or its name where it has none.
     pub id: String,
@@ -330,6 +340,8 @@ targets! {
     ConnectionId => "connection",
     PasskeyId => "passkey",
     WebhookId => "webhook",
+    TokenId => "token",
+    TrustRuleId => "trust_rule",
 }
 
 impl AuditTarget {

@@ -156,6 +156,14 @@ typed_id!(
     /// An API key (the record, never the secret): `key_…`.
     KeyId, "key"
 );
+typed_id!(
+    /// A short-lived token: `tok_…`. It opens nothing; the token does.
+    TokenId, "tok"
+);
+typed_id!(
+    /// A trust rule of a key: `tru_…`.
+    TrustRuleId, "tru"
+);
 
 #[cfg(test)]
 mod tests {

@@ -33,8 +33,8 @@ pub use audit::{
 pub use change::{Change, Entity};
 pub use clock::Clock;
 pub use id::{
-    ConnectionId, EventId, IdError, IdentityId, InvitationId, KeyId, NodeId, PasskeyId, SessionId, UserId,
-    WebhookId, WorkspaceId,
+    ConnectionId, EventId, IdError, IdentityId, InvitationId, KeyId, NodeId, PasskeyId, SessionId, TokenId,
+    TrustRuleId, UserId, WebhookId, WorkspaceId,
 };
 pub use invitation::Invitation;
 pub use key_filter::KeyFilter;

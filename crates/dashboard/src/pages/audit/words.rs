@@ -38,6 +38,8 @@ pub(crate) fn families() -> Vec<Family> {
 fn title(family: &'static str) -> &'static str {
     match family {
         "key" => "API keys",
+        "token" => "Short-lived tokens",
+        "trust_rule" => "Trust rules",
         "workspace" => "Workspace",
         "member" => "Members",
         "invitation" => "Invitations",
@@ -73,6 +75,10 @@ pub(crate) const fn known(action: AuditAction) -> &'static str {
         Of::KeyRevoked => "API key revoked",
         Of::KeyLeaked => "API key reported as leaked",
         Of::KeyRefused => "Calls with an API key refused",
+        Of::TokenIssued => "Short-lived token issued",
+        Of::TokenRefused => "Short-lived tokens refused to jobs",
+        Of::TrustRuleCreated => "Trust rule created",
+        Of::TrustRuleDeleted => "Trust rule removed",
         Of::WorkspaceCreated => "Workspace created",
         Of::WorkspaceUpdated => "Workspace changed",
         Of::WorkspaceDeleted => "Workspace deleted",
