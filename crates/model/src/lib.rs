@@ -17,6 +17,7 @@ mod scope;
 mod session;
 mod sso;
 mod timestamp;
+mod trust_rule;
 mod usage;
 mod user;
 mod workspace;
@@ -44,6 +45,10 @@ pub use scope::{CatalogError, Scope, ScopeCatalog, ScopeDefinition, ScopeError, 
 pub use session::{Origin, Session};
 pub use sso::{ConnectionRef, SsoSession, UnknownConnection};
 pub use timestamp::Timestamp;
+pub use trust_rule::{
+    ClaimConditions, ClaimConditionsError, ClaimPattern, ClaimPatternError, Job, JobClaims, TrustMismatch,
+    TrustRule,
+};
 pub use usage::{Granularity, Outcome, UnknownGranularity, UnknownOutcome};
 pub use user::{Email, EmailError, User};
 pub use workspace::{LeakResponse, Plan, PlanError, Role, UnknownLeakResponse, UnknownRole, Workspace};

@@ -212,7 +212,7 @@ fn time(time: Option<Timestamp>) -> Option<String> {
 }
 
 /// The elements with spaces between; none for none.
-fn list(elements: impl IntoIterator<Item = impl ToString>) -> Option<String> {
+pub(super) fn list(elements: impl IntoIterator<Item = impl ToString>) -> Option<String> {
     let elements: Vec<String> = elements.into_iter().map(|element| element.to_string()).collect();
     (!elements.is_empty()).then(|| elements.join(" "))
 }

@@ -7,6 +7,7 @@ mod checkpoint;
 mod flows;
 mod ports;
 mod refusals;
+mod tokens;
 mod verification;
 
 pub use changes::{
@@ -17,4 +18,5 @@ pub use checkpoint::Checkpoint;
 pub use flows::{AuditFlows, AuditPage};
 pub use ports::{AuditStore, MAX_PAGE, Segment};
 pub use refusals::{LoggedUsage, RefusalLog, RefusedRequest};
+pub use tokens::{IssuedToken, JobOfToken, trust_rule_created, trust_rule_deleted};
 pub use verification::{Finding, Landmark, Verified, Verifier};
