@@ -158,13 +158,9 @@ impl Actor {
     /// The workspaces that the actor may enter; none for all there are.
     pub(crate) fn own_workspaces(&self) -> Option<Vec<&Workspace>> {
         match &self.who {
-            Who::Caller(permit) if permit.key().home().is_some() => {
-                let own = permit.key().workspaces.iter();
-                Some(
-                    own.filter(|workspace| permit.key().may_enter(workspace))
-                        .collect(),
-                )
-            }
+            Who::Caller(permit) if permit.key().home().is_some() => Some(permit.enterable().collect()),
+            // A token of an instance key for one workspace.
+            Who::Caller(permit) if !permit.is_of_instance() => Some(permit.workspace().into_iter().collect()),
             Who::Person(permit) => {
                 let own = permit.record().memberships.iter();
                 Some(own.map(|(workspace, _)| workspace).collect())
@@ -202,7 +198,7 @@ impl Actor {
     pub(crate) fn is_of_instance(&self) -> bool {
         match &self.who {
             Who::Operator => true,
-            Who::Caller(permit) => permit.key().home().is_none(),
+            Who::Caller(permit) => permit.is_of_instance(),
             Who::Person(_) => false,
         }
     }
@@ -282,15 +278,18 @@ impl Actor {
     pub(crate) fn workspaces(&self, personal: bool) -> Option<Vec<WorkspaceId>> {
         match &self.who {
             Who::Operator => None,
-            Who::Caller(permit) if permit.key().home().is_none() => None,
+            Who::Caller(permit) if permit.is_of_instance() => None,
+            Who::Caller(permit) if permit.key().home().is_none() => Some(
+                permit
+                    .workspace()
+                    .map(|workspace| workspace.id)
+                    .into_iter()
+                    .collect(),
+            ),
             Who::Caller(permit) => Some(
                 permit
-                    .key()
-                    .workspaces
-                    .iter()
-                    .filter(|workspace| {
-                        workspace.deleted_at.is_none() && !permit.key().lacks_second_factor(workspace)
-                    })
+                    .enterable()
+                    .filter(|workspace| !permit.key().lacks_second_factor(workspace))
                     .map(|workspace| workspace.id)
                     .filter(|id| personal || self.manages_keys_in(*id))
                     .filter(|id| {

@@ -1,12 +1,13 @@
 //! The one way in: from what a request presents to a [`Permit`].
 
+mod access_token;
+
 use std::{
     any::Any,
     borrow::Cow,
     fmt,
-    hash::{BuildHasherDefault, Hasher},
     net::IpAddr,
-    sync::Arc,
+    sync::{Arc, OnceLock},
 };
 
 use tigertrust_model::{
@@ -18,14 +19,19 @@ use tracing::Instrument;
 use crate::{
     AdmissionCounts, AuthError, ChangeTracker, HeaderValues, KeyDigest, Need, ParsedKey, PepperRing,
     Presented, RateLimits, Refusal, Unauthorized, WorkspaceNeed,
+    access_token::{AccessGrant, AccessTokens},
     cache::{Remembered, TrackedCache},
     checks::Checks,
+    digest_hasher::HashesDigests,
     known_key::KnownKey,
     limits::Spent,
     ports::{CredentialStore, KeyRecord, StoreError, UsageStore, UseStore},
+    schemes::Credential,
     usage::{KeyUsage, UsageLog, Used},
     uses::{Marked, UseLog, UseMark, user_agent},
 };
+
+pub use self::access_token::{AccessTokenRequest, IssueTokenError, IssuedAccessToken};
 
 /// How much admission may remember.
 #[derive(Clone, Copy, Debug)]
@@ -50,12 +56,14 @@ pub struct Admission {
     peppers: PepperRing,
     clock: Arc<dyn Clock>,
     store: Arc<dyn CredentialStore>,
-    keys: TrackedCache<KeyDigest, KnownKey, BuildHasherDefault<DigestHasher>>,
+    keys: TrackedCache<KeyDigest, KnownKey, HashesDigests>,
     workspaces: TrackedCache<WorkspaceId, Workspace, std::hash::RandomState>,
     limits: Arc<RateLimits>,
     uses: UseLog<Remembered<KnownKey>>,
     usage: UsageLog<Remembered<KnownKey>>,
     checks: Checks,
+    /// None before somebody has said how tokens are signed, and where nobody does.
+    tokens: OnceLock<AccessTokens>,
 }
 
 /// What a call costs that was counted before, in the same request: its limits are not asked, and it is not counted again.
@@ -80,7 +88,8 @@ impl Admission {
             uses: UseLog::new(),
             usage: UsageLog::new(),
             checks: Checks::default(),
-            keys: TrackedCache::new(Arc::clone(tracker), cache.max_keys, BuildHasherDefault::default()),
+            tokens: OnceLock::new(),
+            keys: TrackedCache::new(Arc::clone(tracker), cache.max_keys, HashesDigests::default()),
             workspaces: TrackedCache::new(
                 Arc::clone(tracker),
                 cache.max_workspaces,
@@ -123,16 +132,22 @@ impl Admission {
             }
             why
         };
-        let secret = presented.credential().map_err(refused)?;
+        let secret = match presented.credential().map_err(refused)? {
+            Credential::Key(secret) => secret,
+            // Boxed, so that keys do not carry it about.
+            Credential::Token(token) => {
+                return Box::pin(self.admit_token(cost, presented, token, need)).await;
+            }
+        };
         let digest = self.peppers.current().digest(&secret);
         let record = match self.keys.known(&digest) {
             Some(record) => record,
             // Boxed, so that the many whom the cache knows do not carry it about.
-            None => Box::pin(self.find(cost, presented, &secret, digest))
+            None => Box::pin(self.find(cost, presented, digest, &|| self.peppers.digests(&secret)))
                 .await
                 .map_err(refused)?,
         };
-        self.permit(record, cost, presented, need).await
+        self.permit(record, None, cost, presented, need).await
     }
 
     /// The key that a request presents and the cache does not know.
@@ -140,13 +155,13 @@ impl Admission {
         &self,
         cost: Option<u32>,
         presented: &Presented<'_>,
-        secret: &ParsedKey<'_>,
         digest: KeyDigest,
+        digests: &(dyn Fn() -> Vec<KeyDigest> + Sync),
     ) -> Result<Arc<Remembered<KnownKey>>, AuthError> {
         // 2. Look-ups for a network that has failed too often share a narrow lane.
         let look_up = self.limits.failures.enter(presented.client).await?;
         // 3. It exists.
-        let record = match self.look_up(secret, digest).await {
+        let record = match self.look_up(digest, digests).await {
             Ok(record) => record,
             Err(why @ AuthError::Unavailable(_)) => return Err(why),
             Err(why) => return Err(look_up.failed(why)),
@@ -187,22 +202,28 @@ impl Admission {
             PermitWorkspace::Of(_) | PermitWorkspace::Open => true,
             PermitWorkspace::Named(workspace) => self.workspaces.vouches_for(workspace),
         };
+        let now = self.clock.now();
         workspace_stands
             && self.keys.vouches_for(&permit.record)
-            && permit.record.check_state(self.clock.now()).is_ok()
+            && permit.record.check_state(now).is_ok()
+            && permit.token.as_ref().is_none_or(|token| token.is_current(now))
     }
 
     async fn permit(
         &self,
         record: Arc<Remembered<KnownKey>>,
+        token: Option<Arc<AccessGrant>>,
         cost: Option<u32>,
         presented: &Presented<'_>,
         need: &Need,
     ) -> Result<Permit, Refusal> {
         let now = self.clock.now();
-        let examined = self
-            .examine(&record, now, cost, presented.client, presented.workspace, need)
-            .await;
+        let attempt = Attempt {
+            client: presented.client,
+            workspace: presented.workspace,
+            token: token.as_deref(),
+        };
+        let examined = self.examine(&record, now, cost, attempt, need).await;
         if cost.is_some() {
             self.count(&record, now, &examined);
         }
@@ -212,6 +233,7 @@ impl Admission {
         self.note_use(&record, now, presented.client, presented.user_agent);
         Ok(Permit {
             record,
+            token,
             workspace,
             limits,
         })
@@ -315,6 +337,7 @@ impl Admission {
         let refused = |record, refusal: Refusal| {
             Ok(Verdict {
                 record,
+                token: None,
                 workspace: PermitWorkspace::Open,
                 limits: refusal.limits().copied(),
                 refusal: Some(refusal.why),
@@ -329,12 +352,8 @@ impl Admission {
                 why => refused(None, why.into()),
             }
         };
-        let Some(Ok(secret)) = ParsedKey::read(asked.key.as_bytes()) else {
-            return unknown(AuthError::Unauthorized(Unauthorized::Malformed));
-        };
-        let digest = self.peppers.current().digest(&secret);
-        let record = match self.look_up(&secret, digest).await {
-            Ok(record) => record,
+        let (record, token) = match self.find_presented(asked.key.as_bytes()).await {
+            Ok(found) => found,
             Err(why) => return unknown(why),
         };
         // What belongs to another workspace answers as what nobody knows.
@@ -348,9 +367,12 @@ impl Admission {
             .workspace
             .map_or(HeaderValues::Absent, |text| HeaderValues::One(text.as_bytes()));
         let (now, cost) = (self.clock.now(), Some(asked.cost));
-        let examined = self
-            .examine(&record, now, cost, asked.client, named, &asked.need)
-            .await;
+        let attempt = Attempt {
+            client: asked.client,
+            workspace: named,
+            token: token.as_deref(),
+        };
+        let examined = self.examine(&record, now, cost, attempt, &asked.need).await;
         // Who only asks what a key is worth does not use it.
         if asked.cost > 0 {
             self.count(&record, now, &examined);
@@ -364,6 +386,7 @@ impl Admission {
                 }
                 Ok(Verdict {
                     record: Some(record),
+                    token,
                     workspace,
                     limits,
                     refusal: None,
@@ -373,8 +396,21 @@ impl Admission {
                 why: AuthError::Unavailable(error),
                 ..
             }) => Err(error),
-            Err(refusal) => refused(Some(record), refusal),
+            Err(refusal) => refused(Some(record), refusal).map(|verdict| Verdict { token, ..verdict }),
         }
+    }
+
+    /// The key that somebody was shown, or whose token was.
+    async fn find_presented(
+        &self,
+        value: &[u8],
+    ) -> Result<(Arc<Remembered<KnownKey>>, Option<Arc<AccessGrant>>), AuthError> {
+        if let Some(Ok(secret)) = ParsedKey::read(value) {
+            let digest = self.peppers.current().digest(&secret);
+            let record = self.look_up(digest, &|| self.peppers.digests(&secret)).await?;
+            return Ok((record, None));
+        }
+        Box::pin(self.find_by_token(value)).await
     }
 
     /// The checks of a known key, from its state on, and how its limits stand if they were asked.
@@ -383,12 +419,14 @@ impl Admission {
         record: &KnownKey,
         now: Timestamp,
         cost: Option<u32>,
-        client: Option<IpAddr>,
-        named: HeaderValues<'_>,
+        attempt: Attempt<'_>,
         need: &Need,
     ) -> Result<Passed, Refusal> {
         // 4–6. It is not revoked, not expired, active, and its workspace and owner are there.
         record.check_state(now)?;
+        if attempt.token.is_some_and(|token| !token.is_current(now)) {
+            return Err(AuthError::TokenExpired.into());
+        }
         // 7. It has not called too often.
         let limits = match cost {
             None => None,
@@ -397,7 +435,7 @@ impl Admission {
                 Spent::Refused(decision) => return Err(Refusal::over_limit(decision)),
             },
         };
-        match self.examine_use(record, client, named, need).await {
+        match self.examine_use(record, attempt, need).await {
             Ok((workspace, scope)) => Ok(Passed {
                 workspace,
                 limits,
@@ -411,12 +449,11 @@ impl Admission {
     async fn examine_use(
         &self,
         record: &KnownKey,
-        client: Option<IpAddr>,
-        named: HeaderValues<'_>,
+        attempt: Attempt<'_>,
         need: &Need,
     ) -> Result<(PermitWorkspace, Option<usize>), AuthError> {
         // 8. It may be used from where the client is.
-        if record.is_bound && !record.key.allows_address(client) {
+        if record.is_bound && !record.key.allows_address(attempt.client) {
             return Err(AuthError::AddressNotAllowed);
         }
         // 9. Its type may call here.
@@ -424,7 +461,7 @@ impl Admission {
             return Err(AuthError::WrongType { allowed: need.types });
         }
         // 10. It may act in the workspace that was named, or in its own, and meets its demand.
-        let workspace = self.workspace(record, named, need.workspace).await?;
+        let workspace = self.workspace(record, attempt.named()?, need.workspace).await?;
         let keeps_out = |workspace| record.lacks_second_factor(workspace);
         if record.is_personal
             && !need.workspace.is_own_account()
@@ -436,6 +473,12 @@ impl Admission {
         let Some(scope) = &need.scope else {
             return Ok((workspace, None));
         };
+        if attempt
+            .token
+            .is_some_and(|token| !token.claims.scopes.grants(scope))
+        {
+            return Err(AuthError::MissingScope(scope.clone()));
+        }
         let acts_in = workspace.of(record).map(|workspace| workspace.id);
         match record.granting_in(acts_in, scope) {
             Some(place) => Ok((workspace, Some(place))),
@@ -445,8 +488,8 @@ impl Admission {
 
     async fn look_up(
         &self,
-        secret: &ParsedKey<'_>,
         digest: KeyDigest,
+        digests: &(dyn Fn() -> Vec<KeyDigest> + Sync),
     ) -> Result<Arc<Remembered<KnownKey>>, AuthError> {
         let found = self
             .keys
@@ -454,7 +497,7 @@ impl Admission {
                 let asked = async {
                     // Earlier peppers cost time only where the cache does not know the key.
                     let began = self.clock.monotonic();
-                    let found = self.store.find_key(&self.peppers.digests(secret)).await;
+                    let found = self.store.find_key(&digests()).await;
                     let took = self.clock.monotonic().saturating_sub(began);
                     self.checks.look_ups.observe(took);
                     Ok(found?.map(KnownKey::new))
@@ -526,6 +569,28 @@ impl Used for Remembered<KnownKey> {
     }
 }
 
+/// What a key is used for, from where, and by which token of it if not by itself.
+#[derive(Clone, Copy)]
+struct Attempt<'a> {
+    client: Option<IpAddr>,
+    workspace: HeaderValues<'a>,
+    token: Option<&'a AccessGrant>,
+}
+
+impl<'a> Attempt<'a> {
+    /// The workspace that it names: a token's own, if it has one.
+    fn named(&self) -> Result<HeaderValues<'a>, AuthError> {
+        let Some(own) = self.token.and_then(AccessGrant::workspace) else {
+            return Ok(self.workspace);
+        };
+        match self.workspace {
+            HeaderValues::Absent => Ok(HeaderValues::One(own)),
+            HeaderValues::One(named) if named == own => Ok(self.workspace),
+            HeaderValues::One(_) | HeaderValues::Repeated => Err(AuthError::WorkspaceAccessDenied),
+        }
+    }
+}
+
 /// What a key that passed all checks may do.
 struct Passed {
     workspace: PermitWorkspace,
@@ -538,6 +603,8 @@ struct Passed {
 #[derive(Clone, Debug)]
 pub struct Permit {
     record: Arc<Remembered<KnownKey>>,
+    /// The token that was presented in place of the key.
+    token: Option<Arc<AccessGrant>>,
     workspace: PermitWorkspace,
     limits: Option<Decision>,
 }
@@ -581,11 +648,13 @@ impl Permit {
         self.workspace.of(&self.record)
     }
 
-    /// What the caller may do there: for a personal key no more than its owner's role permits.
+    /// What the caller may do there: for a personal key no more than its owner's role permits, by a token no more than that says.
     #[must_use]
     pub fn scopes(&self) -> Cow<'_, ScopeSet> {
-        self.record
-            .scopes_in(self.workspace().map(|workspace| workspace.id))
+        let scopes = self
+            .record
+            .scopes_in(self.workspace().map(|workspace| workspace.id));
+        access_token::narrowed(scopes, self.token.as_deref())
     }
 
     /// Whether the caller may do there what the scope says.
@@ -593,17 +662,21 @@ impl Permit {
     pub fn grants(&self, scope: &Scope) -> bool {
         self.record
             .grants_in(self.workspace().map(|workspace| workspace.id), scope)
+            && self
+                .token
+                .as_ref()
+                .is_none_or(|token| token.claims.scopes.grants(scope))
     }
 
     /// What `make` makes of the permit, kept beside the key for as long as that is remembered, so that it is not made for
-    /// each request. `None`, and nothing is made, for another workspace than the key's own; `None` too if something of
+    /// each request. `None`, and nothing is made, for another workspace than the key's own and for a token; `None` too if something of
     /// another type is kept there.
     pub fn derived<T: Any + Send + Sync>(&self, make: impl FnOnce(&Self) -> T) -> Option<&T> {
         match self.workspace {
-            PermitWorkspace::Of(0) | PermitWorkspace::Open => {
+            PermitWorkspace::Of(0) | PermitWorkspace::Open if self.token.is_none() => {
                 self.record.derived().get_or_make(|| make(self))
             }
-            PermitWorkspace::Of(_) | PermitWorkspace::Named(_) => None,
+            _ => None,
         }
     }
 }
@@ -629,6 +702,7 @@ pub struct Verification<'a> {
 #[derive(Clone, Debug)]
 pub struct Verdict {
     record: Option<Arc<Remembered<KnownKey>>>,
+    token: Option<Arc<AccessGrant>>,
     workspace: PermitWorkspace,
     limits: Option<Decision>,
     refusal: Option<AuthError>,
@@ -666,13 +740,14 @@ impl Verdict {
             return Cow::Owned(ScopeSet::default());
         };
         let workspace = self.workspace().or_else(|| record.home());
-        record.scopes_in(workspace.map(|workspace| workspace.id))
+        let scopes = record.scopes_in(workspace.map(|workspace| workspace.id));
+        access_token::narrowed(scopes, self.token.as_deref())
     }
 
     /// As [`Permit::derived`], for a key that is good. `None`, and nothing is made, for one that is refused too.
     pub fn derived<T: Any + Send + Sync>(&self, make: impl FnOnce(&Self) -> T) -> Option<&T> {
         match (&self.record, &self.refusal, &self.workspace) {
-            (Some(record), None, PermitWorkspace::Of(0) | PermitWorkspace::Open) => {
+            (Some(record), None, PermitWorkspace::Of(0) | PermitWorkspace::Open) if self.token.is_none() => {
                 record.explained().get_or_make(|| make(self))
             }
             _ => None,
@@ -686,23 +761,4 @@ impl fmt::Debug for Admission {
             .field("peppers", &self.peppers)
             .finish_non_exhaustive()
     }
-}
-
-/// A digest is as random as a hash gets, and nobody without the pepper can choose it: eight of its bytes will do.
-#[derive(Clone, Copy, Default)]
-struct DigestHasher(u64);
-
-impl Hasher for DigestHasher {
-    fn finish(&self) -> u64 {
-        self.0
-    }
-
-    fn write(&mut self, bytes: &[u8]) {
-        if let Some(chunk) = bytes.first_chunk::<8>() {
-            self.0 = u64::from_ne_bytes(*chunk);
-        }
-    }
-
-    // The length that a slice writes before its bytes says nothing.
-    fn write_usize(&mut self, _: usize) {}
 }

@@ -60,6 +60,11 @@ impl<V> Remembered<V> {
         }
     }
 
+    /// What is true for the moment, and not kept.
+    pub(crate) fn of_the_moment(value: V) -> Self {
+        Self::new(value, None)
+    }
+
     /// Whether it was kept, and not true for the moment only.
     pub(crate) const fn is_kept(&self) -> bool {
         self.watch.is_some()
@@ -160,7 +165,7 @@ where
         if !self.tracker.is_fresh() {
             self.misses.fetch_add(1, Ordering::Relaxed);
             let found = look_up().await?;
-            return Ok(found.map(|value| Arc::new(Remembered::new(value, None))));
+            return Ok(found.map(|value| Arc::new(Remembered::of_the_moment(value))));
         }
         match self.found.get(&key) {
             Some(Ok(found)) if self.is_current(&found) => return Ok(Some(self.hit(found))),

@@ -18,6 +18,9 @@ pub enum Unauthorized {
     /// Well formed and not known.
     #[error("the key is unknown")]
     Unknown,
+    /// A token that we have not signed, or not with a key that we still have.
+    #[error("the token's signature or what it says is wrong")]
+    TokenInvalid,
     /// The key is switched off.
     #[error("the key is deactivated")]
     Deactivated,

@@ -4,10 +4,12 @@
 //! [`Admission::admit`] answers with a [`Permit`] or an [`AuthError`]. Nothing else can build a `Permit`.
 //! Storage stands behind the ports in [`ports`]; caches are kept honest by [`ChangeTracker`].
 
+mod access_token;
 mod admit;
 mod audit_ring;
 mod cache;
 mod checks;
+mod digest_hasher;
 mod encryption_key;
 mod error;
 mod failures;
@@ -38,7 +40,15 @@ mod tracker;
 mod usage;
 mod uses;
 
-pub use admit::{Admission, CacheSettings, Permit, Verdict, Verification};
+pub use access_token::{
+    ACCESS_TOKEN_PREFIX, AccessClaims, AccessTokenSigner, MalformedAccessToken, ParsedAccessToken,
+};
+#[cfg(feature = "access-tokens")]
+pub use access_token::{PublicSigningKey, RingSigner, SigningKey, SigningKeyError, SigningRing};
+pub use admit::{
+    AccessTokenRequest, Admission, CacheSettings, IssueTokenError, IssuedAccessToken, Permit, Verdict,
+    Verification,
+};
 pub use audit_ring::AuditRing;
 pub use checks::{AdmissionCounts, CacheCounts};
 pub use encryption_key::{EncryptionKey, EncryptionKeyError};

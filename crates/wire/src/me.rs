@@ -66,7 +66,7 @@ impl From<&Permit> for KeyIdentity {
             workspace_ids: key.reach.named().map(|id| id.to_string()).collect(),
             external_id: key.external_id.clone(),
             metadata: metadata_object(&key.metadata),
-            expires_at: permit.key().expires_at(),
+            expires_at: permit.expires_at(),
         }
     }
 }

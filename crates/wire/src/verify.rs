@@ -135,7 +135,7 @@ impl<'a> From<&'a Verdict> for KeyVerdict<'a> {
             home_workspace_id: record.key.reach.home().map(|id| id.to_string()),
             workspace_id: verdict.workspace().map(|workspace| workspace.id.to_string()),
             scopes,
-            expires_at: record.expires_at(),
+            expires_at: verdict.expires_at(),
             plan: record.home().map(|home| home.plan.to_string()),
         });
         let rate_limits = verdict.limits().map(rate_limits).unwrap_or_default();

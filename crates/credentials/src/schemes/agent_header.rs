@@ -1,6 +1,6 @@
 //! `X-Agent-API-Key: <key>`.
 
-use super::{HeaderValues, Presented, Reading};
+use super::{Credential, HeaderValues, Presented, Reading};
 use crate::ParsedKey;
 
 /// The header is ours alone: whatever stands in it must be a key.
@@ -9,7 +9,7 @@ pub(super) fn read<'a>(presented: &Presented<'a>) -> Reading<'a> {
         HeaderValues::Absent => Reading::NotPresented,
         HeaderValues::Repeated => Reading::Rejected,
         HeaderValues::One(value) => match ParsedKey::read(value) {
-            Some(Ok(key)) => Reading::Accepted(key),
+            Some(Ok(key)) => Reading::Accepted(Credential::Key(key)),
             Some(Err(_)) | None => Reading::Rejected,
         },
     }

@@ -1,18 +1,25 @@
-//! `Authorization: Bearer <key>` (RFC 6750 §2.1), the scheme in any case (RFC 9110 §11.1).
+//! `Authorization: Bearer <key or token>` (RFC 6750 §2.1), the scheme in any case (RFC 9110 §11.1).
 
-use super::{HeaderValues, Presented, Reading};
-use crate::ParsedKey;
+use super::{Credential, HeaderValues, Presented, Reading};
+use crate::{ParsedAccessToken, ParsedKey};
 
 /// A value of another scheme, or without one of our prefixes, belongs to the application behind us.
 pub(super) fn read<'a>(presented: &Presented<'a>) -> Reading<'a> {
     match presented.authorization {
         HeaderValues::Absent => Reading::NotPresented,
         HeaderValues::Repeated => Reading::Rejected,
-        HeaderValues::One(value) => match token(value).and_then(ParsedKey::read) {
-            None => Reading::NotPresented,
-            Some(Ok(key)) => Reading::Accepted(key),
-            Some(Err(_)) => Reading::Rejected,
-        },
+        HeaderValues::One(value) => token(value).map_or(Reading::NotPresented, read_token),
+    }
+}
+
+fn read_token(token: &[u8]) -> Reading<'_> {
+    if let Some(key) = ParsedKey::read(token) {
+        return key.map_or(Reading::Rejected, |key| Reading::Accepted(Credential::Key(key)));
+    }
+    match ParsedAccessToken::read(token) {
+        None => Reading::NotPresented,
+        Some(Ok(token)) => Reading::Accepted(Credential::Token(token)),
+        Some(Err(_)) => Reading::Rejected,
     }
 }
 

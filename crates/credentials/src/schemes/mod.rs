@@ -5,7 +5,7 @@ mod bearer;
 
 use std::net::IpAddr;
 
-use crate::{AuthError, ParsedKey, Unauthorized};
+use crate::{AuthError, ParsedAccessToken, ParsedKey, Unauthorized};
 
 /// The values of one header: none, one, or more than one.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -45,19 +45,28 @@ pub struct Presented<'a> {
     pub user_agent: Option<&'a [u8]>,
 }
 
+/// A credential that is well formed. Whether it is any good is another question.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Credential<'a> {
+    /// A key.
+    Key(ParsedKey<'a>),
+    /// A token that a key was exchanged for.
+    Token(ParsedAccessToken<'a>),
+}
+
 /// What one scheme found.
 #[derive(Debug, PartialEq, Eq)]
 enum Reading<'a> {
     /// Nothing of ours.
     NotPresented,
     /// A well-formed credential.
-    Accepted(ParsedKey<'a>),
+    Accepted(Credential<'a>),
     /// Something that claims to be ours and is not well formed, or is there twice.
     Rejected,
 }
 
 impl<'a> Presented<'a> {
-    /// Whether there is anything of ours in a header for keys, well formed or not.
+    /// Whether there is anything of ours in a header for keys and tokens, well formed or not.
     #[must_use]
     pub fn has_key(&self) -> bool {
         [agent_header::read(self), bearer::read(self)]
@@ -69,12 +78,12 @@ impl<'a> Presented<'a> {
     ///
     /// # Errors
     /// [`AuthError::Unauthorized`]: nothing presented, something malformed or repeated, or two that differ.
-    pub(crate) fn credential(&self) -> Result<ParsedKey<'a>, AuthError> {
-        let mut found: Option<ParsedKey<'a>> = None;
+    pub(crate) fn credential(&self) -> Result<Credential<'a>, AuthError> {
+        let mut found: Option<Credential<'a>> = None;
         for reading in [agent_header::read(self), bearer::read(self)] {
             match reading {
                 Reading::NotPresented => {}
-                Reading::Accepted(key) if found.is_none_or(|other| other == key) => found = Some(key),
+                Reading::Accepted(own) if found.is_none_or(|other| other == own) => found = Some(own),
                 Reading::Accepted(_) | Reading::Rejected => {
                     return Err(AuthError::Unauthorized(Unauthorized::Malformed));
                 }
@@ -100,7 +109,8 @@ mod tests {
             user_agent: None,
         };
         match presented.credential() {
-            Ok(key) => Ok(String::from_utf8_lossy(key.as_bytes()).into_owned()),
+            Ok(Credential::Key(key)) => Ok(String::from_utf8_lossy(key.as_bytes()).into_owned()),
+            Ok(Credential::Token(token)) => Ok(token.as_str().to_owned()),
             Err(AuthError::Unauthorized(why)) => Err(why),
             Err(other) => panic!("{other}"),
         }
@@ -148,6 +158,19 @@ mod tests {
             assert_eq!(read(&[], &[value]), Err(Unauthorized::NotPresented), "{value}");
             assert_eq!(read(&[A], &[value]).as_deref(), Ok(A), "{value}");
         }
+    }
+
+    #[test]
+    fn a_token_is_a_bearer_value_alone() {
+        let token = format!("{}AA.AA.AA", crate::ACCESS_TOKEN_PREFIX);
+        let bearer = format!("Bearer {token}");
+        assert_eq!(read(&[], &[&bearer]).as_deref(), Ok(token.as_str()));
+        assert_eq!(read(&[&token], &[]), Err(Unauthorized::Malformed));
+        assert_eq!(read(&[A], &[&bearer]), Err(Unauthorized::Malformed));
+        assert_eq!(
+            read(&[], &[&format!("{bearer}.AA")]),
+            Err(Unauthorized::Malformed)
+        );
     }
 
     #[test]

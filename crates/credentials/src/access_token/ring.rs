@@ -1,0 +1,188 @@
+//! The keys that tokens are signed with.
+
+use std::fmt;
+
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use ed25519_dalek::{Signature, Signer as _, VerifyingKey};
+use sha2::{Digest, Sha256};
+use tigertrust_model::{RandomError, RandomSource};
+use zeroize::Zeroizing;
+
+use crate::ring_secret;
+
+/// What the id of each key begins with, as tokens and the key set name it.
+pub(super) const KID_PREFIX: &str = "tigertrust-";
+/// How much of a thumbprint (RFC 7638) tells keys apart.
+const THUMBPRINT_LENGTH: usize = 16;
+
+/// Why keys cannot be used for signing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum SigningKeyError {
+    /// The id is empty, too long or has other characters.
+    #[error("a signing key's id must be 1 to 32 characters out of a-z, A-Z, 0-9, - and _")]
+    Id,
+    /// The secret is not base64url, or has another length.
+    #[error("a signing key's secret must be base64url (no padding) of 32 bytes")]
+    Secret,
+    /// The ring is empty.
+    #[error("there must be a signing key")]
+    Empty,
+    /// Two keys have one id, or one secret.
+    #[error("each signing key must have an id and a secret of its own")]
+    Twice,
+}
+
+/// An Ed25519 key (RFC 8032) that tokens are signed with. `Debug` shows its ids only.
+#[derive(Clone)]
+pub struct SigningKey {
+    id: String,
+    public: PublicSigningKey,
+    // Zeroised on drop by its own crate.
+    key: ed25519_dalek::SigningKey,
+}
+
+/// What a token is verified with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PublicSigningKey {
+    /// The id that tokens name it by: `tigertrust-` and the beginning of its thumbprint (RFC 7638).
+    pub kid: String,
+    /// The public key, in base64url without padding (RFC 8037).
+    pub x: String,
+}
+
+impl SigningKey {
+    /// A key out of its id in the key ring and its secret, the latter in base64url without padding.
+    ///
+    /// # Errors
+    /// [`SigningKeyError::Id`] and [`SigningKeyError::Secret`].
+    pub fn new(id: &str, secret: &str) -> Result<Self, SigningKeyError> {
+        if !ring_secret::is_id(id) {
+            return Err(SigningKeyError::Id);
+        }
+        let bytes = URL_SAFE_NO_PAD.decode(secret).map(Zeroizing::new);
+        let bytes = bytes.map_err(|_| SigningKeyError::Secret)?;
+        let seed: &[u8; ring_secret::LENGTH] =
+            bytes.as_slice().try_into().map_err(|_| SigningKeyError::Secret)?;
+        let key = ed25519_dalek::SigningKey::from_bytes(seed);
+        let x = URL_SAFE_NO_PAD.encode(key.verifying_key().as_bytes());
+        // RFC 7638 §3.2 and RFC 8037 §2: these members, in this order, and no space.
+        let thumbprint = Sha256::digest(format!(r#"{{"crv":"Ed25519","kty":"OKP","x":"{x}"}}"#));
+        let thumbprint = URL_SAFE_NO_PAD.encode(thumbprint);
+        let kid = KID_PREFIX
+            .chars()
+            .chain(thumbprint.chars().take(THUMBPRINT_LENGTH))
+            .collect();
+        Ok(Self {
+            id: id.to_owned(),
+            public: PublicSigningKey { kid, x },
+            key,
+        })
+    }
+
+    /// A new secret for a key, in base64url without padding.
+    ///
+    /// # Errors
+    /// [`RandomError`] when the random source gives nothing.
+    pub fn generate_secret(random: &dyn RandomSource) -> Result<Zeroizing<String>, RandomError> {
+        ring_secret::generate(random)
+    }
+
+    /// The id in the key ring.
+    #[must_use]
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+
+    /// What its signatures are verified with.
+    #[must_use]
+    pub const fn public(&self) -> &PublicSigningKey {
+        &self.public
+    }
+
+    pub(super) fn sign(&self, message: &[u8]) -> [u8; 64] {
+        self.key.sign(message).to_bytes()
+    }
+
+    pub(super) fn has_signed(&self, message: &[u8], signature: &[u8; 64]) -> bool {
+        let key: VerifyingKey = self.key.verifying_key();
+        key.verify_strict(message, &Signature::from_bytes(signature))
+            .is_ok()
+    }
+}
+
+impl fmt::Debug for SigningKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "SigningKey({}, {})", self.id, self.public.kid)
+    }
+}
+
+/// The key that new tokens are signed with, and those whose tokens are still good.
+#[derive(Clone, Debug)]
+pub struct SigningRing {
+    current: SigningKey,
+    others: Vec<SigningKey>,
+}
+
+impl SigningRing {
+    /// A ring whose first key signs.
+    ///
+    /// # Errors
+    /// [`SigningKeyError::Empty`] and [`SigningKeyError::Twice`].
+    pub fn new(keys: Vec<SigningKey>) -> Result<Self, SigningKeyError> {
+        let unique = |texts: fn(&SigningKey) -> &str| {
+            let mut texts: Vec<&str> = keys.iter().map(texts).collect();
+            texts.sort_unstable();
+            texts.dedup();
+            texts.len() == keys.len()
+        };
+        if !unique(SigningKey::id) || !unique(|key| &key.public.kid) {
+            return Err(SigningKeyError::Twice);
+        }
+        let mut keys = keys.into_iter();
+        Ok(Self {
+            current: keys.next().ok_or(SigningKeyError::Empty)?,
+            others: keys.collect(),
+        })
+    }
+
+    /// The key that signs.
+    #[must_use]
+    pub const fn current(&self) -> &SigningKey {
+        &self.current
+    }
+
+    /// All keys, the one that signs first.
+    pub fn keys(&self) -> impl Iterator<Item = &SigningKey> {
+        std::iter::once(&self.current).chain(&self.others)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::OsRandom;
+
+    /// RFC 8037, appendices A.1 to A.3.
+    #[test]
+    fn the_public_key_and_the_thumbprint_are_those_of_the_rfc() {
+        let key = SigningKey::new("s1", "nWGxne_9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A").unwrap();
+        assert_eq!(key.public().x, "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo");
+        assert_eq!(key.public().kid, "tigertrust-kPrK_qmxVWaYVA9w");
+        assert_eq!(format!("{key:?}"), "SigningKey(s1, tigertrust-kPrK_qmxVWaYVA9w)");
+    }
+
+    #[test]
+    fn what_cannot_be_a_key_is_refused() {
+        let secret = SigningKey::generate_secret(&OsRandom).unwrap();
+        assert_eq!(SigningKey::new("", &secret).err(), Some(SigningKeyError::Id));
+        for secret in ["", "AAEC", "not base64!", &format!("{}AAAA", *secret)] {
+            assert_eq!(SigningKey::new("s1", secret).err(), Some(SigningKeyError::Secret));
+        }
+        let key = |id| SigningKey::new(id, &secret).unwrap();
+        assert_eq!(SigningRing::new(Vec::new()).err(), Some(SigningKeyError::Empty));
+        for ids in [["s1", "s1"], ["s1", "s2"]] {
+            let twice = SigningRing::new(ids.map(key).to_vec());
+            assert_eq!(twice.err(), Some(SigningKeyError::Twice));
+        }
+    }
+}
