@@ -11,6 +11,8 @@ const LONGEST_PAUSE_MS = 500;
 /** Those who wait for the same second must not meet there. */
 const SPREAD_MS = 250;
 
+const LONGEST_KEY_SET = 65_536;
+
 /** The server's API, as far as a client needs it. Times are those of the monotonic clock. */
 export class Api {
   readonly #url: string;
@@ -30,10 +32,25 @@ export class Api {
     return verdict;
   }
 
-  /** Whether the service's own key hears of changes in every workspace, which an instance key does. */
-  async hearsOfEverything(until: number): Promise<boolean> {
+  /** The home of the service's own key; `null` for an instance key. */
+  async home(until: number): Promise<string | null> {
     const me = await this.#call("GET", "/api/auth/me", undefined, until);
-    return typeof me === "object" && me !== null && "homeWorkspaceId" in me && me.homeWorkspaceId === null;
+    const home = typeof me === "object" && me !== null && "homeWorkspaceId" in me ? me.homeWorkspaceId : undefined;
+    // No workspace has this name.
+    return home === null || typeof home === "string" ? home : "";
+  }
+
+  /** The keys that tokens are verified with, as the server tells them to everybody; `undefined` if it does not. */
+  async keySet(withinMs: number): Promise<unknown> {
+    const signal = AbortSignal.timeout(Math.ceil(withinMs));
+    const headers = { accept: "application/json" };
+    try {
+      const response = await fetch(`${this.#url}/.well-known/jwks.json`, { headers, signal, redirect: "manual" });
+      const text = await response.text();
+      return response.status === 200 && text.length <= LONGEST_KEY_SET ? parse(text) : undefined;
+    } catch {
+      return undefined;
+    }
   }
 
   /** Opens the feed of changes, from after the given number on. */

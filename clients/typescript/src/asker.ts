@@ -3,6 +3,7 @@ import type { Changes } from "./changes.js";
 import { NotAvailableError } from "./errors.js";
 import type { Feed } from "./feed.js";
 import type { Question } from "./question.js";
+import type { Reach } from "./reach.js";
 import type { Account, Kept } from "./remembered.js";
 import type { Checked } from "./settings.js";
 import { type ValidVerdict, type Verdict, dependenciesOf, hasSpent } from "./verdict.js";
@@ -23,14 +24,13 @@ export class Asker {
   readonly #changes: Changes;
   readonly #feed: Feed;
   readonly #settings: Checked;
-  /** Whether the feed tells of all workspaces; `undefined` until it is known. */
-  #hearsOfEverything: boolean | undefined;
-  #isFindingOut = false;
+  readonly #reach: Reach;
 
-  constructor(api: Api, changes: Changes, feed: Feed, settings: Checked) {
+  constructor(api: Api, changes: Changes, feed: Feed, reach: Reach, settings: Checked) {
     this.#api = api;
     this.#changes = changes;
     this.#feed = feed;
+    this.#reach = reach;
     this.#settings = settings;
   }
 
@@ -76,21 +76,7 @@ export class Asker {
   /** Whether the feed would tell of a change in the workspace that the verdict is for. */
   #isToldOf({ homeWorkspaceId, workspaceId }: ValidVerdict, until: number): boolean {
     // Only an instance key learns of an instance key.
-    if (homeWorkspaceId === null) this.#hearsOfEverything = true;
-    if (workspaceId === homeWorkspaceId || this.#hearsOfEverything) return true;
-    if (this.#hearsOfEverything === undefined) void this.#findOut(until);
-    return false;
-  }
-
-  async #findOut(until: number): Promise<void> {
-    if (this.#isFindingOut) return;
-    this.#isFindingOut = true;
-    try {
-      this.#hearsOfEverything = await this.#api.hearsOfEverything(until);
-    } catch {
-      // Until it is known, such verdicts are asked for each time.
-    } finally {
-      this.#isFindingOut = false;
-    }
+    if (homeWorkspaceId === null) this.#reach.isOfAnInstanceKey();
+    return workspaceId === homeWorkspaceId || this.#reach.isEverything(until);
   }
 }

@@ -5,9 +5,13 @@ import { NotAvailableError } from "./errors.js";
 import { Feed } from "./feed.js";
 import { isKey } from "./key-format.js";
 import { type Question, digestOf } from "./question.js";
-import { Account, Accounts } from "./remembered.js";
+import { Reach } from "./reach.js";
+import { Recent } from "./recent.js";
+import { Account } from "./remembered.js";
 import { type Checked, type Settings, type State, check } from "./settings.js";
-import { MALFORMED, type Verdict } from "./verdict.js";
+import { claimsToBeToken, readToken } from "./token-format.js";
+import { Tokens } from "./tokens.js";
+import { MALFORMED, MALFORMED_TOKEN, type Verdict } from "./verdict.js";
 
 /** Checks API keys with a TigerTrust server. One for each process is enough; close it at the end. */
 export class TigerTrust {
@@ -15,7 +19,8 @@ export class TigerTrust {
   readonly #asker: Asker;
   readonly #changes: Changes;
   readonly #feed: Feed;
-  readonly #accounts: Accounts;
+  readonly #tokens: Tokens;
+  readonly #accounts: Recent<Account>;
   /** Questions that are being asked. */
   readonly #asking = new Map<string, Promise<Outcome>>();
   #isClosed = false;
@@ -27,8 +32,10 @@ export class TigerTrust {
     this.#settings = checked;
     this.#changes = new Changes(Math.max(lifeMs, deadlineMs) + settleMs + 1_000);
     this.#feed = new Feed(api, this.#changes, checked);
-    this.#asker = new Asker(api, this.#changes, this.#feed, checked);
-    this.#accounts = new Accounts(cacheSize);
+    const reach = new Reach(api);
+    this.#asker = new Asker(api, this.#changes, this.#feed, reach, checked);
+    this.#tokens = new Tokens(api, this.#changes, this.#feed, reach, checked);
+    this.#accounts = new Recent(cacheSize);
   }
 
   /** Where the client stands. */
@@ -38,8 +45,7 @@ export class TigerTrust {
 
   /** Opens the feed of changes now, and not with the first `verify`. */
   start(): void {
-    const { cacheSize, lease, lifeMs } = this.#settings;
-    if (!this.#isClosed && cacheSize > 0 && lease > 1 && lifeMs > 0) this.#feed.start();
+    if (!this.#isClosed && this.#remembers) this.#feed.start();
   }
 
   /** Ends the feed. Every `verify` from then on is "not available". */
@@ -49,15 +55,20 @@ export class TigerTrust {
   }
 
   /**
-   * Says what a presented key is worth. Let a client in for a valid verdict alone.
+   * Says what a presented key or short-lived token is worth. Let a client in for a valid verdict alone.
    *
    * @throws {NotAvailableError} Nobody can say at the moment.
    */
   async verify(key: string, question: Question = {}): Promise<Verdict> {
-    if (!isKey(key)) return MALFORMED;
+    const isToken = claimsToBeToken(key);
+    if (isToken ? !readToken(key) : !isKey(key)) return isToken ? MALFORMED_TOKEN : MALFORMED;
     if (this.#isClosed) throw new NotAvailableError("closed", "the client is closed");
     this.start();
     const until = performance.now() + this.#settings.deadlineMs;
+    if (isToken && this.#settings.tokens === "offline" && this.#remembers) {
+      const verdict = await this.#tokens.decide(key, question, until);
+      if (verdict) return verdict;
+    }
     const digest = digestOf(key, question);
     for (;;) {
       const now = performance.now();
@@ -71,6 +82,12 @@ export class TigerTrust {
       if (!outcome.isKept) break;
     }
     return (await this.#asker.ask(new Account(), 1, key, question, until)).verdict;
+  }
+
+  /** Whether anything is to be remembered, for which the feed has to be followed. */
+  get #remembers(): boolean {
+    const { cacheSize, lease, lifeMs } = this.#settings;
+    return cacheSize > 0 && lease > 1 && lifeMs > 0;
   }
 
   /** Asks for all who want to know the same. */

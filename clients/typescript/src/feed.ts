@@ -107,13 +107,16 @@ export class Feed {
   }
 
   #take(block: Block, reading: Reading, now: number): void {
+    const number = numberOf(block.id);
     if (block.event === undefined && block.data === "") {
       if (block.id === undefined) return;
       reading.signs += 1;
       // The first block tells where the feed begins; the next sign of life, that all until then has been told.
       if (reading.signs === 1 && !reading.resumes) {
-        this.#changes.begin(now);
+        this.#changes.begin(now, number);
         this.#followsFrom = now + this.#settings.settleMs;
+      } else {
+        this.#changes.areKnownUpTo(number);
       }
       if (reading.signs === 2) {
         this.#attempts = 0;
@@ -121,8 +124,8 @@ export class Feed {
       }
     } else {
       const id = ["key", "user", "workspace"].includes(block.event ?? "") ? idIn(block.data) : undefined;
-      if (id === undefined) this.#changes.reset(now);
-      else this.#changes.note(id, now);
+      if (id === undefined) this.#changes.reset(now, number);
+      else this.#changes.note(id, now, number);
       this.#settings.onChange({ event: block.event ?? "", id });
     }
     // Only now: what was not taken in has to be told again.
@@ -161,6 +164,12 @@ class Reading {
   push(piece: Uint8Array) {
     return this.#stream.push(this.#decoder.decode(piece, { stream: true }));
   }
+}
+
+/** The number of a block; `Infinity` for none, which is after all that are known. */
+function numberOf(id: string | undefined): number {
+  const number = id !== undefined && /^\d{1,20}$/.test(id) ? Number(id) : Infinity;
+  return Number.isSafeInteger(number) ? number : Infinity;
 }
 
 function idIn(data: string): string | undefined {

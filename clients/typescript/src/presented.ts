@@ -1,4 +1,5 @@
 import { claimsToBeKey, isKey } from "./key-format.js";
+import { claimsToBeToken, readToken } from "./token-format.js";
 
 /** The values of a header, each for itself. */
 export type HeaderValues = (name: string) => readonly string[];
@@ -46,12 +47,14 @@ function ownHeader(values: readonly string[]): string {
   return values.length === 1 && isKey(values[0]) ? values[0] : "malformed";
 }
 
-/** Another scheme, or a token that is no key, belongs to the application. */
+/** Another scheme, or a token that is none of TigerTrust's, belongs to the application. */
 function bearer(values: readonly string[]): string {
   const [value] = values;
   if (value === undefined) return "absent";
   if (values.length > 1) return "malformed";
   const token = /^bearer (.*)$/is.exec(value)?.[1]?.trim();
-  if (token === undefined || !claimsToBeKey(token)) return "absent";
+  if (token === undefined) return "absent";
+  if (claimsToBeToken(token)) return readToken(token) ? token : "malformed";
+  if (!claimsToBeKey(token)) return "absent";
   return isKey(token) ? token : "malformed";
 }

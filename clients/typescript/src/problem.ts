@@ -1,6 +1,7 @@
 import { NotAvailableError } from "./errors.js";
 import type { Refusal } from "./presented.js";
 import type { Question } from "./question.js";
+import { grants } from "./scope.js";
 import type { RateLimit, RefusedVerdict } from "./verdict.js";
 
 /** An answer to a request that is not let in: a problem of RFC 9457. */
@@ -69,9 +70,4 @@ function limits(windows: readonly RateLimit[]): Record<string, string> {
     "ratelimit-policy": list(({ limit, windowSeconds }) => `q=${limit};w=${windowSeconds}`),
     ratelimit: list(({ remaining, resetSeconds }) => `r=${remaining};t=${resetSeconds}`),
   };
-}
-
-/** Whether one of the scopes is the one that was asked for, or all of its family. */
-function grants(scopes: readonly string[], asked: string): boolean {
-  return scopes.includes(asked) || scopes.includes(`${asked.split(":")[0]}:*`);
 }

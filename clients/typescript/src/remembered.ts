@@ -26,34 +26,3 @@ export class Account {
     return kept.verdict;
   }
 }
-
-/** The questions that were used last. */
-export class Accounts {
-  readonly #most: number;
-  // In the order of their last use.
-  readonly #accounts = new Map<string, Account>();
-
-  constructor(most: number) {
-    this.#most = most;
-  }
-
-  get(digest: string): Account | undefined {
-    const account = this.#accounts.get(digest);
-    if (account) {
-      this.#accounts.delete(digest);
-      this.#accounts.set(digest, account);
-    }
-    return account;
-  }
-
-  set(digest: string, account: Account): void {
-    this.#accounts.delete(digest);
-    this.#accounts.set(digest, account);
-    if (this.#accounts.size > this.#most) {
-      for (const oldest of this.#accounts.keys()) {
-        this.#accounts.delete(oldest);
-        break;
-      }
-    }
-  }
-}

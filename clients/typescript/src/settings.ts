@@ -18,6 +18,10 @@ export interface Settings {
   lease?: number | undefined;
   /** How long a verdict is remembered at the most; 60,000. */
   lifeMs?: number | undefined;
+  /** Whether short-lived tokens are verified by the client itself, or the server is asked about each, so that limits count; `offline`. */
+  tokens?: "offline" | "online" | undefined;
+  /** Who issues tokens: the server's `public_url`. By default `TIGERTRUST_ISSUER` of the environment, or else the address of the server. */
+  issuer?: string | undefined;
   /** Is told of each new state, and why it came about. */
   onState?: ((state: State, why: string) => void) | undefined;
   /** Is told of each change that has come in, once it counts. */
@@ -43,6 +47,8 @@ export interface Checked {
   cacheSize: number;
   lease: number;
   lifeMs: number;
+  tokens: "offline" | "online";
+  issuer: string;
   onState: (state: State, why: string) => void;
   onChange: (change: Change) => void;
 }
@@ -53,8 +59,9 @@ const MOST_LEASED = 1_000_000;
 
 export function check(settings: Settings): Checked {
   const environment = globalThis.process?.env ?? {};
+  const url = checkUrl(settings.url ?? environment["TIGERTRUST_URL"]);
   return {
-    url: checkUrl(settings.url ?? environment["TIGERTRUST_URL"]),
+    url,
     apiKey: checkKey(settings.apiKey ?? environment["TIGERTRUST_API_KEY"]),
     deadlineMs: number("deadlineMs", settings.deadlineMs ?? 2_000, Number.MIN_VALUE),
     stalenessMs: number("stalenessMs", settings.stalenessMs ?? 3_000, SIGN_OF_LIFE_MS + 1),
@@ -62,6 +69,8 @@ export function check(settings: Settings): Checked {
     cacheSize: whole("cacheSize", settings.cacheSize ?? 10_000, 0),
     lease: whole("lease", settings.lease ?? 10, 1, MOST_LEASED),
     lifeMs: number("lifeMs", settings.lifeMs ?? 60_000, 0),
+    tokens: oneOf("tokens", settings.tokens ?? "offline", ["offline", "online"]),
+    issuer: checkIssuer(settings.issuer ?? environment["TIGERTRUST_ISSUER"] ?? url),
     onState: harmless(settings.onState),
     onChange: harmless(settings.onChange),
   };
@@ -93,6 +102,18 @@ function checkKey(text: string | undefined): string {
   if (!text) throw new TypeError("the service has no key of its own: set TIGERTRUST_API_KEY");
   if (!isKey(text)) throw new TypeError("the service's own key (TIGERTRUST_API_KEY or apiKey) is malformed or cut short");
   return text;
+}
+
+function checkIssuer(text: string): string {
+  if (typeof text !== "string" || !/^https?:\/\/\S*[^\s/]$/.test(text)) {
+    throw new TypeError("the issuer (TIGERTRUST_ISSUER or issuer) must be https:// or http://, without a slash at the end");
+  }
+  return text;
+}
+
+function oneOf<T extends string>(name: string, value: T, allowed: readonly T[]): T {
+  if (!allowed.includes(value)) throw new TypeError(`${name} must be ${allowed.join(" or ")}`);
+  return value;
 }
 
 function number(name: string, value: number, least: number, most = Number.MAX_SAFE_INTEGER): number {

@@ -37,6 +37,13 @@ export const MALFORMED: RefusedVerdict = Object.freeze({
   detail: "The API key is malformed or cut short.",
 });
 
+/** What is said of a value that claims to be a token and cannot be one. */
+export const MALFORMED_TOKEN: RefusedVerdict = Object.freeze({
+  valid: false,
+  code: "UNAUTHORIZED",
+  detail: "The token is malformed or cut short.",
+});
+
 /** Reads the server's answer; `undefined` if it has not the form of one. */
 export function readVerdict(answer: unknown): Verdict | undefined {
   if (!isObject(answer) || typeof answer["code"] !== "string") return undefined;
@@ -70,7 +77,7 @@ export function hasSpent(verdict: Verdict): boolean {
 }
 
 /** One that is remembered is handed out many times, and nobody may change what the others get. */
-function freeze<T>(value: T): T {
+export function freeze<T>(value: T): T {
   if (typeof value === "object" && value !== null) {
     Object.values(value).forEach(freeze);
     Object.freeze(value);

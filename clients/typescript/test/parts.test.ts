@@ -63,17 +63,87 @@ describe("changes", () => {
     assert.equal(changes.last(["key_1", "usr_1"]), 100);
     assert.equal(changes.last(["key_1", "key_2"]), 200);
     assert.equal(changes.last(["usr_1"]), -Infinity);
-    changes.note("key_3", 1_150);
+    const minutes = 60_000;
+    changes.note("key_3", 17 * minutes + 150);
     assert.equal(changes.last(["key_1"]), -Infinity);
     assert.equal(changes.last(["key_2"]), 200);
-    changes.reset(1_300);
-    assert.equal(changes.last([]), 1_300);
+    changes.reset(18 * minutes);
+    assert.equal(changes.last([]), 18 * minutes);
   });
 
   it("count for everything where there are too many", () => {
     const changes = new Changes(1_000);
     for (let number = 0; number <= 100_000; number += 1) changes.note(`key_${number}`, 5);
     assert.equal(changes.last(["usr_1"]), 5);
+  });
+});
+
+describe("the history of changes", () => {
+  const SKEW = 60_000;
+
+  it("begins with a number, and tells what has changed after another", () => {
+    const changes = new Changes(1_000);
+    const isLeftAlone = (number: number, ids = ["key_1", "ws_1"]) => changes.haveLeftAlone(ids, number, 0, SKEW, 1_000);
+    assert.ok(!isLeftAlone(1_000), "nothing has begun");
+    changes.begin(0, 40);
+    assert.ok(!isLeftAlone(39));
+    assert.ok(isLeftAlone(40));
+    changes.note("key_1", 10, 41);
+    changes.note("ws_2", 20, 42);
+    assert.ok(!isLeftAlone(40));
+    assert.ok(isLeftAlone(41));
+    assert.ok(isLeftAlone(40, ["key_2"]));
+    changes.note("ws_1", 30);
+    assert.ok(!isLeftAlone(1_000), "a change without a number is after all");
+  });
+
+  it("begins anew with a reset, and only for what was issued clearly after it", () => {
+    const changes = new Changes(1_000);
+    changes.begin(0, 40);
+    changes.reset(100_000, 20);
+    const isLeftAlone = (number: number, issuedAt: number, now: number) =>
+      changes.haveLeftAlone(["key_1"], number, now - issuedAt, SKEW, now);
+    assert.ok(!isLeftAlone(50, 99_000, 170_000));
+    assert.ok(!isLeftAlone(50, 159_000, 170_000));
+    assert.ok(isLeftAlone(50, 160_000, 170_000));
+    assert.ok(!isLeftAlone(19, 160_000, 170_000));
+  });
+
+  it("begins with the next sign of life where a reset has no number", () => {
+    const changes = new Changes(1_000);
+    changes.begin(0, 40);
+    changes.reset(0);
+    const isLeftAlone = () => changes.haveLeftAlone(["key_1"], 60, 0, SKEW, 100_000);
+    assert.ok(!isLeftAlone());
+    changes.areKnownUpTo(50);
+    assert.ok(isLeftAlone());
+    changes.areKnownUpTo(70);
+    assert.ok(isLeftAlone());
+  });
+
+  it("counts what came in clearly after the issue, whatever its number", () => {
+    const changes = new Changes(1_000);
+    changes.begin(0, 10);
+    changes.note("key_1", 100_000, 20);
+    const isLeftAlone = (issuedAt: number) => changes.haveLeftAlone(["key_1"], 1_000, 200_000 - issuedAt, SKEW, 200_000);
+    assert.ok(isLeftAlone(40_000));
+    assert.ok(!isLeftAlone(39_999));
+  });
+
+  it("begins no earlier than with what it has dropped", () => {
+    const minutes = 60_000;
+    const changes = new Changes(1_000);
+    changes.begin(0, 0);
+    changes.note("key_1", 0, 7);
+    changes.note("key_2", 17 * minutes + 1, 8);
+    const isLeftAlone = (number: number) => changes.haveLeftAlone(["key_3"], number, 0, SKEW, 18 * minutes);
+    assert.ok(!isLeftAlone(6));
+    assert.ok(isLeftAlone(7));
+    for (let number = 9; number <= 100_008; number += 1) changes.note(`key_${number}`, 17 * minutes + 2_000, number);
+    assert.ok(!isLeftAlone(7));
+    assert.ok(isLeftAlone(8));
+    assert.equal(changes.last(["key_3"]), -Infinity, "remembered verdicts need what was dropped no more");
+    assert.ok(changes.last(["key_100008"]) > 0);
   });
 });
 

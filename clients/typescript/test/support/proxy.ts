@@ -9,11 +9,13 @@ export interface Call {
 /** The first block of a feed, to the end of its chunk. */
 const GREETING = ": following\n\n\r\n";
 
+const KEY_SET = "/.well-known/jwks.json";
+
 interface Pair {
   client: Socket;
   upstream: Socket;
   isFeed: boolean;
-  held: Buffer[];
+  held: (Buffer | string)[];
 }
 
 /** Stands between a client and the server, counts what passes, and makes trouble when it is told to. */
@@ -21,6 +23,8 @@ export class Proxy {
   readonly calls: Call[] = [];
   /** How often the feed was opened, and with which number. */
   readonly feeds: (string | undefined)[] = [];
+  /** What is answered in the server's place to who asks for its signing keys: a body, or a whole response; the server's by default. */
+  keySet: string | undefined;
   readonly #server: Server;
   readonly #pairs = new Set<Pair>();
   #holdsAnswers = false;
@@ -47,6 +51,11 @@ export class Proxy {
   /** The calls that asked what a key is worth. */
   get verifies(): Call[] {
     return this.calls.filter(({ path }) => path === "/api/keys/verify");
+  }
+
+  /** How often the signing keys were asked for. */
+  get keySetFetches(): number {
+    return this.calls.filter(({ path }) => path === KEY_SET).length;
   }
 
   get heldAnswers(): number {
@@ -144,6 +153,12 @@ export class Proxy {
       this.#breaks -= 1;
       return this.#drop(pair);
     }
+    if (path === KEY_SET && this.keySet !== undefined) {
+      const isWhole = this.keySet.startsWith("HTTP/");
+      const length = Buffer.byteLength(this.keySet);
+      this.#holdBack(pair, isWhole ? this.keySet : `HTTP/1.1 200 OK\r\ncontent-length: ${length}\r\n\r\n${this.keySet}`);
+      return undefined;
+    }
     const answer = pair.isFeed || !text.includes("cost") ? undefined : this.#answers.shift();
     if (answer !== undefined) {
       pair.client.write(answer);
@@ -160,6 +175,10 @@ export class Proxy {
       pair.client.write(data.subarray(0, begun + GREETING.length));
       data = data.subarray(begun + GREETING.length);
     }
+    this.#holdBack(pair, data);
+  }
+
+  #holdBack(pair: Pair, data: Buffer | string): void {
     pair.held.push(data);
     const isHeld = pair.isFeed ? this.#silencesFeed : this.#holdsAnswers;
     if (!isHeld) this.#flush(pair);
