@@ -79,11 +79,11 @@ def test_changes_are_kept_as_long_as_they_matter() -> None:
     assert changes.last(["key_1", "usr_1"]) == 0.1
     assert changes.last(["key_1", "key_2"]) == 0.2
     assert changes.last(["usr_1"]) == -math.inf
-    changes.note("key_3", 1.15)
+    changes.note("key_3", 17 * 60 + 0.15)
     assert changes.last(["key_1"]) == -math.inf
     assert changes.last(["key_2"]) == 0.2
-    changes.reset(1.3)
-    assert changes.last([]) == 1.3
+    changes.reset(1_100.0)
+    assert changes.last([]) == 1_100.0
 
 
 def test_changes_count_for_everything_where_there_are_too_many() -> None:
@@ -91,6 +91,76 @@ def test_changes_count_for_everything_where_there_are_too_many() -> None:
     for number in range(100_001):
         changes.note(f"key_{number}", 5.0)
     assert changes.last(["usr_1"]) == 5.0
+
+
+SKEW = 60.0
+
+
+def test_the_history_begins_with_a_number_and_tells_what_has_changed_after_another() -> None:
+    changes = Changes(1.0)
+
+    def is_left_alone(number: int, ids: tuple[str, ...] = ("key_1", "ws_1")) -> bool:
+        return changes.have_left_alone(ids, number, 0.0, SKEW, 1.0)
+
+    assert not is_left_alone(1_000), "nothing has begun"
+    changes.begin(0.0, 40)
+    assert not is_left_alone(39)
+    assert is_left_alone(40)
+    changes.note("key_1", 0.1, 41)
+    changes.note("ws_2", 0.2, 42)
+    assert not is_left_alone(40)
+    assert is_left_alone(41)
+    assert is_left_alone(40, ("key_2",))
+    changes.note("ws_1", 0.3)
+    assert not is_left_alone(1_000), "a change without a number is after all"
+
+
+def test_the_history_begins_anew_with_a_reset_and_only_for_what_was_issued_clearly_after_it() -> None:
+    changes = Changes(1.0)
+    changes.begin(0.0, 40)
+    changes.reset(100.0, 20)
+
+    def is_left_alone(number: int, issued_at: float) -> bool:
+        return changes.have_left_alone(["key_1"], number, 170.0 - issued_at, SKEW, 170.0)
+
+    assert not is_left_alone(50, 99.0)
+    assert not is_left_alone(50, 159.0)
+    assert is_left_alone(50, 160.0)
+    assert not is_left_alone(19, 160.0)
+
+
+def test_the_history_begins_with_the_next_sign_of_life_where_a_reset_has_no_number() -> None:
+    changes = Changes(1.0)
+    changes.begin(0.0, 40)
+    changes.reset(0.0)
+    assert not changes.have_left_alone(["key_1"], 60, 0.0, SKEW, 100.0)
+    changes.are_known_up_to(50)
+    assert changes.have_left_alone(["key_1"], 60, 0.0, SKEW, 100.0)
+    changes.are_known_up_to(70)
+    assert changes.have_left_alone(["key_1"], 60, 0.0, SKEW, 100.0)
+
+
+def test_the_history_counts_what_came_in_clearly_after_the_issue_whatever_its_number() -> None:
+    changes = Changes(1.0)
+    changes.begin(0.0, 10)
+    changes.note("key_1", 100.0, 20)
+    assert changes.have_left_alone(["key_1"], 1_000, 160.0, SKEW, 200.0)
+    assert not changes.have_left_alone(["key_1"], 1_000, 160.5, SKEW, 200.0)
+
+
+def test_the_history_begins_no_earlier_than_with_what_it_has_dropped() -> None:
+    changes = Changes(1.0)
+    changes.begin(0.0, 0)
+    changes.note("key_1", 0.0, 7)
+    changes.note("key_2", 1_021.0, 8)
+    assert not changes.have_left_alone(["key_3"], 6, 0.0, SKEW, 1_100.0)
+    assert changes.have_left_alone(["key_3"], 7, 0.0, SKEW, 1_100.0)
+    for number in range(9, 100_009):
+        changes.note(f"key_{number}", 1_023.0, number)
+    assert not changes.have_left_alone(["key_3"], 7, 0.0, SKEW, 1_100.0)
+    assert changes.have_left_alone(["key_3"], 8, 0.0, SKEW, 1_100.0)
+    assert changes.last(["key_3"]) == -math.inf, "remembered verdicts need what was dropped no more"
+    assert changes.last(["key_100008"]) > 0
 
 
 def test_a_question_is_told_apart_from_every_other() -> None:

@@ -29,6 +29,7 @@ _OK = 200
 _UNAVAILABLE = 503
 _MOST_CONNECTIONS = 100
 _LONGEST_CHAIN = 8
+_LONGEST_KEY_SET = 65_536
 _POINTERS = frozenset({"/key", "/type", "/scope", "/workspaceId", "/clientAddress", "/cost"})
 
 
@@ -43,6 +44,8 @@ class Api:
         limits = httpx.Limits(max_connections=_MOST_CONNECTIONS, max_keepalive_connections=_MOST_CONNECTIONS)
         # Redirects are not followed: they would take the key to somebody else.
         self._calls = httpx.AsyncClient(headers=headers, verify=trusted, timeout=None, limits=limits)
+        # What everybody is told is asked for without the key.
+        self._public = httpx.AsyncClient(headers={"Accept-Encoding": "identity"}, verify=trusted, timeout=None)
         # A feed may go on for ever, but not be silent.
         silence = httpx.Timeout(settings.deadline, read=settings.staleness)
         self._feeds = httpx.AsyncClient(headers=headers, verify=trusted, timeout=silence)
@@ -63,10 +66,23 @@ class Api:
             raise NotAvailable("answer", "the answer is no verdict")
         return verdict
 
-    async def hears_of_everything(self, until: float) -> bool:
-        """Whether the service's own key hears of changes in every workspace, which an instance key does."""
+    async def home(self, until: float) -> str | None:
+        """The home of the service's own key; `None` for an instance key."""
         me = await self._call("GET", "/api/auth/me", None, until)
-        return isinstance(me, dict) and "homeWorkspaceId" in me and me["homeWorkspaceId"] is None
+        # No workspace is named with an empty text.
+        home = me.get("homeWorkspaceId", "") if isinstance(me, dict) else ""
+        return home if home is None or isinstance(home, str) else ""
+
+    async def key_set(self, seconds: float) -> object:
+        """The keys that tokens are verified with, as the server tells them to everybody; `None` if it does not."""
+        call = self._public.get(f"{self._url}/.well-known/jwks.json", headers={"Accept": "application/json"})
+        try:
+            response = await within(seconds, call)
+        # Whatever it is, there are none.
+        except Exception:
+            return None
+        is_good = response.status_code == _OK and len(response.content) <= _LONGEST_KEY_SET
+        return _parse(response.content) if is_good else None
 
     async def open_feed(self, last_id: str | None) -> httpx.Response:
         """Opens the feed of changes, from after the given number on."""
@@ -80,6 +96,7 @@ class Api:
         """Ends all connections."""
         await self._calls.aclose()
         await self._feeds.aclose()
+        await self._public.aclose()
 
     async def _call(self, method: str, path: str, body: str | None, until: float) -> object:
         attempt = 0

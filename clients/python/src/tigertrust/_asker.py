@@ -1,6 +1,5 @@
 """Asks the server, and keeps the accounts of what it has counted."""
 
-import asyncio
 import math
 import time
 from typing import NamedTuple
@@ -10,6 +9,7 @@ from ._changes import Changes
 from ._errors import NotAvailable
 from ._feed import Feed
 from ._question import Question
+from ._reach import Reach
 from ._remembered import Account, Kept
 from ._settings import Settings
 from ._verdict import ValidVerdict, Verdict, depends_on, has_spent
@@ -29,14 +29,12 @@ class Outcome(NamedTuple):
 class Asker:
     """Asks for verdicts that can be served, and remembers those that may be."""
 
-    def __init__(self, api: Api, changes: Changes, feed: Feed, settings: Settings) -> None:
+    def __init__(self, api: Api, changes: Changes, feed: Feed, reach: Reach, settings: Settings) -> None:
         self._api = api
         self._changes = changes
         self._feed = feed
+        self._reach = reach
         self._settings = settings
-        # Whether the feed tells of all workspaces; `None` until it is known.
-        self._hears_of_everything: bool | None = None
-        self._finding_out: asyncio.Task[None] | None = None
 
     async def ask(self, account: Account, lease: int, key: str, question: Question, until: float) -> Outcome:
         """Asks for one use, and so many in hand. With a lease of 1 nothing is kept."""
@@ -82,17 +80,5 @@ class Asker:
         """Whether the feed would tell of a change in the workspace that the verdict is for."""
         # Only an instance key learns of an instance key.
         if verdict.home_workspace_id is None:
-            self._hears_of_everything = True
-        if verdict.workspace_id == verdict.home_workspace_id or self._hears_of_everything:
-            return True
-        if self._hears_of_everything is None and self._finding_out is None:
-            self._finding_out = asyncio.create_task(self._find_out(until))
-        return False
-
-    async def _find_out(self, until: float) -> None:
-        try:
-            self._hears_of_everything = await self._api.hears_of_everything(until)
-        except NotAvailable:
-            pass  # Until it is known, such verdicts are asked for each time.
-        finally:
-            self._finding_out = None
+            self._reach.is_of_an_instance_key()
+        return verdict.workspace_id == verdict.home_workspace_id or self._reach.is_everything(until)

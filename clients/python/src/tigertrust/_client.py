@@ -12,16 +12,22 @@ from ._errors import NotAvailable
 from ._feed import Feed
 from ._key_format import is_key
 from ._question import Question, digest_of
-from ._remembered import Account, Accounts
-from ._settings import Change, State, check
-from ._verdict import MALFORMED, KeyType, Verdict
+from ._reach import Reach
+from ._recent import Recent
+from ._remembered import Account
+from ._settings import Change, State, TokensSetting, check
+from ._token_format import claims_to_be_token, read_token
+from ._tokens import Tokens
+from ._verdict import MALFORMED, MALFORMED_TOKEN, KeyType, Verdict
 
 
 class TigerTrust:
     """Checks API keys with a TigerTrust server. One for each process and event loop is enough; close it at the end.
 
     All settings may be left out where the environment has `TIGERTRUST_URL` and `TIGERTRUST_API_KEY`. Times are in
-    seconds. `on_state` is told of each new state and why it came about, `on_change` of each change once it counts.
+    seconds. `tokens` says whether short-lived tokens are verified by the client itself, or by asking about each;
+    `issuer` who issues them: by default `TIGERTRUST_ISSUER` of the environment, or else the address of the server.
+    `on_state` is told of each new state and why it came about, `on_change` of each change once it counts.
     """
 
     def __init__(
@@ -35,6 +41,8 @@ class TigerTrust:
         cache_size: int = 10_000,
         lease: int = 10,
         life: float = 60.0,
+        tokens: TokensSetting = "offline",
+        issuer: str | None = None,
         on_state: Callable[[State, str], object] | None = None,
         on_change: Callable[[Change], object] | None = None,
     ) -> None:
@@ -47,14 +55,18 @@ class TigerTrust:
             cache_size=cache_size,
             lease=lease,
             life=life,
+            tokens=tokens,
+            issuer=issuer,
             on_state=on_state,
             on_change=on_change,
         )
         self._api = Api(self._settings)
         self._changes = Changes(max(life, deadline) + settle + 1)
         self._feed = Feed(self._api, self._changes, self._settings)
-        self._asker = Asker(self._api, self._changes, self._feed, self._settings)
-        self._accounts = Accounts(cache_size)
+        self._reach = Reach(self._api)
+        self._asker = Asker(self._api, self._changes, self._feed, self._reach, self._settings)
+        self._tokens = Tokens(self._api, self._changes, self._feed, self._reach, self._settings)
+        self._accounts: Recent[Account] = Recent(cache_size)
         # Questions that are being asked.
         self._asking: dict[bytes, asyncio.Task[Outcome]] = {}
         self._is_closed = False
@@ -78,14 +90,15 @@ class TigerTrust:
 
     def start(self) -> None:
         """Opens the feed of changes now, and not with the first `verify`. Needs a running event loop."""
-        settings = self._settings
-        if settings.cache_size > 0 and settings.lease > 1 and settings.life > 0:
+        if self._settings.remembers:
             self._feed.start()
 
     async def close(self) -> None:
         """Ends the feed. Every `verify` from then on is "not available"."""
         self._is_closed = True
         await self._feed.close()
+        await self._tokens.close()
+        await self._reach.close()
         # No longer than a deadline.
         await asyncio.gather(*self._asking.values(), return_exceptions=True)
         await self._api.close()
@@ -99,18 +112,21 @@ class TigerTrust:
         workspace_id: str | None = None,
         client_address: str | None = None,
     ) -> Verdict:
-        """Says what a presented key is worth. Let a client in for a valid verdict alone.
+        """Says what a presented key or short-lived token is worth. Let a client in for a valid verdict alone.
 
         Raises:
             NotAvailable: Nobody can say at the moment.
         """
-        if not is_key(key):
-            return MALFORMED
+        token = read_token(key) if claims_to_be_token(key) else None
+        if token is None and not is_key(key):
+            return MALFORMED_TOKEN if claims_to_be_token(key) else MALFORMED
         if self._is_closed:
             raise NotAvailable("closed", "the client is closed")
         self.start()
         until = time.monotonic() + self._settings.deadline
         question = Question(type, scope, workspace_id, client_address)
+        if token is not None and (decided := await self._tokens.decide(token, question, until)) is not None:
+            return decided
         digest = digest_of(key, question)
         while self._feed.is_fresh(now := time.monotonic()):
             account = self._accounts.get(digest)

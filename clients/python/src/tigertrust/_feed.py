@@ -19,6 +19,8 @@ from ._settings import Change, Settings, State
 _FIRST_PAUSE = 0.1
 _LONGEST_PAUSE = 5.0
 _OK = 200
+# What every language can count to.
+_MOST = 2**53 - 1
 _FORGETTING = (400, 401, 403)
 
 
@@ -108,23 +110,26 @@ class Feed:
                 self._take(block, reading, now)
 
     def _take(self, block: Block, reading: "_Reading", now: float) -> None:
+        number = _number_of(block.id)
         if block.event is None and block.data == "":
             if block.id is None:
                 return
             reading.signs += 1
             # The first block tells where the feed begins; the next sign of life, that all until then has been told.
             if reading.signs == 1 and not reading.resumes:
-                self._changes.begin(now)
+                self._changes.begin(now, number)
                 self._follows_from = now + self._settings.settle
+            else:
+                self._changes.are_known_up_to(number)
             if reading.signs == 2:  # noqa: PLR2004
                 self._attempts = 0
                 self._become("following", "all changes are known")
         else:
             id = _id_in(block.data) if block.event in ("key", "user", "workspace") else None
             if id is None:
-                self._changes.reset(now)
+                self._changes.reset(now, number)
             else:
-                self._changes.note(id, now)
+                self._changes.note(id, now, number)
             self._settings.tell_change(Change(block.event or "", id))
         # Only now: what was not taken in has to be told again.
         if block.id is not None and re.fullmatch(r"[0-9]{1,20}", block.id):
@@ -151,6 +156,12 @@ class _Reading:
         self.resumes = resumes
         self.signs = 0
         self.stream = EventStream()
+
+
+def _number_of(id: str | None) -> float:
+    """The number of a block; infinity for none, which is after all that are known."""
+    number = int(id) if id is not None and re.fullmatch(r"[0-9]{1,20}", id) else math.inf
+    return number if number <= _MOST else math.inf
 
 
 def _id_in(data: str) -> str | None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from ._key_format import claims_to_be_key, is_key
+from ._token_format import claims_to_be_token, read_token
 
 HeaderValues = Callable[[str], Sequence[str]]
 """The values of a header, each for itself."""
@@ -70,13 +71,15 @@ def _own_header(values: Sequence[str]) -> str:
 
 
 def _bearer(values: Sequence[str]) -> str:
-    """Another scheme, or a token that is no key, belongs to the application."""
+    """Another scheme, or a token that is none of TigerTrust's, belongs to the application."""
     if not values:
         return _ABSENT
     if len(values) > 1:
         return _MALFORMED
     matched = _BEARER.fullmatch(values[0])
     token = matched[1].strip() if matched else ""
+    if claims_to_be_token(token):
+        return token if read_token(token) is not None else _MALFORMED
     if not claims_to_be_key(token):
         return _ABSENT
     return token if is_key(token) else _MALFORMED

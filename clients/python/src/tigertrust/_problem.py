@@ -7,6 +7,7 @@ from typing import Any
 
 from ._errors import NotAvailable
 from ._presented import Refusal
+from ._scope import grants
 from ._verdict import RateLimit, RefusedVerdict
 
 _TITLES = {401: "Unauthorized", 403: "Forbidden", 429: "Too Many Requests", 503: "Service Unavailable"}
@@ -38,7 +39,7 @@ def problem_of_verdict(verdict: RefusedVerdict, scope: str | None) -> Problem:
     headers: dict[str, str] = {}
     if status == _UNAUTHORIZED:
         headers |= _challenge("invalid_token")
-    if verdict.code == "FORBIDDEN" and scope is not None and not _grants(verdict.scopes, scope):
+    if verdict.code == "FORBIDDEN" and scope is not None and not grants(verdict.scopes, scope):
         headers |= _challenge("insufficient_scope")
     if status == _TOO_MANY:
         members["violatedPolicies"] = verdict.violated_policies
@@ -81,8 +82,3 @@ def _limits(windows: Iterable[RateLimit]) -> dict[str, str]:
         "ratelimit-policy": listed(lambda window: f"q={window.limit};w={window.window_seconds}"),
         "ratelimit": listed(lambda window: f"r={window.remaining};t={window.reset_seconds}"),
     }
-
-
-def _grants(scopes: Iterable[str], asked: str) -> bool:
-    """Whether one of the scopes is the one that was asked for, or all of its family."""
-    return bool({asked, f"{asked.partition(':')[0]}:*"} & set(scopes))

@@ -1,7 +1,6 @@
 """What is known of questions. Times are those of the monotonic clock, but for `expires_at`."""
 
 import time
-from collections import OrderedDict
 from dataclasses import dataclass
 
 from ._changes import Changes
@@ -39,25 +38,3 @@ class Account:
             return None
         self.in_hand -= 1
         return kept.verdict
-
-
-class Accounts:
-    """The questions that were used last."""
-
-    def __init__(self, most: int) -> None:
-        self._most = most
-        self._accounts: OrderedDict[bytes, Account] = OrderedDict()
-
-    def get(self, digest: bytes) -> Account | None:
-        """The account, which is the one used last from now on."""
-        account = self._accounts.get(digest)
-        if account is not None:
-            self._accounts.move_to_end(digest)
-        return account
-
-    def set(self, digest: bytes, account: Account) -> None:
-        """Remembers the account, and forgets the one that was used least recently if there are too many."""
-        self._accounts[digest] = account
-        self._accounts.move_to_end(digest)
-        if len(self._accounts) > self._most:
-            self._accounts.popitem(last=False)

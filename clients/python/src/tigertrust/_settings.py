@@ -2,6 +2,7 @@
 
 import logging
 import os
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
@@ -12,6 +13,9 @@ from ._secret import Secret
 
 State = Literal["idle", "connecting", "catching up", "following", "closed"]
 """Where a client stands: see the handbook, "The states of a client"."""
+
+TokensSetting = Literal["offline", "online"]
+"""How short-lived tokens are verified: by the client itself, or by asking the server about each."""
 
 SIGN_OF_LIFE = 1.0
 """How often a quiet feed gives a sign of life, in seconds, and by how much one server may be behind another."""
@@ -39,8 +43,15 @@ class Settings:
     cache_size: int
     lease: int
     life: float
+    tokens: TokensSetting
+    issuer: str
     on_state: Callable[[State, str], object] | None
     on_change: Callable[[Change], object] | None
+
+    @property
+    def remembers(self) -> bool:
+        """Whether anything is to be remembered, for which the feed has to be followed."""
+        return self.cache_size > 0 and self.lease > 1 and self.life > 0
 
     def tell_state(self, state: State, why: str) -> None:
         """What a listener does must not end the feed."""
@@ -70,6 +81,8 @@ def check(
     cache_size: int,
     lease: int,
     life: float,
+    tokens: TokensSetting,
+    issuer: str | None,
     on_state: Callable[[State, str], object] | None,
     on_change: Callable[[Change], object] | None,
 ) -> Settings:
@@ -86,8 +99,11 @@ def check(
         raise ValueError("cache_size must be a whole number of 0 or more")
     if not _is_whole(lease) or not 1 <= lease <= _MOST_LEASED:
         raise ValueError(f"lease must be a whole number of 1 to {_MOST_LEASED}")
+    if tokens not in ("offline", "online"):
+        raise ValueError("tokens must be offline or online")
+    address = _check_url(url if url is not None else os.environ.get("TIGERTRUST_URL"))
     return Settings(
-        url=_check_url(url if url is not None else os.environ.get("TIGERTRUST_URL")),
+        url=address,
         api_key=_check_key(api_key if api_key is not None else os.environ.get("TIGERTRUST_API_KEY")),
         deadline=deadline,
         staleness=staleness,
@@ -95,6 +111,8 @@ def check(
         cache_size=cache_size,
         lease=lease,
         life=life,
+        tokens=tokens,
+        issuer=_check_issuer(issuer if issuer is not None else os.environ.get("TIGERTRUST_ISSUER", address)),
         on_state=on_state,
         on_change=on_change,
     )
@@ -120,6 +138,14 @@ def _is_plain_address(text: str) -> bool:
         return False
     is_plain = "@" not in parts.netloc and "?" not in text and "#" not in text
     return parts.scheme in ("https", "http") and has_host and is_plain and text.isprintable() and " " not in text
+
+
+def _check_issuer(text: str) -> str:
+    if not isinstance(text, str) or not re.fullmatch(r"https?://\S*[^\s/]", text):
+        raise ValueError(
+            "the issuer (TIGERTRUST_ISSUER or issuer) must be https:// or http://, without a slash at the end"
+        )
+    return text
 
 
 def _check_key(text: str | None) -> Secret:

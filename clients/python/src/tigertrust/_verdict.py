@@ -73,6 +73,9 @@ Verdict = ValidVerdict | RefusedVerdict
 MALFORMED = RefusedVerdict("UNAUTHORIZED", "The API key is malformed or cut short.")
 """What is said of a value that cannot be a key."""
 
+MALFORMED_TOKEN = RefusedVerdict("UNAUTHORIZED", "The token is malformed or cut short.")
+"""What is said of a value that claims to be a token and cannot be one."""
+
 
 def read_verdict(answer: object) -> Verdict | None:
     """Reads the server's answer; `None` if it has not the form of one."""

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 # The first block of a feed, to the end of its chunk.
 GREETING = b": following\n\n\r\n"
 
+KEY_SET = "/.well-known/jwks.json"
+
 
 @dataclass
 class Call:
@@ -31,6 +33,8 @@ class Proxy:
         self.calls: list[Call] = []
         # How often the feed was opened, and with which number.
         self.feeds: list[str | None] = []
+        # What is answered in the server's place to who asks for its signing keys: a body, or a whole response.
+        self.key_set: str | None = None
         self._port = port
         self._server: asyncio.Server | None = None
         self._pairs: set[_Pair] = set()
@@ -59,6 +63,11 @@ class Proxy:
     def verifies(self) -> list[Call]:
         """The calls that asked what a key is worth."""
         return [call for call in self.calls if call.path == "/api/keys/verify"]
+
+    @property
+    def key_set_fetches(self) -> int:
+        """How often the signing keys were asked for."""
+        return sum(1 for call in self.calls if call.path == KEY_SET)
 
     @property
     def costs(self) -> list[int | None]:
@@ -188,6 +197,13 @@ class Proxy:
         if not pair.is_feed and self._breaks > 0:
             self._breaks -= 1
             self._drop(pair)
+        elif self.key_set is not None and text.startswith(f"GET {KEY_SET} "):
+            whole = self.key_set.startswith("HTTP/")
+            length = len(self.key_set.encode())
+            head = "" if whole else f"HTTP/1.1 200 OK\r\ncontent-length: {length}\r\n\r\n"
+            pair.held.append(f"{head}{self.key_set}".encode())
+            if not self._holds_answers:
+                _flush(pair)
         elif cost and self._answers:
             pair.client.write(self._answers.pop(0))
         else:
