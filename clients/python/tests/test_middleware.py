@@ -16,6 +16,7 @@ from tigertrust import TigerTrust
 from tigertrust.asgi import RequireKey, Scope, client_address
 
 from .support.server import Key, Server
+from .support.signer import Signer
 from .support.world import Worlds
 
 Headers = list[tuple[str, str]]
@@ -95,6 +96,29 @@ async def test_never_chooses_between_two_keys(worlds: Worlds, key: Key, other: K
         _assert_problem(answer, 401, "UNAUTHORIZED")
         assert answer.headers["www-authenticate"] == 'Bearer realm="tigertrust", error="invalid_token"'
     assert world.proxy.calls == []
+
+
+async def test_takes_a_token_as_a_bearer_token_alone(worlds: Worlds, key: Key) -> None:
+    world = await worlds.client(lease=1)
+    get = _app(world.client)
+    token = Signer().token({})
+    bearer = ("Authorization", f"Bearer {token}")
+    # Nobody has signed it whom the server knows.
+    _assert_problem(await get([bearer]), 401, "UNAUTHORIZED")
+    assert len(world.proxy.verifies) == 1
+    cases: list[Headers] = [
+        [("X-Agent-API-Key", token)],
+        [("X-Agent-API-Key", token), bearer],
+        [("X-Agent-API-Key", key.key), bearer],
+        [bearer, bearer],
+        [("Authorization", f"Bearer {token[:-1]}")],
+        [("Authorization", f"Bearer {token[:64]}")],
+    ]
+    for headers in cases:
+        answer = await get(headers)
+        _assert_problem(answer, 401, "UNAUTHORIZED")
+        assert answer.headers["www-authenticate"] == 'Bearer realm="tigertrust", error="invalid_token"'
+    assert len(world.proxy.verifies) == 1
 
 
 async def test_answers_a_revoked_key_with_401(server: Server, worlds: Worlds, key: Key) -> None:

@@ -90,6 +90,9 @@ async def test_are_not_repeated_where_settings_are_wrong(server: Server, monkeyp
         {"url": url, "api_key": canary, "deadline": 0},
         {"url": url, "api_key": canary, "life": -1},
         {"url": url, "api_key": canary, "cache_size": canary},
+        {"url": url, "api_key": canary, "issuer": canary},
+        {"url": url, "api_key": canary, "issuer": f"{url}/"},
+        {"url": url, "api_key": canary, "tokens": canary},
         {"url": url},
         {"api_key": canary},
     ]

@@ -11,6 +11,7 @@ import { requireKey as forExpress } from "../src/express.js";
 import { type Verified, requireKey as forHono } from "../src/hono.js";
 import type { TigerTrust, ValidVerdict } from "../src/index.js";
 import { type Key, Server } from "./support/server.js";
+import { Signer } from "./support/signer.js";
 import { clientOf } from "./support/world.js";
 
 interface Answer {
@@ -101,6 +102,27 @@ for (const [framework, handler] of Object.entries(FRAMEWORKS)) {
         assert.equal(answer.headers["www-authenticate"], 'Bearer realm="tigertrust", error="invalid_token"');
       }
       assert.deepEqual(proxy.calls, []);
+    });
+
+    it("takes a token as a bearer token alone", async (t) => {
+      const { get, proxy } = await served(t, handler);
+      const token = new Signer().token({});
+      // Nobody has signed it whom the server knows.
+      assertProblem(await get(["Authorization", `Bearer ${token}`]), 401, "UNAUTHORIZED");
+      assert.equal(proxy.verifies.length, 1);
+      for (const headers of [
+        ["X-Agent-API-Key", token],
+        ["X-Agent-API-Key", token, "Authorization", `Bearer ${token}`],
+        ["X-Agent-API-Key", key.key, "Authorization", `Bearer ${token}`],
+        ["Authorization", `Bearer ${token}`, "Authorization", `Bearer ${token}`],
+        ["Authorization", `Bearer ${token.slice(0, -1)}`],
+        ["Authorization", `Bearer ${token.slice(0, 64)}`],
+      ]) {
+        const answer = await get(headers);
+        assertProblem(answer, 401, "UNAUTHORIZED");
+        assert.equal(answer.headers["www-authenticate"], 'Bearer realm="tigertrust", error="invalid_token"');
+      }
+      assert.equal(proxy.verifies.length, 1);
     });
 
     it("answers a revoked key with 401", async (t) => {

@@ -2,10 +2,13 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 
 import { clientAddress } from "../src/address.js";
+import type { Api } from "../src/api.js";
 import { Changes } from "../src/changes.js";
 import { EventStream } from "../src/event-stream.js";
 import { isKey } from "../src/key-format.js";
+import { KeySet } from "../src/key-set.js";
 import { digestOf } from "../src/question.js";
+import { Signer } from "./support/signer.js";
 
 describe("the format of keys", () => {
   it("is prefix, length, alphabet and checksum", () => {
@@ -144,6 +147,42 @@ describe("the history of changes", () => {
     assert.ok(isLeftAlone(8));
     assert.equal(changes.last(["key_3"]), -Infinity, "remembered verdicts need what was dropped no more");
     assert.ok(changes.last(["key_100008"]) > 0);
+  });
+});
+
+describe("the signing keys", () => {
+  it("are fetched anew after five minutes, and for a name that is not known, but not twice in ten seconds", async (t) => {
+    let now = 1_000_000;
+    t.mock.method(performance, "now", () => now);
+    let answer: string | undefined;
+    let fetches = 0;
+    const api = { keySet: async () => ((fetches += 1), answer && (JSON.parse(answer) as unknown)) } as unknown as Api;
+    const keys = new KeySet(api);
+    const [first, second] = [new Signer(), new Signer("tigertrust-fedcba9876543210")];
+    const known = async (kid: string) => {
+      if (!keys.known(kid)) await keys.refresh(now + 2_000);
+      return keys.known(kid)?.x;
+    };
+    assert.equal(await known(first.kid), undefined);
+    answer = Signer.keySetOf(first);
+    now += 9_999;
+    assert.equal(await known(first.kid), undefined);
+    assert.equal(fetches, 1);
+    now += 1;
+    assert.equal(await known(first.kid), first.jwk["x"]);
+    assert.equal(await known(second.kid), undefined);
+    assert.equal(fetches, 2);
+    answer = Signer.keySetOf(first, second);
+    now += 10_000;
+    assert.equal(await known(second.kid), second.jwk["x"]);
+    assert.equal(fetches, 3);
+    answer = undefined;
+    now += 299_999;
+    assert.equal(await known(first.kid), first.jwk["x"]);
+    assert.equal(fetches, 3);
+    now += 1;
+    assert.equal(await known(first.kid), undefined);
+    assert.equal(fetches, 4);
   });
 });
 

@@ -60,6 +60,9 @@ describe("secrets", { concurrency: true }, () => {
       { url: "https://example.com", apiKey: canary, lease: 0 },
       { url: "https://example.com", apiKey: canary, deadlineMs: 0 },
       { url: "https://example.com", apiKey: canary, cacheSize: canary as unknown as number },
+      { url: "https://example.com", apiKey: canary, issuer: canary },
+      { url: "https://example.com", apiKey: canary, issuer: "https://example.com/" },
+      { url: "https://example.com", apiKey: canary, tokens: canary as "online" },
       { url: "https://example.com" },
       { apiKey: canary },
     ]) {
