@@ -18,6 +18,7 @@ pub use self::sso::{
 };
 pub use self::webhook::{AddWebhook, UpdateWebhookArgs, Webhook, WebhookArgs};
 use crate::{
+    config::SecretKind,
     duration,
     since::{self, Since},
 };
@@ -485,6 +486,13 @@ pub enum Secrets {
     Create {
         /// The file
         file: PathBuf,
+    },
+    /// Print a new random secret as it stands in a key ring, to be added to one
+    Generate {
+        /// What it is for
+        kind: SecretKind,
+        /// What stored values and the log name it by: another one than those in the ring
+        id: String,
     },
 }
 

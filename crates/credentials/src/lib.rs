@@ -42,9 +42,10 @@ mod uses;
 
 pub use access_token::{
     ACCESS_TOKEN_PREFIX, AccessClaims, AccessTokenSigner, MalformedAccessToken, ParsedAccessToken,
+    PublicSigningKey,
 };
 #[cfg(feature = "access-tokens")]
-pub use access_token::{PublicSigningKey, RingSigner, SigningKey, SigningKeyError, SigningRing};
+pub use access_token::{RingSigner, SigningKey, SigningKeyError, SigningRing};
 pub use admit::{
     AccessTokenRequest, Admission, CacheSettings, IssueTokenError, IssuedAccessToken, Permit, Verdict,
     Verification,

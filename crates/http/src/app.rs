@@ -11,10 +11,10 @@ use tigertrust_accounts::{
     webhooks::WebhookFlows,
 };
 use tigertrust_credentials::{
-    Admission, ChangeTracker, EncryptionRing, HashingSettings, RecentChanges, SessionAdmission,
-    ports::ChangeLog,
+    AccessTokenSigner, Admission, ChangeTracker, EncryptionRing, HashingSettings, RecentChanges, RingSigner,
+    SessionAdmission, SigningRing, ports::ChangeLog,
 };
-use tigertrust_model::{Clock, ScopeCatalog};
+use tigertrust_model::{Clock, RandomSource, ScopeCatalog};
 use tokio::sync::Semaphore;
 
 use crate::{
@@ -71,6 +71,8 @@ pub struct App {
     pub(crate) exports: Semaphore,
     pub(crate) verifications: Verifications,
     pub(crate) sent_forms: SentForms,
+    pub(crate) token_signer: Option<Arc<RingSigner>>,
+    pub(crate) random: Arc<dyn RandomSource>,
 }
 
 /// What is the operator's to say about an [`App`].
@@ -98,6 +100,17 @@ pub struct AppSettings {
     pub sso: Option<SsoSettings>,
     /// How requests are traced; without it they make no spans.
     pub traces: Option<TraceContext>,
+    /// What tokens are signed with; without it keys cannot be exchanged for any.
+    pub tokens: Option<TokenSettings>,
+}
+
+/// What is the operator's to say about short-lived tokens.
+#[derive(Clone, Debug)]
+pub struct TokenSettings {
+    /// The keys that they are signed with.
+    pub ring: SigningRing,
+    /// Who issues them: where this server is reached, such as `https://auth.example.com`.
+    pub issuer: String,
 }
 
 /// What is the operator's to say about single sign-on.
@@ -130,6 +143,7 @@ impl Default for AppSettings {
             leaks: LeakPolicy::default(),
             sso: None,
             traces: None,
+            tokens: None,
         }
     }
 }
@@ -174,6 +188,8 @@ pub struct Parts {
     pub log: Arc<dyn ChangeLog>,
     /// Time.
     pub clock: Arc<dyn Clock>,
+    /// Randomness.
+    pub random: Arc<dyn RandomSource>,
     /// Where figures are shown; the application adds its own.
     pub metrics: Metrics,
     /// What is the operator's to say.
@@ -187,7 +203,17 @@ impl App {
     #[must_use]
     pub fn new(parts: Parts) -> Self {
         show_figures(&parts);
+        let tokens = parts.settings.tokens.as_ref();
+        let token_signer =
+            tokens.map(|tokens| Arc::new(RingSigner::new(tokens.ring.clone(), &tokens.issuer)));
+        if let Some(signer) = &token_signer {
+            parts
+                .admission
+                .accept_access_tokens(Arc::clone(signer) as Arc<dyn AccessTokenSigner>);
+        }
         Self {
+            token_signer,
+            random: parts.random,
             admission: parts.admission,
             keys: parts.keys,
             workspaces: parts.workspaces,

@@ -34,13 +34,14 @@ mod same_site;
 mod sent_forms;
 mod server;
 mod sso;
+mod tokens;
 mod trace;
 mod usage;
 mod verifications;
 mod webhooks;
 mod workspaces;
 
-pub use app::{App, AppSettings, Parts, SsoSettings};
+pub use app::{App, AppSettings, Parts, SsoSettings, TokenSettings};
 pub use client_address::TrustedProxies;
 pub use error::ApiError;
 pub use metrics::{Labels, Metrics, serve_metrics};

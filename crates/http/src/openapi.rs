@@ -14,7 +14,7 @@ use utoipa_swagger_ui::SwaggerUi;
 use crate::{
     App, audit, auth, changes, health, hygiene, invitations, keys, members,
     routes::{Access, operations},
-    sso, usage, webhooks, workspaces,
+    sso, tokens, usage, webhooks, workspaces,
 };
 
 #[derive(OpenApi)]
@@ -64,6 +64,8 @@ use crate::{
         keys::revoke,
         keys::verify,
         keys::report_leak,
+        tokens::exchange,
+        tokens::key_set,
         changes::follow,
         hygiene::report,
         usage::of_key,

@@ -324,7 +324,12 @@ async fn admit_key(
             .await;
         admitted.map_err(|refusal| refusal.why)
     };
-    let permit = match (admitted.map_err(|refusal| refusal.why), own.exception) {
+    // What a key may do without any right it may do itself alone: a token of it was given to somebody for something.
+    let exception = match presented.has_token() {
+        true => Exception::Nobody,
+        false => own.exception,
+    };
+    let permit = match (admitted.map_err(|refusal| refusal.why), exception) {
         (
             Err(
                 refusal @ (AuthError::WrongType { .. }

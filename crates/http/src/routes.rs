@@ -16,7 +16,7 @@ use crate::{
     page::{Pages, wants_page},
     pages,
     respond::Respond,
-    sso, usage, webhooks, workspaces,
+    sso, tokens, usage, webhooks, workspaces,
 };
 
 /// Who may call an operation.
@@ -31,6 +31,8 @@ pub enum Access {
     NeedsUnlessItself(Need),
     /// A caller that fulfils the need, or a person, for its own keys.
     NeedsUnlessOwnKeys(Need),
+    /// A key that fulfils the need, or whoever shows in the body what a trust rule takes in its place. No person who is signed in.
+    NeedsUnlessVouched(Need),
     /// A key that fulfils the need, or any person who is signed in.
     NeedsUnlessPerson(Need),
     /// A person who is signed in.
@@ -62,6 +64,7 @@ impl Access {
             Self::Needs(need)
             | Self::NeedsUnlessItself(need)
             | Self::NeedsUnlessOwnKeys(need)
+            | Self::NeedsUnlessVouched(need)
             | Self::NeedsUnlessPerson(need)
             | Self::NeedsInWorkspace(need)
             | Self::NeedsInWorkspaceUnlessOneself(need) => Some(need),
@@ -246,6 +249,13 @@ pub fn operations() -> Vec<Operation> {
             }),
             keys::verify,
         ),
+        Operation::new(
+            Method::POST,
+            "/api/tokens",
+            Access::NeedsUnlessVouched(tokens::exchanges()),
+            tokens::exchange,
+        ),
+        anonymous(Method::GET, "/.well-known/jwks.json", tokens::key_set),
         Operation::new(Method::GET, "/healthz", Access::Anonymous, health::live),
         Operation::new(Method::GET, "/readyz", Access::Anonymous, health::ready),
         Operation::new(Method::GET, "/openapi.json", Access::Anonymous, openapi::serve),

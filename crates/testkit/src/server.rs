@@ -18,9 +18,11 @@ use tigertrust_accounts::{
 use tigertrust_credentials::{
     Admission, AuditRing, CacheSettings, ChangeTracker, EncryptionKey, EncryptionRing, HashingPool,
     HashingSettings, OsRandom, Password, PasswordHasher, Pepper, PepperRing, RateLimits, RecentChanges,
-    SessionAdmission, ports::ChangeListener,
+    SessionAdmission, SigningKey, SigningRing, ports::ChangeListener,
 };
-use tigertrust_http::{App, AppSettings, Metrics, Parts, ServerSettings, TrustedProxies, page::Pages, serve};
+use tigertrust_http::{
+    App, AppSettings, Metrics, Parts, ServerSettings, TokenSettings, TrustedProxies, page::Pages, serve,
+};
 use tigertrust_model::{
     Act, Clock, EventId, KeyType, Plan, RandomSource, Role, ScopeCatalog, UserId, Workspace,
 };
@@ -331,6 +333,8 @@ impl TestServer {
         );
         let key = EncryptionKey::new("e1", PEPPER).expect("a key");
         let ring = EncryptionRing::new(vec![key]).expect("a ring");
+        let key = SigningKey::new("s1", PEPPER).expect("a key");
+        let signing = SigningRing::new(vec![key]).expect("a ring");
         let mails = Arc::new(Mailbox::default());
         let refusals = RefusalLog::new(storage.audit());
         let audit = AuditFlows::new(storage.audit(), audit_ring, Arc::clone(&time));
@@ -382,7 +386,7 @@ impl TestServer {
             clock: Arc::clone(&time),
             random: Arc::new(OsRandom),
             configured: connections,
-            public_url,
+            public_url: public_url.clone(),
             return_origins: vec!["https://app.example.com".to_owned()],
         });
         let webhooks = WebhookFlows::new(WebhookParts {
@@ -431,12 +435,17 @@ impl TestServer {
             catalog,
             tracker: Arc::clone(&tracker),
             clock: time,
+            random: Arc::new(OsRandom),
             recent: Arc::clone(&recent),
             log: storage.changes(),
             metrics: Metrics::default(),
             settings: AppSettings {
                 // The tests play a proxy now and then: they come from the loopback address.
                 proxies: TrustedProxies::new(vec!["127.0.0.0/8".parse().expect("a network")]),
+                tokens: Some(TokenSettings {
+                    ring: signing,
+                    issuer: public_url,
+                }),
                 ..AppSettings::default()
             },
             instance: [7; 8],

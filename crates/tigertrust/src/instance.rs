@@ -565,6 +565,7 @@ impl TigerTrust {
             catalog: Arc::clone(&foundation.catalog),
             tracker: Arc::clone(&self.0.tracker),
             clock: Arc::clone(&foundation.clock),
+            random: Arc::clone(random),
             recent: Arc::clone(&self.0.recent),
             log: self.0.storage.changes(),
             metrics: self.0.metrics.clone(),

@@ -54,14 +54,17 @@ pub enum AppError {
 }
 
 pub use tigertrust_accounts::{LeakPolicy, LeakResponse, SessionSettings, passkeys::RelyingPartySettings};
-pub use tigertrust_credentials::{EncryptionKey, EncryptionKeyError, EncryptionRing, HashingSettings};
+pub use tigertrust_credentials::{
+    EncryptionKey, EncryptionKeyError, EncryptionRing, HashingSettings, SigningKey, SigningKeyError,
+    SigningRing,
+};
 /// The pages for people, to be served beside the API.
 #[cfg(feature = "dashboard")]
 pub use tigertrust_dashboard::pages as dashboard;
 pub use tigertrust_http::{
-    Access, App, AppSettings, Metrics, Operation, Parts, ServerSettings, SsoSettings, TraceContext,
-    TrustedProxies, configure, configure_with, openapi_document, operations, page::Pages, serve,
-    serve_metrics,
+    Access, App, AppSettings, Metrics, Operation, Parts, ServerSettings, SsoSettings, TokenSettings,
+    TraceContext, TrustedProxies, configure, configure_with, openapi_document, operations, page::Pages,
+    serve, serve_metrics,
 };
 
 /// The figures of an instance, whatever stands on it.

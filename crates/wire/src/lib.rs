@@ -19,6 +19,7 @@ mod scim;
 mod sign_in;
 mod sso;
 mod timestamp;
+mod token;
 mod usage;
 mod verify;
 mod webhook;
@@ -59,6 +60,7 @@ pub use sso::{
     UpdateSsoConnection,
 };
 pub use tigertrust_accounts::{format_rfc3339, parse_rfc3339};
+pub use token::{ExchangeForToken, IssuedToken, JsonWebKey, JsonWebKeySet};
 pub use usage::{GranularityName, KeyUsage, Usage, UsageBucket, UsageByKey, UsageRange};
 pub use verify::{KeyVerdict, VerifiedKey, VerifyKey};
 pub use webhook::{

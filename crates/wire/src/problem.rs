@@ -210,8 +210,15 @@ impl From<&AuthError> for Problem {
                 | Unauthorized::WorkspaceDeleted
                 | Unauthorized::OwnerGone,
             ) => Self::new(Code::Unauthorized, "The API key is unknown or not active."),
+            AuthError::Unauthorized(Unauthorized::TokenInvalid) => Self::new(
+                Code::Unauthorized,
+                "The token was not issued by this server, or has been tampered with.",
+            ),
             AuthError::KeyRevoked => Self::new(Code::KeyRevoked, "The API key is revoked."),
-            AuthError::TokenExpired => Self::new(Code::TokenExpired, "The API key is past its expiry."),
+            AuthError::TokenExpired => Self::new(
+                Code::TokenExpired,
+                "The API key, or the token of it, is past its expiry.",
+            ),
             AuthError::RateLimited { policies, .. } if *policies == ["failures"] => Self {
                 violated_policies: &["failures"],
                 ..Self::new(

@@ -146,6 +146,9 @@ pub async fn serve_until_stopped(
             );
         }
     }
+    if let (Some(tokens), None) = (&mut app.tokens, &settings.mail.public_url) {
+        tokens.issuer = local_url(address);
+    }
     let pages = Some(tigertrust_dashboard::pages());
     let server = serve(instance.app(app)?, pages, listeners.api, settings.server)?;
     let handle = server.handle();
@@ -162,6 +165,9 @@ pub async fn serve_until_stopped(
             "the key ring holds no encryption key: nobody can add an authenticator app, use a passkey or make a webhook, and \
              codes of apps that exist cannot be checked"
         );
+    }
+    if settings.app.tokens.is_none() {
+        tracing::warn!("the key ring holds no signing key: keys cannot be exchanged for short-lived tokens");
     }
     if settings.shared_limits.is_some() {
         tracing::info!("rate limits are shared with other servers");

@@ -8,13 +8,19 @@
 //! [[encryption_keys]]  # the first one seals new secrets, the others still open older ones
 //! id = "e1"
 //! secret = "…"       # base64url of 32 bytes
+//!
+//! [[signing_keys]]     # the first one signs new tokens, the tokens of the others are still good
+//! id = "s1"
+//! secret = "…"       # base64url of 32 bytes
 //! ```
 
 use std::fmt;
 
+use clap::ValueEnum;
 use serde::Deserialize;
-use tigertrust_credentials::{EncryptionKey, EncryptionRing, Pepper, PepperRing};
+use tigertrust_credentials::{EncryptionKey, EncryptionRing, Pepper, PepperRing, SigningKey, SigningRing};
 use tigertrust_model::{RandomError, RandomSource};
+use zeroize::Zeroizing;
 
 /// The secrets of an instance. `Debug` shows their ids only.
 #[derive(Clone, Debug)]
@@ -23,6 +29,8 @@ pub struct Keyring {
     pub peppers: PepperRing,
     /// What secrets are sealed under; none in a ring that was made before there were any.
     pub encryption: Option<EncryptionRing>,
+    /// What tokens are signed with; none in a ring that was made before there were any.
+    pub signing: Option<SigningRing>,
 }
 
 #[derive(Deserialize)]
@@ -31,6 +39,8 @@ struct KeyringFile {
     peppers: Vec<SecretEntry>,
     #[serde(default)]
     encryption_keys: Vec<SecretEntry>,
+    #[serde(default)]
+    signing_keys: Vec<SecretEntry>,
 }
 
 #[derive(Deserialize)]
@@ -50,7 +60,53 @@ impl fmt::Display for KeyringError {
     }
 }
 
+/// What a secret of the ring is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum SecretKind {
+    /// Digests keys and seals the audit log.
+    Pepper,
+    /// Seals secrets, such as those of authenticator apps.
+    Encryption,
+    /// Signs short-lived tokens.
+    Signing,
+}
+
+impl SecretKind {
+    const fn table(self) -> &'static str {
+        match self {
+            Self::Pepper => "peppers",
+            Self::Encryption => "encryption_keys",
+            Self::Signing => "signing_keys",
+        }
+    }
+
+    const fn first_id(self) -> &'static str {
+        match self {
+            Self::Pepper => "p1",
+            Self::Encryption => "e1",
+            Self::Signing => "s1",
+        }
+    }
+
+    /// A new secret as it stands in a key ring.
+    pub fn entry(self, id: &str, random: &dyn RandomSource) -> Result<Zeroizing<String>, RandomError> {
+        let secret = match self {
+            Self::Pepper => Pepper::generate_secret(random),
+            Self::Encryption => EncryptionKey::generate_secret(random),
+            Self::Signing => SigningKey::generate_secret(random),
+        }?;
+        let table = self.table();
+        Ok(format!("[[{table}]]\nid = \"{id}\"\nsecret = \"{}\"\n", *secret).into())
+    }
+}
+
 impl Keyring {
+    /// Whether the text can be the id of a secret.
+    pub fn is_id(text: &str) -> bool {
+        // All kinds have the same rule.
+        Pepper::new(text, &"A".repeat(43)).is_ok()
+    }
+
     /// Reads a key ring.
     pub fn parse(text: &str) -> Result<Self, KeyringError> {
         // The parser's own message quotes the line, and with it the secret.
@@ -60,7 +116,7 @@ impl Keyring {
                 .and_then(|span| text.get(..span.start))
                 .map_or(1, |before| before.lines().count().max(1));
             KeyringError(format!(
-                "line {line} is not what a key ring holds: [[peppers]] and [[encryption_keys]], each with id and secret"
+                "line {line} is not what a key ring holds: [[peppers]], [[encryption_keys]] and [[signing_keys]], each with id and secret"
             ))
         })?;
         let peppers = file
@@ -81,24 +137,36 @@ impl Keyring {
             })
             .collect::<Result<Vec<_>, _>>()?;
         let encryption = (!keys.is_empty()).then(|| EncryptionRing::new(keys)).transpose();
+        let keys = file
+            .signing_keys
+            .iter()
+            .map(|entry| {
+                SigningKey::new(&entry.id, &entry.secret)
+                    .map_err(|error| KeyringError(format!("signing key {:?}: {error}", entry.id)))
+            })
+            .collect::<Result<Vec<_>, _>>()?;
+        let signing = (!keys.is_empty()).then(|| SigningRing::new(keys)).transpose();
         Ok(Self {
             peppers,
             encryption: encryption.map_err(|error| KeyringError(error.to_string()))?,
+            signing: signing.map_err(|error| KeyringError(error.to_string()))?,
         })
     }
 
-    /// The text of a new key ring with one random pepper and one random encryption key.
+    /// The text of a new key ring with one random secret of each kind.
     pub fn generate(random: &dyn RandomSource) -> Result<String, RandomError> {
-        let secret = Pepper::generate_secret(random)?;
-        let encryption = EncryptionKey::generate_secret(random)?;
+        let [pepper, encryption, signing] = [SecretKind::Pepper, SecretKind::Encryption, SecretKind::Signing]
+            .map(|kind| kind.entry(kind.first_id(), random));
         Ok(format!(
             "# The key ring. Whoever has it and the database can test guesses of keys; without it no key can be verified.\n\
              # Keep it apart from the database, and keep a copy.\n\n\
              # The first pepper digests new keys; the others still verify older ones.\n\
-             [[peppers]]\nid = \"p1\"\nsecret = \"{}\"\n\n\
+             {}\n\
              # The first encryption key seals new secrets, such as those of authenticator apps; the others still open older ones.\n\
-             [[encryption_keys]]\nid = \"e1\"\nsecret = \"{}\"\n",
-            *secret, *encryption
+             {}\n\
+             # The first signing key signs new tokens; tokens of the others are still good.\n\
+             {}",
+            *pepper?, *encryption?, *signing?
         ))
     }
 }
@@ -115,6 +183,7 @@ mod tests {
         let ring = Keyring::parse(&text).unwrap();
         assert_eq!(ring.peppers.current().id(), "p1");
         assert_eq!(ring.encryption.unwrap().current().id(), "e1");
+        assert_eq!(ring.signing.unwrap().current().id(), "s1");
     }
 
     #[test]
@@ -122,6 +191,8 @@ mod tests {
         let text = Keyring::generate(&OsRandom).unwrap();
         let (old, _) = text.split_once("# The first encryption key").unwrap();
         assert!(Keyring::parse(old).unwrap().encryption.is_none());
+        let (old, _) = text.split_once("# The first signing key").unwrap();
+        assert!(Keyring::parse(old).unwrap().signing.is_none());
     }
 
     #[test]

@@ -12,7 +12,7 @@ mod traces;
 mod usage;
 
 pub use audit::AuditSettings;
-pub use keyring::Keyring;
+pub use keyring::{Keyring, SecretKind};
 pub use mail::MailSettings;
 pub use reader::{Flag, SettingErrors, Source};
 pub use settings::{LogFormat, LogSettings, Settings};

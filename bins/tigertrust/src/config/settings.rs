@@ -20,13 +20,13 @@ use tigertrust::{
 };
 use tigertrust_accounts::{HygieneSettings, LeakPolicy, LeakResponse, SessionSettings, UsageRetention};
 use tigertrust_credentials::{CacheSettings, HashingSettings, PasswordCost};
-use tigertrust_http::{AppSettings, ServerSettings, TrustedProxies};
+use tigertrust_http::{AppSettings, ServerSettings, TokenSettings, TrustedProxies};
 use tigertrust_model::{KeyType, Scope, ScopeCatalog, ScopeDefinition};
 use tigertrust_storage::DatabaseUrl;
 
 use super::{
     AuditSettings, Keyring, MailSettings, SettingErrors, Source, TraceSettings, limits, passkeys,
-    reader::Reader, sso, usage,
+    reader::Reader, sso, sso::local_url, usage,
 };
 use crate::duration;
 
@@ -231,7 +231,13 @@ impl Settings {
             statement_timeout,
             migrate_on_start,
         };
+        let issuer = mail.public_url.as_ref().map(|url| url.as_str().to_owned());
+        let signing = keyring.as_ref().and_then(|ring| ring.signing.clone());
         let app = AppSettings {
+            tokens: signing.map(|ring| TokenSettings {
+                ring,
+                issuer: issuer.unwrap_or_else(|| local_url(listen)),
+            }),
             encryption: keyring.as_ref().and_then(|ring| ring.encryption.clone()),
             ..app
         };
@@ -369,6 +375,7 @@ fn app(reader: &mut Reader) -> AppSettings {
         },
         // Out of the key ring, once that is read.
         encryption: None,
+        tokens: None,
         issuer: reader
             .read("sessions.issuer", "1 to 50 characters without a colon", |text| {
                 let named = (1..=50).contains(&text.chars().count())

@@ -5,11 +5,11 @@ use std::{fmt, sync::Arc};
 use tigertrust_credentials::{AuditRing, ports::StoreError};
 use tigertrust_model::{
     Act, AuditAction, AuditCursor, AuditEntry, AuditEvent, AuditFilter, Chain, ChainHead, Clock, FieldChange,
-    Timestamp,
+    Origin, Timestamp,
 };
 
 use super::{
-    AuditStore, Finding, Landmark, MAX_PAGE, Segment, Verified, Verifier, changes::beginnings,
+    AuditStore, Finding, IssuedToken, Landmark, MAX_PAGE, Segment, Verified, Verifier, changes::beginnings,
     verification::ensure_sealed,
 };
 use crate::{Actor, FlowError, format_rfc3339};
@@ -119,6 +119,14 @@ impl AuditFlows {
             }
         }
         Ok(self.store.append_audit(vec![entry]).await?)
+    }
+
+    /// Logs that a token was given out, before it is.
+    ///
+    /// # Errors
+    /// [`FlowError::Store`]: it may not be given out then.
+    pub async fn note_token(&self, token: &IssuedToken, from: Origin) -> Result<(), FlowError> {
+        Ok(self.store.append_audit(vec![token.entry(from)]).await?)
     }
 
     /// The heads of all chains, that of the instance first.

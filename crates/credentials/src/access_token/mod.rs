@@ -19,7 +19,7 @@ use crate::{KeyDigest, digest_hasher::HashesDigests, ports::KeyRecord};
 
 #[cfg(feature = "access-tokens")]
 pub use self::{
-    ring::{PublicSigningKey, SigningKey, SigningKeyError, SigningRing},
+    ring::{SigningKey, SigningKeyError, SigningRing},
     signer::RingSigner,
 };
 
@@ -78,6 +78,15 @@ impl fmt::Debug for ParsedAccessToken<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("ParsedAccessToken(…)")
     }
+}
+
+/// What a token is verified with: an Ed25519 key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PublicSigningKey {
+    /// The id that tokens name it by: `tigertrust-` and the beginning of its thumbprint (RFC 7638).
+    pub kid: String,
+    /// The public key, in base64url without padding (RFC 8037).
+    pub x: String,
 }
 
 /// What a token says.

@@ -8,6 +8,7 @@ use sha2::{Digest, Sha256};
 use tigertrust_model::{RandomError, RandomSource};
 use zeroize::Zeroizing;
 
+use super::PublicSigningKey;
 use crate::ring_secret;
 
 /// What the id of each key begins with, as tokens and the key set name it.
@@ -39,15 +40,6 @@ pub struct SigningKey {
     public: PublicSigningKey,
     // Zeroised on drop by its own crate.
     key: ed25519_dalek::SigningKey,
-}
-
-/// What a token is verified with.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct PublicSigningKey {
-    /// The id that tokens name it by: `tigertrust-` and the beginning of its thumbprint (RFC 7638).
-    pub kid: String,
-    /// The public key, in base64url without padding (RFC 8037).
-    pub x: String,
 }
 
 impl SigningKey {

@@ -1,6 +1,6 @@
 //! Tokens in place of keys: exchanging one for the other, and admitting by them.
 
-use std::{borrow::Cow, sync::Arc, time::Duration};
+use std::{borrow::Cow, net::IpAddr, sync::Arc, time::Duration};
 
 use tigertrust_model::{RandomError, RandomSource, Scope, ScopeSet, Timestamp, TokenId};
 
@@ -105,6 +105,23 @@ impl Admission {
     ) -> Result<Permit, Refusal> {
         let record = Arc::new(Remembered::of_the_moment(KnownKey::new(record)));
         self.permit(record, None, Some(1), presented, need).await
+    }
+
+    /// Does what may find a credential of a client to be no good, as look-ups of keys are done: within the budget of failures that
+    /// the client's network has. What fails with [`AuthError::Unauthorized`] counts.
+    ///
+    /// # Errors
+    /// What the attempt answers; [`AuthError::RateLimited`] where the network has failed too often.
+    pub async fn attempt<T>(
+        &self,
+        client: Option<IpAddr>,
+        attempt: impl Future<Output = Result<T, AuthError>>,
+    ) -> Result<T, AuthError> {
+        let look_up = self.limits.failures.enter(client).await?;
+        match attempt.await {
+            Err(why @ AuthError::Unauthorized(_)) => Err(look_up.failed(why)),
+            answered => answered,
+        }
     }
 
     pub(super) async fn admit_token(

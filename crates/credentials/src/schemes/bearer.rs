@@ -12,6 +12,16 @@ pub(super) fn read<'a>(presented: &Presented<'a>) -> Reading<'a> {
     }
 }
 
+/// Whether there is a token, and no key.
+pub(super) fn is_token(presented: &Presented<'_>) -> bool {
+    match presented.authorization {
+        HeaderValues::One(value) => {
+            token(value).is_some_and(|value| ParsedAccessToken::read(value).is_some())
+        }
+        HeaderValues::Absent | HeaderValues::Repeated => false,
+    }
+}
+
 fn read_token(token: &[u8]) -> Reading<'_> {
     if let Some(key) = ParsedKey::read(token) {
         return key.map_or(Reading::Rejected, |key| Reading::Accepted(Credential::Key(key)));

@@ -74,6 +74,12 @@ impl<'a> Presented<'a> {
             .any(|reading| *reading != Reading::NotPresented)
     }
 
+    /// Whether there is a token of ours in it, well formed or not.
+    #[must_use]
+    pub fn has_token(&self) -> bool {
+        bearer::is_token(self)
+    }
+
     /// The one credential of the request. No look-up happens here.
     ///
     /// # Errors
