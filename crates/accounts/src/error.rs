@@ -84,6 +84,9 @@ pub enum Conflict {
     /// Nothing is sent to a webhook that is disabled.
     #[error("the webhook is disabled: enable it first")]
     WebhookDisabled,
+    /// There is a limit.
+    #[error("the key has as many trust rules as there may be: remove one first")]
+    TooManyTrustRules,
     /// An identity belongs to one account.
     #[error("this identity is connected with another account")]
     IdentityTaken,

@@ -25,6 +25,7 @@ mod rfc3339;
 mod sign_in;
 pub mod sso;
 mod stewards;
+pub mod trust_rules;
 mod usage;
 mod users;
 mod validation;

@@ -11,6 +11,7 @@ use tigertrust_accounts::{
         SignInStore, UsageHistory,
     },
     sso::SsoStore,
+    trust_rules::TrustRuleStore,
     webhooks::WebhookStore,
 };
 use tigertrust_credentials::{
@@ -50,6 +51,7 @@ pub(crate) trait Engine:
     + SsoStore
     + AuditStore
     + WebhookStore
+    + TrustRuleStore
     + SessionStore
     + UseStore
     + UsageStore
@@ -174,6 +176,12 @@ impl Storage {
     #[must_use]
     pub fn keys(&self) -> Arc<dyn KeyStore> {
         Arc::clone(&self.engine) as Arc<dyn KeyStore>
+    }
+
+    /// Trust rules of keys.
+    #[must_use]
+    pub fn trust_rules(&self) -> Arc<dyn TrustRuleStore> {
+        Arc::clone(&self.engine) as Arc<dyn TrustRuleStore>
     }
 
     /// Where uses of secrets are kept.

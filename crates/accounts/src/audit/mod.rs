@@ -18,5 +18,6 @@ pub use checkpoint::Checkpoint;
 pub use flows::{AuditFlows, AuditPage};
 pub use ports::{AuditStore, MAX_PAGE, Segment};
 pub use refusals::{LoggedUsage, RefusalLog, RefusedRequest};
+pub(crate) use tokens::shortened;
 pub use tokens::{IssuedToken, JobOfToken, trust_rule_created, trust_rule_deleted};
 pub use verification::{Finding, Landmark, Verified, Verifier};

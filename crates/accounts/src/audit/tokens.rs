@@ -71,7 +71,7 @@ impl IssuedToken {
 }
 
 /// A subject, as long as it may be: issuers are free in what they send.
-fn shortened(subject: &str) -> String {
+pub(crate) fn shortened(subject: &str) -> String {
     subject.chars().take(MAX_SUBJECT).collect()
 }
 

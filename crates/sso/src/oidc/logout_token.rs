@@ -1,28 +1,17 @@
 //! The checks of a logout token (OpenID Connect Back-Channel Logout 1.0 §2.6).
 
-use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
-use openidconnect::{JsonWebKey, JsonWebKeyId, core::CoreJwsSigningAlgorithm};
-use serde::Deserialize;
-use serde_json::{Map, Value};
+use serde_json::Value;
 use tigertrust_accounts::sso::{LogoutToken, OidcPreset, OidcSettings};
 use tigertrust_model::Timestamp;
 
 use super::{
     discovery::Provider,
-    token::{ALGORITHMS, SKEW, TokenError, check_issued_at, numeric_date},
+    jws,
+    token::{SKEW, TokenError, check_issued_at, numeric_date},
 };
 
 /// What a logout token says that happened.
 const EVENT: &str = "http://schemas.openid.net/event/backchannel-logout";
-
-#[derive(Deserialize)]
-struct Header {
-    alg: CoreJwsSigningAlgorithm,
-    kid: Option<JsonWebKeyId>,
-    typ: Option<String>,
-    cty: Option<Value>,
-    crit: Option<Value>,
-}
 
 /// What the token says, if all of it is right.
 pub(super) fn check(
@@ -31,7 +20,7 @@ pub(super) fn check(
     settings: &OidcSettings,
     now: Timestamp,
 ) -> Result<LogoutToken, TokenError> {
-    let claims = signed_claims(token, provider)?;
+    let claims = jws::signed_claims(token, provider.metadata.jwks(), is_accepted_type)?;
     let text = |name: &str| {
         claims
             .get(name)
@@ -89,50 +78,9 @@ pub(super) fn check(
     })
 }
 
-/// The claims of a compact JWS (RFC 7515 §5.2) that one of the provider's keys has signed.
-fn signed_claims(token: &str, provider: &Provider) -> Result<Map<String, Value>, TokenError> {
-    const MALFORMED: TokenError = TokenError::Refused("the token is malformed");
-    let decoded = |part: &str| URL_SAFE_NO_PAD.decode(part).map_err(|_| MALFORMED);
-
-    let (signed, signature) = token.rsplit_once('.').ok_or(MALFORMED)?;
-    let (header, claims) = signed.split_once('.').ok_or(MALFORMED)?;
-    let header: Header = serde_json::from_slice(&decoded(header)?).map_err(|_| MALFORMED)?;
-    let signature = decoded(signature)?;
-
-    if !ALGORITHMS.contains(&header.alg) {
-        return Err(TokenError::Refused(
-            "the token is signed by an algorithm that is not accepted",
-        ));
-    }
-    if header.cty.is_some() || header.crit.is_some() || !header.typ.as_deref().is_none_or(is_accepted_type) {
-        return Err(TokenError::Refused("the token is of a kind that is not accepted"));
-    }
-    let mut keys = provider
-        .metadata
-        .jwks()
-        .keys()
-        .iter()
-        .filter(|key| header.kid.is_none() || key.key_id() == header.kid.as_ref())
-        .peekable();
-    if keys.peek().is_none() {
-        return Err(TokenError::UnknownKey);
-    }
-    if !keys.any(|key| {
-        key.verify_signature(&header.alg, signed.as_bytes(), &signature)
-            .is_ok()
-    }) {
-        return Err(TokenError::Refused("the token's signature is wrong"));
-    }
-    serde_json::from_slice(&decoded(claims)?).map_err(|_| MALFORMED)
-}
-
 /// Providers are free to write `JWT`, as all did before the type had a name.
 fn is_accepted_type(typ: &str) -> bool {
-    let typ = typ.to_ascii_lowercase();
-    matches!(
-        typ.strip_prefix("application/").unwrap_or(&typ),
-        "logout+jwt" | "jwt"
-    )
+    matches!(typ, "logout+jwt" | "jwt")
 }
 
 fn is_for(audience: Option<&Value>, client_id: &str) -> bool {

@@ -5,7 +5,10 @@ mod discovery;
 mod id_token;
 mod identity;
 mod issuer;
+mod job_token;
+mod jws;
 mod logout_token;
+mod published;
 mod token;
 
 use std::{borrow::Cow, sync::Arc};
@@ -23,6 +26,7 @@ use tigertrust_accounts::sso::{
 };
 use tigertrust_model::{Clock, Timestamp};
 
+pub use self::job_token::JobTokenVerifier;
 use self::{
     claims::{RegisteredClient, TokenAnswer, UserInfo},
     discovery::{Discovery, Provider},

@@ -29,7 +29,11 @@ pub(super) const ALGORITHMS: [CoreJwsSigningAlgorithm; 9] = [
 pub(super) enum TokenError {
     /// It is signed by a key that is not known, or not yet.
     UnknownKey,
-    /// A check failed.
+    /// It is signed in a way, or of a kind, that is not accepted.
+    Kind(&'static str),
+    /// Its signature is wrong.
+    Signature(&'static str),
+    /// Another check failed.
     Refused(&'static str),
 }
 
@@ -38,7 +42,7 @@ impl From<TokenError> for ProviderError {
         Self::Refused(
             match error {
                 TokenError::UnknownKey => "the token is signed by a key that the provider does not publish",
-                TokenError::Refused(why) => why,
+                TokenError::Kind(why) | TokenError::Signature(why) | TokenError::Refused(why) => why,
             }
             .to_owned(),
         )

@@ -421,6 +421,19 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    trust_rules (id) {
+        id -> Uuid,
+        key_id -> Uuid,
+        name -> Text,
+        issuer -> Text,
+        audience -> Text,
+        claims -> Jsonb,
+        created_by -> Text,
+        created_at -> Timestamptz,
+    }
+}
+
 diesel::allow_tables_to_appear_in_same_query!(
     users,
     workspaces,
@@ -438,5 +451,6 @@ diesel::allow_tables_to_appear_in_same_query!(
     scim_users,
     usage_counts,
     webhooks,
-    webhook_deliveries
+    webhook_deliveries,
+    trust_rules
 );

@@ -279,7 +279,12 @@ async fn insert_others(connection: &mut Connection, id: StoredId, reach: &KeyRea
     Ok(())
 }
 
-async fn get(connection: &mut Connection, view: KeyView, id: KeyId) -> Result<Option<ApiKey>, StoreError> {
+/// The key with the id, if the view holds it.
+pub(super) async fn get(
+    connection: &mut Connection,
+    view: KeyView,
+    id: KeyId,
+) -> Result<Option<ApiKey>, StoreError> {
     let mut query = keys::table
         .left_join(others::table.on(others::key_id.eq(keys::id)))
         .filter(keys::id.eq(StoredId::new(id.as_uuid())))

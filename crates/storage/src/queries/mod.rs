@@ -34,6 +34,7 @@ mod sso_connections;
 mod sso_domains;
 mod sso_sign_in;
 mod standing;
+mod trust_rules;
 mod usage;
 mod usage_history;
 mod uses;

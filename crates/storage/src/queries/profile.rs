@@ -30,7 +30,7 @@ use super::{
     },
     sign_in::sign_out,
     sso_sign_in::identities_of,
-    usage_history,
+    trust_rules, usage_history,
 };
 use crate::{
     error::OrUnavailable,
@@ -306,6 +306,7 @@ async fn erase(
         .await
         .or_unavailable()?;
     let ended = revoke_keys(connection, id, at).await?;
+    trust_rules::forget_of_person(connection, user).await?;
     diesel::delete(memberships::table.filter(memberships::user_id.eq(id)))
         .execute(connection)
         .await

@@ -421,6 +421,19 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    trust_rules (id) {
+        id -> Binary,
+        key_id -> Binary,
+        name -> Text,
+        issuer -> Text,
+        audience -> Text,
+        claims -> Text,
+        created_by -> Text,
+        created_at -> TimestamptzSqlite,
+    }
+}
+
 diesel::allow_tables_to_appear_in_same_query!(
     users,
     workspaces,
@@ -438,5 +451,6 @@ diesel::allow_tables_to_appear_in_same_query!(
     scim_users,
     usage_counts,
     webhooks,
-    webhook_deliveries
+    webhook_deliveries,
+    trust_rules
 );
