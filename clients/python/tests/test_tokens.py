@@ -183,7 +183,7 @@ async def test_is_refused_without_a_call_if_it_is_malformed_forged_or_expired(se
     other = encode(json.dumps(claims(server, scope="certificates:*")).encode())
     forged = Signer(SIGNER.kid).token(claims(server))
     for token in (f"{header}.{other}.{signature}", forged, f"{header}.{payload}.{'A' * 86}", f"{header}.A.{signature}"):
-        assert await said(token) == "UNAUTHORIZED The token is not one of this server's."
+        assert await said(token) == "UNAUTHORIZED The token was not issued by this server, or has been tampered with."
     now = int(time.time())
     for exp in (now - 300, now - 1, now):
         expired = SIGNER.token(claims(server, iat=exp - 600, exp=exp, online=True, change=0))

@@ -22,7 +22,7 @@ const SCOPE = /^(?=.{1,64}$)[a-z][a-z0-9_-]*:[a-z][a-z0-9_-]*$/;
 const NOT_SIGNED: RefusedVerdict = Object.freeze({
   valid: false,
   code: "UNAUTHORIZED",
-  detail: "The token is not one of this server's.",
+  detail: "The token was not issued by this server, or has been tampered with.",
 });
 const WORKSPACES = "The workspace in X-Workspace-ID does not exist or is not one of the caller's.";
 
@@ -68,7 +68,7 @@ export class Tokens {
     const { claims, verdict } = signed;
     const nowMs = Date.now();
     if (!claims || !verdict || !this.#isTimely(claims, nowMs)) return undefined;
-    if (claims.expiresAt * 1_000 <= nowMs) return refused(verdict, "TOKEN_EXPIRED", "The token is past its expiry.");
+    if (claims.expiresAt * 1_000 <= nowMs) return refused(verdict, "TOKEN_EXPIRED", "The API key, or the token of it, is past its expiry.");
     return this.#isKnown(claims, nowMs, until) ? answer(verdict, question) : undefined;
   }
 

@@ -146,7 +146,7 @@ describe("a token", { concurrency: true }, () => {
     const other = head(JSON.stringify(claims({ scope: "certificates:*" })));
     const forged = new Signer(signer.kid).token(claims());
     for (const token of [`${header}.${other}.${signature}`, forged, `${header}.${payload}.${"A".repeat(86)}`]) {
-      assert.equal(await codeOf(token), "UNAUTHORIZED The token is not one of this server's.");
+      assert.equal(await codeOf(token), "UNAUTHORIZED The token was not issued by this server, or has been tampered with.");
     }
     const now = Math.floor(Date.now() / 1_000);
     for (const exp of [now - 300, now - 1, now]) {

@@ -26,7 +26,7 @@ _SKEW = 60.0
 _LONGEST_LIFE = 900
 _SCOPE = re.compile(r"(?=.{1,64}\Z)[a-z][a-z0-9_-]*:[a-z][a-z0-9_-]*", re.ASCII)
 
-_NOT_SIGNED = RefusedVerdict("UNAUTHORIZED", "The token is not one of this server's.")
+_NOT_SIGNED = RefusedVerdict("UNAUTHORIZED", "The token was not issued by this server, or has been tampered with.")
 _WORKSPACES = "The workspace in X-Workspace-ID does not exist or is not one of the caller's."
 
 
@@ -65,7 +65,7 @@ class Tokens:
             return None
         claims, verdict = signed.known
         if claims.expires_at <= now:
-            return _refused(verdict, "TOKEN_EXPIRED", "The token is past its expiry.")
+            return _refused(verdict, "TOKEN_EXPIRED", "The API key, or the token of it, is past its expiry.")
         return _answer(verdict, question) if self._is_known(claims, now, until) else None
 
     async def close(self) -> None:

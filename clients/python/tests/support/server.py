@@ -4,6 +4,7 @@ import asyncio
 import json
 import os
 import random
+import secrets
 import shutil
 import socket
 import tempfile
@@ -113,6 +114,20 @@ class Server:
     async def revoke(self, key: Key) -> None:
         """Revokes it."""
         await self.api("POST", f"/api/keys/{key.id}/revoke", {})
+
+    async def exchange(self, key: Key, **asked: object) -> str:
+        """A short-lived token for the key."""
+        headers = {"X-Agent-API-Key": key.key}
+        response = await self._http.post(f"{self.url}/api/tokens", json=asked, headers=headers)
+        assert response.status_code == 201, response.text
+        token: str = response.json()["token"]
+        return token
+
+    def add_signing_key(self) -> None:
+        """Gives the server, which must be down, another key to sign with; the old ones stay good."""
+        file = self._folder / "keyring.toml"
+        entry = f'[[signing_keys]]\nid = "added"\nsecret = "{secrets.token_urlsafe(32)}"\n\n'
+        file.write_text(file.read_text().replace("[[signing_keys]]", f"{entry}[[signing_keys]]", 1))
 
     def _command(self, *words: str) -> list[str]:
         return [PROGRAM, "--config", str(self._folder / "config.toml"), "--data", str(self._folder), *words]

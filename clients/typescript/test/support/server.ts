@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { type ChildProcess, execFile, spawn } from "node:child_process";
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { randomBytes } from "node:crypto";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -111,6 +112,25 @@ export class Server {
 
   async revoke(key: Key): Promise<void> {
     await this.api("POST", `/api/keys/${key.id}/revoke`, {});
+  }
+
+  /** A short-lived token for the key. */
+  async exchange(key: Key, asked: object = {}): Promise<string> {
+    const response = await fetch(`${this.url}/api/tokens`, {
+      method: "POST",
+      headers: { "x-agent-api-key": key.key, "content-type": "application/json" },
+      body: JSON.stringify(asked),
+    });
+    const issued = (await response.json()) as { token: string };
+    assert.equal(response.status, 201, JSON.stringify(issued));
+    return issued.token;
+  }
+
+  /** Gives the server, which must be down, another key to sign with; the old ones stay good. */
+  async addSigningKey(): Promise<void> {
+    const file = join(this.#folder, "keyring.toml");
+    const entry = `[[signing_keys]]\nid = "added"\nsecret = "${randomBytes(32).toString("base64url")}"\n\n`;
+    await writeFile(file, (await readFile(file, "utf8")).replace("[[signing_keys]]", `${entry}[[signing_keys]]`));
   }
 
   /** Starts the program, and answers with the first line that it prints. */
