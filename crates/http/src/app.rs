@@ -8,6 +8,7 @@ use tigertrust_accounts::{
     audit::{AuditFlows, RefusalLog},
     passkeys::RelyingPartySettings,
     sso::{ConfiguredConnection, SsoFlows},
+    trust_rules::TrustRuleFlows,
     webhooks::WebhookFlows,
 };
 use tigertrust_credentials::{
@@ -57,6 +58,8 @@ pub struct App {
     pub sso: Option<SsoFlows>,
     /// Webhooks.
     pub webhooks: WebhookFlows,
+    /// Trust rules of keys, and which jobs are let in by them.
+    pub trust_rules: TrustRuleFlows,
     pub(crate) sessions: SessionAdmission,
     pub(crate) cookie_name: String,
     pub(crate) origins: Vec<String>,
@@ -162,6 +165,8 @@ pub struct Parts {
     pub sso: Option<SsoFlows>,
     /// Webhooks.
     pub webhooks: WebhookFlows,
+    /// Trust rules of keys.
+    pub trust_rules: TrustRuleFlows,
     /// Decides which people get in.
     pub sessions: SessionAdmission,
     /// Their members.
@@ -233,6 +238,7 @@ impl App {
             sign_in: parts.sign_in,
             sso: parts.sso,
             webhooks: parts.webhooks,
+            trust_rules: parts.trust_rules,
             sessions: parts.sessions,
             cookie_name: parts.settings.cookie_name,
             origins: parts.settings.origins,

@@ -10,7 +10,10 @@ use actix_web::{
         header::{self, HeaderValue},
     },
 };
-use tigertrust_accounts::{FlowError, InvitationError, SignInError, sso::SsoError, webhooks::WebhookError};
+use tigertrust_accounts::{
+    FlowError, InvitationError, SignInError, sso::SsoError, trust_rules::ExchangeError,
+    webhooks::WebhookError,
+};
 use tigertrust_credentials::{AuthError, Refusal};
 use tigertrust_wire::{Code, NOT_SIGNED_IN, Problem, challenge, seconds};
 
@@ -163,6 +166,31 @@ impl From<WebhookError> for ApiError {
             WebhookError::NoEncryptionKey => Self {
                 cause: Some(Cause(error.to_string())),
                 ..Problem::from(&error).into()
+            },
+        }
+    }
+}
+
+/// How long an issuer that did not answer is left alone, in seconds.
+const ISSUER_PAUSE: u64 = 10;
+
+impl From<ExchangeError> for ApiError {
+    fn from(error: ExchangeError) -> Self {
+        let problem = Problem::from(&error);
+        match error {
+            ExchangeError::Refused(_) => Self {
+                challenge: Some(NOT_SIGNED_IN),
+                ..problem.into()
+            },
+            ExchangeError::IssuerUnavailable(_) => Self {
+                // What fails is another's: the log of what this server lacks has no part in it.
+                retry_after: Some(ISSUER_PAUSE),
+                ..problem.into()
+            },
+            ExchangeError::NotSupported => problem.into(),
+            ExchangeError::Store(cause) => Self {
+                cause: Some(Cause(cause.to_string())),
+                ..problem.into()
             },
         }
     }

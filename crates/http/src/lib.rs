@@ -36,6 +36,7 @@ mod server;
 mod sso;
 mod tokens;
 mod trace;
+mod trust_rules;
 mod usage;
 mod verifications;
 mod webhooks;

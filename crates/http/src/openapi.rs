@@ -14,7 +14,7 @@ use utoipa_swagger_ui::SwaggerUi;
 use crate::{
     App, audit, auth, changes, health, hygiene, invitations, keys, members,
     routes::{Access, operations},
-    sso, tokens, usage, webhooks, workspaces,
+    sso, tokens, trust_rules, usage, webhooks, workspaces,
 };
 
 #[derive(OpenApi)]
@@ -66,6 +66,10 @@ use crate::{
         keys::report_leak,
         tokens::exchange,
         tokens::key_set,
+        trust_rules::list,
+        trust_rules::create,
+        trust_rules::show,
+        trust_rules::remove,
         changes::follow,
         hygiene::report,
         usage::of_key,
@@ -134,6 +138,7 @@ use crate::{
     tags(
         (name = "auth", description = "Who calls, and whether it may pass"),
         (name = "keys", description = "API keys"),
+        (name = "tokens", description = "Short-lived tokens, and which jobs get them without a key"),
         (name = "usage", description = "How often keys are used"),
         (name = "changes", description = "For caches elsewhere: what is no longer true"),
         (name = "audit", description = "Who did what"),
@@ -298,14 +303,18 @@ impl Modify for Refusals {
             if !refusals.is_empty() {
                 let schemes: &[&str] = match operation.access {
                     Access::People | Access::PeopleAnywhere | Access::PeopleUncounted => &["session"],
+                    Access::NeedsUnlessVouched(_) => &["agentApiKey", "bearer"],
                     _ => &["agentApiKey", "bearer", "session"],
                 };
-                documented.security = Some(
-                    schemes
-                        .iter()
-                        .map(|scheme| SecurityRequirement::new(*scheme, Vec::<String>::new()))
-                        .collect(),
-                );
+                let mut requirements: Vec<SecurityRequirement> = schemes
+                    .iter()
+                    .map(|scheme| SecurityRequirement::new(*scheme, Vec::<String>::new()))
+                    .collect();
+                // Who presents neither says who it is in the body.
+                if matches!(operation.access, Access::NeedsUnlessVouched(_)) {
+                    requirements.push(SecurityRequirement::default());
+                }
+                documented.security = Some(requirements);
             }
             if documented.request_body.is_some() {
                 for (status, description) in
@@ -329,8 +338,12 @@ impl Modify for Refusals {
                     .scope
                     .as_ref()
                     .map_or_else(String::new, |scope| format!(" with the scope `{scope}`"));
+                let otherwise = match operation.access {
+                    Access::NeedsUnlessVouched(_) => "a job that a trust rule lets in",
+                    _ => "a person whose role permits it",
+                };
                 let needs = format!(
-                    "Needs a key of type {}{scope}, or a person whose role permits it.",
+                    "Needs a key of type {}{scope}, or {otherwise}.",
                     types.join(" or ")
                 );
                 let text = documented

@@ -16,7 +16,7 @@ use crate::{
     page::{Pages, wants_page},
     pages,
     respond::Respond,
-    sso, tokens, usage, webhooks, workspaces,
+    sso, tokens, trust_rules, usage, webhooks, workspaces,
 };
 
 /// Who may call an operation.
@@ -418,6 +418,30 @@ pub fn operations() -> Vec<Operation> {
             "/api/keys/{id}/revoke",
             Access::NeedsUnlessItself(Need::management(management::KEYS_WRITE)),
             keys::revoke,
+        ),
+        Operation::new(
+            Method::GET,
+            "/api/keys/{id}/trust-rules",
+            Access::NeedsUnlessOwnKeys(Need::management(management::KEYS_READ)),
+            trust_rules::list,
+        ),
+        Operation::new(
+            Method::POST,
+            "/api/keys/{id}/trust-rules",
+            management(management::KEYS_WRITE),
+            trust_rules::create,
+        ),
+        Operation::new(
+            Method::GET,
+            "/api/keys/{id}/trust-rules/{ruleId}",
+            Access::NeedsUnlessOwnKeys(Need::management(management::KEYS_READ)),
+            trust_rules::show,
+        ),
+        Operation::new(
+            Method::DELETE,
+            "/api/keys/{id}/trust-rules/{ruleId}",
+            management(management::KEYS_WRITE),
+            trust_rules::remove,
         ),
         of_instance_too(
             Method::GET,

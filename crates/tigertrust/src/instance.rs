@@ -550,6 +550,7 @@ impl TigerTrust {
         Ok(crate::server::App::new(crate::server::Parts {
             sso,
             webhooks: self.0.webhooks.clone(),
+            trust_rules: self.trust_rules(&settings)?,
             admission: Arc::clone(&self.0.admission),
             keys: self.0.keys.clone(),
             workspaces: self.0.workspaces.clone(),
@@ -572,6 +573,42 @@ impl TigerTrust {
             settings,
             instance,
         }))
+    }
+
+    /// Trust rules of keys without HTTP. Built without `sso`, nothing verifies the tokens of jobs: rules can be listed and removed,
+    /// and none made.
+    ///
+    /// # Errors
+    /// [`AppError`](crate::server::AppError).
+    #[cfg(feature = "server")]
+    pub fn trust_rules(
+        &self,
+        settings: &crate::server::AppSettings,
+    ) -> Result<tigertrust_accounts::trust_rules::TrustRuleFlows, crate::server::AppError> {
+        use tigertrust_accounts::trust_rules::{TrustRuleFlows, TrustRuleParts};
+
+        let foundation = &self.0.foundation;
+        Ok(TrustRuleFlows::new(TrustRuleParts {
+            store: self.0.storage.trust_rules(),
+            credentials: self.0.storage.credentials(),
+            tokens: self.job_tokens(settings)?,
+            refusals: self.0.refusals.clone(),
+            clock: Arc::clone(&foundation.clock),
+            random: Arc::clone(&foundation.random),
+        }))
+    }
+
+    #[cfg(all(feature = "server", not(feature = "sso")))]
+    #[allow(
+        clippy::unnecessary_wraps,
+        clippy::unused_self,
+        reason = "with sso there is one, or an error"
+    )]
+    const fn job_tokens(
+        &self,
+        _: &crate::server::AppSettings,
+    ) -> Result<Option<Arc<dyn tigertrust_accounts::trust_rules::JobTokens>>, crate::server::AppError> {
+        Ok(None)
     }
 
     #[cfg(feature = "server")]
@@ -621,29 +658,28 @@ impl TigerTrust {
         self.sso_with(settings, &self.sign_in(settings)?)
     }
 
+    fn job_tokens(
+        &self,
+        settings: &crate::server::AppSettings,
+    ) -> Result<Option<Arc<dyn tigertrust_accounts::trust_rules::JobTokens>>, crate::server::AppError> {
+        let clock = Arc::clone(&self.0.foundation.clock);
+        let verifier = tigertrust_sso::oidc::JobTokenVerifier::new(provider_http(settings)?, clock);
+        Ok(Some(Arc::new(verifier)))
+    }
+
     fn sso_with(
         &self,
         settings: &crate::server::AppSettings,
         sign_in: &tigertrust_accounts::SignInFlows,
     ) -> Result<Option<crate::sso::SsoFlows>, crate::server::AppError> {
         use tigertrust_accounts::sso::{SsoFlows, SsoParts};
-        use tigertrust_sso::{
-            dns::Dns,
-            http::{ProviderHttp, ProviderHttpSettings},
-            oidc::RelyingParty,
-            saml::ServiceProvider,
-        };
+        use tigertrust_sso::{dns::Dns, oidc::RelyingParty, saml::ServiceProvider};
 
         let Some(sso) = &settings.sso else {
             return Ok(None);
         };
         let foundation = &self.0.foundation;
-        let http = ProviderHttp::new(ProviderHttpSettings {
-            allow_private: sso.allows_private_addresses,
-            allow_loopback: sso.allows_private_addresses,
-            traceparent: settings.traces.map(|traces| traces.current),
-            ..ProviderHttpSettings::default()
-        })?;
+        let http = provider_http(settings)?;
         Ok(Some(SsoFlows::new(SsoParts {
             store: self.0.storage.sso(),
             oidc: Arc::new(RelyingParty::new(http.clone(), Arc::clone(&foundation.clock))),
@@ -659,6 +695,23 @@ impl TigerTrust {
             configured: sso.connections.clone(),
         })))
     }
+}
+
+/// The client for what providers and issuers publish: whoever names their addresses may be a stranger.
+#[cfg(feature = "sso")]
+fn provider_http(
+    settings: &crate::server::AppSettings,
+) -> Result<tigertrust_sso::http::ProviderHttp, crate::server::AppError> {
+    use tigertrust_sso::http::{ProviderHttp, ProviderHttpSettings};
+
+    let sso = settings.sso.as_ref();
+    let allows_private = sso.is_some_and(|sso| sso.allows_private_addresses);
+    Ok(ProviderHttp::new(ProviderHttpSettings {
+        allow_private: allows_private,
+        allow_loopback: allows_private,
+        traceparent: settings.traces.map(|traces| traces.current),
+        ..ProviderHttpSettings::default()
+    })?)
 }
 
 impl fmt::Debug for TigerTrust {

@@ -20,6 +20,7 @@ mod sign_in;
 mod sso;
 mod timestamp;
 mod token;
+mod trust_rule;
 mod usage;
 mod verify;
 mod webhook;
@@ -61,6 +62,7 @@ pub use sso::{
 };
 pub use tigertrust_accounts::{format_rfc3339, parse_rfc3339};
 pub use token::{ExchangeForToken, IssuedToken, JsonWebKey, JsonWebKeySet};
+pub use trust_rule::{CreateTrustRule, TrustRule};
 pub use usage::{GranularityName, KeyUsage, Usage, UsageBucket, UsageByKey, UsageRange};
 pub use verify::{KeyVerdict, VerifiedKey, VerifyKey};
 pub use webhook::{
