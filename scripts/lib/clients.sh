@@ -5,8 +5,9 @@
 #   clients_install
 #   clients_test target/debug/tigertrust
 
-# clients_install: puts the packages that the tests need into folders beside what cargo builds. Needs npm, Python 3.10 or later with
-# venv, and a Node.js that providers_install has found; and the network, but only when the packages have changed.
+# clients_install: puts the packages that the tests need, and the TypeScript client, into folders beside what cargo builds. Needs npm,
+# Python 3.10 or later with venv, and a Node.js that providers_install has found; and the network, but only when the packages have
+# changed.
 clients_install() {
   local sources folder
   sources=$(_clients_sources) || return 1
@@ -22,6 +23,14 @@ clients_install() {
       return 1
     fi
     cp "$sources/typescript/package-lock.json" "$folder/typescript/installed.json" || return 1
+  fi
+  # What a guide installs from a clone is found among the packages, beside Express and the others that it needs.
+  rm -rf "$folder/typescript/dist" "$folder/typescript/src"
+  if ! cp -r "$sources/typescript/"{src,package.json,tsconfig.json} "$folder/typescript/" \
+    || ! (cd "$folder/typescript" && _clients_with_node npm run --silent build) \
+    || ! ln -sfn .. "$folder/typescript/node_modules/tigertrust"; then
+    echo "The TypeScript client could not be built." >&2
+    return 1
   fi
 
   if ! cmp --silent "$sources/python/requirements-test.txt" "$folder/python/installed.txt"; then
