@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
-from tigertrust import TigerTrust
+from tigertrust import NotAvailable, TigerTrust
 
 from .support.eventually import eventually
 from .support.server import Key, Server
@@ -128,6 +128,9 @@ async def test_is_good_under_each_key_of_a_ring_that_was_rotated(own_server: Ser
     assert not await is_asked(world, old)
     await own_server.kill()
     own_server.add_signing_key()
+    await eventually("the client has noticed", lambda: world.client.state != "following")
+    with pytest.raises(NotAvailable):
+        await world.client.verify(old)
     await own_server.restart()
     await eventually("the client follows again", lambda: world.client.state == "following", within=30)
     fresh = await own_server.exchange(key)

@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 
 from tigertrust import NotAvailable, TigerTrust
+from tigertrust._token_format import decode, read_token
 
-from .support.server import Server
+from .support.server import Key, Server
 from .support.world import World, Worlds, valid
 
 
@@ -64,11 +65,15 @@ async def test_are_not_in_what_a_debugger_shows_of_a_client(server: Server, worl
     world = await worlds.follower(on_state=lambda *state: states.append(state))
     key = (await server.create_key()).key
     verdict = valid(await world.client.verify(key))
+    token = await server.exchange(Key("", key))
+    of_token = await world.client.verify(token)
+    claims = json.loads(decode(token.split(".")[1]))
     parts = vars(world.client).values()
-    shown = [repr(thing) for thing in (world.client, verdict, states, *parts)]
+    shown = [repr(thing) for thing in (world.client, verdict, of_token, read_token(token), states, *parts)]
     shown += [repr(vars(part)) for part in parts if hasattr(part, "__dict__")]
     assert states
-    _assert_silent("\n".join(shown), [key, server.instance_key])
+    canaries = [key, server.instance_key, token, *token.split("."), claims["secret"]]
+    _assert_silent("\n".join(shown), canaries)
 
 
 async def test_are_not_repeated_where_settings_are_wrong(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:

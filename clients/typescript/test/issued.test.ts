@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { type TestContext, after, before, describe, it } from "node:test";
 
-import type { Question, Settings } from "../src/index.js";
+import { NotAvailableError, type Question, type Settings } from "../src/index.js";
 import { eventually } from "./support/eventually.js";
 import { type Key, Server } from "./support/server.js";
 import { assertValid, clientOf, followerOf } from "./support/world.js";
@@ -122,6 +122,8 @@ describe("a token that was issued", { concurrency: true }, () => {
     assertValid(await client.verify(old));
     await own.kill();
     await own.addSigningKey();
+    await eventually("the client has noticed", () => client.state !== "following");
+    await assert.rejects(client.verify(old), (error) => error instanceof NotAvailableError && error.reason === "network");
     await own.restart();
     await eventually("the client follows again", () => client.state === "following", 30_000);
     const fresh = await own.exchange(key);
@@ -135,6 +137,39 @@ describe("a token that was issued", { concurrency: true }, () => {
     const before = asked();
     assertValid(await client.verify(old));
     assert.equal(asked(), before);
+  });
+
+  it("is asked about once the database was restored, where the numbers of changes come again", async (t) => {
+    const own = await Server.start();
+    t.after(() => own.remove());
+    const { client, changed, asked } = await follower(t, own);
+    const isAsked = async (token: string) => {
+      const before = asked();
+      const verdict = await client.verify(token);
+      return { code: verdict.code, isAsked: asked() > before };
+    };
+    const key = await own.createKey();
+    const restart = async () => {
+      await own.restart();
+      await eventually("the client follows again", () => client.state === "following", 30_000);
+    };
+    await own.kill();
+    const restore = await own.backUp();
+    await restart();
+    const others = await Promise.all(Array.from({ length: 5 }, () => own.createKey()));
+    for (const other of others) await own.revoke(other);
+    const token = await own.exchange(key);
+    await eventually("the changes came in", () => others.every(({ id }) => changed.has(id)));
+    assert.deepEqual(await isAsked(token), { code: "VALID", isAsked: false });
+    await own.kill();
+    await eventually("the client has noticed", () => client.state !== "following");
+    await restore();
+    await restart();
+    assert.deepEqual(await isAsked(token), { code: "VALID", isAsked: true });
+    // With a number that the token says was known when it was issued.
+    await own.revoke(key);
+    await eventually("the change came in", () => changed.has(key.id));
+    assert.deepEqual(await isAsked(token), { code: "KEY_REVOKED", isAsked: true });
   });
 
   it("is asked about where the issuer is another, which the environment can say", async (t) => {

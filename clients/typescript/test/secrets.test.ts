@@ -44,7 +44,10 @@ describe("secrets", { concurrency: true }, () => {
     const { client } = await followerOf(server, t, { onState: (state, why) => states.push(state, why) });
     const { key } = await server.createKey();
     const verdict = await client.verify(key);
-    for (const thing of [client, verdict, states]) assertSilent(thing, [key, server.instanceKey]);
+    const token = await server.exchange({ id: "", key });
+    const ofToken = await client.verify(token);
+    const parts = [token, ...token.split("."), JSON.parse(Buffer.from(token.split(".")[1] ?? "", "base64url").toString()).secret];
+    for (const thing of [client, verdict, ofToken, states]) assertSilent(thing, [key, server.instanceKey, ...parts]);
   });
 
   it("are not repeated where settings are wrong", () => {

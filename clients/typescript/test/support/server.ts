@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { type ChildProcess, execFile, spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
-import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { cp, mkdtemp, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -112,6 +112,16 @@ export class Server {
 
   async revoke(key: Key): Promise<void> {
     await this.api("POST", `/api/keys/${key.id}/revoke`, {});
+  }
+
+  /** Keeps a copy of the data of the server, which must be down. Answers with what puts it back. */
+  async backUp(): Promise<() => Promise<void>> {
+    const copy = `${this.#folder}-copy`;
+    await cp(this.#folder, copy, { recursive: true });
+    return async () => {
+      await rm(this.#folder, { recursive: true });
+      await rename(copy, this.#folder);
+    };
   }
 
   /** A short-lived token for the key. */
