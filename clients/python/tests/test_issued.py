@@ -18,7 +18,7 @@ from .support.world import World, Worlds, valid
 
 async def follower(server: Server, worlds: Worlds, **settings: Any) -> World:
     """A client that verifies tokens itself."""
-    world = await worlds.follower(issuer=server.url, **settings)
+    world = await worlds.follower(**settings)
     first = await server.exchange(await server.create_key())
 
     async def is_verified_here() -> bool:
@@ -122,7 +122,7 @@ async def own_server() -> AsyncIterator[Server]:
 
 async def test_is_good_under_each_key_of_a_ring_that_was_rotated(own_server: Server) -> None:
     worlds = Worlds(own_server)
-    world = await follower(own_server, worlds)
+    world = await follower(own_server, worlds, lease=10)
     key = await own_server.create_key()
     old = await own_server.exchange(key)
     assert not await is_asked(world, old)
@@ -149,7 +149,7 @@ async def test_is_asked_about_where_the_issuer_is_another_which_the_environment_
     server: Server, worlds: Worlds, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     token = await server.exchange(await server.create_key())
-    world = await worlds.follower()
+    world = await worlds.follower(issuer=None)
     for type in (None, "agent"):
         assert await is_asked(world, token, type=type)
     monkeypatch.setenv("TIGERTRUST_ISSUER", server.url)

@@ -68,7 +68,9 @@ class Worlds:
             if change.id is not None:
                 changed.add(change.id)
 
-        own = {"url": proxy.url, "api_key": self._server.instance_key, "on_change": note, **PATIENT, **settings}
+        own: dict[str, Any] = {"url": proxy.url, "api_key": self._server.instance_key, "on_change": note, **PATIENT}
+        # Tokens name the server, and not the proxy.
+        own |= {"issuer": self._server.url, **settings}
         return World(TigerTrust(**own), proxy, changed)
 
     async def _new_follower(self, **settings: Any) -> World:
