@@ -67,9 +67,19 @@ function readKeySet(set: unknown): ReadonlyMap<string, SigningKey> | undefined {
     const { kty, crv, alg, use = "sig", kid, x } = entry;
     if (kty !== "OKP" || crv !== "Ed25519" || alg !== "EdDSA" || use !== "sig" || typeof kid !== "string") continue;
     if (typeof x !== "string" || !PUBLIC_KEY.test(x)) continue;
-    keys.set(kid, { x, key: createPublicKey({ key: { kty, crv, x }, format: "jwk" }) });
+    const key = importKey(x);
+    if (key) keys.set(kid, { x, key });
   }
   return keys;
+}
+
+/** The key with these bytes; `undefined` on a platform that cannot verify with it. */
+function importKey(x: string): KeyObject | undefined {
+  try {
+    return createPublicKey({ key: { kty: "OKP", crv: "Ed25519", x }, format: "jwk" });
+  } catch {
+    return undefined;
+  }
 }
 
 function isObject(value: unknown): value is Record<string, unknown> {
