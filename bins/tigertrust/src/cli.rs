@@ -2,6 +2,7 @@
 
 mod audit;
 mod sso;
+mod trust_rule;
 mod webhook;
 
 use std::path::PathBuf;
@@ -16,6 +17,7 @@ pub use self::sso::{
     AddConnection, AddOidc, AddSaml, ConnectionArgs, DomainChangesArgs, InWorkspace, NewConnectionArgs, Sso,
     SsoDomain,
 };
+pub use self::trust_rule::{CreateTrustRule, TrustRule};
 pub use self::webhook::{AddWebhook, UpdateWebhookArgs, Webhook, WebhookArgs};
 use crate::{
     config::SecretKind,
@@ -98,6 +100,9 @@ pub enum Command {
     /// Programs that are told what happens in a workspace
     #[command(subcommand)]
     Webhook(Webhook),
+    /// Which jobs get tokens of a key without the key
+    #[command(subcommand)]
+    TrustRule(TrustRule),
     /// Settings
     #[command(subcommand)]
     Config(ConfigCommand),

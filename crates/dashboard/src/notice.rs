@@ -1,6 +1,6 @@
 //! What a page says after something was done. Addresses name it by a word, so that a link can make a page say nothing else.
 
-use crate::pages::{audit, members, profile, security, sso, webhooks, workspaces};
+use crate::pages::{audit, members, profile, security, sso, trust_rules, webhooks, workspaces};
 
 /// The words, and what they mean.
 const NOTICES: &[(&str, &str)] = &[
@@ -44,6 +44,7 @@ pub(crate) fn text(word: &str) -> Option<&'static str> {
         profile::NOTICES,
         security::NOTICES,
         sso::NOTICES,
+        trust_rules::NOTICES,
         webhooks::NOTICES,
         workspaces::NOTICES,
     ];

@@ -13,8 +13,8 @@ use crate::{
     assets,
     form::{self, Fields, FormError, MAX_FORM, MAX_FORM_WITH_DOCUMENT, ONCE},
     pages::{
-        audit, key, keys, links, members, overview, profile, proof, security, sign_in, sso, webhooks,
-        workspaces,
+        audit, key, keys, links, members, overview, profile, proof, security, sign_in, sso, trust_rules,
+        webhooks, workspaces,
     },
     refusal,
     visitor::{PageResult, Visitor, see_other},
@@ -48,6 +48,7 @@ pub(crate) fn table() -> Vec<PathPages> {
         overview::routes(),
         keys::routes(),
         key::routes(),
+        trust_rules::routes(),
         members::routes(),
         workspaces::routes(),
         sso::routes(),

@@ -13,6 +13,7 @@ use tigertrust_accounts::{
     passkeys::RelyingPartySettings,
     ports::{Membership, PresentRoles},
     sso::{ConfiguredConnection, DomainRecords, SsoFlows, SsoParts},
+    trust_rules::{JobTokens, TrustRuleFlows, TrustRuleParts},
     webhooks::{OutgoingEvent, WebhookFlows, WebhookParts},
 };
 use tigertrust_credentials::{
@@ -33,7 +34,7 @@ use tigertrust_rate_limit::{
 };
 use tigertrust_sso::{
     http::{ProviderHttp, ProviderHttpSettings},
-    oidc::RelyingParty,
+    oidc::{JobTokenVerifier, RelyingParty},
     saml::ServiceProvider,
 };
 use tigertrust_storage::{FeedHandle, Options, Storage, StorageParts};
@@ -82,6 +83,8 @@ pub struct TestServer {
     pub recent: Arc<RecentChanges>,
     /// Single sign-on, as the operator's command line reaches it.
     pub sso: SsoFlows,
+    /// Trust rules of keys, as the operator's command line reaches them. Issuers may be on this machine.
+    pub trust_rules: TrustRuleFlows,
     /// Webhooks, as the operator's command line reaches them. They may be sent to this machine.
     pub webhooks: WebhookFlows,
     /// What brings them out.
@@ -375,6 +378,15 @@ impl TestServer {
             ..ProviderHttpSettings::default()
         });
         let http = http.expect("a client");
+        let verifier = JobTokenVerifier::new(http.clone(), Arc::clone(&time));
+        let trust_rules = TrustRuleFlows::new(TrustRuleParts {
+            store: storage.trust_rules(),
+            credentials: storage.credentials(),
+            tokens: Some(Arc::new(verifier) as Arc<dyn JobTokens>),
+            refusals: refusals.clone(),
+            clock: Arc::clone(&time),
+            random: Arc::new(OsRandom),
+        });
         let sso = SsoFlows::new(SsoParts {
             store: storage.sso(),
             oidc: Arc::new(RelyingParty::new(http.clone(), Arc::clone(&time))),
@@ -405,6 +417,7 @@ impl TestServer {
         let app = App::new(Parts {
             webhooks: webhooks.clone(),
             sso: Some(sso.clone()),
+            trust_rules: trust_rules.clone(),
             sign_in,
             sessions: SessionAdmission::new(
                 storage.sessions(),
@@ -479,6 +492,7 @@ impl TestServer {
             refusals,
             recent,
             sso,
+            trust_rules,
             webhooks,
             courier,
             records,

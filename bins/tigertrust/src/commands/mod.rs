@@ -11,6 +11,7 @@ mod secrets;
 mod serve;
 mod session;
 mod sso;
+mod trust_rule;
 mod user;
 mod webhook;
 mod workspace;
@@ -42,6 +43,7 @@ pub async fn run(cli: Cli) -> Result<(), Failure> {
         Command::Sso(verb) => sso::run(&common, verb).await,
         Command::Audit(verb) => audit::run(&common, verb).await,
         Command::Webhook(verb) => webhook::run(&common, verb).await,
+        Command::TrustRule(verb) => trust_rule::run(&common, verb).await,
         Command::Config(verb) => config::run(&common, &verb),
         Command::Secrets(verb) => secrets::run(&common, &verb),
     }

@@ -29,5 +29,6 @@ mod sso;
 mod sso_settings;
 #[cfg(feature = "otlp")]
 mod traces;
+mod trust_rules;
 mod usage;
 mod webhooks;

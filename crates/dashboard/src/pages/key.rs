@@ -9,7 +9,7 @@ use tigertrust_accounts::{FlowError, UsageRange, audit::AuditFlows, ports::KeyDe
 use tigertrust_credentials::{KeySecret, rate_limit::Decision};
 use tigertrust_http::{ApiError, page};
 use tigertrust_model::{
-    AuditFilter, Granularity, KeyId, KeyState, Lifecycle, Role, SecretInfo, Timestamp, management,
+    AuditFilter, Granularity, KeyId, KeyState, KeyType, Lifecycle, Role, SecretInfo, Timestamp, management,
 };
 use tigertrust_wire::{Code, Problem, RevokeKey, RotateKey, UpdateKey};
 
@@ -23,7 +23,7 @@ use crate::{
     form::{Fields, Filled},
     instant,
     layout::{self, Place},
-    pages::audit_trail,
+    pages::{audit_trail, trust_rules},
     routes::{Like, PathPages, asked, asked_once, shown},
     visitor::{PageResult, Visitor, see_other},
 };
@@ -141,6 +141,13 @@ pub(crate) async fn show(visitor: Visitor) -> PageResult {
         }
     };
     let is_revoked = state == KeyState::Revoked;
+    let rules = match key.kind {
+        KeyType::Public => None,
+        KeyType::Agent => {
+            let may_change = may_change(&visitor, &details) && !is_revoked;
+            Some(trust_rules::section(&visitor, key.id, may_change).await?)
+        }
+    };
     let at = |below: &str| path(&visitor, key.id, below);
     let content = html! {
         div.page-head {
@@ -185,6 +192,7 @@ pub(crate) async fn show(visitor: Visitor) -> PageResult {
                 (about(&details, now))
             }
         }
+        @if let Some(rules) = rules { (rules) }
         @if let Some(events) = history {
             section.card.tight { h2 { "History" } (audit_trail(&visitor, &events, now)) }
         }

@@ -11,6 +11,7 @@ pub(crate) mod proof;
 pub(crate) mod security;
 pub(crate) mod sign_in;
 pub(crate) mod sso;
+pub(crate) mod trust_rules;
 pub(crate) mod webhooks;
 pub(crate) mod workspaces;
 

@@ -65,6 +65,14 @@ async fn furnished(site: &Site) -> BTreeMap<&'static str, String> {
         json!({"url": "https://hooks.example.com/tigertrust", "description": "The shop", "events": ["key.*"]}),
     )
     .await;
+    let rule = json!({
+        "name": "Releases of acme/api",
+        "issuer": "https://token.actions.githubusercontent.com",
+        "audience": "https://auth.example.com",
+        "claims": {"repository_owner_id": ["1234"], "sub": ["repo:acme/api:ref:refs/heads/main", "repo:acme/api:ref:refs/tags/*"]},
+    });
+    let rules = format!("/api/keys/{}/trust-rules", busy.key.id);
+    let rule = server.post(&rules, &admin, &rule).await.body;
     let connection = made(
         "sso-connections",
         json!({"slug": "acme", "name": "Acme", "oidc": {"issuer": "https://idp.example", "clientId": "tigertrust"}}),
@@ -84,6 +92,7 @@ async fn furnished(site: &Site) -> BTreeMap<&'static str, String> {
         ("{keyId}", busy.key.id.to_string()),
         ("{userId}", colleague.to_string()),
         ("{invitationId}", id(&invitation)),
+        ("{ruleId}", id(&rule)),
         ("{webhookId}", id(&webhook)),
         ("{connectionId}", id(&connection)),
         ("{domain}", domain["domain"].as_str().unwrap().to_owned()),

@@ -19,5 +19,6 @@ mod refusals;
 mod security;
 mod sign_in;
 mod sso;
+mod trust_rules;
 mod webhooks;
 mod workspaces;
