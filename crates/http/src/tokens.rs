@@ -5,15 +5,22 @@ use std::time::Duration;
 use actix_web::{
     FromRequest as _, HttpRequest, HttpResponse,
     dev::Payload,
-    http::header::{CACHE_CONTROL, HeaderValue},
+    http::{
+        StatusCode,
+        header::{CACHE_CONTROL, HeaderValue},
+    },
     web,
 };
-use tigertrust_accounts::{FlowError, Violation, audit::IssuedToken as Logged};
+use tigertrust_accounts::{
+    FlowError, Violation,
+    audit::{IssuedToken as Logged, JobOfToken},
+    trust_rules::ExchangeError,
+};
 use tigertrust_credentials::{
     AccessTokenRequest, AuthError, Charge, HeaderValues, IssueTokenError, IssuedAccessToken, Need, Permit,
     Unauthorized, WorkspaceNeed,
 };
-use tigertrust_model::{KeyTypes, Scope, ScopeSet};
+use tigertrust_model::{KeyType, KeyTypes, Scope, ScopeSet};
 use tigertrust_wire::{Code, ExchangeForToken, IssuedToken, JsonWebKeySet, Problem};
 
 use crate::{
@@ -21,7 +28,8 @@ use crate::{
     body::Body,
     error::ApiError,
     origin::origin,
-    permit::{Admitted, Caller, presented},
+    permit::{Admitted, Caller, presented, session_token},
+    rate_limit,
     respond::json,
 };
 
@@ -57,7 +65,7 @@ pub(crate) async fn exchange(
     // Before anything is known of the caller, so that nothing that changes during it is missed.
     let change = *app.recent.head().borrow();
     let shown = presented(&app, &request);
-    let is_somebody = shown.has_key() || crate::permit::session_token(&app, &request, &shown)?.is_some();
+    let is_somebody = shown.has_key() || session_token(&app, &request, &shown)?.is_some();
     let exchanged = if is_somebody {
         by_key(&request, body, &app).await?
     } else {
@@ -74,7 +82,7 @@ pub(crate) async fn exchange(
     log(&app, &request, &permit, &issued, job).await?;
     tracing::info!(key = %issued.claims.key, token = %issued.claims.id, "token issued");
     let mut response = json(&IssuedToken::from(&issued));
-    *response.status_mut() = actix_web::http::StatusCode::CREATED;
+    *response.status_mut() = StatusCode::CREATED;
     Ok(response)
 }
 
@@ -82,7 +90,7 @@ pub(crate) async fn exchange(
 struct Exchanged {
     permit: Permit,
     asked: Asked,
-    job: Option<tigertrust_accounts::audit::JobOfToken>,
+    job: Option<JobOfToken>,
 }
 
 /// What was asked for, as values.
@@ -131,18 +139,37 @@ fn agreeing<'a>(header: HeaderValues<'a>, named: &'a str) -> HeaderValues<'a> {
     }
 }
 
-async fn vouched(_: &HttpRequest, body: Body, app: &App) -> Result<Exchanged, ApiError> {
+async fn vouched(request: &HttpRequest, body: Body, app: &App) -> Result<Exchanged, ApiError> {
     let nobody = || AuthError::Unauthorized(Unauthorized::NotPresented);
     // A stranger learns nothing about the body's shape.
     let body = body
         .json_of_anybody::<ExchangeForToken>()
         .await
         .map_err(|_| nobody())?;
-    let (Some(_), Some(_)) = (&body.oidc_token, &body.key_id) else {
+    let (Some(token), Some(key)) = (&body.oidc_token, &body.key_id) else {
         return Err(nobody().into());
     };
-    let _ = read(app, &body, Vec::new())?;
-    Err(nobody().into())
+    let mut shown = presented(app, request);
+    let attempt = app
+        .trust_rules
+        .exchange(key, token, origin(app, request), app.clock.now());
+    let is_failure = |error: &ExchangeError| matches!(error, ExchangeError::Refused(_));
+    let exchanged = app.admission.attempt(shown.client, attempt, is_failure).await??;
+    // What is wrong with what is asked for is told to nobody who may ask for nothing.
+    let asked = read(app, &body, Vec::new())?;
+    if let Some(named) = &asked.workspace {
+        shown.workspace = agreeing(shown.workspace, named);
+    }
+    let admitted = app
+        .admission
+        .admit_vouched(exchanged.record, &shown, &exchanges())
+        .await;
+    rate_limit::tell(request, &admitted, Permit::limits);
+    Ok(Exchanged {
+        permit: admitted?,
+        asked,
+        job: Some(exchanged.job),
+    })
 }
 
 fn read(app: &App, body: &ExchangeForToken, mut wrong: Vec<Violation>) -> Result<Asked, ApiError> {
@@ -154,7 +181,7 @@ fn read(app: &App, body: &ExchangeForToken, mut wrong: Vec<Violation>) -> Result
     let mut scopes = body.scopes.as_ref().map(|_| Vec::new());
     for (place, text) in body.scopes.iter().flatten().enumerate() {
         let scope = text.parse::<Scope>().ok();
-        match scope.filter(|scope| app.catalog.check(scope, tigertrust_model::KeyType::Agent).is_ok()) {
+        match scope.filter(|scope| app.catalog.check(scope, KeyType::Agent).is_ok()) {
             Some(scope) => scopes.iter_mut().for_each(|known| known.push(scope.clone())),
             None => wrong.push(Violation::new(&format!("/scopes/{place}"), "no such scope")),
         }
@@ -175,7 +202,7 @@ async fn log(
     request: &HttpRequest,
     permit: &Permit,
     issued: &IssuedAccessToken,
-    job: Option<tigertrust_accounts::audit::JobOfToken>,
+    job: Option<JobOfToken>,
 ) -> Result<(), ApiError> {
     let claims = &issued.claims;
     let key = &permit.key().key;

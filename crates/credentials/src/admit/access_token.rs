@@ -108,20 +108,25 @@ impl Admission {
     }
 
     /// Does what may find a credential of a client to be no good, as look-ups of keys are done: within the budget of failures that
-    /// the client's network has. What fails with [`AuthError::Unauthorized`] counts.
+    /// the client's network has. `is_failure` says which errors count.
     ///
     /// # Errors
-    /// What the attempt answers; [`AuthError::RateLimited`] where the network has failed too often.
-    pub async fn attempt<T>(
+    /// [`AuthError::RateLimited`] where the network has failed too often: then nothing is attempted, or what it came to is not told.
+    pub async fn attempt<T, E>(
         &self,
         client: Option<IpAddr>,
-        attempt: impl Future<Output = Result<T, AuthError>>,
-    ) -> Result<T, AuthError> {
+        attempt: impl Future<Output = Result<T, E>>,
+        is_failure: impl FnOnce(&E) -> bool,
+    ) -> Result<Result<T, E>, AuthError> {
         let look_up = self.limits.failures.enter(client).await?;
-        match attempt.await {
-            Err(why @ AuthError::Unauthorized(_)) => Err(look_up.failed(why)),
-            answered => answered,
+        let answered = attempt.await;
+        if answered.as_ref().is_err_and(is_failure) {
+            let refused = AuthError::Unauthorized(Unauthorized::TokenInvalid);
+            if let limited @ AuthError::RateLimited { .. } = look_up.failed(refused) {
+                return Err(limited);
+            }
         }
+        Ok(answered)
     }
 
     pub(super) async fn admit_token(

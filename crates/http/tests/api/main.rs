@@ -54,6 +54,8 @@ mod sso_domains;
 mod sso_linking;
 mod sso_presets;
 mod sso_saml;
+mod tokens;
+mod trust_rules;
 mod usage;
 mod verify;
 mod verify_limits;
