@@ -56,7 +56,6 @@ mod sso_presets;
 mod sso_saml;
 mod tokens;
 mod trust_rules;
-mod trust_rules;
 mod usage;
 mod verify;
 mod verify_limits;

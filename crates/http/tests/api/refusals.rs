@@ -105,7 +105,6 @@ fn guarded(home: &Workspace) -> Vec<(Operation, Method, Need, String)> {
             let path = path.replace("{invitationId}", "inv_00000000000000000000000000");
             let path = path.replace("{connectionId}", "con_00000000000000000000000000");
             let path = path.replace("{ruleId}", "tru_00000000000000000000000000");
-            let path = path.replace("{ruleId}", "tru_00000000000000000000000000");
             let path = path.replace("{webhookId}", "wh_00000000000000000000000000");
             let path = path.replace("{deliveryId}", "evt_00000000000000000000000000");
             let path = path.replace("{domain}", "unknown.example");
