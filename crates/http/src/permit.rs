@@ -325,9 +325,10 @@ async fn admit_key(
         admitted.map_err(|refusal| refusal.why)
     };
     // What a key may do without any right it may do itself alone: a token of it was given to somebody for something.
-    let exception = match presented.has_token() {
-        true => Exception::Nobody,
-        false => own.exception,
+    let exception = match own.exception {
+        Exception::Nobody => Exception::Nobody,
+        _ if presented.has_token() => Exception::Nobody,
+        exception => exception,
     };
     let permit = match (admitted.map_err(|refusal| refusal.why), exception) {
         (
