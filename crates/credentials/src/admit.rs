@@ -16,8 +16,8 @@ use tigertrust_rate_limit::Decision;
 use tracing::Instrument;
 
 use crate::{
-    AdmissionCounts, AuthError, ChangeTracker, HeaderValues, KeyDigest, Need, ParsedKey, PepperRing,
-    Presented, RateLimits, Refusal, Unauthorized, WorkspaceNeed,
+    AdmissionCounts, AuthError, ChangeTracker, HeaderValues, KeyDigest, KeyFormats, Need, ParsedKey,
+    PepperRing, Presented, RateLimits, Refusal, Unauthorized, WorkspaceNeed,
     cache::{Remembered, TrackedCache},
     checks::Checks,
     known_key::KnownKey,
@@ -48,6 +48,7 @@ impl Default for CacheSettings {
 /// Decides who gets in.
 pub struct Admission {
     peppers: PepperRing,
+    formats: KeyFormats,
     clock: Arc<dyn Clock>,
     store: Arc<dyn CredentialStore>,
     keys: TrackedCache<KeyDigest, KnownKey, BuildHasherDefault<DigestHasher>>,
@@ -74,6 +75,7 @@ impl Admission {
     ) -> Self {
         Self {
             peppers,
+            formats: KeyFormats::default(),
             clock,
             store,
             limits,
@@ -87,6 +89,18 @@ impl Admission {
                 std::hash::RandomState::new(),
             ),
         }
+    }
+
+    /// Lets keys of other formats in too, which were imported.
+    #[must_use]
+    pub fn with_formats(self, formats: KeyFormats) -> Self {
+        Self { formats, ..self }
+    }
+
+    /// The formats of imported keys that are let in.
+    #[must_use]
+    pub const fn formats(&self) -> &KeyFormats {
+        &self.formats
     }
 
     /// How the limits of a key on a plan stand, as its next call will find them; nothing is spent.
@@ -123,7 +137,7 @@ impl Admission {
             }
             why
         };
-        let secret = presented.credential().map_err(refused)?;
+        let secret = presented.credential(&self.formats).map_err(refused)?;
         let digest = self.peppers.current().digest(&secret);
         let record = match self.keys.known(&digest) {
             Some(record) => record,
@@ -329,7 +343,7 @@ impl Admission {
                 why => refused(None, why.into()),
             }
         };
-        let Some(Ok(secret)) = ParsedKey::read(asked.key.as_bytes()) else {
+        let Some(Ok(secret)) = ParsedKey::read(asked.key.as_bytes(), &self.formats) else {
             return unknown(AuthError::Unauthorized(Unauthorized::Malformed));
         };
         let digest = self.peppers.current().digest(&secret);
