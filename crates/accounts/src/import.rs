@@ -1,11 +1,16 @@
 //! Keys that were made elsewhere and go on here: of them only the SHA-256 is known.
 
-use std::collections::{HashMap, HashSet};
+use std::{
+    collections::{HashMap, HashSet},
+    fmt,
+};
 
 use tigertrust_credentials::{KeyDigest, KeyFormat, KeyHash};
 use tigertrust_model::{
     ApiKey, KeyDisplay, KeyId, KeyLimits, KeyReach, Lifecycle, Metadata, Timestamp, WorkspaceId,
 };
+
+use zeroize::Zeroizing;
 
 use crate::{
     Actor, FlowError, KeyFlows, Violation,
@@ -17,15 +22,13 @@ use crate::{
 
 /// The most keys that are imported at once.
 pub const MAX_IMPORT: usize = 200;
-/// How many characters beside the prefix are shown of the beginning of a key, at the most.
-const SHOWN: usize = 6;
 const LAST: usize = 4;
 
 /// What is known of a key that was made elsewhere.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct ForeignKey {
     /// The SHA-256 of the whole key, in hexadecimal digits, base64 or base64url.
-    pub hash: String,
+    pub hash: Zeroizing<String>,
     /// The id of the format that it has; where there is one format alone it need not be named.
     pub format: Option<String>,
     /// How the key begins, as far as that is known: to be shown, and to tell a key of another format.
@@ -50,6 +53,14 @@ pub struct ForeignKey {
     pub external_id: Option<String>,
     /// What the owning application keeps with it.
     pub metadata: Metadata,
+}
+
+impl fmt::Debug for ForeignKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ForeignKey")
+            .field("name", &self.name)
+            .finish_non_exhaustive()
+    }
 }
 
 /// Where keys are imported to.
@@ -234,7 +245,15 @@ impl KeyFlows {
         }))
     }
 
-    /// The format that a record names, or the only one there is.
+    /// The format whose prefix the key is known to have.
+    fn format_by_start(&self, record: &ForeignKey) -> Option<&KeyFormat> {
+        let start = record.start.as_deref()?;
+        let has_prefix =
+            |format: &&KeyFormat| !format.prefix().is_empty() && start.starts_with(format.prefix());
+        self.formats.iter().find(has_prefix)
+    }
+
+    /// The format that a record names, that its beginning tells, or the only one there is.
     fn format_of(&self, record: &ForeignKey, validation: &mut Validation) -> Option<&KeyFormat> {
         let known = || {
             let ids: Vec<&str> = self.formats.iter().map(KeyFormat::id).collect();
@@ -244,6 +263,7 @@ impl KeyFlows {
         let found = match (&record.format, all.next(), all.next()) {
             (Some(id), ..) => self.formats.find(id),
             (None, only, None) => only,
+            (None, ..) if self.format_by_start(record).is_some() => self.format_by_start(record),
             (None, ..) => {
                 validation.refuse(
                     "/format",
@@ -279,7 +299,7 @@ fn display(record: &ForeignKey, format: &KeyFormat, validation: &mut Validation)
         validation.refuse("/lastFour", "must be the last 4 characters of the key");
     }
     KeyDisplay {
-        start: longer.chars().take(prefix.len() + SHOWN).collect(),
+        start: longer.chars().take(format.shown()).collect(),
         last_four: last_four.to_owned(),
     }
 }

@@ -41,7 +41,7 @@ impl<'a> ParsedKey<'a> {
     #[must_use]
     pub fn display(&self) -> KeyDisplay {
         KeyDisplay {
-            start: self.text.chars().take(8).collect(),
+            start: self.text.chars().take(self.format.shown()).collect(),
             last_four: self
                 .text
                 .chars()

@@ -13,6 +13,11 @@ pub(crate) const CHECKSUM_DIGITS: usize = 6;
 /// The length of a key in bytes: prefix, random part, checksum.
 pub const KEY_LENGTH: usize = 3 + RANDOM_DIGITS + CHECKSUM_DIGITS;
 
+/// How much is shown of the beginning of our keys, their prefix included.
+const NATIVE_SHOWN: usize = 8;
+/// How much is shown of the beginning of others, beside their prefix.
+const FOREIGN_SHOWN: usize = 6;
+
 /// How a key is checked before anything is looked up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Checksum {
@@ -103,6 +108,16 @@ impl KeyFormat {
     #[must_use]
     pub const fn kind(&self) -> KeyType {
         self.kind
+    }
+
+    /// How many characters of its beginning are shown at the most.
+    #[must_use]
+    pub fn shown(&self) -> usize {
+        if self.is_foreign() {
+            self.prefix.len() + FOREIGN_SHOWN
+        } else {
+            NATIVE_SHOWN
+        }
     }
 
     /// Whether such keys are made elsewhere.

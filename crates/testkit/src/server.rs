@@ -17,8 +17,8 @@ use tigertrust_accounts::{
 };
 use tigertrust_credentials::{
     Admission, AuditRing, CacheSettings, ChangeTracker, EncryptionKey, EncryptionRing, HashingPool,
-    HashingSettings, OsRandom, Password, PasswordHasher, Pepper, PepperRing, RateLimits, RecentChanges,
-    SessionAdmission, ports::ChangeListener,
+    HashingSettings, KeyFormats, OsRandom, Password, PasswordHasher, Pepper, PepperRing, RateLimits,
+    RecentChanges, SessionAdmission, ports::ChangeListener,
 };
 use tigertrust_http::{App, AppSettings, Metrics, Parts, ServerSettings, TrustedProxies, page::Pages, serve};
 use tigertrust_model::{
@@ -108,6 +108,9 @@ struct Setup<'a> {
     valkey: Option<&'a ThrowawayValkey>,
     connections: Vec<ConfiguredConnection>,
     pages: Option<Pages>,
+    formats: KeyFormats,
+    /// A pepper in front of the one that all servers have, by its id and secret.
+    pepper: Option<(&'a str, &'a str)>,
 }
 
 impl Setup<'_> {
@@ -129,6 +132,8 @@ impl Setup<'_> {
             valkey: None,
             connections: Vec::new(),
             pages,
+            formats: KeyFormats::default(),
+            pepper: None,
         }
     }
 }
@@ -205,6 +210,17 @@ impl TestServer {
         Self::build(Arc::clone(&self.database), setup).await
     }
 
+    /// Another server over the database of this one, which takes keys of other formats, and has another pepper for new keys if one
+    /// is given.
+    pub async fn importing(&self, formats: KeyFormats, pepper: Option<(&str, &str)>) -> Self {
+        let setup = Setup {
+            formats,
+            pepper,
+            ..Setup::new(self.pages)
+        };
+        Self::build(Arc::clone(&self.database), setup).await
+    }
+
     /// Another server over the database of this one, which shares its limits with those over the same store. It counts the seconds
     /// as the store does.
     pub async fn sharing(&self, limits: Limits, valkey: &ThrowawayValkey) -> Self {
@@ -267,13 +283,17 @@ impl TestServer {
             valkey,
             connections,
             pages,
+            formats,
+            pepper,
         } = setup;
         let clock = Arc::new(TestClock::default());
         let random: Arc<dyn RandomSource> = Arc::new(OsRandom);
         let time = Arc::clone(&clock) as Arc<dyn Clock>;
         let tracker = Arc::new(ChangeTracker::new(Arc::clone(&time), MAX_STALENESS));
         let recent = Arc::new(RecentChanges::new());
-        let peppers = PepperRing::new(vec![Pepper::new("test", PEPPER).expect("a pepper")]).expect("a ring");
+        let peppers = pepper.into_iter().chain([("test", PEPPER)]);
+        let peppers = peppers.map(|(id, secret)| Pepper::new(id, secret).expect("a pepper"));
+        let peppers = PepperRing::new(peppers.collect()).expect("a ring");
         let audit_ring = AuditRing::new(peppers.clone());
         let storage = Storage::open(
             database.url(),
@@ -296,7 +316,8 @@ impl TestServer {
             peppers.clone(),
             Arc::clone(&time),
             Arc::clone(&random),
-        );
+        )
+        .with_formats(formats.clone());
         let users = UserFlows::new(
             storage.accounts(),
             PasswordHasher::new(),
@@ -312,14 +333,15 @@ impl TestServer {
             Some(valkey) => limiter.share(connected(valkey, &time).await),
         };
         let limits = Arc::new(RateLimits::new(limits, Arc::new(limiter), Arc::clone(&time)));
-        let admission = Arc::new(Admission::new(
+        let admission = Admission::new(
             peppers,
             Arc::clone(&time),
             storage.credentials(),
             &tracker,
             CacheSettings::default(),
             Arc::clone(&limits),
-        ));
+        );
+        let admission = Arc::new(admission.with_formats(formats));
         let hashing = HashingPool::start(
             HashingSettings {
                 threads: NonZeroUsize::MIN,
