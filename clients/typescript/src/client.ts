@@ -36,6 +36,11 @@ export class TigerTrust {
     return this.#feed.state;
   }
 
+  /** What keys may begin with beside `ak_` and `ck_`. */
+  get keyPrefixes(): readonly string[] {
+    return this.#settings.keyPrefixes;
+  }
+
   /** Opens the feed of changes now, and not with the first `verify`. */
   start(): void {
     const { cacheSize, lease, lifeMs } = this.#settings;
@@ -54,7 +59,7 @@ export class TigerTrust {
    * @throws {NotAvailableError} Nobody can say at the moment.
    */
   async verify(key: string, question: Question = {}): Promise<Verdict> {
-    if (!isKey(key)) return MALFORMED;
+    if (!isKey(key, this.#settings.keyPrefixes)) return MALFORMED;
     if (this.#isClosed) throw new NotAvailableError("closed", "the client is closed");
     this.start();
     const until = performance.now() + this.#settings.deadlineMs;

@@ -18,6 +18,8 @@ export interface Settings {
   lease?: number | undefined;
   /** How long a verdict is remembered at the most; 60,000. */
   lifeMs?: number | undefined;
+  /** What keys may begin with beside `ak_` and `ck_`: the prefixes of imported ones, an empty one for those that have none; none. */
+  keyPrefixes?: readonly string[] | undefined;
   /** Is told of each new state, and why it came about. */
   onState?: ((state: State, why: string) => void) | undefined;
   /** Is told of each change that has come in, once it counts. */
@@ -43,6 +45,7 @@ export interface Checked {
   cacheSize: number;
   lease: number;
   lifeMs: number;
+  keyPrefixes: readonly string[];
   onState: (state: State, why: string) => void;
   onChange: (change: Change) => void;
 }
@@ -62,6 +65,7 @@ export function check(settings: Settings): Checked {
     cacheSize: whole("cacheSize", settings.cacheSize ?? 10_000, 0),
     lease: whole("lease", settings.lease ?? 10, 1, MOST_LEASED),
     lifeMs: number("lifeMs", settings.lifeMs ?? 60_000, 0),
+    keyPrefixes: checkPrefixes(settings.keyPrefixes ?? []),
     onState: harmless(settings.onState),
     onChange: harmless(settings.onChange),
   };
@@ -93,6 +97,23 @@ function checkKey(text: string | undefined): string {
   if (!text) throw new TypeError("the service has no key of its own: set TIGERTRUST_API_KEY");
   if (!isKey(text)) throw new TypeError("the service's own key (TIGERTRUST_API_KEY or apiKey) is malformed or cut short");
   return text;
+}
+
+/** What begins the server's own keys and tokens, and JWTs. */
+const RESERVED = ["ak_", "ck_", "tt_", "eyJ"];
+
+function checkPrefixes(prefixes: readonly string[]): readonly string[] {
+  const isGood = (prefix: unknown) =>
+    prefix === "" ||
+    (typeof prefix === "string" &&
+      /^[0-9A-Za-z_-]{2,32}$/.test(prefix) &&
+      !RESERVED.some((own) => own.startsWith(prefix) || prefix.startsWith(own)));
+  if (!Array.isArray(prefixes) || !prefixes.every(isGood)) {
+    throw new TypeError(
+      "keyPrefixes must be a list of prefixes as in keys.formats of the server: 2 to 32 letters, digits, - and _, and none of ak_, ck_, tt_ and eyJ; or empty",
+    );
+  }
+  return [...prefixes];
 }
 
 function number(name: string, value: number, least: number, most = Number.MAX_SAFE_INTEGER): number {

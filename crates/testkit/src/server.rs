@@ -221,6 +221,16 @@ impl TestServer {
         Self::build(Arc::clone(&self.database), setup).await
     }
 
+    /// As [`importing`](Self::importing), with limits of rates.
+    pub async fn importing_limited(&self, formats: KeyFormats, limits: Limits) -> Self {
+        let setup = Setup {
+            formats,
+            limits,
+            ..Setup::new(self.pages)
+        };
+        Self::build(Arc::clone(&self.database), setup).await
+    }
+
     /// Another server over the database of this one, which shares its limits with those over the same store. It counts the seconds
     /// as the store does.
     pub async fn sharing(&self, limits: Limits, valkey: &ThrowawayValkey) -> Self {

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from types import TracebackType
 
 from ._api import Api
@@ -21,7 +21,8 @@ class TigerTrust:
     """Checks API keys with a TigerTrust server. One for each process and event loop is enough; close it at the end.
 
     All settings may be left out where the environment has `TIGERTRUST_URL` and `TIGERTRUST_API_KEY`. Times are in
-    seconds. `on_state` is told of each new state and why it came about, `on_change` of each change once it counts.
+    seconds. `key_prefixes` are what keys may begin with beside `ak_` and `ck_`: the prefixes of imported ones, an empty
+    one for those that have none. `on_state` is told of each new state and why it came about, `on_change` of each change once it counts.
     """
 
     def __init__(
@@ -35,6 +36,7 @@ class TigerTrust:
         cache_size: int = 10_000,
         lease: int = 10,
         life: float = 60.0,
+        key_prefixes: Sequence[str] = (),
         on_state: Callable[[State, str], object] | None = None,
         on_change: Callable[[Change], object] | None = None,
     ) -> None:
@@ -47,6 +49,7 @@ class TigerTrust:
             cache_size=cache_size,
             lease=lease,
             life=life,
+            key_prefixes=key_prefixes,
             on_state=on_state,
             on_change=on_change,
         )
@@ -76,6 +79,11 @@ class TigerTrust:
         """Where the client stands."""
         return self._feed.state
 
+    @property
+    def key_prefixes(self) -> tuple[str, ...]:
+        """What keys may begin with beside `ak_` and `ck_`."""
+        return self._settings.key_prefixes
+
     def start(self) -> None:
         """Opens the feed of changes now, and not with the first `verify`. Needs a running event loop."""
         settings = self._settings
@@ -104,7 +112,7 @@ class TigerTrust:
         Raises:
             NotAvailable: Nobody can say at the moment.
         """
-        if not is_key(key):
+        if not is_key(key, self._settings.key_prefixes):
             return MALFORMED
         if self._is_closed:
             raise NotAvailable("closed", "the client is closed")

@@ -2,7 +2,8 @@
 
 import logging
 import os
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 from urllib.parse import urlsplit
@@ -17,6 +18,9 @@ SIGN_OF_LIFE = 1.0
 """How often a quiet feed gives a sign of life, in seconds, and by how much one server may be behind another."""
 
 _MOST_LEASED = 1_000_000
+_PREFIX = re.compile(r"[0-9A-Za-z_-]{2,32}", re.ASCII)
+# What begins the server's own keys and tokens, and JWTs.
+_RESERVED = ("ak_", "ck_", "tt_", "eyJ")
 _log = logging.getLogger("tigertrust")
 
 
@@ -39,6 +43,7 @@ class Settings:
     cache_size: int
     lease: int
     life: float
+    key_prefixes: tuple[str, ...]
     on_state: Callable[[State, str], object] | None
     on_change: Callable[[Change], object] | None
 
@@ -70,6 +75,7 @@ def check(
     cache_size: int,
     lease: int,
     life: float,
+    key_prefixes: Sequence[str],
     on_state: Callable[[State, str], object] | None,
     on_change: Callable[[Change], object] | None,
 ) -> Settings:
@@ -95,6 +101,7 @@ def check(
         cache_size=cache_size,
         lease=lease,
         life=life,
+        key_prefixes=_check_prefixes(key_prefixes),
         on_state=on_state,
         on_change=on_change,
     )
@@ -128,6 +135,22 @@ def _check_key(text: str | None) -> Secret:
     if not is_key(text):
         raise ValueError("the service's own key (TIGERTRUST_API_KEY or api_key) is malformed or cut short")
     return Secret(text)
+
+
+def _check_prefixes(prefixes: Sequence[str]) -> tuple[str, ...]:
+    if isinstance(prefixes, str) or not all(_is_prefix(prefix) for prefix in prefixes):
+        raise ValueError(
+            "key_prefixes must be a list of prefixes as in keys.formats of the server: 2 to 32 letters, digits, - and _, "
+            "and none of ak_, ck_, tt_ and eyJ; or empty"
+        )
+    return tuple(prefixes)
+
+
+def _is_prefix(prefix: object) -> bool:
+    if not isinstance(prefix, str):
+        return False
+    is_reserved = any(own.startswith(prefix) or prefix.startswith(own) for own in _RESERVED)
+    return prefix == "" or (_PREFIX.fullmatch(prefix) is not None and not is_reserved)
 
 
 def _is_number(value: object) -> bool:
