@@ -1,6 +1,7 @@
 //! The command line: `tigertrust <noun> <verb> [ID] [--flags]`.
 
 mod audit;
+mod import;
 mod sso;
 mod trust_rule;
 mod webhook;
@@ -13,6 +14,7 @@ use tigertrust_model::{
 };
 
 pub use self::audit::{Audit, ExportFormat, WantedEvents};
+pub use self::import::{Export, Import, ImportKeys};
 pub use self::sso::{
     AddConnection, AddOidc, AddSaml, ConnectionArgs, DomainChangesArgs, InWorkspace, NewConnectionArgs, Sso,
     SsoDomain,
@@ -91,6 +93,9 @@ pub enum Command {
     /// API keys
     #[command(subcommand)]
     Key(Key),
+    /// What was made elsewhere, and goes on here
+    #[command(subcommand)]
+    Import(Import),
     /// Single sign-on
     #[command(subcommand)]
     Sso(Sso),

@@ -48,6 +48,7 @@ pub fn open(settings: &Settings, mails: Option<Mails>) -> Result<TigerTrust, Fai
         .peppers(keyring.peppers)
         .webhooks(webhooks)
         .catalog(settings.catalog.clone())
+        .key_formats(settings.key_formats.clone())
         .cache(settings.cache)
         .max_staleness(settings.max_staleness)
         .open()?)

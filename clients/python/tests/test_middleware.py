@@ -61,6 +61,18 @@ async def test_lets_a_valid_key_in_by_either_header_with_its_verdict(server: Ser
         assert answer.body == {"keyId": key.id, "workspaceId": server.workspace_id}
 
 
+async def test_takes_keys_with_further_prefixes_by_either_header(server: Server, worlds: Worlds, key: Key) -> None:
+    imported = await server.import_key()
+    get = _app((await worlds.client(lease=1, key_prefixes=["sk_live_"])).client)
+    for headers in ([("X-Agent-API-Key", imported.key)], [("Authorization", f"Bearer {imported.key}")]):
+        answer = await get(headers)
+        assert answer.status == 200, answer
+        assert answer.body == {"keyId": imported.id, "workspaceId": server.workspace_id}
+    _assert_problem(await get([("Authorization", "Bearer sk_live_short")]), 401, "UNAUTHORIZED")
+    beside = await get([("X-Agent-API-Key", key.key), ("Authorization", f"Bearer {imported.key}")])
+    _assert_problem(beside, 401, "UNAUTHORIZED")
+
+
 async def test_asks_for_a_key_where_there_is_none(worlds: Worlds) -> None:
     world = await worlds.client(lease=1)
     get = _app(world.client)

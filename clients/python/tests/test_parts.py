@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 
+from tigertrust import TigerTrust
 from tigertrust._changes import Changes
 from tigertrust._event_stream import Block, EventStream
-from tigertrust._key_format import is_key
+from tigertrust._key_format import claims_to_be_key, is_key
 from tigertrust._question import Question, digest_of
 from tigertrust._verdict import read_verdict
 
@@ -33,6 +34,33 @@ def test_the_format_of_keys_is_prefix_length_alphabet_and_checksum() -> None:
     ]
     for value in others:
         assert not is_key(value)
+
+
+def test_keys_have_further_prefixes_where_somebody_says_so() -> None:
+    imported = "sk_live_3ZxAkQ9fGhJk7mNpQrSt"
+    jwt = "eyJhbGciOiJub25lIn0.eyJzdWIiOiJ4In0.c2lnbmF0dXJl"
+    assert not is_key(imported) and not claims_to_be_key(imported)
+    prefixes = ("sk_live_", "")
+    for value in (imported, f"{imported}-._~+/=", "a" * 64):
+        assert is_key(value, prefixes), value
+    for value in ("sk_live_short", f"{imported} ", f"{imported}\n", "sk_live_" + "é" * 20, "sk_live_" + "a" * 513):
+        assert not is_key(value, prefixes) and claims_to_be_key(value, prefixes), value
+    # What is TigerTrust's own is told by its checksum, whatever other prefixes there are; and a JWT is no key.
+    own: list[Any] = ["ak_" + "0" * 49, jwt, "a" * 19, None]
+    for value in own:
+        assert not is_key(value, prefixes)
+    assert not claims_to_be_key(jwt, prefixes)
+
+
+def test_prefixes_that_cannot_be_are_refused() -> None:
+    def made(*prefixes: str) -> TigerTrust:
+        key = "ak_00000000000000000000000000000000000000000002PL60u"
+        return TigerTrust(url="http://127.0.0.1:1", api_key=key, key_prefixes=prefixes)
+
+    assert made("sk_live_", "").key_prefixes == ("sk_live_", "")
+    for wrong in ("a", "ak_x", "ak", "tt_", "eyJh", "sk.", "s" * 33):
+        with pytest.raises(ValueError, match="key_prefixes"):
+            made(wrong)
 
 
 TEXT = (

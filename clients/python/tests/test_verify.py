@@ -63,6 +63,24 @@ async def test_refuses_what_cannot_be_a_key_without_a_call(server: Server, world
     assert world.proxy.calls == []
 
 
+async def test_asks_for_keys_with_further_prefixes_where_somebody_says_so(server: Server, worlds: Worlds) -> None:
+    imported = await server.import_key()
+    plain = await worlds.client()
+    assert (await plain.client.verify(imported.key)).code == "UNAUTHORIZED"
+    assert plain.proxy.calls == []
+    world = await worlds.client(key_prefixes=["sk_live_"])
+    for value in ("sk_live_short", "sk_test_3ZxAkQ9fGhJk7mNpQrSt", "ak_short"):
+        assert (await world.client.verify(value)).code == "UNAUTHORIZED"
+    assert world.proxy.calls == []
+    assert valid(await world.client.verify(imported.key, scope="certificates:read")).key_id == imported.id
+    await server.revoke(imported)
+
+    async def is_refused() -> bool:
+        return (await world.client.verify(imported.key, scope="certificates:read")).code == "KEY_REVOKED"
+
+    await eventually("the key is refused", is_refused)
+
+
 async def test_serves_a_remembered_verdict_without_a_call(server: Server, worlds: Worlds) -> None:
     world = await worlds.follower()
     key = (await server.create_key()).key

@@ -43,6 +43,11 @@ export class TigerTrust {
     return this.#feed.state;
   }
 
+  /** What keys may begin with beside `ak_` and `ck_`. */
+  get keyPrefixes(): readonly string[] {
+    return this.#settings.keyPrefixes;
+  }
+
   /** Opens the feed of changes now, and not with the first `verify`. */
   start(): void {
     if (!this.#isClosed && this.#remembers) this.#feed.start();
@@ -61,7 +66,7 @@ export class TigerTrust {
    */
   async verify(key: string, question: Question = {}): Promise<Verdict> {
     const isToken = claimsToBeToken(key);
-    if (isToken ? !readToken(key) : !isKey(key)) return isToken ? MALFORMED_TOKEN : MALFORMED;
+    if (isToken ? !readToken(key) : !isKey(key, this.#settings.keyPrefixes)) return isToken ? MALFORMED_TOKEN : MALFORMED;
     if (this.#isClosed) throw new NotAvailableError("closed", "the client is closed");
     this.start();
     const until = performance.now() + this.#settings.deadlineMs;

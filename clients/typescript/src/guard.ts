@@ -19,7 +19,7 @@ export async function decide(
   values: HeaderValues,
   address: string | undefined,
 ): Promise<Decision> {
-  const presented = presentedIn(values);
+  const presented = presentedIn(values, client.keyPrefixes);
   if ("refusal" in presented) return { problem: problemOfRequest(presented.refusal) };
   const { key, workspaceId } = presented;
   const question = { type, scope, workspaceId, clientAddress: clientAddress(address) };

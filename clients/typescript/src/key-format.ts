@@ -13,17 +13,28 @@ const STEPS = Uint32Array.from({ length: 256 }, (_, byte) => {
   return rest;
 });
 
-/** Whether the value can be a key: no look-up is worth while for one that cannot. */
-export function isKey(value: unknown): value is string {
-  return (
-    typeof value === "string" &&
-    WELL_FORMED.test(value) &&
-    checksumOf(value.slice(0, CHECKSUM_AT)) === value.slice(CHECKSUM_AT)
+/** What follows the prefix of a key that was imported; its exact length is the server's to know. */
+const IMPORTED = /^[0-9A-Za-z\-._~+/=]{20,512}$/;
+/** A key without a prefix has letters and digits alone, as at the server. */
+const BARE = /^[0-9A-Za-z]{20,512}$/;
+
+/** Whether the value can be a key, TigerTrust's or with one of the further prefixes: no look-up is worth while for one that cannot. */
+export function isKey(value: unknown, prefixes: readonly string[] = []): value is string {
+  if (typeof value !== "string") return false;
+  if (hasOwnPrefix(value)) {
+    return WELL_FORMED.test(value) && checksumOf(value.slice(0, CHECKSUM_AT)) === value.slice(CHECKSUM_AT);
+  }
+  return prefixes.some((prefix) =>
+    prefix === "" ? BARE.test(value) : value.startsWith(prefix) && IMPORTED.test(value.slice(prefix.length)),
   );
 }
 
-/** Whether the value claims to be a key of TigerTrust's. */
-export function claimsToBeKey(value: string): boolean {
+/** Whether the value claims to be a key: by its prefix, or by its whole form where keys may have none. */
+export function claimsToBeKey(value: string, prefixes: readonly string[] = []): boolean {
+  return hasOwnPrefix(value) || prefixes.some((prefix) => (prefix === "" ? BARE.test(value) : value.startsWith(prefix)));
+}
+
+function hasOwnPrefix(value: string): boolean {
   return value.startsWith("ak_") || value.startsWith("ck_");
 }
 

@@ -31,8 +31,8 @@ const WORKSPACES: Refusal = {
 };
 
 /** Reads the key of a request by the rules of the server: never a choice between two. */
-export function presentedIn(values: HeaderValues): Presented {
-  const readings = [ownHeader(values("x-agent-api-key")), bearer(values("authorization"))];
+export function presentedIn(values: HeaderValues, prefixes: readonly string[] = []): Presented {
+  const readings = [ownHeader(values("x-agent-api-key"), prefixes), bearer(values("authorization"), prefixes)];
   const keys = new Set(readings.filter((reading) => reading !== "absent"));
   const [key] = keys;
   if (key === undefined) return { refusal: NOTHING };
@@ -42,19 +42,19 @@ export function presentedIn(values: HeaderValues): Presented {
 }
 
 /** The header is TigerTrust's alone: whatever stands in it must be a key. */
-function ownHeader(values: readonly string[]): string {
+function ownHeader(values: readonly string[], prefixes: readonly string[]): string {
   if (values.length === 0) return "absent";
-  return values.length === 1 && isKey(values[0]) ? values[0] : "malformed";
+  return values.length === 1 && isKey(values[0], prefixes) ? values[0] : "malformed";
 }
 
 /** Another scheme, or a token that is none of TigerTrust's, belongs to the application. */
-function bearer(values: readonly string[]): string {
+function bearer(values: readonly string[], prefixes: readonly string[]): string {
   const [value] = values;
   if (value === undefined) return "absent";
   if (values.length > 1) return "malformed";
   const token = /^bearer (.*)$/is.exec(value)?.[1]?.trim();
   if (token === undefined) return "absent";
   if (claimsToBeToken(token)) return readToken(token) ? token : "malformed";
-  if (!claimsToBeKey(token)) return "absent";
-  return isKey(token) ? token : "malformed";
+  if (!claimsToBeKey(token, prefixes)) return "absent";
+  return isKey(token, prefixes) ? token : "malformed";
 }

@@ -22,6 +22,8 @@ export interface Settings {
   tokens?: "offline" | "online" | undefined;
   /** Who issues tokens: the server's `public_url`. By default `TIGERTRUST_ISSUER` of the environment, or else the address of the server. */
   issuer?: string | undefined;
+  /** What keys may begin with beside `ak_` and `ck_`: the prefixes of imported ones, an empty one for those that have none; none. */
+  keyPrefixes?: readonly string[] | undefined;
   /** Is told of each new state, and why it came about. */
   onState?: ((state: State, why: string) => void) | undefined;
   /** Is told of each change that has come in, once it counts. */
@@ -49,6 +51,7 @@ export interface Checked {
   lifeMs: number;
   tokens: "offline" | "online";
   issuer: string;
+  keyPrefixes: readonly string[];
   onState: (state: State, why: string) => void;
   onChange: (change: Change) => void;
 }
@@ -71,6 +74,7 @@ export function check(settings: Settings): Checked {
     lifeMs: number("lifeMs", settings.lifeMs ?? 60_000, 0),
     tokens: oneOf("tokens", settings.tokens ?? "offline", ["offline", "online"]),
     issuer: checkIssuer(settings.issuer ?? environment["TIGERTRUST_ISSUER"] ?? url),
+    keyPrefixes: checkPrefixes(settings.keyPrefixes ?? []),
     onState: harmless(settings.onState),
     onChange: harmless(settings.onChange),
   };
@@ -114,6 +118,23 @@ function checkIssuer(text: string): string {
 function oneOf<T extends string>(name: string, value: T, allowed: readonly T[]): T {
   if (!allowed.includes(value)) throw new TypeError(`${name} must be ${allowed.join(" or ")}`);
   return value;
+}
+
+/** What begins the server's own keys and tokens, and JWTs. */
+const RESERVED = ["ak_", "ck_", "tt_", "eyJ"];
+
+function checkPrefixes(prefixes: readonly string[]): readonly string[] {
+  const isGood = (prefix: unknown) =>
+    prefix === "" ||
+    (typeof prefix === "string" &&
+      /^[0-9A-Za-z_-]{2,32}$/.test(prefix) &&
+      !RESERVED.some((own) => own.startsWith(prefix) || prefix.startsWith(own)));
+  if (!Array.isArray(prefixes) || !prefixes.every(isGood)) {
+    throw new TypeError(
+      "keyPrefixes must be a list of prefixes as in keys.formats of the server: 2 to 32 letters, digits, - and _, and none of ak_, ck_, tt_ and eyJ; or empty",
+    );
+  }
+  return [...prefixes];
 }
 
 function number(name: string, value: number, least: number, most = Number.MAX_SAFE_INTEGER): number {

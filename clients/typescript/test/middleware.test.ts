@@ -9,7 +9,7 @@ import { Hono } from "hono";
 
 import { requireKey as forExpress } from "../src/express.js";
 import { type Verified, requireKey as forHono } from "../src/hono.js";
-import type { TigerTrust, ValidVerdict } from "../src/index.js";
+import type { Settings, TigerTrust, ValidVerdict } from "../src/index.js";
 import { type Key, Server } from "./support/server.js";
 import { Signer } from "./support/signer.js";
 import { clientOf } from "./support/world.js";
@@ -71,6 +71,19 @@ for (const [framework, handler] of Object.entries(FRAMEWORKS)) {
         assert.equal(status, 200, JSON.stringify(body));
         assert.deepEqual(body, { keyId: key.id, workspaceId: server.workspaceId });
       }
+    });
+
+    it("takes keys with further prefixes by either header", async (t) => {
+      const imported = await server.importKey();
+      const { get } = await served(t, handler, { keyPrefixes: ["sk_live_"] });
+      for (const headers of [["X-Agent-API-Key", imported.key], ["Authorization", `Bearer ${imported.key}`]]) {
+        const { status, body } = await get(headers);
+        assert.equal(status, 200, JSON.stringify(body));
+        assert.deepEqual(body, { keyId: imported.id, workspaceId: server.workspaceId });
+      }
+      assertProblem(await get(["Authorization", "Bearer sk_live_short"]), 401, "UNAUTHORIZED");
+      const beside = await get(["X-Agent-API-Key", key.key, "Authorization", `Bearer ${imported.key}`]);
+      assertProblem(beside, 401, "UNAUTHORIZED");
     });
 
     it("asks for a key where there is none", async (t) => {
@@ -204,8 +217,8 @@ describe("the middleware for Hono without Node.js", { concurrency: true }, () =>
 });
 
 /** An application behind the middleware, and a way to call it with headers as they are. */
-async function served(t: TestContext, handler: (client: TigerTrust) => RequestListener) {
-  const world = await clientOf(server, t, { lease: 1 });
+async function served(t: TestContext, handler: (client: TigerTrust) => RequestListener, settings: Settings = {}) {
+  const world = await clientOf(server, t, { lease: 1, ...settings });
   const listening = createServer(handler(world.client));
   await new Promise<void>((resolve) => listening.listen(0, "127.0.0.1", resolve));
   t.after(() => listening.close());

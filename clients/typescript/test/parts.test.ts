@@ -5,7 +5,8 @@ import { clientAddress } from "../src/address.js";
 import type { Api } from "../src/api.js";
 import { Changes } from "../src/changes.js";
 import { EventStream } from "../src/event-stream.js";
-import { isKey } from "../src/key-format.js";
+import { TigerTrust } from "../src/index.js";
+import { claimsToBeKey, isKey } from "../src/key-format.js";
 import { KeySet } from "../src/key-set.js";
 import { digestOf } from "../src/question.js";
 import { Signer } from "./support/signer.js";
@@ -21,6 +22,27 @@ describe("the format of keys", () => {
     }
     for (const value of ["", good + good, ` ${good}`, `${good}\n`, good.replace("0", "é"), undefined, null, 7, [good]]) {
       assert.ok(!isKey(value));
+    }
+  });
+
+  it("has further prefixes where somebody says so", () => {
+    const imported = `sk_live_${"3ZxAkQ9fGhJk7mNpQrSt"}`;
+    assert.ok(!isKey(imported) && !claimsToBeKey(imported));
+    const prefixes = ["sk_live_", ""];
+    assert.ok(isKey(imported, prefixes) && isKey(`${imported}-._~+/=`, prefixes) && isKey("a".repeat(64), prefixes));
+    for (const value of ["sk_live_short", `${imported} `, `${imported}\n`, `sk_live_${"é".repeat(20)}`, `sk_live_${"a".repeat(513)}`]) {
+      assert.ok(!isKey(value, prefixes) && claimsToBeKey(value, prefixes), value);
+    }
+    // What is TigerTrust's own is told by its checksum, whatever other prefixes there are; and a JWT is no key.
+    for (const value of [`ak_${"0".repeat(49)}`, "eyJhbGciOiJub25lIn0.eyJzdWIiOiJ4In0.c2lnbmF0dXJl", "a".repeat(19), undefined]) {
+      assert.ok(!isKey(value, prefixes));
+    }
+    assert.ok(!claimsToBeKey("eyJhbGciOiJub25lIn0.eyJzdWIiOiJ4In0.c2lnbmF0dXJl", prefixes));
+    const made = (keyPrefixes: string[]) =>
+      new TigerTrust({ url: "http://127.0.0.1:1", apiKey: "ak_00000000000000000000000000000000000000000002PL60u", keyPrefixes });
+    assert.deepEqual(made(prefixes).keyPrefixes, prefixes);
+    for (const wrong of ["a", "ak_x", "ak", "tt_", "eyJh", "sk.", "s".repeat(33)]) {
+      assert.throws(() => made([wrong]), TypeError, wrong);
     }
   });
 });

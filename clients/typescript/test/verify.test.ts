@@ -70,6 +70,24 @@ describe("verify", { concurrency: true }, () => {
     assert.deepEqual(proxy.calls, []);
   });
 
+  it("asks for keys with further prefixes where somebody says so", async (t) => {
+    const { key, id } = await server.importKey();
+    const plain = await clientOf(server, t);
+    assert.equal((await plain.client.verify(key)).code, "UNAUTHORIZED");
+    assert.deepEqual(plain.proxy.calls, []);
+    const { client, proxy } = await followerOf(server, t, { keyPrefixes: ["sk_live_"] });
+    const asked = proxy.calls.length;
+    for (const value of ["sk_live_short", "sk_test_3ZxAkQ9fGhJk7mNpQrSt", "ak_short"]) {
+      assert.equal((await client.verify(value)).code, "UNAUTHORIZED");
+    }
+    assert.equal(proxy.calls.length, asked);
+    const verdict = await client.verify(key, { scope: "certificates:read" });
+    assertValid(verdict);
+    assert.equal(verdict.keyId, id);
+    await server.revoke({ id, key });
+    await eventually("the key is refused", async () => (await client.verify(key, { scope: "certificates:read" })).code === "KEY_REVOKED");
+  });
+
   it("serves a remembered verdict without a call", async (t) => {
     const { client, proxy } = await followerOf(server, t);
     const { key } = await server.createKey();

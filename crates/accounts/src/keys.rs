@@ -3,7 +3,7 @@
 use std::{collections::HashSet, sync::Arc, time::Duration};
 
 use ipnet::IpNet;
-use tigertrust_credentials::{KeySecret, PepperRing, ports::CredentialStore};
+use tigertrust_credentials::{KeyFormats, KeySecret, PepperRing, ports::CredentialStore};
 use tigertrust_model::{
     ApiKey, Clock, KeyFilter, KeyId, KeyReach, KeyType, Lifecycle, RandomSource, ScopeCatalog, ScopeSet,
     SecretInfo, UserId, WorkspaceId,
@@ -40,6 +40,7 @@ impl IssuedKey {
     pub fn details(&self) -> KeyDetails {
         let secret = SecretInfo {
             display: self.key.display.clone(),
+            format: self.secret.parsed().format().id().to_owned(),
             created_at: self.key.created_at,
             ends_at: None,
             last_use: None,
@@ -77,6 +78,7 @@ pub struct KeyFlows {
     pub(crate) members: Arc<dyn MemberStore>,
     pub(crate) catalog: Arc<ScopeCatalog>,
     pub(crate) peppers: PepperRing,
+    pub(crate) formats: KeyFormats,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) random: Arc<dyn RandomSource>,
 }
@@ -98,9 +100,22 @@ impl KeyFlows {
             members,
             catalog,
             peppers,
+            formats: KeyFormats::default(),
             clock,
             random,
         }
+    }
+
+    /// Lets keys of other formats be imported, and reported as leaked.
+    #[must_use]
+    pub fn with_formats(self, formats: KeyFormats) -> Self {
+        Self { formats, ..self }
+    }
+
+    /// The formats of imported keys.
+    #[must_use]
+    pub const fn formats(&self) -> &KeyFormats {
+        &self.formats
     }
 
     /// Makes a key. Its scopes and workspaces are capped by those of the actor.
@@ -386,7 +401,7 @@ impl KeyFlows {
         Ok(seen.into_iter().collect())
     }
 
-    async fn ensure_exists(&self, id: WorkspaceId, pointer: &str) -> Result<(), FlowError> {
+    pub(crate) async fn ensure_exists(&self, id: WorkspaceId, pointer: &str) -> Result<(), FlowError> {
         let found = self.credentials.find_workspace(id).await?;
         found
             .filter(|workspace| workspace.deleted_at.is_none())
@@ -426,7 +441,7 @@ impl KeyFlows {
         StoredSecret {
             digest: pepper.digest(&parsed),
             pepper_id: pepper.id().to_owned(),
-            format: parsed.format().id.to_owned(),
+            format: parsed.format().id().to_owned(),
             display: parsed.display(),
         }
     }

@@ -48,7 +48,7 @@ impl KeyFlows {
         policy: LeakPolicy,
         origin: Origin,
     ) -> Result<Option<(KeyId, LeakResponse)>, FlowError> {
-        let Some(Ok(secret)) = ParsedKey::read(key.as_bytes()) else {
+        let Some(Ok(secret)) = ParsedKey::read(key.as_bytes(), &self.formats) else {
             return Ok(None);
         };
         let digests = self.peppers.digests(&secret);

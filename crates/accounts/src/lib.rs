@@ -11,6 +11,7 @@ mod hex;
 mod hygiene;
 mod hygiene_review;
 mod idempotency;
+mod import;
 mod invitations;
 mod key_edit;
 mod keys;
@@ -38,6 +39,7 @@ pub use hex::{from_hex, to_hex};
 pub use hygiene::{Finding, HygieneFlows, HygieneReport, HygieneSettings, KeyFinding};
 pub use hygiene_review::{HygieneReviews, HygieneTally};
 pub use idempotency::{Earlier, IdempotencyKey, KEPT, MalformedIdempotencyKey, OnceOnly};
+pub use import::{ForeignKey, ImportInto, Imported, MAX_IMPORT};
 pub use invitations::{
     Acceptance, Accepted, AccountToMake, INVITATION_LIVES, InvitationError, InvitationFlows,
     IssuedInvitation, NewInvitation,

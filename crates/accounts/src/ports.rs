@@ -32,6 +32,39 @@ pub struct StoredSecret {
     pub display: KeyDisplay,
 }
 
+/// An imported key, not stored yet.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ImportedKey {
+    /// The key, as it is to be stored.
+    pub key: ApiKey,
+    /// Its secret.
+    pub secret: StoredSecret,
+    /// The digests that the same secret has under other peppers.
+    pub elsewise: Vec<KeyDigest>,
+}
+
+/// Keys that are imported at once.
+#[derive(Clone, Debug)]
+pub struct ImportedKeys {
+    /// Where to.
+    pub home: WorkspaceId,
+    /// The keys.
+    pub keys: Vec<ImportedKey>,
+    /// How many others of the same request were refused.
+    pub refused: usize,
+}
+
+/// The key that has a secret.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct HeldSecret {
+    /// The key.
+    pub key: KeyId,
+    /// Its home; none for an instance key.
+    pub home: Option<WorkspaceId>,
+    /// Whether it was stored just now.
+    pub is_new: bool,
+}
+
 /// A key with its secrets, newest first.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KeyDetails {
@@ -95,6 +128,21 @@ pub trait KeyStore: Send + Sync {
         secret: StoredSecret,
         once: Option<OnceOnly>,
     ) -> Result<Option<Earlier>, FlowError>;
+
+    /// Stores imported keys with their secrets, all or none, but those whose secret some key has already under one of its
+    /// digests. Logs each that is new, and the import with its counts, and gives it a change number, so that nobody takes the new
+    /// keys for unknown any longer. Returns the key of each secret, in their order.
+    ///
+    /// # Errors
+    /// [`FlowError::Store`].
+    async fn import_keys(&self, act: Act, batch: ImportedKeys) -> Result<Vec<HeldSecret>, FlowError>;
+
+    /// Which keys have secrets with these digests.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    async fn find_secrets(&self, digests: Vec<KeyDigest>)
+    -> Result<Vec<(KeyDigest, HeldSecret)>, StoreError>;
 
     /// The request of that caller and name that came in within [`KEPT`](crate::KEPT) before this one.
     ///

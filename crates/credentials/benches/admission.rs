@@ -12,8 +12,8 @@ use std::{hint::black_box, sync::Arc, time::Duration};
 use async_trait::async_trait;
 use criterion::{Criterion, criterion_group, criterion_main};
 use tigertrust_credentials::{
-    Admission, CacheSettings, ChangeTracker, HeaderValues, KeyDigest, KeySecret, Need, OsRandom, ParsedKey,
-    Pepper, PepperRing, Presented, RateLimits, SystemClock,
+    Admission, CacheSettings, ChangeTracker, HeaderValues, KeyDigest, KeyFormats, KeySecret, Need, OsRandom,
+    ParsedKey, Pepper, PepperRing, Presented, RateLimits, SystemClock,
     ports::{ChangeListener, CredentialStore, KeyRecord, StoreError},
     rate_limit::{Limits, Plans, Quota, Quotas, RateLimiter},
 };
@@ -94,9 +94,10 @@ fn admission(criterion: &mut Criterion) {
     let secret = KeySecret::generate(KeyType::Agent, &OsRandom).unwrap();
     let pepper = Pepper::new("p1", PEPPER).unwrap();
     let text = secret.reveal().as_bytes();
+    let ours = KeyFormats::default();
 
     criterion.bench_function("parse", |bencher| {
-        bencher.iter(|| ParsedKey::read(black_box(text)));
+        bencher.iter(|| ParsedKey::read(black_box(text), &ours));
     });
     criterion.bench_function("digest", |bencher| {
         let parsed = secret.parsed();

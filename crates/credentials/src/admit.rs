@@ -17,8 +17,8 @@ use tigertrust_rate_limit::Decision;
 use tracing::Instrument;
 
 use crate::{
-    AdmissionCounts, AuthError, ChangeTracker, HeaderValues, KeyDigest, Need, ParsedKey, PepperRing,
-    Presented, RateLimits, Refusal, Unauthorized, WorkspaceNeed,
+    AdmissionCounts, AuthError, ChangeTracker, HeaderValues, KeyDigest, KeyFormats, Need, ParsedKey,
+    PepperRing, Presented, RateLimits, Refusal, Unauthorized, WorkspaceNeed,
     access_token::{AccessGrant, AccessTokens},
     cache::{Remembered, TrackedCache},
     checks::Checks,
@@ -54,6 +54,7 @@ impl Default for CacheSettings {
 /// Decides who gets in.
 pub struct Admission {
     peppers: PepperRing,
+    formats: KeyFormats,
     clock: Arc<dyn Clock>,
     store: Arc<dyn CredentialStore>,
     keys: TrackedCache<KeyDigest, KnownKey, HashesDigests>,
@@ -82,6 +83,7 @@ impl Admission {
     ) -> Self {
         Self {
             peppers,
+            formats: KeyFormats::default(),
             clock,
             store,
             limits,
@@ -96,6 +98,18 @@ impl Admission {
                 std::hash::RandomState::new(),
             ),
         }
+    }
+
+    /// Lets keys of other formats in too, which were imported.
+    #[must_use]
+    pub fn with_formats(self, formats: KeyFormats) -> Self {
+        Self { formats, ..self }
+    }
+
+    /// The formats of imported keys that are let in.
+    #[must_use]
+    pub const fn formats(&self) -> &KeyFormats {
+        &self.formats
     }
 
     /// How the limits of a key on a plan stand, as its next call will find them; nothing is spent.
@@ -132,7 +146,7 @@ impl Admission {
             }
             why
         };
-        let secret = match presented.credential().map_err(refused)? {
+        let secret = match presented.credential(&self.formats).map_err(refused)? {
             Credential::Key(secret) => secret,
             // Boxed, so that keys do not carry it about.
             Credential::Token(token) => {
@@ -405,7 +419,7 @@ impl Admission {
         &self,
         value: &[u8],
     ) -> Result<(Arc<Remembered<KnownKey>>, Option<Arc<AccessGrant>>), AuthError> {
-        if let Some(Ok(secret)) = ParsedKey::read(value) {
+        if let Some(Ok(secret)) = ParsedKey::read(value, &self.formats) {
             let digest = self.peppers.current().digest(&secret);
             let record = self.look_up(digest, &|| self.peppers.digests(&secret)).await?;
             return Ok((record, None));

@@ -20,12 +20,13 @@ use quick_cache::{
 use crate::{
     CacheCounts, ChangeTracker,
     ports::{DependsOn, StoreError},
-    tracker::Watch,
+    tracker::{Epoch, Watch},
 };
 
 /// How often a look-up is repeated because what it read changed meanwhile, before it gives up.
 const ATTEMPTS: u32 = 16;
-/// How many unknown keys are remembered, and for how long. The checksum has turned away what is merely mistyped.
+/// How many unknown keys are remembered, and for how long. The checksum has turned away what is merely mistyped, but of keys that
+/// were made elsewhere.
 const UNKNOWN_CAPACITY: usize = 10_000;
 const UNKNOWN_FOR: Duration = Duration::from_secs(10);
 
@@ -123,12 +124,20 @@ impl<K, V> Weighter<K, Outcome<V>> for Weight {
     }
 }
 
+/// That nobody knew a key when it was looked up.
+#[derive(Clone, Copy)]
+struct Unknown {
+    /// How long that is believed, by the monotonic clock.
+    until: Duration,
+    /// Nor is it any longer once anything has changed: the key may have been imported, and then it is to be good at once.
+    since: Epoch,
+}
+
 /// A bounded cache in front of look-ups.
 pub(crate) struct TrackedCache<K, V, S> {
     tracker: Arc<ChangeTracker>,
     found: Cache<K, Outcome<V>, Weight, S>,
-    /// Until when keys are taken for unknown, by the monotonic clock.
-    unknown: Cache<K, Duration, UnitWeighter, S>,
+    unknown: Cache<K, Unknown, UnitWeighter, S>,
     hits: AtomicU64,
     misses: AtomicU64,
 }
@@ -215,8 +224,10 @@ where
     }
 
     fn is_unknown(&self, key: &K) -> bool {
-        let now = self.tracker.monotonic();
-        self.unknown.get(key).is_some_and(|until| now < until)
+        let (now, epoch) = (self.tracker.monotonic(), self.tracker.epoch());
+        self.unknown
+            .get(key)
+            .is_some_and(|unknown| now < unknown.until && epoch == unknown.since)
     }
 
     async fn miss<F>(&self, key: K, look_up: impl Fn() -> F) -> Result<Option<Arc<Remembered<V>>>, StoreError>
@@ -228,12 +239,14 @@ where
                 Ok(outcome) => outcome,
                 // Whoever stops waiting drops the guard, and the next who waits gets one.
                 Err(guard) => {
+                    let since = self.tracker.epoch();
                     let outcome = self.read(&look_up).await.map_err(Arc::new);
                     if outcome
                         .as_ref()
                         .is_err_and(|missing| matches!(**missing, Missing::NotFound))
                     {
-                        self.unknown.insert(key, self.tracker.monotonic() + UNKNOWN_FOR);
+                        let until = self.tracker.monotonic() + UNKNOWN_FOR;
+                        self.unknown.insert(key, Unknown { until, since });
                     }
                     // It is refused only where somebody took the place out meanwhile: then nobody waits for it.
                     let _ = guard.insert(outcome.clone());

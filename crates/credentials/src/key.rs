@@ -5,23 +5,24 @@ use std::fmt;
 use tigertrust_model::{KeyDisplay, KeyType, RandomError, RandomSource};
 use zeroize::{Zeroize, Zeroizing};
 
-use crate::{KeyFormat, MalformedKey, key_format};
+use crate::{KeyFormat, KeyFormats, MalformedKey, key_format};
 
 /// A well-formed key as it stands in a request: right prefix, length, alphabet and checksum. Whether anybody
-/// knows it is another question. `Debug` shows only the type.
+/// knows it is another question. `Debug` shows only the prefix.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct ParsedKey<'a> {
     text: &'a str,
-    format: KeyFormat,
+    format: &'a KeyFormat,
 }
 
 impl<'a> ParsedKey<'a> {
-    /// Reads a key; `None` when the value has none of our prefixes.
+    /// Reads a key, ours or one of the other formats; `None` when the value claims to be neither.
     ///
     /// # Errors
-    /// [`MalformedKey`] when it has one of our prefixes and yet is no key.
-    pub fn read(value: &'a [u8]) -> Option<Result<Self, MalformedKey>> {
-        KeyFormat::of(value).map(|format| format.check(value).map(|text| Self { text, format }))
+    /// [`MalformedKey`] when it has a key's prefix and yet is no key.
+    pub fn read(value: &'a [u8], formats: &'a KeyFormats) -> Option<Result<Self, MalformedKey>> {
+        let format = formats.of(value)?;
+        Some(format.check(value).map(|text| Self { text, format }))
     }
 
     /// The type that the prefix tells.
@@ -32,7 +33,7 @@ impl<'a> ParsedKey<'a> {
 
     /// The format that it is written in.
     #[must_use]
-    pub const fn format(&self) -> KeyFormat {
+    pub const fn format(&self) -> &'a KeyFormat {
         self.format
     }
 
@@ -40,7 +41,7 @@ impl<'a> ParsedKey<'a> {
     #[must_use]
     pub fn display(&self) -> KeyDisplay {
         KeyDisplay {
-            start: self.text.chars().take(8).collect(),
+            start: self.text.chars().take(self.format.shown()).collect(),
             last_four: self
                 .text
                 .chars()
@@ -63,7 +64,7 @@ impl fmt::Debug for ParsedKey<'_> {
 /// A new key's secret, to be shown once. Zeroised on drop; `Debug` shows only the type.
 pub struct KeySecret {
     text: Zeroizing<String>,
-    format: KeyFormat,
+    format: &'static KeyFormat,
 }
 
 impl KeySecret {
@@ -75,7 +76,7 @@ impl KeySecret {
         let mut number = [0; 32];
         random.fill(&mut number)?;
         let format = KeyFormat::issued_for(kind);
-        let mut bytes = Zeroizing::new(Vec::with_capacity(format.length));
+        let mut bytes = Zeroizing::new(Vec::with_capacity(format.max_length));
         bytes.extend_from_slice(format.prefix.as_bytes());
         bytes.extend_from_slice(&key_format::base62_of(number));
         number.zeroize();
@@ -113,6 +114,11 @@ mod tests {
 
     use super::*;
     use crate::KEY_LENGTH;
+
+    fn read(value: &[u8]) -> Option<Result<String, MalformedKey>> {
+        let ours = KeyFormats::default();
+        ParsedKey::read(value, &ours).map(|read| read.map(|key| key.text.to_owned()))
+    }
 
     struct Fixed([u8; 32]);
 
@@ -178,7 +184,8 @@ mod tests {
             let kind = if agent { KeyType::Agent } else { KeyType::Public };
             let secret = secret(kind, bytes);
             prop_assert_eq!(secret.reveal().len(), KEY_LENGTH);
-            let parsed = ParsedKey::read(secret.reveal().as_bytes()).unwrap().unwrap();
+            let ours = KeyFormats::default();
+            let parsed = ParsedKey::read(secret.reveal().as_bytes(), &ours).unwrap().unwrap();
             prop_assert_eq!(parsed.kind(), kind);
             prop_assert_eq!(parsed, secret.parsed());
         }
@@ -189,21 +196,21 @@ mod tests {
             let replacement = replacement.as_bytes()[0];
             prop_assume!(key[position] != replacement);
             key[position] = replacement;
-            prop_assert_eq!(ParsedKey::read(&key), Some(Err(MalformedKey)));
+            prop_assert_eq!(read(&key), Some(Err(MalformedKey)));
         }
 
         #[test]
         fn a_truncated_or_lengthened_key_is_refused(bytes: [u8; 32], cut in 3..KEY_LENGTH, tail in "[0-9A-Za-z]{1,9}") {
             let key = secret(KeyType::Public, bytes).reveal().to_owned();
-            prop_assert_eq!(ParsedKey::read(&key.as_bytes()[..cut]), Some(Err(MalformedKey)));
+            prop_assert_eq!(read(&key.as_bytes()[..cut]), Some(Err(MalformedKey)));
             let lengthened = key + &tail;
-            prop_assert_eq!(ParsedKey::read(lengthened.as_bytes()), Some(Err(MalformedKey)));
+            prop_assert_eq!(read(lengthened.as_bytes()), Some(Err(MalformedKey)));
         }
 
         #[test]
         fn no_input_makes_the_parser_panic(value in proptest::collection::vec(any::<u8>(), 0..80), prefixed: bool) {
             let value = if prefixed { [b"ak_".as_slice(), &value].concat() } else { value };
-            match ParsedKey::read(&value) {
+            match read(&value) {
                 None => prop_assert!(!value.starts_with(b"ak_") && !value.starts_with(b"ck_")),
                 Some(Ok(parsed)) => prop_assert_eq!(parsed.as_bytes(), value.as_slice()),
                 Some(Err(MalformedKey)) => {}

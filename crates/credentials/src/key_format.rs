@@ -1,5 +1,7 @@
 //! How keys are written: prefix, length, checksum.
 
+use std::borrow::Cow;
+
 use tigertrust_model::KeyType;
 
 /// The alphabet of base 62, in the order of its digits.
@@ -11,59 +13,126 @@ pub(crate) const CHECKSUM_DIGITS: usize = 6;
 /// The length of a key in bytes: prefix, random part, checksum.
 pub const KEY_LENGTH: usize = 3 + RANDOM_DIGITS + CHECKSUM_DIGITS;
 
-/// What follows the prefix of a key, and how it is checked before anything is looked up.
+/// How much is shown of the beginning of our keys, their prefix included.
+const NATIVE_SHOWN: usize = 8;
+/// How much is shown of the beginning of others, beside their prefix.
+const FOREIGN_SHOWN: usize = 6;
+
+/// How a key is checked before anything is looked up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Checksum {
     /// The last six characters are the CRC-32 (ISO-HDLC) of all before them, in base 62.
     Crc32Base62,
+    /// There is none: every value of the right shape is looked up.
+    None,
 }
 
-/// One way in which keys are written. A list, so that formats of imported keys fit beside ours.
+/// What of a key is digested under the pepper.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct KeyFormat {
-    /// The name in the database.
-    pub id: &'static str,
-    /// What such a key begins with.
-    pub prefix: &'static str,
-    /// What it is a key for.
-    pub kind: KeyType,
-    /// Its whole length in bytes.
-    pub length: usize,
-    /// How it is checked offline.
-    pub checksum: Checksum,
+pub enum Digested {
+    /// The key itself.
+    Key,
+    /// Its SHA-256, which is all that was known when it was imported.
+    Sha256,
 }
 
-/// Looks like one of our keys, but is not one: wrong length, character or checksum.
+/// One way in which keys are written. Ours are built in; [`KeyFormats`](crate::KeyFormats) holds those of imported keys beside
+/// them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeyFormat {
+    pub(crate) id: Cow<'static, str>,
+    pub(crate) prefix: Cow<'static, str>,
+    pub(crate) kind: KeyType,
+    pub(crate) min_length: usize,
+    pub(crate) max_length: usize,
+    pub(crate) checksum: Checksum,
+    pub(crate) digested: Digested,
+}
+
+/// Looks like a key, but is not one: wrong length, character or checksum.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the key is malformed")]
 pub struct MalformedKey;
 
+static AGENT: KeyFormat = KeyFormat::native(KeyType::Agent);
+static PUBLIC: KeyFormat = KeyFormat::native(KeyType::Public);
+
 impl KeyFormat {
+    /// The name of our own format in the database.
+    pub const NATIVE_ID: &'static str = "tt1";
+
     const fn native(kind: KeyType) -> Self {
         Self {
-            id: "tt1",
-            prefix: kind.prefix(),
+            id: Cow::Borrowed(Self::NATIVE_ID),
+            prefix: Cow::Borrowed(kind.prefix()),
             kind,
-            length: KEY_LENGTH,
+            min_length: KEY_LENGTH,
+            max_length: KEY_LENGTH,
             checksum: Checksum::Crc32Base62,
+            digested: Digested::Key,
         }
     }
 
-    /// Every format that is accepted.
-    pub const ALL: [Self; 2] = [Self::native(KeyType::Agent), Self::native(KeyType::Public)];
-
     /// The format of keys that are issued for a type.
     #[must_use]
-    pub const fn issued_for(kind: KeyType) -> Self {
-        Self::native(kind)
+    pub fn issued_for(kind: KeyType) -> &'static Self {
+        match kind {
+            KeyType::Agent => &AGENT,
+            KeyType::Public => &PUBLIC,
+        }
     }
 
-    /// The format whose prefix the value has.
+    /// Our own format whose prefix the value has.
     #[must_use]
-    pub fn of(value: &[u8]) -> Option<Self> {
-        Self::ALL
-            .into_iter()
-            .find(|format| value.starts_with(format.prefix.as_bytes()))
+    pub fn native_of(value: &[u8]) -> Option<&'static Self> {
+        match value.first_chunk() {
+            Some(b"ak_") => Some(&AGENT),
+            Some(b"ck_") => Some(&PUBLIC),
+            _ => None,
+        }
+    }
+
+    /// The name in the database.
+    #[must_use]
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+
+    /// What such a key begins with.
+    #[must_use]
+    pub fn prefix(&self) -> &str {
+        &self.prefix
+    }
+
+    /// What it is a key for.
+    #[must_use]
+    pub const fn kind(&self) -> KeyType {
+        self.kind
+    }
+
+    /// How many characters of its beginning are shown at the most.
+    #[must_use]
+    pub fn shown(&self) -> usize {
+        if self.is_foreign() {
+            self.prefix.len() + FOREIGN_SHOWN
+        } else {
+            NATIVE_SHOWN
+        }
+    }
+
+    /// Whether such keys are made elsewhere.
+    #[must_use]
+    pub fn is_foreign(&self) -> bool {
+        self.digested != Digested::Key
+    }
+
+    /// Whether the value claims to be such a key: by its prefix, or by its whole shape where there is none.
+    pub(crate) fn claims(&self, value: &[u8]) -> bool {
+        if self.prefix.is_empty() {
+            self.check(value).is_ok()
+        } else {
+            value.starts_with(self.prefix.as_bytes())
+        }
     }
 
     /// Checks length, alphabet and checksum of a value with the format's prefix.
@@ -71,14 +140,24 @@ impl KeyFormat {
     /// # Errors
     /// [`MalformedKey`].
     pub fn check<'a>(&self, value: &'a [u8]) -> Result<&'a str, MalformedKey> {
-        if value.len() != self.length {
+        if value.len() < self.min_length || value.len() > self.max_length {
             return Err(MalformedKey);
         }
         let body = value.strip_prefix(self.prefix.as_bytes()).ok_or(MalformedKey)?;
-        if !body.iter().all(u8::is_ascii_alphanumeric) {
+        // Elsewhere keys have what RFC 6750 §2.1 lets a Bearer value have. Without a prefix a key is letters and digits alone, so
+        // that no JWT and nothing of ours is taken for one.
+        let punctuation: &[u8] = match self.digested {
+            Digested::Sha256 if !self.prefix.is_empty() => b"-._~+/=",
+            Digested::Sha256 | Digested::Key => b"",
+        };
+        if !body
+            .iter()
+            .all(|byte| byte.is_ascii_alphanumeric() || punctuation.contains(byte))
+        {
             return Err(MalformedKey);
         }
         match self.checksum {
+            Checksum::None => {}
             Checksum::Crc32Base62 => {
                 let (content, checksum) = value.split_last_chunk::<CHECKSUM_DIGITS>().ok_or(MalformedKey)?;
                 if checksum_of(content) != *checksum {

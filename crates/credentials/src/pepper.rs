@@ -8,9 +8,12 @@ use sha2::Sha256;
 use tigertrust_model::{RandomError, RandomSource};
 use zeroize::Zeroizing;
 
-use crate::{ParsedKey, ring_secret};
+use crate::{KeyHash, ParsedKey, key_format::Digested, ring_secret};
 
-/// HMAC-SHA-256 (RFC 2104) of a whole key under a pepper. Only this reaches the database.
+/// What the digest of a key begins with of which only the SHA-256 is known. No key begins so.
+const OF_SHA256: &[u8] = b"imported key, SHA-256\0";
+
+/// HMAC-SHA-256 (RFC 2104) under a pepper of a whole key, or of its SHA-256 if it was imported. Only this reaches the database.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct KeyDigest([u8; 32]);
 
@@ -93,9 +96,20 @@ impl Pepper {
     /// The digest of a key under this pepper.
     #[must_use]
     pub fn digest(&self, key: &ParsedKey<'_>) -> KeyDigest {
-        let mut mac = self.state.clone();
-        mac.update(key.as_bytes());
-        KeyDigest(mac.finalize().into_bytes().into())
+        match key.format().digested {
+            Digested::Key => {
+                let mut mac = self.state.clone();
+                mac.update(key.as_bytes());
+                KeyDigest(mac.finalize().into_bytes().into())
+            }
+            Digested::Sha256 => self.digest_of_hash(&KeyHash::of(key.as_bytes())),
+        }
+    }
+
+    /// The digest under this pepper of an imported key, of which only the SHA-256 is known.
+    #[must_use]
+    pub fn digest_of_hash(&self, hash: &KeyHash) -> KeyDigest {
+        KeyDigest(self.mac(OF_SHA256, hash.as_bytes()))
     }
 
     /// The MAC of another message than a key: `purpose` must begin as no key does.
@@ -164,16 +178,20 @@ impl PepperRing {
     /// The digests that a stored key may have: under the current pepper first, then under earlier ones.
     #[must_use]
     pub fn digests(&self, key: &ParsedKey<'_>) -> Vec<KeyDigest> {
-        std::iter::once(&self.current)
-            .chain(&self.previous)
-            .map(|pepper| pepper.digest(key))
-            .collect()
+        self.all().map(|pepper| pepper.digest(key)).collect()
+    }
+
+    /// As [`digests`](Self::digests), of a key of which only the SHA-256 is known.
+    #[must_use]
+    pub fn digests_of_hash(&self, hash: &KeyHash) -> Vec<KeyDigest> {
+        self.all().map(|pepper| pepper.digest_of_hash(hash)).collect()
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::KeyFormats;
 
     const SECRET: &str = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8";
 
@@ -181,7 +199,8 @@ mod tests {
     #[test]
     fn the_digest_is_hmac_sha_256_of_the_whole_key() {
         let key = b"ak_003aUlTJC7tjlCTQj2uNU3MFagCXG9LRKRcwGkBIDlf3CBj32";
-        let parsed = ParsedKey::read(key).unwrap().unwrap();
+        let ours = KeyFormats::default();
+        let parsed = ParsedKey::read(key, &ours).unwrap().unwrap();
         let digest = Pepper::new("p1", SECRET).unwrap().digest(&parsed);
         let hex: String = digest
             .as_bytes()

@@ -177,7 +177,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::{OsRandom, ParsedKey};
+    use crate::{KeyFormats, OsRandom, ParsedKey};
 
     struct Fixed([u8; 32]);
 
@@ -241,7 +241,10 @@ mod tests {
     #[test]
     fn a_token_is_no_api_key() {
         let token = Token::generate(TokenKind::Session, &OsRandom).unwrap();
-        assert_eq!(ParsedKey::read(token.reveal().as_bytes()), None);
+        assert_eq!(
+            ParsedKey::read(token.reveal().as_bytes(), &KeyFormats::default()),
+            None
+        );
     }
 
     #[test]

@@ -14,7 +14,7 @@ use tigertrust_accounts::{
     FlowError, InvitationError, SignInError, sso::SsoError, trust_rules::ExchangeError,
     webhooks::WebhookError,
 };
-use tigertrust_credentials::{AuthError, Refusal};
+use tigertrust_credentials::{AuthError, KeyFormats, Refusal};
 use tigertrust_wire::{Code, NOT_SIGNED_IN, Problem, challenge, seconds};
 
 use crate::respond::conceal;
@@ -60,7 +60,7 @@ impl ApiError {
     #[must_use]
     pub fn told(&self) -> Problem {
         let mut problem = Problem::clone(&self.problem);
-        conceal(&mut problem);
+        conceal(&mut problem, &KeyFormats::default());
         // No person sees a header.
         if let (Code::RateLimited, Some(seconds)) = (problem.code, self.retry_after) {
             problem.detail = match seconds.div_ceil(60) {

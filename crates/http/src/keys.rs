@@ -4,15 +4,15 @@ use std::time::Duration;
 
 use actix_web::{HttpRequest, HttpResponse, http::header, web};
 use serde::Deserialize;
-use tigertrust_accounts::{CreatedOnce, FlowError, IdempotencyKey, LeakResponse, Violation};
+use tigertrust_accounts::{CreatedOnce, FlowError, IdempotencyKey, ImportInto, LeakResponse, Violation};
 use tigertrust_credentials::{
     AuthError, Need, Verification,
     rate_limit::{Decision, Quota},
 };
 use tigertrust_model::{KeyFilter, KeyId, KeyState, KeyType, KeyTypes, Lifecycle, Scope, Timestamp};
 use tigertrust_wire::{
-    CreateKey, IssuedKey, Key, KeyVerdict, Page, Problem, ReportLeak, RevokeKey, RotateKey, UpdateKey,
-    VerifyKey, add_rate_limits,
+    CreateKey, ImportKeys, ImportReport, IssuedKey, Key, KeyVerdict, Page, Problem, ReportLeak, RevokeKey,
+    RotateKey, UpdateKey, VerifyKey, add_rate_limits,
 };
 use utoipa::IntoParams;
 
@@ -72,6 +72,32 @@ fn idempotency_key(request: &HttpRequest, content: Vec<u8>) -> Result<Option<Ide
     IdempotencyKey::new(name.as_bytes(), content)
         .map(Some)
         .map_err(|error| query::invalid_header(NAME, error.to_string()))
+}
+
+/// Imports keys that were made elsewhere, by their SHA-256: their users go on with the keys that they have. Each key is told of by
+/// itself; one that is there already stays as it is, so that an import may be sent again. The formats of such keys are
+/// configuration.
+#[utoipa::path(
+    post, path = "/api/keys/import", tag = "keys", operation_id = "importKeys", request_body = ImportKeys,
+    responses((status = 200, description = "What became of each key, in the order of the request", body = ImportReport)),
+)]
+pub(crate) async fn import(
+    mut caller: Admitted,
+    app: web::Data<App>,
+    body: Body,
+) -> Result<HttpResponse, ApiError> {
+    let asked = body.json::<ImportKeys>(&mut caller).await?;
+    let is_trial = asked.dry_run;
+    let records = asked.into_records();
+    let imported = app
+        .keys
+        .import(&caller.actor(), ImportInto::Caller, records, is_trial)
+        .await?;
+    let report = ImportReport::new(is_trial, imported);
+    if !is_trial && report.created > 0 {
+        tracing::info!(keys = report.created, by = %caller.name(), "keys imported");
+    }
+    Ok(json(&report))
 }
 
 /// Lists the workspace's keys, newest first.

@@ -58,6 +58,7 @@ use crate::{
         auth::passkeys::finish_login,
         keys::list,
         keys::create,
+        keys::import,
         keys::show,
         keys::update,
         keys::rotate,

@@ -379,7 +379,9 @@ pub(crate) fn session_token(
     }
     let token = SessionAdmission::read(cookies::values(request, &app.cookie_name))?;
     match token {
-        Some(_) if presented.has_key() => Err(AuthError::Unauthorized(Unauthorized::Malformed).into()),
+        Some(_) if presented.has_key(app.admission.formats()) => {
+            Err(AuthError::Unauthorized(Unauthorized::Malformed).into())
+        }
         token => Ok(token),
     }
 }

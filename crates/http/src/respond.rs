@@ -19,6 +19,7 @@ use actix_web::{
     web::{self, Bytes},
 };
 use serde::Serialize;
+use tigertrust_credentials::KeyFormats;
 use tigertrust_wire::{Problem, is_request_id};
 use tracing::Span;
 
@@ -200,7 +201,10 @@ fn respond(mut response: ServiceResponse, app: Option<&App>, id: HeaderValue) ->
             if response.response().extensions().contains::<OnPage>() {
                 return finish(response, app, id);
             }
-            conceal(&mut problem);
+            match app {
+                Some(app) => conceal(&mut problem, app.admission.formats()),
+                None => conceal(&mut problem, &KeyFormats::default()),
+            }
             problem.request_id = id.to_str().unwrap_or_default().to_owned();
             response.map_body(|head, _| {
                 head.headers_mut().insert(
@@ -286,35 +290,46 @@ fn secure(headers: &mut HeaderMap) {
 }
 
 /// Takes keys out of a problem: what a client put in the wrong place must not be shown or logged by whoever gets it.
-pub(crate) fn conceal(problem: &mut Problem) {
+pub(crate) fn conceal(problem: &mut Problem, formats: &KeyFormats) {
     let texts = problem
         .errors
         .iter_mut()
         .flat_map(|error| [&mut error.pointer, &mut error.detail]);
     for text in texts.chain([&mut problem.detail]) {
-        if text.contains("ak_") || text.contains("ck_") {
-            *text = without_keys(text);
+        if let Some(clean) = without_keys(text, formats) {
+            *text = clean;
         }
     }
 }
 
-fn without_keys(text: &str) -> String {
-    let is_word = |letter: char| letter.is_ascii_alphanumeric() || letter == '_';
+/// The text without the keys in it; none if there is no key in it.
+fn without_keys(text: &str, formats: &KeyFormats) -> Option<String> {
+    let is_word = |letter: char| letter.is_ascii_alphanumeric() || letter == '_' || letter == '-';
     let mut rest = text;
-    let mut clean = String::with_capacity(text.len());
+    let mut clean: Option<String> = None;
+    let mut seen = 0;
     while let Some(start) = rest.find(is_word) {
         let (before, from) = rest.split_at(start);
         let (word, after) = from.split_at(from.find(|letter| !is_word(letter)).unwrap_or(from.len()));
-        clean.push_str(before);
-        let secret = word.len() > 12 && (word.contains("ak_") || word.contains("ck_"));
-        clean.push_str(if secret { "[a key]" } else { word });
+        let is_secret = formats.may_hold_key(word);
+        if is_secret && clean.is_none() {
+            clean = text.get(..seen).map(str::to_owned);
+        }
+        seen += before.len() + word.len();
+        if let Some(clean) = &mut clean {
+            clean.push_str(before);
+            clean.push_str(if is_secret { "[a key]" } else { word });
+        }
         rest = after;
     }
-    clean + rest
+    clean.map(|clean| clean + rest)
 }
 
 #[cfg(test)]
 mod tests {
+    use tigertrust_credentials::{KeyFormat, KeyLength};
+    use tigertrust_model::KeyType;
+
     use super::*;
 
     #[test]
@@ -329,14 +344,23 @@ mod tests {
     #[test]
     fn a_key_in_a_problem_is_concealed() {
         let key = "ak_00000000000000000000000000000000000000000002PL60u";
+        let length = KeyLength { min: 28, max: 40 };
+        let live = KeyFormat::imported("live", "sk_live_", KeyType::Agent, length);
+        let formats = KeyFormats::new(vec![live]).unwrap();
+        let clean = |text: &str| without_keys(text, &formats);
         assert_eq!(
-            without_keys(&format!("unknown field `{key}`, é")),
-            "unknown field `[a key]`, é"
+            clean(&format!("é: unknown field `{key}`, é")).as_deref(),
+            Some("é: unknown field `[a key]`, é")
         );
-        assert_eq!(without_keys(&format!("/x{key}/{key}")), "/[a key]/[a key]");
         assert_eq!(
-            without_keys("Send ak_… as X-Agent-API-Key"),
-            "Send ak_… as X-Agent-API-Key"
+            clean(&format!("/x{key}/{key}/a")).as_deref(),
+            Some("/[a key]/[a key]/a")
         );
+        let imported = format!("`sk_live_{}`", "a-b".repeat(9));
+        assert_eq!(clean(&imported).as_deref(), Some("`[a key]`"));
+        assert_eq!(without_keys(&imported, &KeyFormats::default()), None);
+        for text in ["Send ak_… as X-Agent-API-Key", "Send sk_live_… as such", ""] {
+            assert_eq!(clean(text), None);
+        }
     }
 }

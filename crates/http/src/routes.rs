@@ -373,6 +373,12 @@ pub fn operations() -> Vec<Operation> {
         ),
         Operation::new(
             Method::POST,
+            "/api/keys/import",
+            management(management::KEYS_WRITE),
+            keys::import,
+        ),
+        Operation::new(
+            Method::POST,
             "/api/keys/report-leak",
             Access::Anonymous,
             keys::report_leak,

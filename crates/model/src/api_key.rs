@@ -125,10 +125,30 @@ pub struct KeyLimits {
 /// The parts of a secret that may be shown, so that its owner recognises it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KeyDisplay {
-    /// The first 8 characters, prefix included.
+    /// The first 8 characters, prefix included; of an imported key what the export knew of its beginning, at least its prefix,
+    /// which may be empty.
     pub start: String,
-    /// The last 4 characters.
+    /// The last 4 characters; empty where nobody knows them.
     pub last_four: String,
+}
+
+impl KeyDisplay {
+    /// Whether anything of the secret is known.
+    #[must_use]
+    pub fn is_known(&self) -> bool {
+        !self.start.is_empty() || !self.last_four.is_empty()
+    }
+}
+
+/// As people read it: the parts with an ellipsis between, or that they are not known.
+impl fmt::Display for KeyDisplay {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.is_known() {
+            write!(f, "{}…{}", self.start, self.last_four)
+        } else {
+            f.write_str("not known")
+        }
+    }
 }
 
 /// When a secret was last used, and from where.
@@ -147,6 +167,8 @@ pub struct LastUse {
 pub struct SecretInfo {
     /// What may be shown of it.
     pub display: KeyDisplay,
+    /// The id of the format that it is written in.
+    pub format: String,
     /// When it was made.
     pub created_at: Timestamp,
     /// From when on it is refused because another has taken its place.

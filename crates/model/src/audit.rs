@@ -49,6 +49,8 @@ macro_rules! actions {
 actions! {
     /// A key was made.
     KeyCreated = "key.created",
+    /// Keys that were made elsewhere were imported; each that is new has an entry of its own too, `key.created`.
+    KeysImported = "key.imported",
     /// Fields of a key were changed.
     KeyUpdated = "key.updated",
     /// A key was given another secret.

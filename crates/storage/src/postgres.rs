@@ -220,6 +220,15 @@ async fn lock_accounts(connection: &mut Connection) -> QueryResult<()> {
         .await
 }
 
+/// Makes other imports of keys wait until the transaction ends, so that what it saw of their secrets stays true. Keys that are
+/// made here need not wait: their digests are never those of imported ones.
+async fn lock_imports(connection: &mut Connection) -> QueryResult<()> {
+    diesel::sql_query("SELECT pg_advisory_xact_lock(7308339910637985380)")
+        .execute(connection)
+        .await
+        .map(|_| ())
+}
+
 /// What was deleted goes with the next vacuum, and out of the log when that is used again: both are the server's to do.
 #[allow(clippy::unused_async, reason = "SQLite has to be told")]
 async fn forget_log(_: &mut Connection) -> QueryResult<()> {

@@ -219,6 +219,12 @@ async fn begin_write(connection: &mut Connection) -> QueryResult<()> {
         .await
 }
 
+/// There is one writer.
+#[allow(clippy::unused_async, reason = "PostgreSQL has to ask")]
+async fn lock_imports(_: &mut Connection) -> QueryResult<()> {
+    Ok(())
+}
+
 /// There is one writer, so that every row is locked.
 #[allow(clippy::unused_async, reason = "PostgreSQL has to ask")]
 async fn lock_key(_: &mut Connection, _: StoredId) -> QueryResult<()> {

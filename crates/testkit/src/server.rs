@@ -18,8 +18,8 @@ use tigertrust_accounts::{
 };
 use tigertrust_credentials::{
     Admission, AuditRing, CacheSettings, ChangeTracker, EncryptionKey, EncryptionRing, HashingPool,
-    HashingSettings, OsRandom, Password, PasswordHasher, Pepper, PepperRing, RateLimits, RecentChanges,
-    SessionAdmission, SigningKey, SigningRing, ports::ChangeListener,
+    HashingSettings, KeyFormats, OsRandom, Password, PasswordHasher, Pepper, PepperRing, RateLimits,
+    RecentChanges, SessionAdmission, SigningKey, SigningRing, ports::ChangeListener,
 };
 use tigertrust_http::{
     App, AppSettings, Metrics, Parts, ServerSettings, TokenSettings, TrustedProxies, page::Pages, serve,
@@ -113,6 +113,9 @@ struct Setup<'a> {
     valkey: Option<&'a ThrowawayValkey>,
     connections: Vec<ConfiguredConnection>,
     pages: Option<Pages>,
+    formats: KeyFormats,
+    /// A pepper in front of the one that all servers have, by its id and secret.
+    pepper: Option<(&'a str, &'a str)>,
 }
 
 impl Setup<'_> {
@@ -134,6 +137,8 @@ impl Setup<'_> {
             valkey: None,
             connections: Vec::new(),
             pages,
+            formats: KeyFormats::default(),
+            pepper: None,
         }
     }
 }
@@ -210,6 +215,27 @@ impl TestServer {
         Self::build(Arc::clone(&self.database), setup).await
     }
 
+    /// Another server over the database of this one, which takes keys of other formats, and has another pepper for new keys if one
+    /// is given.
+    pub async fn importing(&self, formats: KeyFormats, pepper: Option<(&str, &str)>) -> Self {
+        let setup = Setup {
+            formats,
+            pepper,
+            ..Setup::new(self.pages)
+        };
+        Self::build(Arc::clone(&self.database), setup).await
+    }
+
+    /// As [`importing`](Self::importing), with limits of rates.
+    pub async fn importing_limited(&self, formats: KeyFormats, limits: Limits) -> Self {
+        let setup = Setup {
+            formats,
+            limits,
+            ..Setup::new(self.pages)
+        };
+        Self::build(Arc::clone(&self.database), setup).await
+    }
+
     /// Another server over the database of this one, which shares its limits with those over the same store. It counts the seconds
     /// as the store does.
     pub async fn sharing(&self, limits: Limits, valkey: &ThrowawayValkey) -> Self {
@@ -272,13 +298,17 @@ impl TestServer {
             valkey,
             connections,
             pages,
+            formats,
+            pepper,
         } = setup;
         let clock = Arc::new(TestClock::default());
         let random: Arc<dyn RandomSource> = Arc::new(OsRandom);
         let time = Arc::clone(&clock) as Arc<dyn Clock>;
         let tracker = Arc::new(ChangeTracker::new(Arc::clone(&time), MAX_STALENESS));
         let recent = Arc::new(RecentChanges::new());
-        let peppers = PepperRing::new(vec![Pepper::new("test", PEPPER).expect("a pepper")]).expect("a ring");
+        let peppers = pepper.into_iter().chain([("test", PEPPER)]);
+        let peppers = peppers.map(|(id, secret)| Pepper::new(id, secret).expect("a pepper"));
+        let peppers = PepperRing::new(peppers.collect()).expect("a ring");
         let audit_ring = AuditRing::new(peppers.clone());
         let storage = Storage::open(
             database.url(),
@@ -301,7 +331,8 @@ impl TestServer {
             peppers.clone(),
             Arc::clone(&time),
             Arc::clone(&random),
-        );
+        )
+        .with_formats(formats.clone());
         let users = UserFlows::new(
             storage.accounts(),
             PasswordHasher::new(),
@@ -317,14 +348,15 @@ impl TestServer {
             Some(valkey) => limiter.share(connected(valkey, &time).await),
         };
         let limits = Arc::new(RateLimits::new(limits, Arc::new(limiter), Arc::clone(&time)));
-        let admission = Arc::new(Admission::new(
+        let admission = Admission::new(
             peppers,
             Arc::clone(&time),
             storage.credentials(),
             &tracker,
             CacheSettings::default(),
             Arc::clone(&limits),
-        ));
+        );
+        let admission = Arc::new(admission.with_formats(formats));
         let hashing = HashingPool::start(
             HashingSettings {
                 threads: NonZeroUsize::MIN,

@@ -4,7 +4,8 @@ use std::{str::FromStr, sync::Arc, time::Duration};
 
 use tigertrust_accounts::{HygieneSettings, UsageRetention};
 use tigertrust_credentials::{
-    CacheSettings, OsRandom, PasswordCost, PasswordHasher, Pepper, PepperError, PepperRing, SystemClock,
+    CacheSettings, KeyFormats, OsRandom, PasswordCost, PasswordHasher, Pepper, PepperError, PepperRing,
+    SystemClock,
 };
 use tigertrust_model::{CatalogError, Clock, KeyTypes, RandomSource, Scope, ScopeCatalog, ScopeDefinition};
 use tigertrust_notify::{Letterhead, MailTransport};
@@ -29,6 +30,7 @@ pub struct Builder {
     peppers: Vec<(String, Result<Pepper, PepperError>)>,
     catalog: Option<ScopeCatalog>,
     scopes: Vec<(String, String, KeyTypes)>,
+    formats: KeyFormats,
     cache: CacheSettings,
     max_staleness: Duration,
     limits: Limits,
@@ -55,6 +57,7 @@ impl Builder {
             peppers: Vec::new(),
             catalog: None,
             scopes: Vec::new(),
+            formats: KeyFormats::default(),
             cache: CacheSettings::default(),
             max_staleness: MAX_STALENESS,
             limits: Limits::default(),
@@ -119,6 +122,13 @@ impl Builder {
     /// All scopes at once, in place of [`scope`](Self::scope).
     pub fn catalog(mut self, catalog: ScopeCatalog) -> Self {
         self.catalog = Some(catalog);
+        self
+    }
+
+    /// How keys are written that were made elsewhere: such can be imported by their SHA-256, and are let in then. If nobody says,
+    /// only keys of this library's own are.
+    pub fn key_formats(mut self, formats: KeyFormats) -> Self {
+        self.formats = formats;
         self
     }
 
@@ -264,6 +274,7 @@ impl Builder {
             options: self.options,
             peppers,
             catalog: Arc::new(catalog),
+            formats: self.formats,
             cache: self.cache,
             max_staleness: self.max_staleness,
             limits: self.limits,

@@ -13,7 +13,7 @@ use tigertrust_accounts::{
     audit::{AuditFlows, RefusalLog},
 };
 use tigertrust_credentials::{
-    Admission, AuditRing, CacheSettings, ChangeTracker, HeaderValues, Need, OsRandom, Password,
+    Admission, AuditRing, CacheSettings, ChangeTracker, HeaderValues, KeyFormats, Need, OsRandom, Password,
     PasswordHasher, Pepper, PepperRing, Permit, Presented, RateLimits, RecentChanges, Refusal, Verdict,
     Verification,
     ports::{ChangeListener, StoreError},
@@ -48,6 +48,7 @@ pub(crate) struct Foundation {
     pub(crate) options: Options,
     pub(crate) peppers: PepperRing,
     pub(crate) catalog: Arc<ScopeCatalog>,
+    pub(crate) formats: KeyFormats,
     pub(crate) cache: CacheSettings,
     pub(crate) max_staleness: Duration,
     pub(crate) limits: Limits,
@@ -134,6 +135,7 @@ impl TigerTrust {
             options,
             peppers,
             catalog,
+            formats,
             cache,
             max_staleness,
             limits,
@@ -178,14 +180,15 @@ impl TigerTrust {
             store: storage.spends(),
             node: NodeId::new(clock.now(), &**random)?,
         };
-        let admission = Arc::new(Admission::new(
+        let admission = Admission::new(
             peppers.clone(),
             Arc::clone(clock),
             storage.credentials(),
             &tracker,
             *cache,
             Arc::clone(&limits),
-        ));
+        );
+        let admission = Arc::new(admission.with_formats(formats.clone()));
         let keys = KeyFlows::new(
             storage.keys(),
             storage.credentials(),
@@ -194,7 +197,8 @@ impl TigerTrust {
             peppers.clone(),
             Arc::clone(clock),
             Arc::clone(random),
-        );
+        )
+        .with_formats(formats.clone());
         let users = UserFlows::new(
             storage.accounts(),
             hasher.clone(),

@@ -20,17 +20,18 @@ pub use instance::TigerTrust;
 #[cfg(feature = "sso")]
 pub use tigertrust_accounts::sso;
 pub use tigertrust_accounts::{
-    Actor, Bootstrapped, Conflict, CreatedOnce, Finding, FlowError, HygieneFlows, HygieneReport,
-    HygieneSettings, IdempotencyKey, IssuedKey, KeyChanges, KeyFinding, KeyFlows, KeyUsage, LeakPolicy,
-    LeakResponse, MemberFlows, NewKey, NewMember, NewUser, NewWorkspace, OwnerRequest, PersonRef,
-    ReachRequest, RotatedKey, Usage, UsageBucket, UsageByKey, UsageFlows, UsageRange, UsageRangeError,
-    UsageRetention, UserFlows, Violation, WorkspaceChanges, WorkspaceFlows,
+    Actor, Bootstrapped, Conflict, CreatedOnce, Finding, FlowError, ForeignKey, HygieneFlows, HygieneReport,
+    HygieneSettings, IdempotencyKey, ImportInto, Imported, IssuedKey, KeyChanges, KeyFinding, KeyFlows,
+    KeyUsage, LeakPolicy, LeakResponse, MemberFlows, NewKey, NewMember, NewUser, NewWorkspace, OwnerRequest,
+    PersonRef, ReachRequest, RotatedKey, Usage, UsageBucket, UsageByKey, UsageFlows, UsageRange,
+    UsageRangeError, UsageRetention, UserFlows, Violation, WorkspaceChanges, WorkspaceFlows,
     ports::{KeyDetails, Member, Page},
 };
 pub use tigertrust_credentials::{
-    AuthError, CacheSettings, Charge, HeaderValues, KeySecret, Need, OsRandom, Password, PasswordCost,
-    PasswordCostError, PasswordPolicy, PasswordPolicyError, Pepper, PepperError, PepperRing, Permit,
-    Presented, RateLimits, Refusal, SystemClock, Unauthorized, Verdict, Verification, WorkspaceNeed,
+    AuthError, CacheSettings, Charge, HeaderValues, KeyFormat, KeyFormatError, KeyFormats, KeyLength,
+    KeySecret, Need, OsRandom, Password, PasswordCost, PasswordCostError, PasswordPolicy,
+    PasswordPolicyError, Pepper, PepperError, PepperRing, Permit, Presented, RateLimits, Refusal,
+    SystemClock, Unauthorized, Verdict, Verification, WorkspaceNeed,
     ports::{KeyOwner, KeyRecord, StoreError},
 };
 /// Keys, scopes, workspaces and people, as values: those that the interface of this crate is made of, and the others.

@@ -8,7 +8,7 @@ use serde::{
 };
 use serde_json::{Map, Value};
 use tigertrust_accounts::{KeyChanges, NewKey, OwnerRequest, ReachRequest, ports::KeyDetails};
-use tigertrust_credentials::KeySecret;
+use tigertrust_credentials::{KeyFormat, KeySecret};
 use tigertrust_model::{KeyLimits, KeyState, KeyType, Lifecycle, Metadata, SecretInfo, Timestamp};
 use utoipa::ToSchema;
 use zeroize::Zeroizing;
@@ -20,9 +20,9 @@ use crate::timestamp;
 #[serde(rename_all = "lowercase")]
 #[schema(as = KeyType)]
 pub enum KeyTypeName {
-    /// `ak_…`: agents, services and CI.
+    /// `ak_…`, or imported as such: agents, services and CI.
     Agent,
-    /// `ck_…`: clients that cannot keep a secret well.
+    /// `ck_…`, or imported as such: clients that cannot keep a secret well.
     Public,
 }
 
@@ -140,11 +140,14 @@ impl From<OwnLimits> for KeyLimits {
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Secret {
-    /// Its first 8 characters.
+    /// Its first 8 characters; of an imported key as much of its beginning as is known, which may be nothing.
     #[schema(examples("ak_3fK9a"))]
     pub start: String,
-    /// Its last 4 characters.
+    /// Its last 4 characters; empty where they are not known, as of most imported keys.
     pub last_four: String,
+    /// The format of an imported key, by its id in the configuration; null for a secret that was made here.
+    #[schema(examples("acme-live"))]
+    pub format: Option<String>,
     /// When it was made.
     #[serde(serialize_with = "timestamp::serialize")]
     #[schema(value_type = String, format = DateTime)]
@@ -169,6 +172,9 @@ impl From<&SecretInfo> for Secret {
         Self {
             start: secret.display.start.clone(),
             last_four: secret.display.last_four.clone(),
+            format: Some(&secret.format)
+                .filter(|format| *format != KeyFormat::NATIVE_ID)
+                .cloned(),
             created_at: secret.created_at,
             ends_at: secret.ends_at,
             last_used_at: last.map(|last| last.at),
@@ -194,10 +200,10 @@ pub struct Key {
     pub name: String,
     /// What it is now.
     pub state: KeyStateName,
-    /// The first 8 characters of the newest secret.
+    /// The first 8 characters of the newest secret; of an imported key as much of its beginning as is known, which may be nothing.
     #[schema(examples("ak_3fK9a"))]
     pub start: String,
-    /// The last 4 characters of the newest secret.
+    /// The last 4 characters of the newest secret; empty where they are not known, as of most imported keys.
     pub last_four: String,
     /// Its secrets, newest first: one, or more after a rotation. They show which one is still used.
     pub secrets: Vec<Secret>,
@@ -502,7 +508,9 @@ fn present_metadata<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option
     deserialize_metadata(deserializer).map(|metadata| Some(metadata.unwrap_or_default()))
 }
 
-fn deserialize_metadata<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Metadata>, D::Error> {
+pub(crate) fn deserialize_metadata<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<Metadata>, D::Error> {
     let Some(object) = Option::<Map<String, Value>>::deserialize(deserializer)? else {
         return Ok(None);
     };

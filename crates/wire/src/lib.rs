@@ -7,6 +7,7 @@ mod audit_archive;
 mod hygiene;
 mod invitation;
 mod key;
+mod key_import;
 mod link;
 mod me;
 mod member;
@@ -37,6 +38,7 @@ pub use key::{
     CreateKey, IssuedKey, Key, KeyStateName, KeyTypeName, OwnLimits, ReportLeak, RevokeKey, RotateKey,
     Secret, UpdateKey,
 };
+pub use key_import::{ForeignKey, ImportKeys, ImportReport, ImportStatus, ImportedKey, RefusedField};
 pub use link::{ChangeEmail, ForgotPassword, ResetPassword, VerifyEmail};
 pub use me::{KeyIdentity, PrincipalType};
 pub use member::{AddMember, Member, RoleName, UpdateMember};

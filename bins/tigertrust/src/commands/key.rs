@@ -3,8 +3,8 @@
 use serde_json::{Map, Value};
 use tigertrust::TigerTrust;
 use tigertrust_accounts::{Actor, FlowError, NewKey, OwnerRequest, ReachRequest, ports::Page as PageRequest};
-use tigertrust_credentials::KeyFormat;
-use tigertrust_model::{IdError, KeyFilter, KeyId, KeyLimits, Metadata, WorkspaceId};
+use tigertrust_credentials::KeyFormats;
+use tigertrust_model::{IdError, KeyDisplay, KeyFilter, KeyId, KeyLimits, Metadata, WorkspaceId};
 use tigertrust_wire::{IssuedKey, Key as Body, Page, format_rfc3339};
 
 use super::{instance, key_report::report, user::find_person};
@@ -38,14 +38,14 @@ pub async fn run(common: &Common, verb: Key) -> Result<(), Failure> {
             list(common, &instance, workspace, filter, &page).await
         }
         Key::Rotate { id, overlap } => {
-            let id = key_id(&id)?;
+            let id = key_id(instance.keys().formats(), &id)?;
             let rotated = instance.keys().rotate(&Actor::operator(), id, overlap).await;
             let rotated = rotated.map_err(|error| unknown(id, error))?;
             let body = IssuedKey::new(&rotated.details, &rotated.secret, instance.clock().now());
             output::print(common.output, &body, describe_issued)
         }
         Key::Show { id } => {
-            let id = key_id(&id)?;
+            let id = key_id(instance.keys().formats(), &id)?;
             let key = instance
                 .keys()
                 .get(&Actor::operator(), id)
@@ -55,7 +55,7 @@ pub async fn run(common: &Common, verb: Key) -> Result<(), Failure> {
         }
         Key::Report { workspace } => report(common, &instance, workspace).await,
         Key::Revoke { id, reason } => {
-            let id = key_id(&id)?;
+            let id = key_id(instance.keys().formats(), &id)?;
             let key = instance.keys().revoke(&Actor::operator(), id, reason).await;
             let key = key.map_err(|error| unknown(id, error))?;
             output::print(common.output, &Body::new(&key, instance.clock().now()), describe)
@@ -157,7 +157,7 @@ async fn list(
     output::print(common.output, &body, |body| {
         let rows = body.items.iter().map(|key| {
             let expires = key.expires_at.map_or_else(|| "never".to_owned(), format_rfc3339);
-            let shown = format!("{}…{}", key.start, key.last_four);
+            let shown = display(&key.start, &key.last_four);
             [
                 key.id.clone(),
                 name_of(&key.r#type),
@@ -191,7 +191,14 @@ fn describe(key: &Body) -> String {
         ("Name", key.name.clone()),
         ("Type", name_of(&key.r#type)),
         ("State", name_of(&key.state)),
-        ("Begins", key.start.clone()),
+        (
+            "Begins",
+            if key.start.is_empty() {
+                "not known".to_owned()
+            } else {
+                key.start.clone()
+            },
+        ),
         ("Workspaces", workspaces),
         (
             "Scopes",
@@ -212,6 +219,9 @@ fn describe(key: &Body) -> String {
     ];
     if let Some(owner) = owner {
         lines.push(("Owner", owner));
+    }
+    if let Some(format) = key.secrets.first().and_then(|secret| secret.format.clone()) {
+        lines.push(("Imported as", format));
     }
     if !key.allowed_cidrs.is_empty() {
         lines.push(("From", key.allowed_cidrs.join(", ")));
@@ -235,7 +245,10 @@ fn describe(key: &Body) -> String {
         );
         lines.push((
             "Old secret",
-            format!("{}…{} ends {ends}, {used}", secret.start, secret.last_four),
+            format!(
+                "{} ends {ends}, {used}",
+                display(&secret.start, &secret.last_four)
+            ),
         ));
     }
     if let Some(external_id) = &key.external_id {
@@ -258,6 +271,15 @@ fn describe(key: &Body) -> String {
         .join("\n")
 }
 
+/// What is shown of a secret.
+fn display(start: &str, last_four: &str) -> String {
+    let display = KeyDisplay {
+        start: start.to_owned(),
+        last_four: last_four.to_owned(),
+    };
+    display.to_string()
+}
+
 /// A key with its secret.
 fn describe_issued(issued: &IssuedKey<'_>) -> String {
     format!(
@@ -268,9 +290,9 @@ fn describe_issued(issued: &IssuedKey<'_>) -> String {
 }
 
 /// Reads an id. Whoever takes a secret for one is not to see it printed.
-fn key_id(text: &str) -> Result<KeyId, Failure> {
-    if KeyFormat::of(text.as_bytes()).is_some() {
-        let start: String = text.chars().take(8).collect();
+fn key_id(formats: &KeyFormats, text: &str) -> Result<KeyId, Failure> {
+    if let Some(format) = formats.of(text.as_bytes()) {
+        let start: String = text.chars().take(format.shown()).collect();
         return Err(Failure::new(format!(
             "this is a key's secret, not its id: find the id with `tigertrust key list --search {start}`"
         )));

@@ -2,6 +2,7 @@
 
 pub mod audit;
 mod config;
+mod import;
 mod key;
 mod key_report;
 mod member;
@@ -21,7 +22,7 @@ use std::env;
 use tigertrust::TigerTrust;
 
 use crate::{
-    cli::{Cli, Command, Common},
+    cli::{Cli, Command, Common, Import},
     config::{Flag, Settings, Source},
     failure::Failure,
     logging,
@@ -39,6 +40,7 @@ pub async fn run(cli: Cli) -> Result<(), Failure> {
         Command::Session(verb) => session::run(&common, verb).await,
         Command::Workspace(verb) => workspace::run(&common, verb).await,
         Command::Member(verb) => member::run(&common, verb).await,
+        Command::Import(Import::Keys(args)) => import::run(&common, *args).await,
         Command::Key(verb) => key::run(&common, verb).await,
         Command::Sso(verb) => sso::run(&common, verb).await,
         Command::Audit(verb) => audit::run(&common, verb).await,

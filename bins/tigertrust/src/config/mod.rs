@@ -1,6 +1,7 @@
 //! Settings: from a TOML file, the environment and flags, each wrong value named with its source.
 
 mod audit;
+mod key_formats;
 mod keyring;
 mod limits;
 mod mail;

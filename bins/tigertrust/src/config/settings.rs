@@ -19,14 +19,14 @@ use tigertrust::{
     rate_limit::{Limits, ValkeySettings},
 };
 use tigertrust_accounts::{HygieneSettings, LeakPolicy, LeakResponse, SessionSettings, UsageRetention};
-use tigertrust_credentials::{CacheSettings, HashingSettings, PasswordCost};
+use tigertrust_credentials::{CacheSettings, HashingSettings, KeyFormats, PasswordCost};
 use tigertrust_http::{AppSettings, ServerSettings, TokenSettings, TrustedProxies};
 use tigertrust_model::{KeyType, Scope, ScopeCatalog, ScopeDefinition};
 use tigertrust_storage::DatabaseUrl;
 
 use super::{
-    AuditSettings, Keyring, MailSettings, SettingErrors, Source, TraceSettings, limits, passkeys,
-    reader::Reader, sso, sso::local_url, usage,
+    AuditSettings, Keyring, MailSettings, SettingErrors, Source, TraceSettings, key_formats, limits,
+    passkeys, reader::Reader, sso, sso::local_url, usage,
 };
 use crate::duration;
 
@@ -98,6 +98,8 @@ pub struct Settings {
     pub allow_private_webhooks: bool,
     /// Which scopes exist.
     pub catalog: ScopeCatalog,
+    /// How keys are written that were made elsewhere.
+    pub key_formats: KeyFormats,
     /// The audit log.
     pub audit: AuditSettings,
     /// Logs.
@@ -196,6 +198,7 @@ impl Settings {
             })
             .unwrap_or(false);
         let catalog = scopes(&mut reader);
+        let key_formats = key_formats::read(&mut reader);
         let audit = AuditSettings::read(&mut reader);
         let log = LogSettings {
             format: reader
@@ -258,6 +261,7 @@ impl Settings {
             hygiene,
             allow_private_webhooks,
             catalog,
+            key_formats,
             audit,
             log,
             traces,

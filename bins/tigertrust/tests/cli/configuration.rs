@@ -211,6 +211,63 @@ async fn application_scopes_are_configuration() {
 }
 
 #[tokio::test]
+async fn formats_of_imported_keys_are_configuration() {
+    let folder = folder().await;
+    let table = |more: &str| {
+        format!(
+            "[[keys.formats]]\nid = \"a\"\nprefix = \"sk_\"\nlength = 40\ntype = \"agent\"\ndigest = \"sha256\"\n{more}"
+        )
+    };
+    write(&folder, "good.toml", &table(""));
+    assert!(
+        folder
+            .run(&["config", "check", "--config", "good.toml"])
+            .status
+            .success()
+    );
+    for (value, is_good) in [
+        ("a=sk_:40:agent", true),
+        ("a=sk_:40-44:agent, b=pk-:64:public", true),
+        ("a=sk_:40", false),
+        ("a", false),
+    ] {
+        let mut command = folder.command(&["config", "check"]);
+        let output = command.env("TIGERTRUST__KEYS__FORMATS", value).output().unwrap();
+        assert_eq!(output.status.success(), is_good, "{value}");
+    }
+    for (text, expected) in [
+        (
+            table("max_length = 50\n"),
+            "a: give either length, or min_length and max_length",
+        ),
+        (table("").replace("sha256", "md5"), "a: digest must be sha256"),
+        (
+            table("").replace("agent", "secret"),
+            "a: type must be agent or public",
+        ),
+        (table("").replace("\"sk_\"", "\"ak_x\""), "overlaps with \"ak_\""),
+        (table("").replace("\"sk_\"", "\"eyJ\""), "kept for JWTs"),
+        (table("").replace("40", "20"), "the length must be"),
+        (
+            table("") + &table("").replace("\"a\"", "\"b\""),
+            "b: the prefix \"sk_\" overlaps with \"sk_\" of a",
+        ),
+        (table("speed = 5\n"), "must be tables [[keys.formats]]"),
+        (
+            "[keys]\nformats = 5\n".to_owned(),
+            "must be tables [[keys.formats]]",
+        ),
+    ] {
+        write(&folder, "bad.toml", &text);
+        let message = folder.failure(&["config", "check", "--config", "bad.toml"]);
+        assert!(
+            message.contains("keys.formats (bad.toml)") && message.contains(expected),
+            "{message}"
+        );
+    }
+}
+
+#[tokio::test]
 async fn a_file_that_is_no_toml_names_the_line() {
     let folder = folder().await;
     write(&folder, "tt.toml", "[server]\nlisten = \n");

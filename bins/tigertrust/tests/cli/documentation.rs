@@ -105,6 +105,7 @@ async fn every_command_and_operation_is_documented() {
         "key revoke",
         "key rotate",
         "key report",
+        "import keys",
         "sso add oidc",
         "sso add saml",
         "sso list",

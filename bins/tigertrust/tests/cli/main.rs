@@ -15,6 +15,7 @@ mod commands;
 mod configuration;
 mod documentation;
 mod faults;
+mod import;
 mod kills;
 mod limits;
 mod mail;

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from types import TracebackType
 
 from ._api import Api
@@ -27,7 +27,9 @@ class TigerTrust:
     All settings may be left out where the environment has `TIGERTRUST_URL` and `TIGERTRUST_API_KEY`. Times are in
     seconds. `tokens` says whether short-lived tokens are verified by the client itself, or by asking about each;
     `issuer` who issues them: by default `TIGERTRUST_ISSUER` of the environment, or else the address of the server.
-    `on_state` is told of each new state and why it came about, `on_change` of each change once it counts.
+    `key_prefixes` are what keys may begin with beside `ak_` and `ck_`: the prefixes of imported ones, an empty
+    one for those that have none. `on_state` is told of each new state and why it came about, `on_change` of each
+    change once it counts.
     """
 
     def __init__(
@@ -43,6 +45,7 @@ class TigerTrust:
         life: float = 60.0,
         tokens: TokensSetting = "offline",
         issuer: str | None = None,
+        key_prefixes: Sequence[str] = (),
         on_state: Callable[[State, str], object] | None = None,
         on_change: Callable[[Change], object] | None = None,
     ) -> None:
@@ -57,6 +60,7 @@ class TigerTrust:
             life=life,
             tokens=tokens,
             issuer=issuer,
+            key_prefixes=key_prefixes,
             on_state=on_state,
             on_change=on_change,
         )
@@ -88,6 +92,11 @@ class TigerTrust:
         """Where the client stands."""
         return self._feed.state
 
+    @property
+    def key_prefixes(self) -> tuple[str, ...]:
+        """What keys may begin with beside `ak_` and `ck_`."""
+        return self._settings.key_prefixes
+
     def start(self) -> None:
         """Opens the feed of changes now, and not with the first `verify`. Needs a running event loop."""
         if self._settings.remembers:
@@ -118,7 +127,7 @@ class TigerTrust:
             NotAvailable: Nobody can say at the moment.
         """
         token = read_token(key) if claims_to_be_token(key) else None
-        if token is None and not is_key(key):
+        if token is None and not is_key(key, self._settings.key_prefixes):
             return MALFORMED_TOKEN if claims_to_be_token(key) else MALFORMED
         if self._is_closed:
             raise NotAvailable("closed", "the client is closed")

@@ -50,9 +50,10 @@ _MANY_WORKSPACES = Refusal(
 )
 
 
-def presented_in(values: HeaderValues) -> PresentedKey | Refusal:
+def presented_in(values: HeaderValues, prefixes: Sequence[str] = ()) -> PresentedKey | Refusal:
     """The key of a request with these headers."""
-    keys = {_own_header(values("x-agent-api-key")), _bearer(values("authorization"))} - {_ABSENT}
+    readings = {_own_header(values("x-agent-api-key"), prefixes), _bearer(values("authorization"), prefixes)}
+    keys = readings - {_ABSENT}
     if not keys:
         return _NOTHING_PRESENTED
     if len(keys) > 1 or _MALFORMED in keys:
@@ -63,14 +64,14 @@ def presented_in(values: HeaderValues) -> PresentedKey | Refusal:
     return PresentedKey(keys.pop(), workspaces[0] if workspaces else None)
 
 
-def _own_header(values: Sequence[str]) -> str:
+def _own_header(values: Sequence[str], prefixes: Sequence[str]) -> str:
     """The header is TigerTrust's alone: whatever stands in it must be a key."""
     if not values:
         return _ABSENT
-    return values[0] if len(values) == 1 and is_key(values[0]) else _MALFORMED
+    return values[0] if len(values) == 1 and is_key(values[0], prefixes) else _MALFORMED
 
 
-def _bearer(values: Sequence[str]) -> str:
+def _bearer(values: Sequence[str], prefixes: Sequence[str]) -> str:
     """Another scheme, or a token that is none of TigerTrust's, belongs to the application."""
     if not values:
         return _ABSENT
@@ -80,6 +81,6 @@ def _bearer(values: Sequence[str]) -> str:
     token = matched[1].strip() if matched else ""
     if claims_to_be_token(token):
         return token if read_token(token) is not None else _MALFORMED
-    if not claims_to_be_key(token):
+    if not claims_to_be_key(token, prefixes):
         return _ABSENT
-    return token if is_key(token) else _MALFORMED
+    return token if is_key(token, prefixes) else _MALFORMED

@@ -3,7 +3,7 @@
 import logging
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 from urllib.parse import urlsplit
@@ -21,6 +21,9 @@ SIGN_OF_LIFE = 1.0
 """How often a quiet feed gives a sign of life, in seconds, and by how much one server may be behind another."""
 
 _MOST_LEASED = 1_000_000
+_PREFIX = re.compile(r"[0-9A-Za-z_-]{2,32}", re.ASCII)
+# What begins the server's own keys and tokens, and JWTs.
+_RESERVED = ("ak_", "ck_", "tt_", "eyJ")
 _log = logging.getLogger("tigertrust")
 
 
@@ -45,6 +48,7 @@ class Settings:
     life: float
     tokens: TokensSetting
     issuer: str
+    key_prefixes: tuple[str, ...]
     on_state: Callable[[State, str], object] | None
     on_change: Callable[[Change], object] | None
 
@@ -83,6 +87,7 @@ def check(
     life: float,
     tokens: TokensSetting,
     issuer: str | None,
+    key_prefixes: Sequence[str],
     on_state: Callable[[State, str], object] | None,
     on_change: Callable[[Change], object] | None,
 ) -> Settings:
@@ -113,6 +118,7 @@ def check(
         life=life,
         tokens=tokens,
         issuer=_check_issuer(issuer if issuer is not None else os.environ.get("TIGERTRUST_ISSUER", address)),
+        key_prefixes=_check_prefixes(key_prefixes),
         on_state=on_state,
         on_change=on_change,
     )
@@ -154,6 +160,22 @@ def _check_key(text: str | None) -> Secret:
     if not is_key(text):
         raise ValueError("the service's own key (TIGERTRUST_API_KEY or api_key) is malformed or cut short")
     return Secret(text)
+
+
+def _check_prefixes(prefixes: Sequence[str]) -> tuple[str, ...]:
+    if isinstance(prefixes, str) or not all(_is_prefix(prefix) for prefix in prefixes):
+        raise ValueError(
+            "key_prefixes must be a list of prefixes as in keys.formats of the server: 2 to 32 letters, digits, - and _, "
+            "and none of ak_, ck_, tt_ and eyJ; or empty"
+        )
+    return tuple(prefixes)
+
+
+def _is_prefix(prefix: object) -> bool:
+    if not isinstance(prefix, str):
+        return False
+    is_reserved = any(own.startswith(prefix) or prefix.startswith(own) for own in _RESERVED)
+    return prefix == "" or (_PREFIX.fullmatch(prefix) is not None and not is_reserved)
 
 
 def _is_number(value: object) -> bool:

@@ -58,7 +58,7 @@ class RequireKey:
             await _answer(decision, scope, send)
 
     async def _decide(self, scope: Scope) -> ValidVerdict | Problem:
-        presented = presented_in(lambda name: _values(scope, name.encode()))
+        presented = presented_in(lambda name: _values(scope, name.encode()), self._client.key_prefixes)
         if isinstance(presented, Refusal):
             return problem_of_request(presented)
         try:

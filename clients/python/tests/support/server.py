@@ -1,6 +1,7 @@
 """A TigerTrust server of one's own, in a folder that goes away with it."""
 
 import asyncio
+import hashlib
 import json
 import os
 import random
@@ -28,6 +29,13 @@ limits = "20000000/1m,50000000/1h"
 [[rate_limit.plans]]
 name = "pro"
 limits = "50000000/1m,50000000/1h"
+
+[[keys.formats]]
+id = "acme-live"
+prefix = "sk_live_"
+length = 28
+type = "agent"
+digest = "sha256"
 """
 SCOPES = "keys:verify,keys:read,keys:write,workspace:read,workspace:write,certificates:*"
 
@@ -110,6 +118,15 @@ class Server:
         key = {"name": "a key", "type": "agent", "scopes": ["certificates:read"], **more}
         made = await self.api("POST", "/api/keys", key)
         return Key(made["id"], made["key"])
+
+    async def import_key(self) -> Key:
+        """A key that was made elsewhere, and imported by its SHA-256."""
+        key = f"sk_live_{secrets.token_hex(10)}"
+        digest = hashlib.sha256(key.encode()).hexdigest()
+        body = {"keys": [{"hash": digest, "name": "imported", "scopes": ["certificates:read"]}]}
+        made = (await self.api("POST", "/api/keys/import", body))["results"][0]
+        assert made["status"] == "created", made
+        return Key(made["id"], key)
 
     async def revoke(self, key: Key) -> None:
         """Revokes it."""

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { type ChildProcess, execFile, spawn } from "node:child_process";
-import { randomBytes } from "node:crypto";
+import { createHash, randomBytes } from "node:crypto";
 import { cp, mkdtemp, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
@@ -24,6 +24,13 @@ limits = "20000000/1m,50000000/1h"
 [[rate_limit.plans]]
 name = "pro"
 limits = "50000000/1m,50000000/1h"
+
+[[keys.formats]]
+id = "acme-live"
+prefix = "sk_live_"
+length = 28
+type = "agent"
+digest = "sha256"
 `;
 
 export interface Key {
@@ -108,6 +115,16 @@ export class Server {
     const key = { name: "a key", type: "agent", scopes: ["certificates:read"], ...more };
     const made = await this.api("POST", "/api/keys", key);
     return { id: made["id"] as string, key: made["key"] as string };
+  }
+
+  /** A key that was made elsewhere, and imported by its SHA-256. */
+  async importKey(): Promise<Key> {
+    const key = `sk_live_${randomBytes(10).toString("hex")}`;
+    const hash = createHash("sha256").update(key).digest("hex");
+    const body = { keys: [{ hash, name: "imported", scopes: ["certificates:read"] }] };
+    const [made] = (await this.api("POST", "/api/keys/import", body))["results"] as { status: string; id: string }[];
+    assert.equal(made?.status, "created");
+    return { id: made.id, key };
   }
 
   async revoke(key: Key): Promise<void> {

@@ -1,14 +1,16 @@
 //! `Authorization: Bearer <key or token>` (RFC 6750 §2.1), the scheme in any case (RFC 9110 §11.1).
 
 use super::{Credential, HeaderValues, Presented, Reading};
-use crate::{ParsedAccessToken, ParsedKey};
+use crate::{KeyFormats, ParsedAccessToken, ParsedKey};
 
-/// A value of another scheme, or without one of our prefixes, belongs to the application behind us.
-pub(super) fn read<'a>(presented: &Presented<'a>) -> Reading<'a> {
+/// A value of another scheme, or that claims to be a key of no format, belongs to the application behind us.
+pub(super) fn read<'a>(presented: &Presented<'a>, formats: &'a KeyFormats) -> Reading<'a> {
     match presented.authorization {
         HeaderValues::Absent => Reading::NotPresented,
         HeaderValues::Repeated => Reading::Rejected,
-        HeaderValues::One(value) => token(value).map_or(Reading::NotPresented, read_token),
+        HeaderValues::One(value) => {
+            token(value).map_or(Reading::NotPresented, |token| read_token(token, formats))
+        }
     }
 }
 
@@ -22,8 +24,9 @@ pub(super) fn is_token(presented: &Presented<'_>) -> bool {
     }
 }
 
-fn read_token(token: &[u8]) -> Reading<'_> {
-    if let Some(key) = ParsedKey::read(token) {
+fn read_token<'a>(token: &'a [u8], formats: &'a KeyFormats) -> Reading<'a> {
+    // No format of keys begins as tokens do.
+    if let Some(key) = ParsedKey::read(token, formats) {
         return key.map_or(Reading::Rejected, |key| Reading::Accepted(Credential::Key(key)));
     }
     match ParsedAccessToken::read(token) {

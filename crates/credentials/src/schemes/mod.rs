@@ -5,7 +5,7 @@ mod bearer;
 
 use std::net::IpAddr;
 
-use crate::{AuthError, ParsedAccessToken, ParsedKey, Unauthorized};
+use crate::{AuthError, KeyFormats, ParsedAccessToken, ParsedKey, Unauthorized};
 
 /// The values of one header: none, one, or more than one.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -68,8 +68,8 @@ enum Reading<'a> {
 impl<'a> Presented<'a> {
     /// Whether there is anything of ours in a header for keys and tokens, well formed or not.
     #[must_use]
-    pub fn has_key(&self) -> bool {
-        [agent_header::read(self), bearer::read(self)]
+    pub fn has_key(&self, formats: &KeyFormats) -> bool {
+        [agent_header::read(self, formats), bearer::read(self, formats)]
             .iter()
             .any(|reading| *reading != Reading::NotPresented)
     }
@@ -84,9 +84,9 @@ impl<'a> Presented<'a> {
     ///
     /// # Errors
     /// [`AuthError::Unauthorized`]: nothing presented, something malformed or repeated, or two that differ.
-    pub(crate) fn credential(&self) -> Result<Credential<'a>, AuthError> {
+    pub(crate) fn credential(&self, formats: &'a KeyFormats) -> Result<Credential<'a>, AuthError> {
         let mut found: Option<Credential<'a>> = None;
-        for reading in [agent_header::read(self), bearer::read(self)] {
+        for reading in [agent_header::read(self, formats), bearer::read(self, formats)] {
             match reading {
                 Reading::NotPresented => {}
                 Reading::Accepted(own) if found.is_none_or(|other| other == own) => found = Some(own),
@@ -114,7 +114,8 @@ mod tests {
             client: None,
             user_agent: None,
         };
-        match presented.credential() {
+        let ours = KeyFormats::default();
+        match presented.credential(&ours) {
             Ok(Credential::Key(key)) => Ok(String::from_utf8_lossy(key.as_bytes()).into_owned()),
             Ok(Credential::Token(token)) => Ok(token.as_str().to_owned()),
             Err(AuthError::Unauthorized(why)) => Err(why),

@@ -13,7 +13,7 @@ use tigertrust_model::{
 };
 use tigertrust_wire::{Code, Problem, RevokeKey, RotateKey, UpdateKey};
 
-use super::keys::{kind_name, scopes};
+use super::keys::{imported_as, kind_name, scopes, shown_of};
 use crate::{
     chart,
     components::{
@@ -237,8 +237,9 @@ fn secrets(secrets: &[SecretInfo], now: Timestamp) -> Markup {
             @for secret in secrets {
                 li {
                     div {
-                        p { code { (secret.display.start) "…" (secret.display.last_four) } }
+                        p { (shown_of(secret)) }
                         p.quiet {
+                            @if let Some(format) = imported_as(secret) { "imported as " (format) ", " }
                             "made " (instant::from_now(secret.created_at, now))
                             @match secret.ends_at {
                                 None => {}

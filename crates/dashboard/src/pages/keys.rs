@@ -9,8 +9,11 @@ use tigertrust_accounts::{
     CreatedOnce, FlowError, IdempotencyKey, Violation,
     ports::{KeyDetails, Page},
 };
+use tigertrust_credentials::{KeyFormat, KeyFormats};
 use tigertrust_http::{ApiError, page};
-use tigertrust_model::{KeyFilter, KeyId, KeyState, KeyType, Role, ScopeDefinition, Timestamp, management};
+use tigertrust_model::{
+    KeyFilter, KeyId, KeyState, KeyType, Role, ScopeDefinition, SecretInfo, Timestamp, management,
+};
 use tigertrust_wire::{CreateKey, UpdateKey, format_rfc3339};
 
 use super::key;
@@ -28,8 +31,6 @@ use crate::{
 
 /// How many keys a page lists.
 const PAGE: u16 = 50;
-/// How many characters of a key are shown, and found by.
-const SHOWN: usize = 8;
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// When a new key ends, in days.
@@ -61,8 +62,10 @@ pub(crate) fn routes() -> Vec<PathPages> {
 pub(crate) async fn list(visitor: Visitor) -> PageResult {
     let query = visitor.query();
     // Whole keys are not for addresses: the history keeps those, and so do the logs of proxies.
-    if let Some(start) = query.text("q").and_then(start_of_key) {
-        return Ok(see_other(&format!("{}?q={start}", visitor.path("keys"))));
+    let formats = visitor.app().keys.formats();
+    if let Some(start) = query.text("q").and_then(|text| start_of_key(formats, text)) {
+        let asked = serde_urlencoded::to_string([("q", start)]).unwrap_or_default();
+        return Ok(see_other(&format!("{}?{asked}", visitor.path("keys"))));
     }
     let form = Filled::of(&query);
     let now = visitor.now();
@@ -164,9 +167,9 @@ const fn nothing(sees_all: bool, may_create: bool) -> (&'static str, &'static st
 }
 
 /// The beginning of a key that is longer than what is shown of one.
-fn start_of_key(text: &str) -> Option<&str> {
-    let is_key = (text.starts_with("ak_") || text.starts_with("ck_")) && text.len() > SHOWN;
-    is_key.then(|| text.get(..SHOWN)).flatten()
+fn start_of_key<'a>(formats: &KeyFormats, text: &'a str) -> Option<&'a str> {
+    let shown = formats.of(text.as_bytes())?.shown();
+    (text.len() > shown).then(|| text.get(..shown)).flatten()
 }
 
 fn next_path(visitor: &Visitor, query: &Fields, last: KeyId) -> String {
@@ -199,7 +202,7 @@ fn table(visitor: &Visitor, keys: &[KeyDetails], now: Timestamp) -> Markup {
                         tr {
                             th scope="row" data-label="Name" { a href=(visitor.path(&format!("keys/{}", key.id))) { (key.name) } }
                             td.whole data-label="Key" {
-                                @if let Some(secret) = secrets.first() { code { (secret.display.start) "…" (secret.display.last_four) } }
+                                @if let Some(secret) = secrets.first() { (shown_of(secret)) @if let Some(format) = imported_as(secret) { " · " (format) } }
                             }
                             td data-label="Type" { (kind_name(key.kind)) @if key.owner.is_some() { " · personal" } }
                             td data-label="State" { (key_state(key.state(now))) }
@@ -219,6 +222,18 @@ fn table(visitor: &Visitor, keys: &[KeyDetails], now: Timestamp) -> Markup {
             }
         }
     }
+}
+
+/// What is shown of a secret.
+pub(super) fn shown_of(secret: &SecretInfo) -> Markup {
+    html! {
+        @if secret.display.is_known() { code { (secret.display) } } @else { span.quiet { (secret.display) } }
+    }
+}
+
+/// The format of a secret that was made elsewhere and imported.
+pub(super) fn imported_as(secret: &SecretInfo) -> Option<&str> {
+    (secret.format != KeyFormat::NATIVE_ID).then_some(secret.format.as_str())
 }
 
 /// Scopes as words of their own.

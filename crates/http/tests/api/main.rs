@@ -22,6 +22,7 @@ mod filters;
 mod headers;
 mod hygiene;
 mod idempotency;
+mod imported_keys;
 mod instance_keys;
 mod invitations;
 mod keys;

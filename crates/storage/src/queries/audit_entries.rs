@@ -20,6 +20,13 @@ pub(super) fn key_created(act: &Act, key: &ApiKey) -> AuditEntry {
     }
 }
 
+/// Keys were imported.
+pub(super) fn keys_imported(act: &Act, home: WorkspaceId, counts: [(&'static str, usize); 3]) -> AuditEntry {
+    AuditEntry::new(AuditAction::KeysImported, Some(home), act)
+        .on(home)
+        .changing(counts.map(|(name, count)| FieldChange::set(name, count)))
+}
+
 /// A key was edited, or given another secret, if its earlier ones end.
 pub(super) fn key_changed(
     act: &Act,

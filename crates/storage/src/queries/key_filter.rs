@@ -19,6 +19,10 @@ type Backend = <Connection as diesel_async::AsyncConnectionCore>::Backend;
 /// A query for the ids of keys.
 pub(super) type Ids<'a> = IntoBoxed<'a, diesel::dsl::Select<keys::table, keys::id>, Backend>;
 
+/// How many characters are shown of the beginning of a secret: none is worth a look that shows less, none shows more.
+const SHORTEST: usize = 2;
+const LONGEST: usize = 38;
+
 define_sql_function! {
     /// Small letters, of ASCII at the least.
     fn lower(text: Text) -> Text;
@@ -36,9 +40,11 @@ pub(super) fn apply<'a>(mut ids: Ids<'a>, filter: KeyFilter) -> Ids<'a> {
         // By one and the same function on both sides: the engines do not agree on which letters have a small one.
         let pattern = lower(format!("%{}%", escaped(&text)));
         // An old secret is still the key's: that is how whoever finds one learns whose it is.
-        let start: String = text.chars().take(8).collect();
-        let begins =
-            secrets::table.filter(secrets::key_id.eq(keys::id).and(secrets::display_start.eq(start)));
+        let begins = secrets::table.filter(
+            secrets::key_id
+                .eq(keys::id)
+                .and(secrets::display_start.eq_any(beginnings(&text))),
+        );
         ids = ids.filter(lower(keys::name).like(pattern).escape('\\').or(exists(begins)));
     }
     if let Some(external_id) = filter.external_id {
@@ -50,6 +56,18 @@ pub(super) fn apply<'a>(mut ids: Ids<'a>, filter: KeyFilter) -> Ids<'a> {
         ids = ids.filter(keys::created_at.lt(since).and(not(exists(used))));
     }
     ids
+}
+
+/// What may be shown of the beginning of a secret that the text is, or begins: 8 characters of ours, more or fewer of an imported
+/// one.
+fn beginnings(text: &str) -> Vec<String> {
+    let ends = text
+        .char_indices()
+        .map(|(start, letter)| start + letter.len_utf8());
+    ends.skip(SHORTEST - 1)
+        .take(LONGEST - SHORTEST + 1)
+        .filter_map(|end| text.get(..end).map(str::to_owned))
+        .collect()
 }
 
 /// As `ApiKey::state` decides: revoked wins over expired, and expired over deactivated.

@@ -10,16 +10,16 @@ use diesel::{
 use diesel_async::RunQueryDsl;
 use tigertrust_accounts::{
     Earlier, FlowError, OnceOnly,
-    ports::{KeyDetails, KeyEdit, KeyStore, KeyView, Page, StoredSecret},
+    ports::{HeldSecret, ImportedKeys, KeyDetails, KeyEdit, KeyStore, KeyView, Page, StoredSecret},
 };
-use tigertrust_credentials::ports::StoreError;
+use tigertrust_credentials::{KeyDigest, ports::StoreError};
 use tigertrust_model::{Act, ApiKey, Entity, KeyFilter, KeyId, KeyReach, SecretInfo, Timestamp, UserId};
 
 use super::{
     super::{Connection, lock_key},
     Store, Written,
     audit_entries::{key_changed, key_created},
-    key_filter, requests,
+    key_filter, key_import, requests,
     rows::{EditedColumns, KeyRow, SecretRow},
     schema::{api_key_secrets as secrets, api_key_workspaces as others, api_keys as keys},
 };
@@ -51,6 +51,19 @@ impl KeyStore for Store {
             })
         })
         .await
+    }
+
+    async fn import_keys(&self, act: Act, batch: ImportedKeys) -> Result<Vec<HeldSecret>, FlowError> {
+        self.write(move |connection| Box::pin(key_import::import(connection, act, batch)))
+            .await
+    }
+
+    async fn find_secrets(
+        &self,
+        digests: Vec<KeyDigest>,
+    ) -> Result<Vec<(KeyDigest, HeldSecret)>, StoreError> {
+        self.read(move |connection| Box::pin(async move { key_import::find(connection, &digests).await }))
+            .await
     }
 
     async fn find_request(&self, once: OnceOnly) -> Result<Option<Earlier>, StoreError> {

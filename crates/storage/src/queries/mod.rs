@@ -14,6 +14,7 @@ mod factors;
 mod feed;
 mod invitations;
 mod key_filter;
+mod key_import;
 mod keys;
 mod lookups;
 mod mail_tokens;

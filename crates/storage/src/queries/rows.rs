@@ -201,6 +201,7 @@ fn read_reach(id: KeyId, home: Option<StoredId>, others: &[StoredId]) -> Result<
 #[diesel(table_name = api_key_secrets)]
 pub(super) struct SecretRow {
     key_id: StoredId,
+    format: String,
     created_at: StoredTime,
     ends_at: Option<StoredTime>,
     display_start: String,
@@ -226,6 +227,7 @@ impl SecretRow {
                 user_agent: self.last_used_user_agent,
             });
         let secret = SecretInfo {
+            format: self.format,
             display: KeyDisplay {
                 start: self.display_start,
                 last_four: self.display_last_four,

@@ -68,6 +68,7 @@ pub(crate) const fn known(action: AuditAction) -> &'static str {
     use AuditAction as Of;
     match action {
         Of::KeyCreated => "API key created",
+        Of::KeysImported => "API keys imported",
         Of::KeyUpdated => "API key changed",
         Of::KeyRotated => "API key given another secret",
         Of::KeyDeactivated => "API key switched off",
