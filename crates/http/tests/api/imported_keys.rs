@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use base64::{Engine as _, engine::general_purpose::STANDARD, engine::general_purpose::URL_SAFE_NO_PAD};
+use futures_util::future::join_all;
 use reqwest::{Method, RequestBuilder};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
@@ -22,6 +23,7 @@ on_both_engines!(
     every_record_is_told_of_by_itself,
     a_trial_stores_nothing_and_tells_the_same,
     an_import_may_be_sent_again,
+    of_imports_at_once_one_makes_the_key,
     a_key_that_was_unknown_a_moment_before_is_good_once_it_is_imported,
     unknown_keys_of_another_format_are_failed_credentials,
     an_imported_key_is_revoked_switched_off_expires_and_is_bound_like_any_other,
@@ -313,7 +315,15 @@ async fn a_trial_stores_nothing_and_tells_the_same(server: TestServer) {
         record(OTHER, "acme-live"),
         record("", "none"),
     ]);
-    let before = server.dump().await;
+    let stored = async || {
+        let keys = server.get("/api/keys", &admin).await.body;
+        let log = server.get("/api/audit/events", &admin).await.body;
+        (
+            keys["items"].as_array().unwrap().len(),
+            log["items"].as_array().unwrap().len(),
+        )
+    };
+    let before = stored().await;
     let trial = server
         .post(
             "/api/keys/import",
@@ -321,7 +331,7 @@ async fn a_trial_stores_nothing_and_tells_the_same(server: TestServer) {
             &json!({"dryRun": true, "keys": records}),
         )
         .await;
-    assert_eq!(server.dump().await, before);
+    assert_eq!(stored().await, before);
     let told = |report: &Value| {
         let results = report["results"].as_array().unwrap();
         results
@@ -376,6 +386,24 @@ async fn an_import_may_be_sent_again(server: TestServer) {
         (&json!(1), &Value::Null)
     );
     assert!(!foreign.to_string().contains(&id));
+}
+
+async fn of_imports_at_once_one_makes_the_key(server: TestServer) {
+    let server = server.importing(formats(), None).await;
+    let home = server.workspace("Home").await;
+    let admin = server.admin(&home).await;
+    let records = [record(LIVE, "acme-live"), record(OTHER, "acme-live")];
+    let reversed = [records[1].clone(), records[0].clone()];
+    let reports =
+        join_all([&records, &reversed, &records, &reversed].map(|records| import(&server, &admin, records)))
+            .await;
+    let count = |field: &str| {
+        reports
+            .iter()
+            .map(|report| report[field].as_u64().unwrap())
+            .sum::<u64>()
+    };
+    assert_eq!((count("created"), count("existing")), (2, 6), "{reports:?}");
 }
 
 async fn a_key_that_was_unknown_a_moment_before_is_good_once_it_is_imported(server: TestServer) {

@@ -102,6 +102,7 @@ async fn creation_shows_the_secret_once_and_keeps_every_field(server: TestServer
             "secrets": [{
                 "start": secret[..8],
                 "lastFour": secret[48..],
+                "format": null,
                 "createdAt": "2027-01-15T08:00:00Z",
                 "endsAt": null,
                 "lastUsedAt": null,
