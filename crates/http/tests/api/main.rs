@@ -24,6 +24,7 @@ mod hygiene;
 mod idempotency;
 mod instance_keys;
 mod invitations;
+mod job_tokens;
 mod keys;
 mod last_use;
 mod leaks;
