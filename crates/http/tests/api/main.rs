@@ -25,6 +25,7 @@ mod idempotency;
 mod imported_keys;
 mod instance_keys;
 mod invitations;
+mod job_tokens;
 mod keys;
 mod last_use;
 mod leaks;

@@ -23,6 +23,7 @@ mod members;
 mod passkeys;
 mod races;
 mod schema;
+mod trust_rules;
 mod usage;
 mod webhooks;
 mod workspaces;
