@@ -16,6 +16,7 @@ mod gate;
 mod mail;
 mod mailbox;
 mod program;
+pub mod protected;
 mod provider;
 mod receiver;
 mod records;
