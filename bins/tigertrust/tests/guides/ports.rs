@@ -1,28 +1,5 @@
 //! Ports of a test's own in place of those that a guide names.
 
-use std::{
-    net::TcpListener,
-    process,
-    sync::atomic::{AtomicU32, Ordering},
-};
-
-/// Below those that the kernel takes for outgoing connections.
-const RANGE: std::ops::Range<u32> = 20_000..32_000;
-
-/// A port on which nobody listens. Tests that run side by side begin at different ones.
-pub fn free_port() -> u16 {
-    static TRIED: AtomicU32 = AtomicU32::new(0);
-    let first = process::id().wrapping_mul(37);
-    loop {
-        let number = first.wrapping_add(TRIED.fetch_add(1, Ordering::Relaxed));
-        let port = RANGE.start + number % (RANGE.end - RANGE.start);
-        let port = u16::try_from(port).unwrap();
-        if TcpListener::bind(("127.0.0.1", port)).is_ok() {
-            return port;
-        }
-    }
-}
-
 /// The text with other numbers in place of those, where they stand alone.
 pub fn renumber(text: &str, ports: &[(u16, u16)]) -> String {
     let mut renumbered = String::new();

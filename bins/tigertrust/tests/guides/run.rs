@@ -2,11 +2,13 @@
 
 use std::{fs, path::PathBuf};
 
+use tigertrust_testkit::free_port;
+
 use crate::{
     block::{Block, Kind, blocks},
     expectation::is_met,
     list::PAGES,
-    ports::{free_port, renumber},
+    ports::renumber,
     session::Session,
 };
 
