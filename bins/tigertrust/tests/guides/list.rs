@@ -24,7 +24,7 @@ guides! {
         // Nothing of the machine's own is touched.
         instead: &[
             (" /etc/", " etc/"),
-            ("cp deploy/", "cp {repository}/deploy/"),
+            (" deploy/", " {repository}/deploy/"),
             ("https://api.example.com/", "https://api.example.com:{443}/"),
         ],
         before: "listen={443} tigertrust={8080} backend={3000}\nsource {repository}/bins/tigertrust/tests/guides/stand_ins/reverse_proxy.sh",

@@ -151,7 +151,7 @@ fn copy<'a>(printed: &'a str, name: &str, prefix: &str) -> Option<&'a str> {
     let is_no_part = |character: char| character.is_whitespace() || "\"',;".contains(character);
     let words: Vec<&str> = printed
         .split(is_no_part)
-        .filter(|word| !word.is_empty())
+        .filter(|word| word.contains(char::is_alphanumeric))
         .collect();
     if !prefix.is_empty() {
         return words.into_iter().rfind(|word| word.starts_with(prefix));
@@ -171,6 +171,8 @@ fn a_reader_copies_what_was_printed() {
     assert_eq!(copy(printed, "KEY", "ck_"), Some("ck_2"));
     assert_eq!(copy(printed, "KEY", "xk_"), None);
     assert_eq!(copy(printed, "WORD", ""), None);
+    let record = r#"{"id":"key_4","createdBy":"key_5"}"#;
+    assert_eq!(copy(record, "ID", ""), Some("key_4"));
 }
 
 #[test]

@@ -31,11 +31,7 @@ apt-get() {
   done
 }
 
-nginx() { command nginx -e stderr -p "$root/etc/nginx" -c nginx.conf "$@"; }
-
-haproxy() { command haproxy "$@"; }
-
-# systemctl reload|restart|stop NAME: in the foreground of the session's background.
+# systemctl reload|stop NAME: as a process of this session.
 systemctl() {
   if [[ $1 == stop ]]; then
     kill "$proxy"
@@ -44,7 +40,7 @@ systemctl() {
   fi
   stand_in_configure
   case $2 in
-    nginx) nginx & ;;
+    nginx) nginx -e stderr -p "$root/etc/nginx" -c nginx.conf & ;;
     caddy) XDG_DATA_HOME=$root/caddy XDG_CONFIG_HOME=$root/caddy caddy run --config "$root/etc/caddy/Caddyfile" & ;;
     haproxy) haproxy -db -f "$root/etc/haproxy/haproxy.cfg" & ;;
   esac
@@ -62,8 +58,12 @@ stand_in_configure() {
     [[ -f $file ]] || continue
     sed --in-place -E \
       -e "s#([ :])443\\b#\\1$listen#; s#127.0.0.1:8080#127.0.0.1:$tigertrust#; s#127.0.0.1:3000#127.0.0.1:$backend#" \
-      -e "s#^api\\.example\\.com \\{#{\\n\\tadmin off\\n\\tauto_https disable_redirects\\n}\\n\\napi.example.com:$listen {#" \
+      -e "s#^api\\.example\\.com \\{#api.example.com:$listen {\\n\\ttls /etc/ssl/api.example.com.pem /etc/ssl/private/api.example.com.key#" \
       -e "s#([ \"])/etc/#\\1$root/etc/#g; /^ +(user|group|log) /d" \
       "$file"
   done
+  file=$root/etc/caddy/Caddyfile
+  if [[ -f $file ]]; then
+    { printf '{\n\tadmin off\n\tauto_https disable_redirects\n}\n' && cat "$file"; } >"$file.new" && mv "$file.new" "$file"
+  fi
 }
