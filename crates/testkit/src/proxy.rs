@@ -14,6 +14,9 @@ use tempfile::TempDir;
 /// The environment variable with the program Envoy, where it is not in the path.
 const ENVOY: &str = "TIGERTRUST_TEST_ENVOY";
 
+/// What begins with TLS in the file of Envoy.
+const TLS: &str = "transport_socket:\n";
+
 /// Which proxy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ProxyKind {
@@ -192,10 +195,11 @@ impl ProxyKind {
             }
             Self::Envoy => {
                 let yaml = deployed("envoy/envoy.yaml");
-                let begin = yaml.find("transport_socket:\n").expect("TLS");
-                let end = yaml[begin..].find("# --").expect("its end") + begin;
+                // From its name to the line that ends what is to be adapted.
+                let (_, tls) = yaml.split_once(TLS).expect("TLS");
+                let (tls, _) = tls.split_once("# --").expect("its end");
                 let changes = [
-                    (yaml[begin..end].to_owned(), String::new()),
+                    (format!("{TLS}{tls}"), String::new()),
                     (
                         "socket_address: { address: 0.0.0.0, port_value: 443 }".to_owned(),
                         format!("socket_address: {{ address: 127.0.0.1, port_value: {port} }}"),
