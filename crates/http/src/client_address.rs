@@ -1,6 +1,6 @@
 //! Where a request comes from, in spite of the proxies before us.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 
 use actix_web::{HttpRequest, http::header::HeaderName};
 use ipnet::IpNet;
@@ -9,94 +9,23 @@ const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 
 /// The reverse proxies whose `X-Forwarded-For` is believed. What anybody else writes there is ignored.
 #[derive(Clone, Debug, Default)]
-pub struct TrustedProxies(Vec<IpNet>);
+pub struct TrustedProxies(tigertrust_wire::TrustedProxies);
 
 impl TrustedProxies {
     /// Believes the proxies in these networks.
     #[must_use]
     pub fn new(networks: Vec<IpNet>) -> Self {
-        Self(networks)
+        Self(tigertrust_wire::TrustedProxies::new(networks))
     }
 
-    /// The client's address. Each trusted proxy appends the address it was called from, so the list is read from its
-    /// end, as long as whoever wrote an entry is trusted.
+    /// The client's address.
     pub(crate) fn client(&self, request: &HttpRequest) -> Option<IpAddr> {
         let peer = request.peer_addr()?.ip().to_canonical();
-        if !self.trusts(peer) {
+        if !self.0.trusts(peer) {
             return Some(peer);
         }
-        let headers = request
-            .headers()
-            .get_all(&FORWARDED_FOR)
-            .map(|value| value.as_bytes());
-        Some(self.resolve(peer, headers.collect()))
-    }
-
-    fn resolve(&self, peer: IpAddr, forwarded_for: Vec<&[u8]>) -> IpAddr {
-        let entries = forwarded_for
-            .iter()
-            .rev()
-            .flat_map(|value| value.rsplit(|byte| *byte == b','));
-        let mut client = peer;
-        for entry in entries {
-            if !self.trusts(client) {
-                break;
-            }
-            // What is no address says nothing; the proxy itself is then all that is known.
-            let Some(address) = std::str::from_utf8(entry)
-                .ok()
-                .and_then(|text| address(text.trim()))
-            else {
-                break;
-            };
-            client = address.to_canonical();
-        }
-        client
-    }
-
-    fn trusts(&self, address: IpAddr) -> bool {
-        self.0.iter().any(|network| network.contains(&address))
-    }
-}
-
-/// An address, with or without the port that some proxies add.
-fn address(text: &str) -> Option<IpAddr> {
-    let with_port = || text.parse::<SocketAddr>().ok().map(|socket| socket.ip());
-    text.parse().ok().or_else(with_port)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn client(peer: &str, forwarded_for: &[&str]) -> String {
-        let proxies = TrustedProxies::new(vec!["10.0.0.0/8".parse().unwrap(), "::1/128".parse().unwrap()]);
-        let values = forwarded_for.iter().map(|value| value.as_bytes()).collect();
-        proxies.resolve(peer.parse().unwrap(), values).to_string()
-    }
-
-    #[test]
-    fn a_stranger_s_header_is_ignored() {
-        assert_eq!(client("203.0.113.9", &["192.0.2.1"]), "203.0.113.9");
-        assert_eq!(client("203.0.113.9", &[]), "203.0.113.9");
-    }
-
-    #[test]
-    fn the_last_address_that_no_trusted_proxy_has_is_the_client_s() {
-        assert_eq!(client("10.0.0.1", &["192.0.2.1"]), "192.0.2.1");
-        assert_eq!(
-            client("10.0.0.1", &["192.0.2.1, 198.51.100.7 ,10.0.0.2"]),
-            "198.51.100.7"
-        );
-        assert_eq!(client("10.0.0.1", &["192.0.2.1", "198.51.100.7"]), "198.51.100.7");
-        assert_eq!(client("::1", &["::ffff:192.0.2.1"]), "192.0.2.1");
-        assert_eq!(client("10.0.0.1", &["10.0.0.3, 10.0.0.2"]), "10.0.0.3");
-    }
-
-    #[test]
-    fn what_is_no_address_ends_the_search() {
-        assert_eq!(client("10.0.0.1", &["192.0.2.1, unknown"]), "10.0.0.1");
-        assert_eq!(client("10.0.0.1", &["192.0.2.1, evil, 10.0.0.2"]), "10.0.0.2");
-        assert_eq!(client("10.0.0.1", &[""]), "10.0.0.1");
+        let headers = request.headers().get_all(&FORWARDED_FOR);
+        let values: Vec<&[u8]> = headers.map(|value| value.as_bytes()).collect();
+        Some(self.0.client(peer, values.into_iter()))
     }
 }

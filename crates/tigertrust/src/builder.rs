@@ -7,7 +7,8 @@ use tigertrust_credentials::{
     CacheSettings, KeyFormats, OsRandom, PasswordCost, PasswordHasher, Pepper, PepperError, PepperRing,
     SystemClock,
 };
-use tigertrust_model::{CatalogError, Clock, KeyTypes, RandomSource, Scope, ScopeCatalog, ScopeDefinition};
+use tigertrust_model::{Clock, KeyTypes, RandomSource, ScopeCatalog};
+#[cfg(feature = "mail")]
 use tigertrust_notify::{Letterhead, MailTransport};
 use tigertrust_rate_limit::Limits;
 #[cfg(feature = "valkey")]
@@ -15,10 +16,7 @@ use tigertrust_rate_limit::ValkeySettings;
 use tigertrust_storage::{DatabaseUrl, DatabaseUrlError, Options, SchemaState, migrations};
 use tokio::runtime::Handle;
 
-use crate::{BuildError, TigerTrust, instance::Foundation};
-
-/// How long the feed of changes may be silent before nothing remembered is trusted, where nobody says otherwise.
-const MAX_STALENESS: Duration = Duration::from_secs(5);
+use crate::{BuildError, TigerTrust, instance::Foundation, settings};
 
 /// Puts a [`TigerTrust`] together. What is wrong with a setting is told by [`build`](Self::build).
 ///
@@ -41,6 +39,7 @@ pub struct Builder {
     valkey: Option<ValkeySettings>,
     clock: Option<Arc<dyn Clock>>,
     random: Option<Arc<dyn RandomSource>>,
+    #[cfg(feature = "mail")]
     mail: Option<(Letterhead, Arc<dyn MailTransport>)>,
     #[cfg(feature = "webhooks")]
     webhooks: crate::webhooks::WebhookSettings,
@@ -59,7 +58,7 @@ impl Builder {
             scopes: Vec::new(),
             formats: KeyFormats::default(),
             cache: CacheSettings::default(),
-            max_staleness: MAX_STALENESS,
+            max_staleness: settings::MAX_STALENESS,
             limits: Limits::default(),
             password_cost: PasswordCost::MIN,
             usage: UsageRetention::default(),
@@ -68,6 +67,7 @@ impl Builder {
             valkey: None,
             clock: None,
             random: None,
+            #[cfg(feature = "mail")]
             mail: None,
             #[cfg(feature = "webhooks")]
             webhooks: crate::webhooks::WebhookSettings::default(),
@@ -194,6 +194,7 @@ impl Builder {
 
     /// The way that mails to people go, and what they are written on. If nobody says, no mail is sent, and all else works
     /// as it does with mail.
+    #[cfg(feature = "mail")]
     pub fn mail(mut self, letterhead: Letterhead, transport: Arc<dyn MailTransport>) -> Self {
         self.mail = Some((letterhead, transport));
         self
@@ -256,19 +257,14 @@ impl Builder {
         let url = self.database.ok_or(BuildError::NoDatabase)??;
         let peppers = match self.ring {
             Some(ring) => ring,
-            None => ring(self.peppers)?,
+            None => settings::ring(self.peppers)?,
         };
         let catalog = match self.catalog {
             Some(catalog) => catalog,
-            None => catalog(self.scopes)?,
+            None => settings::catalog(self.scopes)?,
         };
-        if self.max_staleness.is_zero() {
-            return Err(BuildError::Staleness(self.max_staleness));
-        }
-        let runtime = match self.runtime {
-            Some(runtime) => runtime,
-            None => Handle::try_current().map_err(|_| BuildError::NoRuntime)?,
-        };
+        settings::ensure_some_trust(self.max_staleness)?;
+        let runtime = settings::runtime(self.runtime)?;
         Ok(Foundation {
             url,
             options: self.options,
@@ -285,45 +281,13 @@ impl Builder {
             valkey: self.valkey,
             clock: self.clock.unwrap_or_else(|| Arc::new(SystemClock::new())),
             random: self.random.unwrap_or_else(|| Arc::new(OsRandom)),
+            #[cfg(feature = "mail")]
             mail: self.mail,
             #[cfg(feature = "webhooks")]
             webhooks: self.webhooks,
             runtime,
         })
     }
-}
-
-fn ring(given: Vec<(String, Result<Pepper, PepperError>)>) -> Result<PepperRing, BuildError> {
-    let last = given
-        .last()
-        .map(|(id, _)| id.clone())
-        .ok_or(BuildError::NoPepper)?;
-    let peppers = given
-        .into_iter()
-        .map(|(id, pepper)| pepper.map_err(|why| BuildError::Pepper { id, why }))
-        .collect::<Result<_, _>>()?;
-    PepperRing::new(peppers).map_err(|why| BuildError::Pepper { id: last, why })
-}
-
-fn catalog(given: Vec<(String, String, KeyTypes)>) -> Result<ScopeCatalog, BuildError> {
-    if given.is_empty() {
-        return Ok(ScopeCatalog::default());
-    }
-    let definitions = given
-        .into_iter()
-        .map(|(name, description, types)| match name.parse::<Scope>() {
-            Ok(scope) => Ok(ScopeDefinition {
-                scope,
-                description,
-                types,
-            }),
-            Err(why) => Err(BuildError::ScopeName { name, why }),
-        })
-        .collect::<Result<_, _>>()?;
-    ScopeCatalog::new(definitions).map_err(|(scope, why): (Scope, CatalogError)| BuildError::Scope {
-        name: scope.to_string(),
-        why,
-    })
 }
 
 impl std::fmt::Debug for Builder {

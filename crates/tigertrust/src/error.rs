@@ -2,8 +2,13 @@
 
 use std::time::Duration;
 
-use tigertrust_credentials::{PasswordCostError, PepperError, ports::StoreError};
-use tigertrust_model::{CatalogError, RandomError, ScopeError};
+use tigertrust_credentials::PepperError;
+#[cfg(feature = "storage")]
+use tigertrust_credentials::{PasswordCostError, ports::StoreError};
+#[cfg(feature = "storage")]
+use tigertrust_model::RandomError;
+use tigertrust_model::{CatalogError, ScopeError};
+#[cfg(feature = "storage")]
 use tigertrust_storage::{DatabaseUrlError, OpenError, migrations::MigrationError};
 
 /// Why an instance could not be built. No message repeats a secret or a URL, which may hold a password.
@@ -11,14 +16,16 @@ use tigertrust_storage::{DatabaseUrlError, OpenError, migrations::MigrationError
 #[non_exhaustive]
 pub enum BuildError {
     /// The builder was not told of a database.
+    #[cfg(feature = "storage")]
     #[error("there is no database: name one with Builder::database")]
     NoDatabase,
     /// What it was told is no URL of a database.
+    #[cfg(feature = "storage")]
     #[error("the database's URL {0}")]
     Database(#[from] DatabaseUrlError),
     /// The builder was given no pepper.
     #[error(
-        "there is no pepper: keep a secret of TigerTrust::generate_pepper and give it to Builder::pepper"
+        "there is no pepper: keep a secret of 32 random bytes, as generate_pepper makes one, and give it to the builder's pepper"
     )]
     NoPepper,
     /// A pepper cannot be used, or two have one id.
@@ -49,9 +56,11 @@ pub enum BuildError {
     #[error("max_staleness must be more than zero, and not {0:?}")]
     Staleness(Duration),
     /// Hashes of passwords cannot be so much work, or so little.
+    #[cfg(feature = "storage")]
     #[error("the cost of passwords {0}")]
     PasswordCost(#[from] PasswordCostError),
     /// There are no random bytes for the id of this process.
+    #[cfg(feature = "storage")]
     #[error(transparent)]
     Random(#[from] RandomError),
     /// The shared store of rate limits cannot be used.
@@ -63,15 +72,18 @@ pub enum BuildError {
     #[error(transparent)]
     Webhooks(#[from] tigertrust_notify::webhooks::WebhookHttpError),
     /// Connections live on a tokio runtime.
-    #[error("there is no tokio runtime: build within one, or name one with Builder::runtime")]
+    #[error("there is no tokio runtime: build within one, or name one with the builder's runtime")]
     NoRuntime,
     /// The database cannot be opened.
+    #[cfg(feature = "storage")]
     #[error(transparent)]
     Open(#[from] OpenError),
     /// The schema could not be brought up to date.
+    #[cfg(feature = "storage")]
     #[error("the schema could not be brought up to date: {0}")]
     Migration(#[from] MigrationError),
     /// Migrations that this program knows have not been run.
+    #[cfg(feature = "storage")]
     #[error(
         "the database's schema is behind this program, it lacks {}: \
          build with migrate(true), or run `tigertrust migrate run`",
@@ -79,9 +91,11 @@ pub enum BuildError {
     )]
     SchemaBehind(Vec<String>),
     /// A newer program has migrated the database.
+    #[cfg(feature = "storage")]
     #[error("the database's schema is ahead of this program, it has {}: build with the newer version", .0.join(", "))]
     SchemaAhead(Vec<String>),
     /// The database cannot be reached, or does not answer as it should.
+    #[cfg(feature = "storage")]
     #[error(transparent)]
     Store(#[from] StoreError),
 }

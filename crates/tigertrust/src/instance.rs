@@ -13,12 +13,12 @@ use tigertrust_accounts::{
     audit::{AuditFlows, RefusalLog},
 };
 use tigertrust_credentials::{
-    Admission, AuditRing, CacheSettings, ChangeTracker, HeaderValues, KeyFormats, Need, OsRandom, Password,
-    PasswordHasher, Pepper, PepperRing, Permit, Presented, RateLimits, RecentChanges, Refusal, Verdict,
-    Verification,
+    Admission, AuditRing, CacheSettings, ChangeTracker, HeaderValues, KeyFormats, Need, Password, PasswordHasher,
+    PepperRing, Permit, Presented, RateLimits, RecentChanges, Refusal, Verdict, Verification,
     ports::{ChangeListener, StoreError},
 };
 use tigertrust_model::{Clock, Email, KeyType, NodeId, RandomError, RandomSource, ScopeCatalog, WorkspaceId};
+#[cfg(feature = "mail")]
 use tigertrust_notify::{Letterhead, MailTransport, Postman};
 use tigertrust_rate_limit::{Limits, RateLimiter};
 #[cfg(feature = "valkey")]
@@ -30,12 +30,14 @@ use zeroize::Zeroizing;
 #[cfg(feature = "valkey")]
 use crate::limits::Told;
 use crate::{
-    BuildError, Builder,
+    BuildError, Builder, Gate,
     background::{self, Background},
+    gate::GateParts,
     limits::Ledger,
 };
 
 /// How long the end of an instance waits for mails that are under way.
+#[cfg(feature = "mail")]
 const LAST_MAILS: Duration = Duration::from_secs(5);
 
 /// How long it waits for webhooks that are under way; what is not sent then is sent by whoever comes next.
@@ -59,6 +61,7 @@ pub(crate) struct Foundation {
     pub(crate) valkey: Option<ValkeySettings>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) random: Arc<dyn RandomSource>,
+    #[cfg(feature = "mail")]
     pub(crate) mail: Option<(Letterhead, Arc<dyn MailTransport>)>,
     #[cfg(feature = "webhooks")]
     pub(crate) webhooks: crate::webhooks::WebhookSettings,
@@ -97,6 +100,7 @@ struct Inner {
         allow(dead_code, reason = "people sign in over HTTP")
     )]
     notifier: Arc<dyn Notifier>,
+    #[cfg(feature = "mail")]
     postman: Option<Postman>,
     foundation: Foundation,
     ledger: Ledger,
@@ -108,8 +112,7 @@ struct Inner {
     recent: Arc<RecentChanges>,
     feed: OnceLock<FeedHandle>,
     background: OnceLock<Background>,
-    #[cfg(feature = "actix")]
-    outages: crate::actix::OutageLog,
+    gate: Arc<GateParts>,
     #[cfg(feature = "server")]
     metrics: tigertrust_http::Metrics,
 }
@@ -126,7 +129,7 @@ impl TigerTrust {
     /// # Errors
     /// [`RandomError`] when the operating system gives no random bytes.
     pub fn generate_pepper() -> Result<Zeroizing<String>, RandomError> {
-        Pepper::generate_secret(&OsRandom)
+        crate::generate_pepper()
     }
 
     pub(crate) fn over(foundation: Foundation) -> Result<Self, BuildError> {
@@ -144,7 +147,6 @@ impl TigerTrust {
             hygiene,
             clock,
             random,
-            mail,
             runtime,
             ..
         } = &foundation;
@@ -209,13 +211,18 @@ impl TigerTrust {
         let workspaces =
             WorkspaceFlows::new(storage.accounts(), plans, Arc::clone(clock), Arc::clone(random));
         let members = MemberFlows::new(storage.members(), storage.accounts(), Arc::clone(clock));
-        let postman = mail.as_ref().map(|(letterhead, transport)| {
+        #[cfg(feature = "mail")]
+        let postman = foundation.mail.as_ref().map(|(letterhead, transport)| {
             let random = Arc::clone(random);
             Postman::new(letterhead.clone(), Arc::clone(transport), random, runtime.clone())
         });
+        #[cfg(feature = "mail")]
         let mail = postman
             .clone()
             .map(|postman| Arc::new(postman) as Arc<dyn Notifier>);
+        #[cfg(not(feature = "mail"))]
+        let mail: Option<Arc<dyn Notifier>> = None;
+        let notifier = mail.clone().unwrap_or_else(|| Arc::new(TellsNobody));
         let invitations = InvitationFlows::new(
             storage.invitations(),
             storage.accounts(),
@@ -224,10 +231,6 @@ impl TigerTrust {
             Arc::clone(clock),
             Arc::clone(random),
         );
-        let notifier: Arc<dyn Notifier> = match &postman {
-            Some(postman) => Arc::new(postman.clone()),
-            None => Arc::new(TellsNobody),
-        };
         let profiles = ProfileFlows::new(
             storage.profiles(),
             storage.audit(),
@@ -250,6 +253,18 @@ impl TigerTrust {
         let courier = tigertrust_notify::webhooks::Courier::new(webhooks.outbox(), runtime.clone());
         let reviews = HygieneReviews::new(hygiene.clone(), storage.accounts(), storage.audit(), stewards);
         let storage = Arc::new(storage);
+        let gate = Arc::new(GateParts {
+            admission: Arc::clone(&admission),
+            limits: Arc::clone(&limits),
+            tracker: Arc::clone(&tracker),
+            catalog: Arc::clone(catalog),
+            peppers: peppers.clone(),
+            clock: Arc::clone(clock),
+            random: Arc::clone(random),
+            #[cfg(feature = "answers")]
+            outages: crate::outage::OutageLog::new(Arc::clone(clock)),
+            upkeep: None,
+        });
         Ok(Self(Arc::new(Inner {
             keys,
             users,
@@ -262,8 +277,6 @@ impl TigerTrust {
             reviews,
             #[cfg(feature = "webhooks")]
             webhooks,
-            #[cfg(feature = "actix")]
-            outages: crate::actix::OutageLog::new(Arc::clone(clock)),
             #[cfg(feature = "server")]
             metrics: crate::server::figures(
                 &storage,
@@ -280,7 +293,9 @@ impl TigerTrust {
             courier,
             storage,
             notifier,
+            #[cfg(feature = "mail")]
             postman,
+            gate,
             foundation,
             ledger,
             tracker,
@@ -288,6 +303,12 @@ impl TigerTrust {
             feed: OnceLock::new(),
             background: OnceLock::new(),
         })))
+    }
+
+    /// What lets requests in, for the adapters `actix` and `tower`. The instance lives as long as its gates.
+    #[must_use]
+    pub fn gate(&self) -> Gate {
+        Gate::of(Arc::clone(&self.0.gate), Arc::clone(&self.0) as _)
     }
 
     /// Checks what a request presents against what its route needs. A key that is known costs no look-up.
@@ -512,18 +533,13 @@ impl TigerTrust {
             background::store_refusals(&self.0.refusals).await;
             self.0.ledger.put_down().await;
         }
+        #[cfg(feature = "mail")]
         if let Some(postman) = &self.0.postman {
             postman.close(LAST_MAILS).await;
         }
         #[cfg(feature = "webhooks")]
         self.0.courier.close(LAST_WEBHOOKS).await;
         self.0.storage.close().await;
-    }
-
-    /// Logs why a request was answered 503.
-    #[cfg(feature = "actix")]
-    pub(crate) fn report_outage(&self, error: &dyn fmt::Display) {
-        self.0.outages.report(error);
     }
 
     /// The whole HTTP API over this instance, to be mounted with [`configure`](crate::server::configure) or served with
@@ -716,6 +732,18 @@ fn provider_http(
         traceparent: settings.traces.map(|traces| traces.current),
         ..ProviderHttpSettings::default()
     })?)
+}
+
+impl From<TigerTrust> for Gate {
+    fn from(instance: TigerTrust) -> Self {
+        instance.gate()
+    }
+}
+
+impl From<&TigerTrust> for Gate {
+    fn from(instance: &TigerTrust) -> Self {
+        instance.gate()
+    }
 }
 
 impl fmt::Debug for TigerTrust {

@@ -4,6 +4,7 @@
 
 mod audit;
 mod audit_archive;
+mod forwarded;
 mod hygiene;
 mod invitation;
 mod key;
@@ -32,6 +33,7 @@ pub use audit::{
     audit_ndjson,
 };
 pub use audit_archive::{ArchiveHeader, ArchivedEvent};
+pub use forwarded::TrustedProxies;
 pub use hygiene::{FindingName, KeyFinding};
 pub use invitation::{AcceptInvitation, Invitation, Invite};
 pub use key::{

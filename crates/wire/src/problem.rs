@@ -99,6 +99,29 @@ impl Code {
             Self::ServiceUnavailable => (503, "Service Unavailable"),
         }
     }
+
+    /// The status code of gRPC, for services that speak it.
+    #[must_use]
+    pub const fn grpc_status(self) -> u8 {
+        match self {
+            // INVALID_ARGUMENT
+            Self::ValidationError | Self::UnsupportedMediaType => 3,
+            // NOT_FOUND
+            Self::NotFound => 5,
+            // PERMISSION_DENIED
+            Self::Forbidden | Self::WorkspaceAccessDenied | Self::StepUpRequired => 7,
+            // RESOURCE_EXHAUSTED
+            Self::RateLimited | Self::PayloadTooLarge => 8,
+            // FAILED_PRECONDITION
+            Self::Conflict => 9,
+            // UNIMPLEMENTED
+            Self::MethodNotAllowed => 12,
+            // UNAVAILABLE
+            Self::ServiceUnavailable => 14,
+            // UNAUTHENTICATED
+            Self::Unauthorized | Self::TokenExpired | Self::KeyRevoked => 16,
+        }
+    }
 }
 
 /// One thing that is wrong with a request.

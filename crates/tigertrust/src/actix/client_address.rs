@@ -2,7 +2,10 @@
 
 use std::{fmt, net::IpAddr};
 
-use actix_web::{HttpRequest, web};
+use actix_web::{HttpRequest, http::header::HeaderName, web};
+use tigertrust_wire::TrustedProxies;
+
+const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 
 type Ask = dyn Fn(&HttpRequest) -> Option<IpAddr> + Send + Sync;
 
@@ -24,6 +27,27 @@ impl ClientAddress {
     /// Learns the address by asking the request; `None` says that nobody knows.
     pub fn new(ask: impl Fn(&HttpRequest) -> Option<IpAddr> + Send + Sync + 'static) -> Self {
         Self(Box::new(ask))
+    }
+
+    /// Learns it from `X-Forwarded-For`, as far as the proxies that wrote it are trusted. What anybody else writes there is ignored.
+    ///
+    /// ```
+    /// use tigertrust::actix::{ClientAddress, TrustedProxies};
+    ///
+    /// let behind_proxies = ClientAddress::behind(TrustedProxies::new(vec!["10.0.0.0/8".parse()?]));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn behind(proxies: TrustedProxies) -> Self {
+        Self::new(move |request| {
+            let values: Vec<&[u8]> = request
+                .headers()
+                .get_all(FORWARDED_FOR)
+                .map(|value| value.as_bytes())
+                .collect();
+            let peer = request.peer_addr()?.ip();
+            Some(proxies.client(peer, values.into_iter()))
+        })
     }
 
     pub(super) fn of(request: &HttpRequest) -> Option<IpAddr> {

@@ -34,18 +34,17 @@
 //! Keys are taken from `X-Agent-API-Key` and `Authorization: Bearer`, the workspace from `X-Workspace-ID`, as the server
 //! does it, and who is refused reads the same problem document (RFC 9457).
 
+mod answer;
 mod client_address;
-mod needs;
-mod outage;
 mod permitted;
-mod rejection;
 
+use actix_web::http::header::HeaderName;
+
+pub use answer::tell_limits;
 pub use client_address::ClientAddress;
-pub use needs::Needs;
-#[doc(hidden)]
-pub use needs::{is_scope, need_in_workspace, need_of_scope};
 pub use permitted::Permitted;
-pub use rejection::Rejection;
-pub use tigertrust_wire::{Code, FieldProblem, Problem, RateLimitHeaders};
+pub use tigertrust_wire::{Code, FieldProblem, Problem, RateLimitHeaders, TrustedProxies};
 
-pub(crate) use outage::OutageLog;
+pub use crate::{Admitted, Needs, Rejection};
+
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");

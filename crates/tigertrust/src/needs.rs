@@ -3,14 +3,14 @@
 use tigertrust_credentials::{Need, WorkspaceNeed};
 use tigertrust_model::{KeyTypes, Scope};
 
-/// What a route needs of its caller, as a type: [`Permitted`](super::Permitted) takes it as its parameter.
+/// What a route needs of its caller, as a type: `Permitted`, of `actix` or `tower`, takes it as its parameter.
 /// [`needs!`](crate::needs) writes the implementation.
 pub trait Needs: 'static {
     /// What is needed.
     fn need() -> &'static Need;
 }
 
-/// Names what routes need of their callers: a type for each, which implements [`Needs`](crate::actix::Needs).
+/// Names what routes need of their callers: a type for each, which implements [`Needs`](crate::Needs).
 ///
 /// A caller needs a key of any type and a workspace to act in, which is the key's own where the request names none, and
 /// beyond that what stands between the braces:
@@ -20,7 +20,7 @@ pub trait Needs: 'static {
 /// - `workspace: WorkspaceNeed::Optional`: an instance key may leave the workspace open.
 ///
 /// ```
-/// use tigertrust::{KeyTypes, WorkspaceNeed, actix::Needs, needs};
+/// use tigertrust::{KeyTypes, Needs, WorkspaceNeed, needs};
 ///
 /// needs! {
 ///     /// May read invoices.
@@ -49,11 +49,11 @@ macro_rules! needs {
         #[derive(Clone, Copy, Debug)]
         $vis struct $name;
 
-        impl $crate::actix::Needs for $name {
+        impl $crate::Needs for $name {
             fn need() -> &'static $crate::Need {
                 static NEED: ::std::sync::LazyLock<$crate::Need> = ::std::sync::LazyLock::new(|| {
                     #[allow(unused_mut, reason = "it may be all that is needed")]
-                    let mut need = $crate::actix::need_in_workspace();
+                    let mut need = $crate::need_in_workspace();
                     $($crate::needs!(@set need $field $value);)*
                     need
                 });
@@ -64,10 +64,10 @@ macro_rules! needs {
     (@set $need:ident scope $value:expr) => {
         // Told when the route is compiled, and not when the first caller is refused.
         const _: () = assert!(
-            $crate::actix::is_scope($value),
+            $crate::is_scope($value),
             "a scope is written as family:action, out of a-z, 0-9, - and _"
         );
-        $need = $crate::actix::need_of_scope($need, $value);
+        $need = $crate::need_of_scope($need, $value);
     };
     (@set $need:ident types $value:expr) => {
         $need.types = $value;

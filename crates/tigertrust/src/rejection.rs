@@ -1,28 +1,23 @@
-//! What a caller reads who does not get what was asked for.
+//! What a caller reads who does not get what was asked for: the same over every adapter, which only puts it into the types of its
+//! framework.
 
-use std::fmt;
+use std::{borrow::Cow, fmt};
 
-use actix_web::{
-    HttpRequest, HttpResponse, ResponseError,
-    http::{
-        StatusCode,
-        header::{self, HeaderName, HeaderValue},
-    },
-};
 use tigertrust_accounts::FlowError;
 use tigertrust_credentials::AuthError;
 use tigertrust_wire::{Code, Problem, RateLimitHeaders, challenge, is_request_id, seconds};
 
-const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
-
-/// A problem document (RFC 9457) on its way to the caller: the error of [`Permitted`](super::Permitted), and of handlers
-/// that want theirs to look the same. Statuses, codes and bodies are those of the server.
+/// A problem document (RFC 9457) on its way to the caller: the error of the extractors, and of handlers that want theirs to look the
+/// same. Statuses, codes and bodies are those of the server.
 ///
 /// `requestId` repeats the `X-Request-Id` of a request that does not get past its extractor; where there is none, and in
 /// the problems of handlers, it is left out.
 ///
 /// ```
+/// # #[cfg(feature = "actix")]
 /// use tigertrust::actix::{Code, Problem, Rejection};
+/// # #[cfg(not(feature = "actix"))]
+/// # use tigertrust::tower::{Code, Problem, Rejection};
 ///
 /// let rejection = Rejection::from(Problem::new(Code::Conflict, "The invoice is paid already."));
 /// assert_eq!(rejection.problem().status, 409);
@@ -47,25 +42,48 @@ impl Rejection {
         &self.problem
     }
 
-    pub(super) fn unavailable() -> Self {
+    pub(crate) fn unavailable() -> Self {
         Problem::unavailable().into()
     }
 
-    /// The same for a request, with its id.
-    pub(super) fn of(mut self, request: &HttpRequest) -> Self {
-        if let Some(id) = request_id(request) {
+    /// The same for a request, with the id that the client, or a proxy before us, gave it, if that can stand in a log as it is.
+    pub(crate) fn of(mut self, request_id: Option<&[u8]>) -> Self {
+        if let Some(id) = request_id.and_then(readable) {
             id.clone_into(&mut self.problem.request_id);
         }
         self
     }
 
     /// The same for a caller whose limits were asked.
-    pub(super) fn with_limits(mut self, limits: Option<RateLimitHeaders>) -> Self {
+    pub(crate) fn with_limits(mut self, limits: Option<RateLimitHeaders>) -> Self {
         self.limits = limits.map(Box::new);
         self
     }
 
-    fn body(&self) -> serde_json::Result<Vec<u8>> {
+    /// What goes before the body, for whatever the body is.
+    pub(crate) fn headers(&self) -> impl Iterator<Item = (&'static str, Cow<'_, str>)> {
+        let unavailable = (self.problem.code == Code::ServiceUnavailable).then_some(1);
+        let retry_after = self.retry_after.or(unavailable);
+        let id = &self.problem.request_id;
+        let limits = self.limits.iter().flat_map(|limits| limits.iter());
+        [
+            Some(("cache-control", Cow::Borrowed("no-store"))),
+            self.challenge
+                .map(|challenge| ("www-authenticate", Cow::Borrowed(challenge))),
+            retry_after.map(|seconds| ("retry-after", Cow::Owned(seconds.to_string()))),
+            (!id.is_empty()).then(|| ("x-request-id", Cow::Borrowed(id.as_str()))),
+        ]
+        .into_iter()
+        .flatten()
+        .chain(limits.map(|(name, value)| (name, Cow::Borrowed(value))))
+    }
+
+    /// The problem in JSON: `application/problem+json`.
+    pub(crate) fn body(&self) -> Vec<u8> {
+        self.json().unwrap_or_default()
+    }
+
+    fn json(&self) -> serde_json::Result<Vec<u8>> {
         if !self.problem.request_id.is_empty() {
             return serde_json::to_vec(&self.problem);
         }
@@ -75,6 +93,21 @@ impl Rejection {
         }
         serde_json::to_vec(&body)
     }
+
+    /// Tells the operator what failed behind a 503 of a flow, when the answer leaves.
+    pub(crate) fn tell_operator(&self) {
+        if let Some(cause) = &self.cause {
+            tracing::error!(%cause, "a request was answered 503");
+        }
+    }
+}
+
+/// What every problem document is called.
+pub(crate) const PROBLEM_JSON: &str = "application/problem+json";
+
+/// The id of a request, if it can stand in logs and answers as it is.
+pub(crate) fn readable(id: &[u8]) -> Option<&str> {
+    is_request_id(id).then(|| std::str::from_utf8(id).ok()).flatten()
 }
 
 impl From<Problem> for Rejection {
@@ -122,35 +155,4 @@ impl fmt::Display for Rejection {
     }
 }
 
-impl ResponseError for Rejection {
-    fn status_code(&self) -> StatusCode {
-        StatusCode::from_u16(self.problem.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
-    }
-
-    fn error_response(&self) -> HttpResponse {
-        if let Some(cause) = &self.cause {
-            tracing::error!(%cause, "a request was answered 503");
-        }
-        let mut response = HttpResponse::build(self.status_code());
-        response
-            .insert_header((header::CONTENT_TYPE, "application/problem+json"))
-            .insert_header((header::CACHE_CONTROL, "no-store"));
-        if let Some(challenge) = self.challenge {
-            response.insert_header((header::WWW_AUTHENTICATE, HeaderValue::from_static(challenge)));
-        }
-        let unavailable = (self.problem.code == Code::ServiceUnavailable).then_some(1);
-        if let Some(seconds) = self.retry_after.or(unavailable) {
-            response.insert_header((header::RETRY_AFTER, HeaderValue::from(seconds)));
-        }
-        for header in self.limits.iter().flat_map(|limits| limits.iter()) {
-            response.insert_header(header);
-        }
-        response.body(self.body().unwrap_or_default())
-    }
-}
-
-/// The id that the client, or a proxy before us, gave the request, if it can stand in a log as it is.
-fn request_id(request: &HttpRequest) -> Option<&str> {
-    let id = request.headers().get(REQUEST_ID)?.to_str().ok()?;
-    is_request_id(id.as_bytes()).then_some(id)
-}
+impl std::error::Error for Rejection {}

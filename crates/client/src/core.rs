@@ -1,0 +1,104 @@
+//! What all handles of a client share with its tasks.
+
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use tokio::{runtime::Handle, sync::watch};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+use crate::{
+    BuildError, NotAvailable, Verdict,
+    accounts::Accounts,
+    api::Api,
+    changes::Changes,
+    feed::{self, Running},
+    question::Digest,
+    settings::Settings,
+    state::Status,
+};
+
+/// What came of a question.
+#[derive(Clone, Debug)]
+pub(crate) struct Outcome {
+    pub(crate) verdict: Verdict,
+    /// Whether the account can serve others with it.
+    pub(crate) is_kept: bool,
+}
+
+/// What those hear who wait for the answer to a question; nothing while it is being asked.
+pub(crate) type Awaited = watch::Receiver<Option<Result<Outcome, NotAvailable>>>;
+
+/// What the tasks of a client need.
+pub(crate) struct Core {
+    pub(crate) settings: Settings,
+    pub(crate) api: Api,
+    pub(crate) changes: Changes,
+    pub(crate) status: Status,
+    pub(crate) accounts: Accounts,
+    /// Questions that are being asked.
+    pub(crate) asking: Mutex<HashMap<Digest, Awaited>>,
+    /// Whether the service's own key hears of all workspaces, once that is known.
+    pub(crate) hears_of_everything: Mutex<Option<bool>>,
+    pub(crate) is_finding_out: AtomicBool,
+    pub(crate) is_closed: AtomicBool,
+    pub(crate) closing: CancellationToken,
+    pub(crate) tasks: TaskTracker,
+}
+
+impl Core {
+    pub(crate) fn new(settings: Settings) -> Result<Self, BuildError> {
+        let kept = settings
+            .life
+            .max(settings.deadline)
+            .saturating_add(settings.settle)
+            .saturating_add(Duration::from_secs(1));
+        Ok(Self {
+            api: Api::new(&settings)?,
+            changes: Changes::new(kept),
+            status: Status::new(
+                Arc::clone(&settings.clock),
+                settings.staleness,
+                settings.listeners.clone(),
+            ),
+            accounts: Accounts::new(settings.cache_size),
+            asking: Mutex::default(),
+            hears_of_everything: Mutex::default(),
+            is_finding_out: AtomicBool::new(false),
+            is_closed: AtomicBool::new(false),
+            closing: CancellationToken::new(),
+            tasks: TaskTracker::new(),
+            settings,
+        })
+    }
+
+    /// The monotonic clock.
+    pub(crate) fn now(&self) -> Duration {
+        self.settings.clock.monotonic()
+    }
+
+    /// Follows the feed, unless that is done already, or there is nothing to follow it for or with.
+    pub(crate) fn start(self: &Arc<Self>) {
+        if self.is_closed.load(Ordering::Acquire) || !self.settings.remembers() || self.status.is_running() {
+            return;
+        }
+        let Ok(runtime) = Handle::try_current() else {
+            return;
+        };
+        let Some(running) = Running::begin(self) else {
+            return;
+        };
+        let closing = self.closing.clone();
+        self.tasks.spawn_on(
+            async move {
+                closing.run_until_cancelled(feed::follow(running)).await;
+            },
+            &runtime,
+        );
+    }
+}

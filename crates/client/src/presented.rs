@@ -1,0 +1,253 @@
+//! What a request presents, by the rules of the server: never a choice between two.
+use crate::{PresentedKey, key_format};
+
+/// The headers of a request, whatever framework it came by.
+pub trait Headers {
+    /// The values of a header, each for itself, as it was sent. The name is in lower case.
+    fn values(&self, name: &'static str) -> Vec<&[u8]>;
+}
+
+/// A request, as far as it matters to a guard.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Asking {
+    /// What it presents.
+    pub(crate) presented: Presented,
+    /// How it names itself, if it can be repeated as it is.
+    pub(crate) request_id: Option<String>,
+}
+
+impl Asking {
+    /// Reads `X-Agent-API-Key`, `Authorization: Bearer`, `X-Workspace-ID` and `X-Request-ID`.
+    pub fn read(headers: &impl Headers) -> Self {
+        Self {
+            presented: Presented::read(headers),
+            request_id: request_id(&headers.values("x-request-id")),
+        }
+    }
+
+    /// What it presents.
+    #[must_use]
+    pub const fn presented(&self) -> &Presented {
+        &self.presented
+    }
+}
+
+/// What a request presents.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Presented {
+    /// Nothing of TigerTrust's.
+    Nothing,
+    /// Something malformed, the same header twice, or two credentials that differ.
+    Malformed,
+    /// More than one workspace, or something that can name none.
+    NoWorkspace,
+    /// One credential.
+    One {
+        /// It.
+        credential: Credential,
+        /// The workspace that it is to act in, as the client named it.
+        workspace_id: Option<String>,
+    },
+}
+
+/// What a caller can show.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Credential {
+    /// An API key: the server is asked.
+    Key(PresentedKey),
+}
+
+/// What one header holds.
+enum Reading {
+    NotPresented,
+    Accepted(Credential),
+    Rejected,
+}
+
+impl Presented {
+    fn read(headers: &impl Headers) -> Self {
+        let mut found: Option<Credential> = None;
+        let readings = [
+            own_header(&headers.values("x-agent-api-key")),
+            bearer(&headers.values("authorization")),
+        ];
+        for reading in readings {
+            match reading {
+                Reading::NotPresented => {}
+                Reading::Accepted(credential) if found.as_ref().is_none_or(|other| *other == credential) => {
+                    found = Some(credential);
+                }
+                Reading::Accepted(_) | Reading::Rejected => return Self::Malformed,
+            }
+        }
+        let Some(credential) = found else {
+            return Self::Nothing;
+        };
+        let workspace_id = match headers.values("x-workspace-id").as_slice() {
+            [] => None,
+            [one] => match std::str::from_utf8(one) {
+                Ok(id) => Some(id.to_owned()),
+                Err(_) => return Self::NoWorkspace,
+            },
+            _ => return Self::NoWorkspace,
+        };
+        Self::One {
+            credential,
+            workspace_id,
+        }
+    }
+}
+
+/// The id of a request, by the rules of the server for those that it takes over.
+fn request_id(values: &[&[u8]]) -> Option<String> {
+    let [id] = values else { return None };
+    let is_plain = (1..=64).contains(&id.len())
+        && id
+            .iter()
+            .all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(byte));
+    is_plain.then(|| String::from_utf8_lossy(id).into_owned())
+}
+
+/// The header is TigerTrust's alone: whatever stands in it must be a key.
+fn own_header(values: &[&[u8]]) -> Reading {
+    match values {
+        [] => Reading::NotPresented,
+        [value] => key(value),
+        _ => Reading::Rejected,
+    }
+}
+
+/// Another scheme, or a token that is no key, belongs to the application.
+fn bearer(values: &[&[u8]]) -> Reading {
+    match values {
+        [] => Reading::NotPresented,
+        [value] => match token(value) {
+            Some(token) if key_format::claims_to_be_key(token) => key(token),
+            _ => Reading::NotPresented,
+        },
+        _ => Reading::Rejected,
+    }
+}
+
+fn key(value: &[u8]) -> Reading {
+    let key = PresentedKey::new(value);
+    if key.is_well_formed() {
+        Reading::Accepted(Credential::Key(key))
+    } else {
+        Reading::Rejected
+    }
+}
+
+/// RFC 6750 §2.1, the scheme in any case (RFC 9110 §11.1).
+fn token(value: &[u8]) -> Option<&[u8]> {
+    let (scheme, token) = value.split_at_checked("Bearer ".len())?;
+    scheme
+        .eq_ignore_ascii_case(b"Bearer ")
+        .then(|| token.trim_ascii())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const A: &str = "ak_00000000000000000000000000000000000000000002PL60u";
+    const B: &str = "ak_003aUlTJC7tjlCTQj2uNU3MFagCXG9LRKRcwGkBIDlf3CBj32";
+
+    struct Sent<'a>(&'a [(&'a str, &'a [u8])]);
+
+    impl Headers for Sent<'_> {
+        fn values(&self, name: &'static str) -> Vec<&[u8]> {
+            self.0
+                .iter()
+                .filter(|(own, _)| *own == name)
+                .map(|(_, value)| *value)
+                .collect()
+        }
+    }
+
+    fn read(headers: &[(&str, &str)]) -> Presented {
+        let bytes: Vec<(&str, &[u8])> = headers
+            .iter()
+            .map(|(name, value)| (*name, value.as_bytes()))
+            .collect();
+        Presented::read(&Sent(&bytes))
+    }
+
+    fn one(key: &str, workspace_id: Option<&str>) -> Presented {
+        Presented::One {
+            credential: Credential::Key(PresentedKey::new(key)),
+            workspace_id: workspace_id.map(str::to_owned),
+        }
+    }
+
+    #[test]
+    fn a_key_is_found_in_either_header() {
+        let bearer = format!("Bearer {A}");
+        let own = ("x-agent-api-key", A);
+        for headers in [
+            &[own][..],
+            &[("authorization", &bearer)],
+            &[("authorization", &format!("bEaReR  {A} "))],
+            &[own, ("authorization", &bearer)],
+            &[own, ("authorization", "Basic dTpw")],
+            &[own, ("authorization", "Bearer eyJhbGciOiJub25lIn0.e30.")],
+        ] {
+            assert_eq!(read(headers), one(A, None));
+        }
+        assert_eq!(read(&[own, ("x-workspace-id", "")]), one(A, Some("")));
+        assert_ne!(read(&[own]), one(B, None));
+    }
+
+    #[test]
+    fn a_request_is_named_as_the_server_would_name_it() {
+        let long = "x".repeat(65);
+        for id in ["a-B_3.", long.get(..64).unwrap(), &long, "", "a b", "a\n", "é"] {
+            let asking = Asking::read(&Sent(&[("x-request-id", id.as_bytes())]));
+            let expected = tigertrust_wire::is_request_id(id.as_bytes()).then(|| id.to_owned());
+            assert_eq!(asking.request_id, expected, "{id}");
+        }
+        let twice = Asking::read(&Sent(&[("x-request-id", b"a"), ("x-request-id", b"a")]));
+        assert_eq!(twice.request_id, None);
+    }
+
+    #[test]
+    fn what_is_another_s_is_nothing() {
+        for value in [
+            "",
+            "Basic dTpw",
+            "Bearer",
+            "Bearer ",
+            "Bearer eyJhbGciOiJub25lIn0.e30.",
+            "Bearerak_",
+        ] {
+            assert_eq!(read(&[("authorization", value)]), Presented::Nothing, "{value}");
+        }
+        assert_eq!(read(&[("x-workspace-id", "ws")]), Presented::Nothing);
+    }
+
+    #[test]
+    fn there_is_never_a_choice() {
+        let (own, cut) = (("x-agent-api-key", A), A.get(..51).unwrap());
+        let (bearer, other) = (format!("Bearer {A}"), format!("Bearer {B}"));
+        for headers in [
+            &[own, ("authorization", other.as_str())][..],
+            &[own, own],
+            &[own, ("x-agent-api-key", B)],
+            &[("authorization", &bearer), ("authorization", &bearer)],
+            &[own, ("authorization", "Basic dTpw"), ("authorization", &other)],
+            &[own, ("authorization", &format!("Bearer {cut}"))],
+            &[("x-agent-api-key", cut)],
+            &[("x-agent-api-key", "")],
+            &[("x-agent-api-key", &format!("{A} "))],
+            &[("x-agent-api-key", "secret"), ("authorization", &bearer)],
+        ] {
+            assert_eq!(read(headers), Presented::Malformed, "{headers:?}");
+        }
+        let twice = [own, ("x-workspace-id", "ws"), ("x-workspace-id", "ws")];
+        assert_eq!(read(&twice), Presented::NoWorkspace);
+        let odd = Presented::read(&Sent(&[(own.0, A.as_bytes()), ("x-workspace-id", b"\xff")]));
+        assert_eq!(odd, Presented::NoWorkspace);
+    }
+}
