@@ -65,7 +65,8 @@ pub(crate) async fn exchange(
     // Before anything is known of the caller, so that nothing that changes during it is missed.
     let change = *app.recent.head().borrow();
     let shown = presented(&app, &request);
-    let is_somebody = shown.has_key(app.admission.formats()) || session_token(&app, &request, &shown)?.is_some();
+    let is_somebody =
+        shown.has_key(app.admission.formats()) || session_token(&app, &request, &shown)?.is_some();
     let exchanged = if is_somebody {
         by_key(&request, body, &app).await?
     } else {

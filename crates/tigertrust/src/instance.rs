@@ -13,8 +13,8 @@ use tigertrust_accounts::{
     audit::{AuditFlows, RefusalLog},
 };
 use tigertrust_credentials::{
-    Admission, AuditRing, CacheSettings, ChangeTracker, HeaderValues, KeyFormats, Need, Password, PasswordHasher,
-    PepperRing, Permit, Presented, RateLimits, RecentChanges, Refusal, Verdict, Verification,
+    Admission, AuditRing, CacheSettings, ChangeTracker, HeaderValues, KeyFormats, Need, Password,
+    PasswordHasher, PepperRing, Permit, Presented, RateLimits, RecentChanges, Refusal, Verdict, Verification,
     ports::{ChangeListener, StoreError},
 };
 use tigertrust_model::{Clock, Email, KeyType, NodeId, RandomError, RandomSource, ScopeCatalog, WorkspaceId};
