@@ -22,7 +22,8 @@ class TigerTrust:
 
     All settings may be left out where the environment has `TIGERTRUST_URL` and `TIGERTRUST_API_KEY`. Times are in
     seconds. `key_prefixes` are what keys may begin with beside `ak_` and `ck_`: the prefixes of imported ones, an empty
-    one for those that have none. `on_state` is told of each new state and why it came about, `on_change` of each change once it counts.
+    one for those that have none. `on_state` is told of each new state and why it came about, `on_change` of each change
+    once it counts.
     """
 
     def __init__(
