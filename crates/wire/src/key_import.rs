@@ -8,7 +8,7 @@ use tigertrust_model::{Metadata, Timestamp};
 use utoipa::ToSchema;
 use zeroize::Zeroizing;
 
-use crate::{OwnLimits, key::deserialize_metadata, timestamp};
+use crate::{FieldProblem, OwnLimits, key::deserialize_metadata, timestamp};
 
 /// Keys to import.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -138,19 +138,8 @@ pub struct ImportedKey {
     /// The key's id; null for one that is refused, and for one that a trial would create.
     #[schema(examples("key_01h2xcejqtf2nbrexx3vqjhp41"))]
     pub id: Option<String>,
-    /// Why it is refused; empty otherwise.
-    pub errors: Vec<RefusedField>,
-}
-
-/// What is wrong with a field of a record.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
-#[schema(as = ImportFieldProblem)]
-pub struct RefusedField {
-    /// Where, as a JSON pointer into the record.
-    #[schema(examples("/hash"))]
-    pub pointer: String,
-    /// What is wrong, and what is allowed.
-    pub detail: String,
+    /// Why it is refused, each with its place in the record; empty otherwise.
+    pub errors: Vec<FieldProblem>,
 }
 
 /// What became of keys that were to be imported.
@@ -176,14 +165,10 @@ impl From<Imported> for ImportedKey {
             Imported::Exists(id) => (ImportStatus::Exists, id, Vec::new()),
             Imported::Refused(violations) => (ImportStatus::Refused, None, violations),
         };
-        let errors = violations.into_iter().map(|violation| RefusedField {
-            pointer: violation.pointer,
-            detail: violation.detail,
-        });
         Self {
             status,
             id: id.map(|id| id.to_string()),
-            errors: errors.collect(),
+            errors: violations.iter().map(Into::into).collect(),
         }
     }
 }

@@ -40,7 +40,7 @@ pub use key::{
     CreateKey, IssuedKey, Key, KeyStateName, KeyTypeName, OwnLimits, ReportLeak, RevokeKey, RotateKey,
     Secret, UpdateKey,
 };
-pub use key_import::{ForeignKey, ImportKeys, ImportReport, ImportStatus, ImportedKey, RefusedField};
+pub use key_import::{ForeignKey, ImportKeys, ImportReport, ImportStatus, ImportedKey};
 pub use link::{ChangeEmail, ForgotPassword, ResetPassword, VerifyEmail};
 pub use me::{KeyIdentity, PrincipalType};
 pub use member::{AddMember, Member, RoleName, UpdateMember};

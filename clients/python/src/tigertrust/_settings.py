@@ -165,8 +165,8 @@ def _check_key(text: str | None) -> Secret:
 def _check_prefixes(prefixes: Sequence[str]) -> tuple[str, ...]:
     if isinstance(prefixes, str) or not all(_is_prefix(prefix) for prefix in prefixes):
         raise ValueError(
-            "key_prefixes must be a list of prefixes as in keys.formats of the server: 2 to 32 letters, digits, - and _, "
-            "and none of ak_, ck_, tt_ and eyJ; or empty"
+            "key_prefixes must be a list of prefixes as in keys.formats of the server: 2 to 32 letters, digits, "
+            "- and _, and none of ak_, ck_, tt_ and eyJ; or empty"
         )
     return tuple(prefixes)
 

@@ -112,31 +112,48 @@ fn read_filters(stored: &StoredJson) -> Option<Vec<EventFilter>> {
     texts.iter().map(|text| text.parse().ok()).collect()
 }
 
-/// Puts an event into the outbox, for every webhook of the workspace that wants it: to be called in the transaction that stores
-/// what happened. A webhook is not told what is `about` itself. Where there is no webhook, it is one query by an index.
-pub(super) async fn enqueue(
+/// A webhook that is told of events, and of which.
+pub(super) struct Listening {
+    id: WebhookId,
+    filters: Vec<EventFilter>,
+}
+
+/// The webhooks of a workspace that are told of events.
+pub(super) async fn enabled(
     connection: &mut Connection,
     workspace: WorkspaceId,
-    event: &OutgoingEvent,
-    about: Option<WebhookId>,
-    now: Timestamp,
-) -> Result<(), StoreError> {
-    let enabled: Vec<(StoredId, StoredJson)> = webhooks::table
+) -> Result<Vec<Listening>, StoreError> {
+    let rows: Vec<(StoredId, StoredJson)> = webhooks::table
         .filter(webhooks::workspace_id.eq(StoredId::new(workspace.as_uuid())))
         .filter(webhooks::disabled_at.is_null())
         .select((webhooks::id, webhooks::events))
         .load(connection)
         .await
         .or_unavailable()?;
-    for (id, events) in enabled {
+    let read = |(id, events): (StoredId, StoredJson)| {
         let id = id.read().map(WebhookId::from_uuid);
-        if about.is_some() && about == id {
-            continue;
-        }
         let corrupt = Corrupt::new("webhooks", id);
-        let filters = read_filters(&events).ok_or_else(|| corrupt.at("events"))?;
-        if filters.iter().any(|filter| filter.matches(&event.kind)) {
-            outbox::put(connection, id.ok_or_else(|| corrupt.at("id"))?, event, now).await?;
+        Ok(Listening {
+            id: id.ok_or_else(|| corrupt.at("id"))?,
+            filters: read_filters(&events).ok_or_else(|| corrupt.at("events"))?,
+        })
+    };
+    rows.into_iter().map(read).collect()
+}
+
+/// Puts an event into the outbox, for every one of the webhooks that wants it: to be called in the transaction that stores
+/// what happened. A webhook is not told what is `about` itself.
+pub(super) async fn enqueue(
+    connection: &mut Connection,
+    enabled: &[Listening],
+    event: &OutgoingEvent,
+    about: Option<WebhookId>,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    for webhook in enabled {
+        let is_wanted = webhook.filters.iter().any(|filter| filter.matches(&event.kind));
+        if is_wanted && about != Some(webhook.id) {
+            outbox::put(connection, webhook.id, event, now).await?;
         }
     }
     Ok(())
@@ -286,7 +303,10 @@ impl WebhookStore for Store {
         at: Timestamp,
     ) -> Result<(), StoreError> {
         self.write_unheard(move |transaction| {
-            Box::pin(async move { enqueue(transaction, workspace, &event, None, at).await })
+            Box::pin(async move {
+                let enabled = enabled(transaction, workspace).await?;
+                enqueue(transaction, &enabled, &event, None, at).await
+            })
         })
         .await
     }
