@@ -313,6 +313,52 @@ fn both_engines_have_every_migration() {
     assert_none(&violations);
 }
 
+/// What `Cargo.toml` promises is what the workflow builds with, and what embedders read.
+#[test]
+fn one_rust_version_is_promised_built_with_and_told() {
+    let root = workspace_root();
+    let read =
+        |path: &str| fs::read_to_string(root.join(path)).unwrap_or_else(|error| panic!("{path}: {error}"));
+    let version = quoted_after(&read("Cargo.toml"), "rust-version = ");
+    let [version] = &version[..] else {
+        panic!("Cargo.toml states one rust-version, and not {version:?}");
+    };
+
+    let mut violations = Vec::new();
+    let workflow = read(".github/workflows/ci.yml");
+    let toolchains = quoted_after(&workflow, "RUSTUP_TOOLCHAIN: ");
+    if toolchains != [format!("{version}.0")] {
+        violations.push(format!(
+            "the workflow must build with {version}.0, and not {toolchains:?}"
+        ));
+    }
+    let installs = workflow.lines().filter(|line| line.contains("toolchain install"));
+    for install in installs.filter(|line| !line.contains("toolchain install \"$RUSTUP_TOOLCHAIN\"")) {
+        violations.push(format!("the workflow installs another toolchain:{install}"));
+    }
+    for path in ["crates/tigertrust/src/guide.md", "docs/src/embedding.md"] {
+        if !read(path).contains(&format!("Rust {version}")) {
+            violations.push(format!("{path} must tell that Rust {version} is needed"));
+        }
+    }
+    let metadata = Workspace::read();
+    for member in &metadata.members {
+        if member.rust_version.as_ref() != Some(version) {
+            violations.push(format!(
+                "{} must say `rust-version.workspace = true`",
+                member.package
+            ));
+        }
+    }
+    assert_none(&violations);
+}
+
+/// What stands between quotes behind a name, wherever a line begins with it.
+fn quoted_after(text: &str, name: &str) -> Vec<String> {
+    let values = text.lines().filter_map(|line| line.trim().strip_prefix(name));
+    values.map(|value| value.trim_matches('"').to_owned()).collect()
+}
+
 struct Workspace {
     root: PathBuf,
     members: Vec<Member>,
@@ -322,6 +368,7 @@ struct Member {
     package: String,
     /// Seen from the root of the workspace.
     directory: PathBuf,
+    rust_version: Option<String>,
     is_published: bool,
     dependencies: Vec<Dependency>,
 }
@@ -368,6 +415,7 @@ impl Member {
         Self {
             package: text(&package["name"]).to_owned(),
             directory: directory.expect("a member lies within the workspace").to_owned(),
+            rust_version: package["rust_version"].as_str().map(str::to_owned),
             // `publish = false` is told as a list of no registries, its absence as null.
             is_published: package["publish"]
                 .as_array()

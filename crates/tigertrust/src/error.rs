@@ -24,9 +24,7 @@ pub enum BuildError {
     #[error("the database's URL {0}")]
     Database(#[from] DatabaseUrlError),
     /// The builder was given no pepper.
-    #[error(
-        "there is no pepper: keep a secret of 32 random bytes, as generate_pepper makes one, and give it to the builder's pepper"
-    )]
+    #[error("there is no pepper: keep a secret of generate_pepper and give it to the builder's pepper")]
     NoPepper,
     /// A pepper cannot be used, or two have one id.
     #[error("pepper {id:?} cannot be used: {why}")]

@@ -19,6 +19,8 @@ mod limits;
 mod needs;
 #[cfg(feature = "answers")]
 mod outage;
+#[cfg(any(feature = "actix", feature = "axum"))]
+mod permitted;
 #[cfg(feature = "answers")]
 mod rejection;
 #[cfg(feature = "server")]

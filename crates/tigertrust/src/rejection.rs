@@ -42,6 +42,7 @@ impl Rejection {
         &self.problem
     }
 
+    #[cfg(any(feature = "actix", feature = "axum"))]
     pub(crate) fn unavailable() -> Self {
         Problem::unavailable().into()
     }
@@ -71,7 +72,7 @@ impl Rejection {
             self.challenge
                 .map(|challenge| ("www-authenticate", Cow::Borrowed(challenge))),
             retry_after.map(|seconds| ("retry-after", Cow::Owned(seconds.to_string()))),
-            (!id.is_empty()).then(|| ("x-request-id", Cow::Borrowed(id.as_str()))),
+            (!id.is_empty()).then_some(("x-request-id", Cow::Borrowed(id.as_str()))),
         ]
         .into_iter()
         .flatten()

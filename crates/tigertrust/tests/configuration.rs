@@ -31,7 +31,7 @@ async fn a_database_and_a_pepper_have_to_be_named() {
     );
     assert_eq!(
         refusal(TigerTrust::builder().database("sqlite://x.db")).await,
-        "there is no pepper: keep a secret of TigerTrust::generate_pepper and give it to Builder::pepper"
+        "there is no pepper: keep a secret of generate_pepper and give it to the builder's pepper"
     );
 }
 

@@ -13,7 +13,7 @@ use tigertrust_credentials::{HeaderValues, Presented};
 use super::{ClientAddress, Needs, REQUEST_ID, Rejection};
 use crate::{Gate, admitted::Admitted};
 
-pub use crate::admitted::Permitted;
+pub use crate::permitted::Permitted;
 
 const AGENT_API_KEY: HeaderName = HeaderName::from_static("x-agent-api-key");
 const WORKSPACE_ID: HeaderName = HeaderName::from_static("x-workspace-id");

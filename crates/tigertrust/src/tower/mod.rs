@@ -72,5 +72,5 @@ pub use layer::{Auth, AuthLayer};
 pub use tigertrust_wire::{Code, FieldProblem, Problem, RateLimitHeaders, TrustedProxies};
 
 #[cfg(feature = "axum")]
-pub use crate::admitted::Permitted;
+pub use crate::permitted::Permitted;
 pub use crate::{Admitted, Needs, Rejection};

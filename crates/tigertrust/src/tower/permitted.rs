@@ -8,10 +8,7 @@ use super::{
     layer::Ticket,
     request::{presented, request_id},
 };
-use crate::{
-    Rejection,
-    admitted::{Admitted, Permitted},
-};
+use crate::{Admitted, Rejection, permitted::Permitted};
 
 /// Admits the caller. The route must be within an [`AuthLayer`](super::AuthLayer); without it nobody gets in. What the layer has admitted
 /// already is not counted again.

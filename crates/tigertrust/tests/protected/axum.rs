@@ -118,7 +118,12 @@ async fn a_trusted_proxy_tells_the_address_of_the_client_and_the_gate_outlives_i
         .route(Route::Read.path(), get(by_extractor::<Read>))
         .layer(layer);
     let (base, serving) = serve(app).await;
-    drop(behind);
+    let Behind {
+        auth,
+        database: _database,
+        ..
+    } = behind;
+    drop(auth);
     let caller = HttpCaller::new(base);
     let call = Call::to(Route::Read).with("x-agent-api-key", &key.secret);
     for (forwarded, status) in [

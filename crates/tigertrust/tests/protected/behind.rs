@@ -39,7 +39,8 @@ pub struct Behind {
     pub clock: Arc<TestClock>,
     home: WorkspaceId,
     elsewhere: WorkspaceId,
-    _database: ThrowawayDatabase,
+    /// It is gone with this.
+    pub database: ThrowawayDatabase,
 }
 
 impl Behind {
@@ -74,7 +75,7 @@ impl Behind {
             clock,
             home: first.workspace.id,
             elsewhere: elsewhere.id,
-            _database: database,
+            database,
         }
     }
 }

@@ -215,6 +215,6 @@ async fn a_gate_says_what_is_wrong_with_a_setting() {
     assert!(matches!(never.build().map(|_| ()), Err(BuildError::Staleness(_))));
     let (gate, _) = Gate::over(store()).pepper("p1", PEPPER).build().unwrap();
     let (secret, digest) = gate.new_secret(KeyType::Public).unwrap();
-    assert!(secret.reveal().starts_with("pk_"));
+    assert!(secret.reveal().starts_with(KeyType::Public.prefix()));
     assert_ne!(digest, gate.new_secret(KeyType::Public).unwrap().1);
 }
