@@ -46,7 +46,7 @@ use tigertrust_model::KeyType;
 pub use crate::guard::Verified;
 use crate::{
     Client,
-    guard::{Asking, Guard, Headers, Refusal},
+    guard::{Guard, Headers, Refusal},
 };
 
 type AddressOf = Arc<dyn Fn(&ServiceRequest) -> Option<IpAddr> + Send + Sync>;
@@ -155,7 +155,7 @@ where
 
     fn call(&self, request: ServiceRequest) -> Self::Future {
         let (service, guard) = (Rc::clone(&self.service), self.required.guard.clone());
-        let asking = Asking::read(&Sent(request.headers()));
+        let asking = guard.read(&Sent(request.headers()));
         let address = (self.required.address_of)(&request);
         Box::pin(async move {
             match guard.check(asking, address).await {

@@ -4,7 +4,7 @@ use std::{error::Error, io, sync::Arc, time::Duration};
 
 use reqwest::{
     Method, Response, StatusCode,
-    header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER},
+    header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER},
     redirect,
 };
 use serde::Deserialize;
@@ -18,6 +18,7 @@ use crate::{
     backoff::{pause, random_part},
     error::Said,
     question::Asked,
+    reach::Reach,
     settings::Settings,
 };
 
@@ -29,6 +30,9 @@ const LONGEST_PAUSE: Duration = Duration::from_millis(500);
 const SPREAD: Duration = Duration::from_millis(250);
 /// More than any answer has, in bytes.
 const LONGEST_ANSWER: usize = 1 << 20;
+/// The same for the set of signing keys.
+#[cfg(feature = "tokens")]
+const LONGEST_KEY_SET: usize = 65_536;
 const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
 const POINTERS: [&str; 6] = [
     "/key",
@@ -42,6 +46,8 @@ const POINTERS: [&str; 6] = [
 /// Makes calls, each within its deadline.
 pub(crate) struct Api {
     http: reqwest::Client,
+    /// The service's own key. It is shown by no `Debug`.
+    authorization: HeaderValue,
     url: String,
     clock: Arc<dyn Clock>,
     random: Arc<dyn RandomSource>,
@@ -66,11 +72,9 @@ impl Api {
     pub(crate) fn new(settings: &Settings) -> Result<Self, BuildError> {
         let bearer = Zeroizing::new(format!("Bearer {}", settings.api_key.reveal()));
         let mut authorization = HeaderValue::from_str(&bearer).map_err(|_| BuildError::ApiKey)?;
-        // Shown by no Debug.
         authorization.set_sensitive(true);
         let is_https = settings.url.starts_with("https:");
         let http = reqwest::Client::builder()
-            .default_headers(HeaderMap::from_iter([(AUTHORIZATION, authorization)]))
             .user_agent(concat!("tigertrust-client/", env!("CARGO_PKG_VERSION")))
             // A redirect would take the keys to somebody else, and so would a proxy that the environment happens to name.
             .redirect(redirect::Policy::none())
@@ -83,6 +87,7 @@ impl Api {
         let http = http.build().map_err(|_| BuildError::Tls)?;
         Ok(Self {
             http,
+            authorization,
             url: settings.url.clone(),
             clock: Arc::clone(&settings.clock),
             random: Arc::clone(&settings.random),
@@ -106,11 +111,33 @@ impl Api {
         Verdict::read(&answer).ok_or_else(|| NotAvailable::new(Reason::Answer, "the answer is no verdict"))
     }
 
-    /// Whether the service's own key hears of changes in every workspace, which an instance key does.
-    pub(crate) async fn hears_of_everything(&self, until: Duration) -> Result<bool, NotAvailable> {
+    /// What the service's own key hears of.
+    pub(crate) async fn reach(&self, until: Duration) -> Result<Reach, NotAvailable> {
         let answer = self.call(Method::GET, "/api/auth/me", None, until).await?;
         let me: Option<Value> = serde_json::from_slice(&answer).ok();
-        Ok(me.and_then(|me| me.get("homeWorkspaceId").map(Value::is_null)) == Some(true))
+        Ok(match me.as_ref().and_then(|me| me.get("homeWorkspaceId")) {
+            Some(Value::Null) => Reach::Everything,
+            Some(Value::String(id)) => id.parse().map_or(Reach::Nothing, Reach::Home),
+            _ => Reach::Nothing,
+        })
+    }
+
+    /// The keys that tokens are verified with, as the server tells them to everybody: the service's own key is not sent, and
+    /// nothing is repeated. `None` if it does not.
+    #[cfg(feature = "tokens")]
+    pub(crate) async fn key_set(&self, within: Duration) -> Option<Vec<u8>> {
+        let fetching = async {
+            let request = self
+                .http
+                .get(format!("{}/.well-known/jwks.json", self.url))
+                .header(ACCEPT, "application/json");
+            let response = request.send().await.ok()?;
+            if response.status() != StatusCode::OK {
+                return None;
+            }
+            whole(response, LONGEST_KEY_SET).await.ok()
+        };
+        timeout(within, fetching).await.ok().flatten()
     }
 
     /// Opens the feed of changes, from after the given number on.
@@ -118,6 +145,7 @@ impl Api {
         let mut request = self
             .http
             .get(format!("{}/api/changes", self.url))
+            .header(AUTHORIZATION, self.authorization.clone())
             .header(ACCEPT, "text/event-stream");
         if let Some(last_id) = last_id {
             request = request.header(LAST_EVENT_ID, last_id);
@@ -159,6 +187,7 @@ impl Api {
         let mut request = self
             .http
             .request(method, format!("{}{path}", self.url))
+            .header(AUTHORIZATION, self.authorization.clone())
             .header(ACCEPT, "application/json");
         if let Some(body) = body {
             request = request
@@ -167,7 +196,7 @@ impl Api {
         }
         let response = request.send().await.map_err(|error| Failed::broken(&error))?;
         let (status, retry_after) = (response.status(), retry_after(&response));
-        let answer = whole(response).await?;
+        let answer = whole(response, LONGEST_ANSWER).await?;
         if status == StatusCode::OK {
             return Ok(answer);
         }
@@ -175,11 +204,11 @@ impl Api {
     }
 }
 
-/// The whole of an answer, unless it is longer than any of the server's.
-async fn whole(mut response: Response) -> Result<Vec<u8>, Failed> {
+/// The whole of an answer, unless it is longer than any of the server's, which is so many bytes.
+async fn whole(mut response: Response, longest: usize) -> Result<Vec<u8>, Failed> {
     let mut answer = Vec::new();
     while let Some(piece) = response.chunk().await.map_err(|error| Failed::broken(&error))? {
-        if answer.len() + piece.len() > LONGEST_ANSWER {
+        if answer.len() + piece.len() > longest {
             return Err(Failed {
                 reason: Reason::Answer,
                 what: "the answer is too long".to_owned(),

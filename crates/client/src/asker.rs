@@ -1,9 +1,6 @@
 //! Asks the server, and keeps the accounts of what it has counted.
 
-use std::{
-    sync::{Arc, atomic::Ordering},
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 
 use tigertrust_model::Entity;
 use tokio::{sync::watch, time::timeout};
@@ -15,6 +12,7 @@ use crate::{
     core::{Core, Outcome},
     lock::lock,
     question::{Asked, Digest},
+    reach::Reach,
 };
 
 /// How often a question is asked whose answers are overtaken by changes.
@@ -147,43 +145,11 @@ impl Core {
 
     /// Whether the feed would tell of a change in the workspace that the verdict is for.
     fn is_told_of(self: &Arc<Self>, verdict: &ValidVerdict, until: Duration) -> bool {
-        let hears_of_everything = {
-            let mut known = lock(&self.hears_of_everything);
-            // Only an instance key learns of an instance key.
-            if verdict.home_workspace_id.is_none() {
-                *known = Some(true);
-            }
-            *known
-        };
-        if verdict.workspace_id == verdict.home_workspace_id {
-            return true;
+        // Only an instance key learns of an instance key.
+        if verdict.home_workspace_id.is_none() {
+            self.reach.is_of_an_instance_key();
         }
-        if hears_of_everything.is_none() {
-            self.find_out(until);
-        }
-        hears_of_everything.unwrap_or(false)
-    }
-
-    fn find_out(self: &Arc<Self>, until: Duration) {
-        if self.is_finding_out.swap(true, Ordering::AcqRel) {
-            return;
-        }
-        let finding = Finding(Arc::clone(self));
-        self.tasks.spawn(async move {
-            // Until it is known, such verdicts are asked for each time.
-            if let Ok(hears) = finding.0.api.hears_of_everything(until).await {
-                *lock(&finding.0.hears_of_everything) = Some(hears);
-            }
-        });
-    }
-}
-
-/// Ends with the task that finds out what the service's own key hears of.
-struct Finding(Arc<Core>);
-
-impl Drop for Finding {
-    fn drop(&mut self) {
-        self.0.is_finding_out.store(false, Ordering::Release);
+        verdict.workspace_id == verdict.home_workspace_id || self.reach(until) == Some(Reach::Everything)
     }
 }
 

@@ -14,6 +14,7 @@ use crate::{
     core::{Awaited, Core, Outcome},
     lock::lock,
     question::{Asked, Digest},
+    secret::Revealed,
     settings::Settings,
 };
 
@@ -54,6 +55,11 @@ impl Client {
         self.core.status.state()
     }
 
+    /// What keys may begin with beside `ak_` and `ck_`.
+    pub(crate) fn key_prefixes(&self) -> &[String] {
+        &self.core.settings.key_prefixes
+    }
+
     /// Opens the feed of changes now, and not with the first [`verify`](Self::verify). It is followed on the runtime of tokio that
     /// this is called in; outside of one nothing happens.
     pub fn start(&self) {
@@ -71,7 +77,7 @@ impl Client {
         core.tasks.wait().await;
     }
 
-    /// Says what a presented key is worth. Let a client in for a valid verdict alone.
+    /// Says what a presented key or short-lived token is worth. Let a client in for a valid verdict alone.
     ///
     /// # Errors
     /// [`NotAvailable`]: nobody can say at the moment.
@@ -79,22 +85,34 @@ impl Client {
     /// # Panics
     /// Outside of a tokio runtime.
     pub async fn verify(&self, key: &PresentedKey, question: &Question<'_>) -> Result<Verdict, NotAvailable> {
-        let Some(key) = key.reveal() else {
-            return Ok(Verdict::malformed());
-        };
         let core = &self.core;
+        let revealed = match key.reveal(&core.settings.key_prefixes) {
+            Ok(revealed) => revealed,
+            Err(malformed) => return Ok(malformed),
+        };
         if core.is_closed.load(Ordering::Acquire) {
             return Err(NotAvailable::closed());
         }
         core.start();
         let now = core.now();
+        let until = now.saturating_add(core.settings.deadline);
+        #[cfg(feature = "tokens")]
+        let now = match revealed {
+            Revealed::Token(token) if core.settings.verifies_tokens() => {
+                if let Some(verdict) = core.decide(token, question, until).await {
+                    return Ok(verdict);
+                }
+                core.now()
+            }
+            _ => now,
+        };
+        let (Revealed::Key(key) | Revealed::Token(key)) = revealed;
         let digest = question.digest(key);
         if let Some(verdict) = self.remembered(&digest, now) {
             return Ok(verdict);
         }
-        let until = now.saturating_add(core.settings.deadline);
         let looked_up = timeout(
-            core.settings.deadline,
+            until.saturating_sub(now),
             self.look_up(&digest, key, question, until),
         )
         .await;

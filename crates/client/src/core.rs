@@ -12,6 +12,8 @@ use std::{
 use tokio::{runtime::Handle, sync::watch};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
+#[cfg(feature = "tokens")]
+use crate::tokens::TokenVerifier;
 use crate::{
     BuildError, NotAvailable, Verdict,
     accounts::Accounts,
@@ -19,6 +21,7 @@ use crate::{
     changes::Changes,
     feed::{self, Running},
     question::Digest,
+    reach::KnownReach,
     settings::Settings,
     state::Status,
 };
@@ -43,9 +46,10 @@ pub(crate) struct Core {
     pub(crate) accounts: Accounts,
     /// Questions that are being asked.
     pub(crate) asking: Mutex<HashMap<Digest, Awaited>>,
-    /// Whether the service's own key hears of all workspaces, once that is known.
-    pub(crate) hears_of_everything: Mutex<Option<bool>>,
-    pub(crate) is_finding_out: AtomicBool,
+    /// What the service's own key hears of.
+    pub(crate) reach: KnownReach,
+    #[cfg(feature = "tokens")]
+    pub(crate) tokens: TokenVerifier,
     pub(crate) is_closed: AtomicBool,
     pub(crate) closing: CancellationToken,
     pub(crate) tasks: TaskTracker,
@@ -68,8 +72,9 @@ impl Core {
             ),
             accounts: Accounts::new(settings.cache_size),
             asking: Mutex::default(),
-            hears_of_everything: Mutex::default(),
-            is_finding_out: AtomicBool::new(false),
+            reach: KnownReach::default(),
+            #[cfg(feature = "tokens")]
+            tokens: TokenVerifier::new(settings.cache_size),
             is_closed: AtomicBool::new(false),
             closing: CancellationToken::new(),
             tasks: TaskTracker::new(),

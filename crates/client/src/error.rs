@@ -122,6 +122,11 @@ pub enum BuildError {
     /// A key that cannot be one.
     #[error("the service's own key (TIGERTRUST_API_KEY or api_key) is malformed or cut short")]
     ApiKey,
+    /// An issuer that cannot be one.
+    #[error(
+        "the issuer (TIGERTRUST_ISSUER or issuer) must be https:// or http://, without a slash at the end"
+    )]
+    Issuer,
     /// A setting outside of what is allowed.
     #[error("{setting} must be {allowed}")]
     Setting {

@@ -11,6 +11,7 @@ use crate::{
     Change, State,
     api::{failure_of, retry_after},
     backoff::pause,
+    changes::NO_NUMBER,
     core::Core,
     event_stream::{Block, EventStream},
 };
@@ -19,6 +20,8 @@ const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 /// The longest number of a change, in digits.
 const LONGEST_ID: usize = 20;
+/// The greatest number that every language reads exactly.
+const GREATEST_NUMBER: u64 = (1 << 53) - 1;
 
 /// Follows the changes until it is dropped, and says how it stands with that.
 pub(crate) async fn follow(running: Running) {
@@ -137,6 +140,7 @@ impl Follower<'_> {
 
     fn take(&mut self, block: &Block, reading: &mut Reading, now: Duration) {
         let core = self.core;
+        let number = number_of(block.id.as_deref());
         if block.event.is_none() && block.data.is_empty() {
             if block.id.is_none() {
                 return;
@@ -144,8 +148,10 @@ impl Follower<'_> {
             reading.signs = reading.signs.saturating_add(1);
             // The first block tells where the feed begins; the next sign of life, that all until then has been told.
             if reading.signs == 1 && !reading.resumes {
-                core.changes.begin(now);
+                core.changes.begin(now, number);
                 core.status.follow_from(now.saturating_add(core.settings.settle));
+            } else {
+                core.changes.are_known_up_to(number);
             }
             if reading.signs == 2 {
                 self.attempts = 0;
@@ -155,8 +161,8 @@ impl Follower<'_> {
         } else {
             let change = change_in(block);
             match change {
-                Change::Of(entity) => core.changes.note(entity, now),
-                Change::Everything => core.changes.reset(now),
+                Change::Of(entity) => core.changes.note(entity, now, number),
+                Change::Everything => core.changes.reset(now, number),
             }
             core.settings.listeners.tell_change(change);
         }
@@ -176,7 +182,7 @@ impl Follower<'_> {
             StatusCode::FORBIDDEN,
         ];
         if forgets.contains(&status) {
-            core.changes.reset(core.now());
+            core.changes.reset(core.now(), NO_NUMBER);
             self.last_id = None;
         }
         let why = format!("the feed was refused with {}", status.as_u16());
@@ -191,6 +197,14 @@ fn broken(error: &reqwest::Error) -> String {
 
 fn is_number(id: &str) -> bool {
     (1..=LONGEST_ID).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+/// The number of a block.
+fn number_of(id: Option<&str>) -> u64 {
+    let number = id.filter(|id| is_number(id)).and_then(|id| id.parse().ok());
+    number
+        .filter(|number| *number <= GREATEST_NUMBER)
+        .unwrap_or(NO_NUMBER)
 }
 
 /// What an event tells. One that cannot be read may be about anything.

@@ -23,7 +23,7 @@ impl Deref for Verified {
     }
 }
 
-/// Lets callers with a valid key in, and nobody else.
+/// Lets callers with a valid key or token in, and nobody else.
 #[derive(Clone, Debug)]
 pub struct Guard {
     client: Client,
@@ -60,6 +60,11 @@ impl Guard {
         }
     }
 
+    /// Reads what a request presents, with the [further prefixes](crate::ClientBuilder::key_prefixes) of the client.
+    pub fn read(&self, headers: &impl Headers) -> Asking {
+        Asking::read_with(headers, self.client.key_prefixes())
+    }
+
     /// Decides on a request, by what it presents and where it comes from.
     ///
     /// # Errors
@@ -79,7 +84,7 @@ impl Guard {
                 workspace_id,
             } => (credential, workspace_id),
         };
-        let Credential::Key(key) = credential;
+        let (Credential::Key(key) | Credential::Token(key)) = credential;
         let question = Question {
             key_type: self.key_type,
             scope: self.scope.as_deref(),

@@ -42,7 +42,7 @@
 //! ```
 //! use std::time::Duration;
 //!
-//! use tigertrust_client::Client;
+//! use tigertrust_client::{Client, Tokens};
 //!
 //! let client = Client::builder()
 //!     .url("https://auth.example.com")
@@ -54,6 +54,8 @@
 //!     .cache_size(10_000)
 //!     .lease(10)
 //!     .life(Duration::from_secs(60))
+//!     .tokens(Tokens::Offline)
+//!     .key_prefixes(["sk_live_"])
 //!     .on_state(|state, why| println!("{state}: {why}"))
 //!     .build();
 //! # // Where the platform trusts no certificate there is no client that could use https.
@@ -62,6 +64,15 @@
 //!
 //! [`Client::state`] says where a client stands with the feed. Remembered verdicts are used in [`State::Following`] alone; in every
 //! other state but [`State::Closed`] the server is asked each time.
+//!
+//! # Tokens
+//!
+//! [`Client::verify`] takes short-lived tokens wherever it takes keys, as a [`PresentedKey`] too. The client verifies them itself,
+//! without a call, as long as it knows all that has changed since a token was issued; otherwise it asks the server. Such a use counts
+//! nowhere: set [`Tokens::Online`] where limits are to hold for tokens too. Where the service reaches the server under another address
+//! than its `public_url`, say so with [`issuer`](ClientBuilder::issuer) or `TIGERTRUST_ISSUER`: otherwise every token is asked about.
+//!
+//! The feature `tokens`, on by default, brings what the signature is checked with. Without it the server is asked about each token.
 //!
 //! # Middleware
 //!
@@ -72,7 +83,7 @@
 //!
 //! They read the key from `X-Agent-API-Key` or `Authorization: Bearer` and the workspace from `X-Workspace-ID` as the server does,
 //! give handlers a [`Verified`](guard::Verified), and answer everybody else with the server's problem documents (RFC 9457), or by
-//! the rules of gRPC. No feature is on by default. For other frameworks there is [`guard`].
+//! the rules of gRPC. Neither is on by default. For other frameworks there is [`guard`].
 //!
 //! # Secrets
 //!
@@ -108,18 +119,22 @@ mod lock;
 mod lru;
 mod presented;
 mod question;
+mod reach;
 mod refusal;
 mod secret;
 mod settings;
 mod state;
 mod system;
+mod token_format;
+#[cfg(feature = "tokens")]
+mod tokens;
 mod verdict;
 
 pub use client::Client;
 pub use error::{BuildError, NotAvailable, Reason};
 pub use question::Question;
 pub use secret::{PresentedKey, ServiceKey};
-pub use settings::{Change, ClientBuilder};
+pub use settings::{Change, ClientBuilder, Tokens};
 pub use state::State;
 pub use system::{OsRandom, SystemClock};
 pub use tigertrust_model::{

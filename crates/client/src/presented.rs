@@ -1,5 +1,5 @@
 //! What a request presents, by the rules of the server: never a choice between two.
-use crate::{PresentedKey, key_format};
+use crate::{PresentedKey, key_format, token_format};
 
 /// The headers of a request, whatever framework it came by.
 pub trait Headers {
@@ -18,9 +18,15 @@ pub struct Asking {
 
 impl Asking {
     /// Reads `X-Agent-API-Key`, `Authorization: Bearer`, `X-Workspace-ID` and `X-Request-ID`.
+    /// Of a client that takes keys with [further prefixes](crate::ClientBuilder::key_prefixes), use
+    /// [`Guard::read`](crate::guard::Guard::read).
     pub fn read(headers: &impl Headers) -> Self {
+        Self::read_with(headers, &[])
+    }
+
+    pub(crate) fn read_with(headers: &impl Headers, prefixes: &[String]) -> Self {
         Self {
-            presented: Presented::read(headers),
+            presented: Presented::read(headers, prefixes),
             request_id: request_id(&headers.values("x-request-id")),
         }
     }
@@ -57,6 +63,8 @@ pub enum Presented {
 pub enum Credential {
     /// An API key: the server is asked.
     Key(PresentedKey),
+    /// A short-lived token: it is verified here, where that can be done.
+    Token(PresentedKey),
 }
 
 /// What one header holds.
@@ -67,11 +75,11 @@ enum Reading {
 }
 
 impl Presented {
-    fn read(headers: &impl Headers) -> Self {
+    fn read(headers: &impl Headers, prefixes: &[String]) -> Self {
         let mut found: Option<Credential> = None;
         let readings = [
-            own_header(&headers.values("x-agent-api-key")),
-            bearer(&headers.values("authorization")),
+            own_header(&headers.values("x-agent-api-key"), prefixes),
+            bearer(&headers.values("authorization"), prefixes),
         ];
         for reading in readings {
             match reading {
@@ -111,30 +119,43 @@ fn request_id(values: &[&[u8]]) -> Option<String> {
 }
 
 /// The header is TigerTrust's alone: whatever stands in it must be a key.
-fn own_header(values: &[&[u8]]) -> Reading {
+fn own_header(values: &[&[u8]], prefixes: &[String]) -> Reading {
     match values {
         [] => Reading::NotPresented,
-        [value] => key(value),
+        [value] => key(value, prefixes),
         _ => Reading::Rejected,
     }
 }
 
-/// Another scheme, or a token that is no key, belongs to the application.
-fn bearer(values: &[&[u8]]) -> Reading {
-    match values {
-        [] => Reading::NotPresented,
-        [value] => match token(value) {
-            Some(token) if key_format::claims_to_be_key(token) => key(token),
-            _ => Reading::NotPresented,
-        },
-        _ => Reading::Rejected,
+/// Another scheme, or a token that is none of TigerTrust's, belongs to the application.
+fn bearer(values: &[&[u8]], prefixes: &[String]) -> Reading {
+    let value = match values {
+        [] => return Reading::NotPresented,
+        [value] => value,
+        _ => return Reading::Rejected,
+    };
+    let Some(value) = token(value) else {
+        return Reading::NotPresented;
+    };
+    if token_format::claims_to_be_token(value) {
+        let token = PresentedKey::new(value);
+        return if token.is_well_formed() {
+            Reading::Accepted(Credential::Token(token))
+        } else {
+            Reading::Rejected
+        };
+    }
+    if key_format::claims_to_be_key(value) || key_format::claims_to_be_imported(value, prefixes) {
+        key(value, prefixes)
+    } else {
+        Reading::NotPresented
     }
 }
 
-fn key(value: &[u8]) -> Reading {
-    let key = PresentedKey::new(value);
-    if key.is_well_formed() {
-        Reading::Accepted(Credential::Key(key))
+fn key(value: &[u8], prefixes: &[String]) -> Reading {
+    let is_key = key_format::read(value).is_some() || key_format::read_imported(value, prefixes).is_some();
+    if is_key {
+        Reading::Accepted(Credential::Key(PresentedKey::new(value)))
     } else {
         Reading::Rejected
     }
@@ -172,7 +193,7 @@ mod tests {
             .iter()
             .map(|(name, value)| (*name, value.as_bytes()))
             .collect();
-        Presented::read(&Sent(&bytes))
+        Presented::read(&Sent(&bytes), &[])
     }
 
     fn one(key: &str, workspace_id: Option<&str>) -> Presented {
@@ -198,6 +219,42 @@ mod tests {
         }
         assert_eq!(read(&[own, ("x-workspace-id", "")]), one(A, Some("")));
         assert_ne!(read(&[own]), one(B, None));
+    }
+
+    #[test]
+    fn a_token_is_found_as_a_bearer_alone() {
+        let header =
+            "eyJhbGciOiJFZERTQSIsInR5cCI6ImF0K2p3dCIsImtpZCI6InRpZ2VydHJ1c3QtMDEyMzQ1Njc4OWFiY2RlZiJ9";
+        let token = format!("{header}.e30.{}", "A".repeat(86));
+        let bearer = format!("Bearer {token}");
+        let one = Presented::One {
+            credential: Credential::Token(PresentedKey::new(&token)),
+            workspace_id: None,
+        };
+        assert_eq!(read(&[("authorization", &bearer)]), one);
+        let cut = bearer.get(..bearer.len() - 1).unwrap();
+        for headers in [
+            &[("x-agent-api-key", token.as_str())][..],
+            &[("x-agent-api-key", &token), ("authorization", &bearer)],
+            &[("x-agent-api-key", A), ("authorization", &bearer)],
+            &[("authorization", cut)],
+        ] {
+            assert_eq!(read(headers), Presented::Malformed, "{headers:?}");
+        }
+    }
+
+    #[test]
+    fn a_key_with_a_further_prefix_is_found_where_somebody_says_so() {
+        let (key, prefixes) = ("sk_live_3ZxAkQ9fGhJk7mNpQrSt", ["sk_live_".to_owned()]);
+        let bearer = format!("Bearer {key}");
+        for (name, value) in [("x-agent-api-key", key), ("authorization", bearer.as_str())] {
+            let sent = [(name, value.as_bytes())];
+            assert_eq!(Presented::read(&Sent(&sent), &prefixes), one(key, None));
+        }
+        assert_eq!(read(&[("x-agent-api-key", key)]), Presented::Malformed);
+        assert_eq!(read(&[("authorization", &bearer)]), Presented::Nothing);
+        let short = [("authorization", b"Bearer sk_live_short".as_slice())];
+        assert_eq!(Presented::read(&Sent(&short), &prefixes), Presented::Malformed);
     }
 
     #[test]
@@ -247,7 +304,7 @@ mod tests {
         }
         let twice = [own, ("x-workspace-id", "ws"), ("x-workspace-id", "ws")];
         assert_eq!(read(&twice), Presented::NoWorkspace);
-        let odd = Presented::read(&Sent(&[(own.0, A.as_bytes()), ("x-workspace-id", b"\xff")]));
+        let odd = Presented::read(&Sent(&[(own.0, A.as_bytes()), ("x-workspace-id", b"\xff")]), &[]);
         assert_eq!(odd, Presented::NoWorkspace);
     }
 }

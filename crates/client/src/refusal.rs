@@ -16,14 +16,14 @@ const MESSAGE: &AsciiSet = &CONTROLS.add(b'%');
 /// What is said to a request that is not let in.
 ///
 /// ```
-/// use tigertrust_client::{Client, guard::{Asking, Guard}};
+/// use tigertrust_client::{Client, guard::Guard};
 /// # struct Request;
 /// # impl tigertrust_client::guard::Headers for Request {
 /// #     fn values(&self, name: &'static str) -> Vec<&[u8]> { Vec::new() }
 /// # }
 /// # async fn answer(client: Client, request: Request) {
 /// let guard = Guard::new(client);
-/// if let Err(refusal) = guard.check(Asking::read(&request), None).await {
+/// if let Err(refusal) = guard.check(guard.read(&request), None).await {
 ///     let (status, body) = (refusal.status(), refusal.body());
 ///     for (name, value) in refusal.headers() {
 ///         // …
@@ -230,7 +230,7 @@ const fn title_of(status: u16) -> &'static str {
 }
 
 /// Whether one of the scopes is the one that was asked for, or all of its family.
-fn grants(scopes: &[String], asked: &str) -> bool {
+pub(crate) fn grants(scopes: &[String], asked: &str) -> bool {
     let family = asked.split(':').next().unwrap_or_default();
     scopes
         .iter()

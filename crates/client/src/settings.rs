@@ -26,6 +26,17 @@ pub enum Change {
     Everything,
 }
 
+/// How short-lived tokens are verified.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Tokens {
+    /// By the client itself, as long as it knows all that has changed since a token was issued.
+    #[default]
+    Offline,
+    /// The server is asked about each, so that limits count.
+    Online,
+}
+
 /// Who is told of states and changes. What they do must not end the feed: a panic of theirs is ignored.
 #[derive(Clone, Default)]
 pub(crate) struct Listeners {
@@ -60,6 +71,24 @@ pub(crate) struct Settings {
     pub(crate) cache_size: usize,
     pub(crate) lease: u32,
     pub(crate) life: Duration,
+    #[cfg_attr(
+        not(feature = "tokens"),
+        allow(
+            dead_code,
+            reason = "without that feature the server is asked about each token"
+        )
+    )]
+    pub(crate) tokens: Tokens,
+    /// Who issues tokens.
+    #[cfg_attr(
+        not(feature = "tokens"),
+        allow(
+            dead_code,
+            reason = "without that feature the server is asked about each token"
+        )
+    )]
+    pub(crate) issuer: String,
+    pub(crate) key_prefixes: Vec<String>,
     pub(crate) listeners: Listeners,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) random: Arc<dyn RandomSource>,
@@ -69,6 +98,12 @@ impl Settings {
     /// Whether anything is to be remembered.
     pub(crate) fn remembers(&self) -> bool {
         self.cache_size > 0 && self.lease > 1 && !self.life.is_zero()
+    }
+
+    /// Whether tokens are verified without asking, for which the feed has to be followed.
+    #[cfg(feature = "tokens")]
+    pub(crate) fn verifies_tokens(&self) -> bool {
+        self.tokens == Tokens::Offline && self.remembers()
     }
 }
 
@@ -85,6 +120,9 @@ pub struct ClientBuilder {
     cache_size: usize,
     lease: u32,
     life: Duration,
+    tokens: Tokens,
+    issuer: Option<String>,
+    key_prefixes: Vec<String>,
     listeners: Listeners,
     clock: Option<Arc<dyn Clock>>,
     random: Option<Arc<dyn RandomSource>>,
@@ -101,6 +139,9 @@ impl Default for ClientBuilder {
             cache_size: 10_000,
             lease: 10,
             life: Duration::from_secs(60),
+            tokens: Tokens::Offline,
+            issuer: None,
+            key_prefixes: Vec::new(),
             listeners: Listeners::default(),
             clock: None,
             random: None,
@@ -159,6 +200,27 @@ impl ClientBuilder {
         self
     }
 
+    /// Whether short-lived tokens are verified by the client itself, or the server is asked about each; [`Tokens::Offline`].
+    /// Without the feature `tokens` the server is asked always.
+    pub fn tokens(mut self, tokens: Tokens) -> Self {
+        self.tokens = tokens;
+        self
+    }
+
+    /// Who issues tokens: the server's `public_url`, without a slash at the end. By default `TIGERTRUST_ISSUER` of the
+    /// environment, or else the address of the server.
+    pub fn issuer(mut self, issuer: impl Into<String>) -> Self {
+        self.issuer = Some(issuer.into());
+        self
+    }
+
+    /// What keys may begin with beside `ak_` and `ck_`: the prefixes of imported ones, an empty one for those that have none;
+    /// none.
+    pub fn key_prefixes(mut self, prefixes: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        self.key_prefixes = prefixes.into_iter().map(Into::into).collect();
+        self
+    }
+
     /// Is told of each new state, and why it came about.
     pub fn on_state(mut self, listener: impl Fn(State, &str) + Send + Sync + 'static) -> Self {
         self.listeners.state = Some(Arc::new(listener));
@@ -196,12 +258,22 @@ impl ClientBuilder {
         allow("staleness", "more than 1 s", self.staleness > SIGN_OF_LIFE)?;
         allow("settle", "1 s or more", self.settle >= SIGN_OF_LIFE)?;
         allow("lease", "1 to 1,000,000", (1..=MOST_LEASED).contains(&self.lease))?;
+        allow(
+            "key_prefixes",
+            "prefixes of imported keys: 2 to 32 letters, digits, - and _, and none of ak_, ck_, tt_ and eyJ; or empty",
+            self.key_prefixes
+                .iter()
+                .all(|prefix| key_format::is_further_prefix(prefix)),
+        )?;
         let url = self.url.or_else(|| env::var("TIGERTRUST_URL").ok());
         let api_key = self
             .api_key
             .or_else(|| env::var("TIGERTRUST_API_KEY").ok().map(Into::into));
+        let url = check_url(&url.unwrap_or_default())?;
+        let issuer = self.issuer.or_else(|| env::var("TIGERTRUST_ISSUER").ok());
+        let issuer = check_issuer(issuer.unwrap_or_else(|| url.clone()))?;
         Ok(Settings {
-            url: check_url(&url.unwrap_or_default())?,
+            url,
             api_key: check_key(api_key)?,
             deadline: self.deadline,
             staleness: self.staleness,
@@ -209,6 +281,9 @@ impl ClientBuilder {
             cache_size: self.cache_size,
             lease: self.lease,
             life: self.life,
+            tokens: self.tokens,
+            issuer,
+            key_prefixes: self.key_prefixes,
             listeners: self.listeners,
             clock: self.clock.unwrap_or_else(|| Arc::new(SystemClock::new())),
             random: self.random.unwrap_or_else(|| Arc::new(OsRandom)),
@@ -226,6 +301,7 @@ impl fmt::Debug for ClientBuilder {
             .field("cache_size", &self.cache_size)
             .field("lease", &self.lease)
             .field("life", &self.life)
+            .field("tokens", &self.tokens)
             .finish_non_exhaustive()
     }
 }
@@ -255,6 +331,20 @@ fn check_url(text: &str) -> Result<String, BuildError> {
     Ok(url.as_str().trim_end_matches('/').to_owned())
 }
 
+fn check_issuer(issuer: String) -> Result<String, BuildError> {
+    let address = issuer
+        .strip_prefix("https://")
+        .or_else(|| issuer.strip_prefix("http://"));
+    let is_good = address.is_some_and(|address| {
+        !address.is_empty() && !address.ends_with('/') && !address.contains(char::is_whitespace)
+    });
+    if is_good {
+        Ok(issuer)
+    } else {
+        Err(BuildError::Issuer)
+    }
+}
+
 fn check_key(key: Option<ServiceKey>) -> Result<ServiceKey, BuildError> {
     let key = key
         .filter(|key| !key.reveal().is_empty())
@@ -268,6 +358,22 @@ fn check_key(key: Option<ServiceKey>) -> Result<ServiceKey, BuildError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_issuer_is_an_address_without_a_slash_at_its_end() {
+        for good in ["https://auth.example.com", "http://127.0.0.1:8080/auth"] {
+            assert_eq!(check_issuer(good.to_owned()), Ok(good.to_owned()));
+        }
+        for wrong in [
+            "",
+            "https://",
+            "auth.example.com",
+            "https://a.example/",
+            "https://a b",
+        ] {
+            assert_eq!(check_issuer(wrong.to_owned()), Err(BuildError::Issuer), "{wrong}");
+        }
+    }
 
     #[test]
     fn an_address_is_plain_or_refused() {

@@ -71,7 +71,7 @@ use tower_service::Service;
 pub use crate::guard::Verified;
 use crate::{
     Client,
-    guard::{Asking, Guard, Headers, Refusal},
+    guard::{Guard, Headers, Refusal},
 };
 
 const GRPC_STATUS: HeaderName = HeaderName::from_static("grpc-status");
@@ -178,7 +178,7 @@ where
         let mut inner = std::mem::replace(&mut self.inner, another);
         let guard = self.layer.guard.clone();
         let (mut parts, body) = request.into_parts();
-        let asking = Asking::read(&Sent(&parts.headers));
+        let asking = guard.read(&Sent(&parts.headers));
         let address = (self.layer.address_of)(&parts);
         Box::pin(async move {
             match guard.check(asking, address).await {

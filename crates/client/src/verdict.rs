@@ -191,9 +191,19 @@ impl Verdict {
 
     /// What is said of a value that cannot be a key.
     pub(crate) fn malformed() -> Self {
+        Self::unnamed("The API key is malformed or cut short.")
+    }
+
+    /// What is said of a value that claims to be a token and cannot be one.
+    pub(crate) fn malformed_token() -> Self {
+        Self::unnamed("The token is malformed or cut short.")
+    }
+
+    /// What is said of a value that names no key.
+    pub(crate) fn unnamed(detail: &str) -> Self {
         Self::Refused(Arc::new(RefusedVerdict {
             code: Code::Unauthorized,
-            detail: "The API key is malformed or cut short.".to_owned(),
+            detail: detail.to_owned(),
             key_id: None,
             owner_id: None,
             home_workspace_id: None,
