@@ -3,13 +3,13 @@
 use std::{sync::Arc, time::Duration};
 
 use tigertrust_model::Entity;
-use tokio::{sync::watch, time::timeout};
+use tokio::time::timeout;
 
 use crate::{
     NotAvailable, Reason, ValidVerdict, Verdict,
     accounts::{Account, Kept},
     changes::Mark,
-    core::{Core, Outcome},
+    core::{Answer, Core, Outcome},
     lock::lock,
     question::{Asked, Digest},
     reach::Reach,
@@ -42,7 +42,7 @@ impl Core {
         digest: Digest,
         asked: Asked,
         until: Duration,
-        answer: watch::Sender<Option<Result<Outcome, NotAvailable>>>,
+        answer: Answer,
     ) {
         let mut flight = Flight {
             account: self.accounts.remove(&digest),

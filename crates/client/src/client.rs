@@ -11,7 +11,7 @@ use tokio_util::sync::DropGuard;
 
 use crate::{
     BuildError, ClientBuilder, NotAvailable, PresentedKey, Question, State, Verdict,
-    core::{Awaited, Core, Outcome},
+    core::{Answer, Awaited, Core},
     lock::lock,
     question::{Asked, Digest},
     secret::Revealed,
@@ -186,7 +186,7 @@ enum Joined {
     Remembered(Verdict),
     Others(Awaited),
     /// Whoever is told so has to ask.
-    Ours(watch::Sender<Option<Result<Outcome, NotAvailable>>>, Awaited),
+    Ours(Answer, Awaited),
 }
 
 impl fmt::Debug for Client {

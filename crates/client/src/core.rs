@@ -34,7 +34,9 @@ pub(crate) struct Outcome {
     pub(crate) is_kept: bool,
 }
 
-/// What those hear who wait for the answer to a question; nothing while it is being asked.
+/// Tells those who wait for the answer to a question.
+pub(crate) type Answer = watch::Sender<Option<Result<Outcome, NotAvailable>>>;
+/// What they hear; nothing while it is being asked.
 pub(crate) type Awaited = watch::Receiver<Option<Result<Outcome, NotAvailable>>>;
 
 /// What the tasks of a client need.

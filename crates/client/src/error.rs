@@ -25,7 +25,7 @@ pub enum Reason {
 pub struct NotAvailable {
     reason: Reason,
     what: String,
-    said: Said,
+    said: Box<Said>,
 }
 
 /// What the server said of the client's own request.
@@ -47,7 +47,7 @@ impl NotAvailable {
         Self {
             reason,
             what: what.into(),
-            said,
+            said: Box::new(said),
         }
     }
 

@@ -37,11 +37,14 @@ pub enum Tokens {
     Online,
 }
 
+type OnState = Arc<dyn Fn(State, &str) + Send + Sync>;
+type OnChange = Arc<dyn Fn(Change) + Send + Sync>;
+
 /// Who is told of states and changes. What they do must not end the feed: a panic of theirs is ignored.
 #[derive(Clone, Default)]
 pub(crate) struct Listeners {
-    state: Option<Arc<dyn Fn(State, &str) + Send + Sync>>,
-    change: Option<Arc<dyn Fn(Change) + Send + Sync>>,
+    state: Option<OnState>,
+    change: Option<OnChange>,
 }
 
 impl Listeners {

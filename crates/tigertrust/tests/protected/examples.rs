@@ -9,14 +9,19 @@ mod by_axum;
 #[allow(dead_code, reason = "it is a program of its own")]
 #[path = "../../examples/tonic/main.rs"]
 mod by_tonic;
+#[allow(dead_code, reason = "it is a program of its own")]
+#[path = "../../examples/remote.rs"]
+mod remote;
 
 use std::sync::Arc;
 
 use actix_web::{App, middleware::from_fn, test as actix_test, web};
 use reqwest::{Client, Method};
 use serde_json::{Value, json};
-use tigertrust::actix::tell_limits;
+use tigertrust::{KeyType, actix::tell_limits};
+use tigertrust_client::Client as VerifyingClient;
 use tigertrust_testkit::{
+    Engine, TestServer,
     protected::{Instance, Wanted},
     send,
 };
@@ -141,5 +146,33 @@ async fn the_service_of_tonic_keeps_certificates() {
         .await
         .unwrap();
     assert_eq!(listed.into_inner().certificates, ["one"]);
+    serving.abort();
+}
+
+#[tokio::test]
+async fn the_service_that_asks_a_server_lets_in_whom_the_server_knows() {
+    let server = TestServer::start(Engine::Sqlite).await;
+    let home = server.workspace("Home").await;
+    let own = server.key(&home, KeyType::Agent, &["keys:verify"]).await;
+    let reader = server.key(&home, KeyType::Agent, READ).await;
+    let bare = server.key(&home, KeyType::Agent, &[]).await;
+    let asking = VerifyingClient::builder()
+        .url(server.base_url())
+        .api_key(own.secret.reveal())
+        .build()
+        .unwrap();
+    asking.start();
+    let (base, serving) = serve(remote::app(&asking)).await;
+    let client = Client::builder().no_proxy().build().unwrap();
+    let call = async |key: &str| {
+        let request = client.get(format!("{base}/certificates"));
+        send(request.header("X-Agent-API-Key", key)).await
+    };
+    let listed = call(reader.secret.reveal()).await;
+    assert_eq!(listed.status.as_u16(), 200);
+    assert!(listed.body.as_str().unwrap().contains(&home.id.to_string()));
+    assert_eq!(call(bare.secret.reveal()).await.problem(), (403, "FORBIDDEN"));
+    assert_eq!(call("ak_1").await.problem(), (401, "UNAUTHORIZED"));
+    asking.close().await;
     serving.abort();
 }

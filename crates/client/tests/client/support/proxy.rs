@@ -236,7 +236,7 @@ impl Trouble {
         Some((self.opened, from_proxy))
     }
 
-    fn from_client(&mut self, id: u64, data: &[u8]) -> Passing {
+    fn pass_on(&mut self, id: u64, data: &[u8]) -> Passing {
         let text = String::from_utf8_lossy(data);
         let Some(pair) = self.pairs.get_mut(&id) else {
             return Passing::Ended;
@@ -282,7 +282,7 @@ impl Trouble {
         Passing::On
     }
 
-    fn from_server(&mut self, id: u64, data: &[u8]) {
+    fn pass_back(&mut self, id: u64, data: &[u8]) {
         let (holds_answers, silences_feed) = (self.holds_answers, self.silences_feed);
         let Some(pair) = self.pairs.get_mut(&id) else {
             return;
@@ -318,7 +318,7 @@ async fn serve(trouble: Arc<Mutex<Trouble>>, client: TcpStream, ended: Cancellat
     let there = async {
         let mut data = vec![0; 65_536];
         while let Ok(length @ 1..) = from_client.read(&mut data).await {
-            let passing = trouble.lock().unwrap().from_client(id, &data[..length]);
+            let passing = trouble.lock().unwrap().pass_on(id, &data[..length]);
             match passing {
                 Passing::On if to_server.write_all(&data[..length]).await.is_err() => break,
                 Passing::On | Passing::Answered => {}
@@ -329,7 +329,7 @@ async fn serve(trouble: Arc<Mutex<Trouble>>, client: TcpStream, ended: Cancellat
     let back = async {
         let mut data = vec![0; 65_536];
         while let Ok(length @ 1..) = from_server.read(&mut data).await {
-            trouble.lock().unwrap().from_server(id, &data[..length]);
+            trouble.lock().unwrap().pass_back(id, &data[..length]);
         }
         // What was said last has to be written first.
         if let Some(pair) = trouble.lock().unwrap().pairs.remove(&id) {
