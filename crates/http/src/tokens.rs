@@ -184,7 +184,7 @@ fn read(app: &App, body: &ExchangeForToken, mut wrong: Vec<Violation>) -> Result
         let scope = text.parse::<Scope>().ok();
         match scope.filter(|scope| app.catalog.check(scope, KeyType::Agent).is_ok()) {
             Some(scope) => scopes.iter_mut().for_each(|known| known.push(scope.clone())),
-            None => wrong.push(Violation::new(&format!("/scopes/{place}"), "no such scope")),
+            None => wrong.push(Violation::new(format!("/scopes/{place}"), "no such scope")),
         }
     }
     if wrong.is_empty() {
