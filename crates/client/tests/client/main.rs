@@ -15,4 +15,5 @@ mod lease;
 mod middleware;
 mod secrets;
 mod support;
+mod tokens;
 mod verify;
