@@ -85,6 +85,9 @@ pub enum AuthError {
     /// The session reaches one workspace alone, and the act reaches beyond it.
     #[error("the session is confined to one workspace")]
     SessionConfined,
+    /// A token was presented where something of TigerTrust's own would be changed: what is made so would outlast it.
+    #[error("a token changes nothing here")]
+    TokenChangesNothing,
     /// The role of whoever is signed in does not permit it.
     #[error("the role does not permit {0}")]
     RoleForbids(Scope),
@@ -107,6 +110,7 @@ impl AuthError {
             | Self::MissingScope(_)
             | Self::SecondFactorMissing
             | Self::SessionConfined
+            | Self::TokenChangesNothing
             | Self::RoleForbids(_) => Outcome::Forbidden,
             Self::WorkspaceAccessDenied | Self::NoMembership => Outcome::WorkspaceAccessDenied,
             Self::WorkspaceMissing => Outcome::ValidationError,

@@ -10,10 +10,10 @@ use actix_web::{
 };
 use tigertrust_accounts::{Actor, FlowError};
 use tigertrust_credentials::{
-    AuthError, HeaderValues, Need, Permit, PersonPermit, Presented, SessionAdmission, TokenDigest,
+    AuthError, Charge, HeaderValues, Need, Permit, PersonPermit, Presented, SessionAdmission, TokenDigest,
     Unauthorized,
 };
-use tigertrust_model::{Creator, Origin, Principal, Workspace};
+use tigertrust_model::{Creator, Origin, Principal, Scope, Workspace};
 use tigertrust_wire::{Code, Problem};
 
 use crate::{
@@ -317,6 +317,13 @@ async fn admit_key(
         _ => app.admission.admit(presented, &own.need).await,
     };
     rate_limit::tell(request, &admitted, Permit::limits);
+    // A token is lent for minutes: a key, a rule or a member that it made would stay.
+    let changes = own.need.charge == Charge::Plan
+        && own.need.scope.as_ref().is_some_and(Scope::is_management)
+        && refused::is_change(request);
+    if changes && admitted.as_ref().is_ok_and(|permit| permit.token().is_some()) {
+        return Err(AuthError::TokenChangesNothing);
+    }
     let own_account = async || {
         let admitted = app
             .admission

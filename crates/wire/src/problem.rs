@@ -286,6 +286,10 @@ impl From<&AuthError> for Problem {
                 Code::Forbidden,
                 "The workspace demands a second factor of its members. Add one under /api/auth/2fa or /api/auth/passkeys, or prove yours with POST /api/auth/step-up; for a personal key its owner must have one. Other workspaces are not concerned.",
             ),
+            AuthError::TokenChangesNothing => Self::new(
+                Code::Forbidden,
+                "A short-lived token changes nothing here, since that would outlast it: use the key itself.",
+            ),
             AuthError::SessionConfined => Self::new(
                 Code::Forbidden,
                 "This session was begun by a workspace's identity provider and reaches that workspace alone: sign in with what is your own.",

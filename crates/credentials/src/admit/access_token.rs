@@ -118,9 +118,12 @@ impl Admission {
         attempt: impl Future<Output = Result<T, E>>,
         is_failure: impl FnOnce(&E) -> bool,
     ) -> Result<Result<T, E>, AuthError> {
-        let look_up = self.limits.failures.enter(client).await?;
+        // Whoever has failed too often waits for a turn, but holds up nobody for as long as the attempt takes: others may have to be
+        // asked for it, and others look keys up meanwhile.
+        drop(self.limits.failures.enter(client).await?);
         let answered = attempt.await;
         if answered.as_ref().is_err_and(is_failure) {
+            let look_up = self.limits.failures.enter(client).await?;
             let refused = AuthError::Unauthorized(Unauthorized::TokenInvalid);
             if let limited @ AuthError::RateLimited { .. } = look_up.failed(refused) {
                 return Err(limited);

@@ -359,23 +359,31 @@ async fn a_token_gives_nothing_of_its_key_away_that_it_lacks(server: TestServer)
     let key = server.issue(KeyType::Agent, &scopes, reach).await;
     let body = json!({"scopes": ["keys:write", "certificates:read"]});
     let token = token(&server, &key, &body).await;
-    let new = |scopes: Value, workspaces: Value| json!({"name": "more", "type": "agent", "scopes": scopes, "workspaceIds": workspaces});
-    let own = json!([home.id.to_string()]);
-    let made = post(
-        &server,
-        "/api/keys",
-        &token,
-        &new(json!(["certificates:read"]), own.clone()),
-    )
-    .await;
-    assert_eq!(made.status, StatusCode::CREATED, "{:?}", made.body);
-    for refused in [
-        new(json!(["certificates:write"]), own.clone()),
-        new(json!(["keys:read"]), own),
-        new(json!([]), json!([home.id.to_string(), other.id.to_string()])),
+    let listed = get(&server, "/api/keys", &token).await;
+    assert_eq!(listed.problem(), (403, "FORBIDDEN"), "it lacks keys:read");
+    // What it made would be there when it is not any more.
+    let path = format!("/api/keys/{}", key.key.id);
+    let new = json!({"name": "more", "type": "agent", "scopes": ["certificates:read"]});
+    let rule = json!({
+        "name": "mine", "issuer": "https://ci.example.com", "audience": "x", "claims": {"sub": ["me"]},
+    });
+    for (method, path, body) in [
+        (Method::POST, "/api/keys".to_owned(), new),
+        (
+            Method::POST,
+            format!("{path}/rotate"),
+            json!({"overlapSeconds": 60}),
+        ),
+        (Method::POST, format!("{path}/trust-rules"), rule),
+        (Method::PATCH, path, json!({"name": "another"})),
     ] {
-        let answer = post(&server, "/api/keys", &token, &refused).await;
-        assert_eq!(answer.status, StatusCode::FORBIDDEN, "{:?}", answer.body);
+        let request = server.request(method, &path).bearer_auth(&token).json(&body);
+        let refused = send(request).await;
+        assert_eq!(refused.problem(), (403, "FORBIDDEN"), "{path}");
+        assert!(
+            refused.body["detail"].as_str().unwrap().contains("token"),
+            "{path}"
+        );
     }
     // Its key may revoke itself without any scope; whoever was lent a token for something else may not.
     let narrow = exchange(&server, key.secret.reveal(), &json!({"scopes": []})).await;

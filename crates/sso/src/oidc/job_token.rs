@@ -21,6 +21,8 @@ use crate::http::ProviderHttp;
 
 /// By how much the clocks of issuers may differ from ours.
 const LEEWAY: Duration = Duration::from_secs(60);
+/// How old the token of a job may be, whatever it says itself: no job goes on for longer.
+const OLDEST: Duration = Duration::from_secs(24 * 3600);
 
 /// What an issuer must say of itself (OpenID Connect Discovery 1.0 §3): those of jobs have no other endpoints.
 #[derive(Deserialize)]
@@ -144,7 +146,7 @@ fn read(issuer: &str, claims: Map<String, Value>, now: Timestamp) -> Result<Job,
     };
     let expires_at = date("exp")?.ok_or(TokenRefusal::Malformed)?;
     let issued_at = date("iat")?.ok_or(TokenRefusal::Malformed)?;
-    if expires_at.saturating_add(LEEWAY) <= now {
+    if expires_at.saturating_add(LEEWAY) <= now || issued_at.saturating_add(OLDEST) <= now {
         return Err(TokenRefusal::Expired);
     }
     let begins = date("nbf")?.map_or(issued_at, |not_before| not_before.max(issued_at));
