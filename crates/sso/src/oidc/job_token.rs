@@ -219,6 +219,9 @@ mod tests {
         let later = json!({"iss": ISSUER, "iat": 1_000, "nbf": 1_100, "exp": 1_300});
         assert_eq!(job(later.clone(), 1_039), Err(TokenRefusal::NotYetValid));
         assert!(job(later, 1_040).is_ok());
+        let forever = json!({"iss": ISSUER, "iat": 1_000, "exp": 10_000_000});
+        assert!(job(forever.clone(), 87_399).is_ok());
+        assert_eq!(job(forever, 87_400), Err(TokenRefusal::Expired));
     }
 
     #[test]
