@@ -290,9 +290,12 @@ fn name(result: Result<Permit, AuthError>) -> String {
         Err(AuthError::WrongType { .. }) => "WrongType".to_owned(),
         Err(AuthError::WorkspaceAccessDenied) => "WorkspaceAccessDenied".to_owned(),
         Err(AuthError::WorkspaceMissing) => "WorkspaceMissing".to_owned(),
-        Err(AuthError::SessionOver | AuthError::NoMembership | AuthError::SessionConfined) => {
-            "for people".to_owned()
-        }
+        Err(
+            AuthError::SessionOver
+            | AuthError::NoMembership
+            | AuthError::SessionConfined
+            | AuthError::TokenChangesNothing,
+        ) => "for people".to_owned(),
         Err(AuthError::MissingScope(_)) => "MissingScope".to_owned(),
         Err(AuthError::RoleForbids(_)) => "RoleForbids".to_owned(),
         Err(AuthError::SecondFactorMissing) => "SecondFactorMissing".to_owned(),
