@@ -27,7 +27,7 @@ const MESSAGE: &AsciiSet = &CONTROLS.add(b'%');
 ///     let (status, body) = (refusal.status(), refusal.body());
 ///     for (name, value) in refusal.headers() {
 ///         // …
-/// #       let _ = (status, body, name, value);
+/// #       let _ = (status, &body, name, value);
 ///     }
 /// }
 /// # }
