@@ -475,7 +475,7 @@ impl Admission {
             return Err(AuthError::WrongType { allowed: need.types });
         }
         // 10. It may act in the workspace that was named, or in its own, and meets its demand.
-        let workspace = self.workspace(record, attempt.named()?, need.workspace).await?;
+        let workspace = self.workspace(record, attempt.named(), need.workspace).await?;
         let keeps_out = |workspace| record.lacks_second_factor(workspace);
         if record.is_personal
             && !need.workspace.is_own_account()
@@ -593,14 +593,10 @@ struct Attempt<'a> {
 
 impl<'a> Attempt<'a> {
     /// The workspace that it names: a token's own, if it has one.
-    fn named(&self) -> Result<HeaderValues<'a>, AuthError> {
-        let Some(own) = self.token.and_then(AccessGrant::workspace) else {
-            return Ok(self.workspace);
-        };
-        match self.workspace {
-            HeaderValues::Absent => Ok(HeaderValues::One(own)),
-            HeaderValues::One(named) if named == own => Ok(self.workspace),
-            HeaderValues::One(_) | HeaderValues::Repeated => Err(AuthError::WorkspaceAccessDenied),
+    fn named(&self) -> HeaderValues<'a> {
+        match self.token.and_then(AccessGrant::workspace) {
+            Some(own) => self.workspace.agreeing_with(own),
+            None => self.workspace,
         }
     }
 }

@@ -12,15 +12,15 @@ use tigertrust_accounts::{
     webhooks::WebhookFlows,
 };
 use tigertrust_credentials::{
-    AccessTokenSigner, Admission, ChangeTracker, EncryptionRing, HashingSettings, RecentChanges, RingSigner,
-    SessionAdmission, SigningRing, ports::ChangeLog,
+    AccessTokenSigner, Admission, ChangeTracker, EncryptionRing, HashingSettings, OutageLog, RecentChanges,
+    RingSigner, SessionAdmission, SigningRing, ports::ChangeLog,
 };
 use tigertrust_model::{Clock, RandomSource, ScopeCatalog};
 use tokio::sync::Semaphore;
 
 use crate::{
-    Metrics, TraceContext, client_address::TrustedProxies, followers::Followers, outage::OutageLog,
-    sent_forms::SentForms, verifications::Verifications,
+    Metrics, TraceContext, client_address::TrustedProxies, followers::Followers, sent_forms::SentForms,
+    verifications::Verifications,
 };
 
 /// What every handler works with. One for all workers of a server; two servers in one process share nothing.

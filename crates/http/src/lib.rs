@@ -21,7 +21,6 @@ mod members;
 mod metrics;
 mod openapi;
 mod origin;
-mod outage;
 pub mod page;
 mod pages;
 mod permit;

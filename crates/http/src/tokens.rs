@@ -17,8 +17,8 @@ use tigertrust_accounts::{
     trust_rules::ExchangeError,
 };
 use tigertrust_credentials::{
-    AccessTokenRequest, AuthError, Charge, HeaderValues, IssueTokenError, IssuedAccessToken, Need, Permit,
-    Unauthorized, WorkspaceNeed,
+    AccessTokenRequest, AuthError, Charge, IssueTokenError, IssuedAccessToken, Need, Permit, Unauthorized,
+    WorkspaceNeed,
 };
 use tigertrust_model::{KeyType, KeyTypes, Scope, ScopeSet};
 use tigertrust_wire::{Code, ExchangeForToken, IssuedToken, JsonWebKeySet, Problem};
@@ -120,7 +120,7 @@ async fn by_key(request: &HttpRequest, body: Body, app: &App) -> Result<Exchange
         None => Permit::clone(permit),
         Some(named) => {
             let mut shown = presented(app, request);
-            shown.workspace = agreeing(shown.workspace, named);
+            shown.workspace = shown.workspace.agreeing_with(named.as_bytes());
             app.admission.admit_again(permit, &shown, &exchanges()).await?
         }
     };
@@ -129,15 +129,6 @@ async fn by_key(request: &HttpRequest, body: Body, app: &App) -> Result<Exchange
         asked,
         job: None,
     })
-}
-
-/// Two workspaces that differ are none that the caller could be in.
-fn agreeing<'a>(header: HeaderValues<'a>, named: &'a str) -> HeaderValues<'a> {
-    match header {
-        HeaderValues::Absent => HeaderValues::One(named.as_bytes()),
-        HeaderValues::One(value) if value == named.as_bytes() => header,
-        _ => HeaderValues::Repeated,
-    }
 }
 
 async fn vouched(request: &HttpRequest, body: Body, app: &App) -> Result<Exchanged, ApiError> {
@@ -159,7 +150,7 @@ async fn vouched(request: &HttpRequest, body: Body, app: &App) -> Result<Exchang
     // What is wrong with what is asked for is told to nobody who may ask for nothing.
     let asked = read(app, &body, Vec::new())?;
     if let Some(named) = &asked.workspace {
-        shown.workspace = agreeing(shown.workspace, named);
+        shown.workspace = shown.workspace.agreeing_with(named.as_bytes());
     }
     let admitted = app
         .admission

@@ -37,7 +37,7 @@ pub(crate) struct GateParts {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) random: Arc<dyn RandomSource>,
     #[cfg(feature = "answers")]
-    pub(crate) outages: crate::outage::OutageLog,
+    pub(crate) outages: tigertrust_credentials::OutageLog,
     /// What has to be done beside the requests, where no instance does it.
     pub(crate) upkeep: Option<Upkeep>,
 }

@@ -262,7 +262,7 @@ impl TigerTrust {
             clock: Arc::clone(clock),
             random: Arc::clone(random),
             #[cfg(feature = "answers")]
-            outages: crate::outage::OutageLog::new(Arc::clone(clock)),
+            outages: tigertrust_credentials::OutageLog::new(Arc::clone(clock)),
             upkeep: None,
         });
         Ok(Self(Arc::new(Inner {

@@ -17,8 +17,6 @@ mod instance;
 #[cfg(feature = "storage")]
 mod limits;
 mod needs;
-#[cfg(feature = "answers")]
-mod outage;
 #[cfg(any(feature = "actix", feature = "axum"))]
 mod permitted;
 #[cfg(feature = "answers")]

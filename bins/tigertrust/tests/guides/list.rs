@@ -35,4 +35,20 @@ guides! {
         instead: &[],
         before: "",
     };
+    from_express_session: Guide {
+        page: "from-express-session.md",
+        ports: &[8080, 3000, 3001],
+        // The packages lie where the client's own tests have them, its build among them.
+        instead: &[
+            (
+                "npm install express@5 express-session@1",
+                "ln -s \"${CARGO_TARGET_DIR:-{repository}/target}/clients/typescript/node_modules\" node_modules",
+            ),
+            (
+                "(cd tigertrust/clients/typescript && npm ci && npm run build) && npm install ./tigertrust/clients/typescript",
+                "true",
+            ),
+        ],
+        before: "PATH=$TIGERTRUST_TEST_PROVIDERS:$PATH",
+    };
 }

@@ -53,7 +53,10 @@ pub fn run(guide: &Guide) {
     }
     let step = session.run(&before);
     assert_eq!(step.status, Some(0), "before {}: {}", guide.page, step.printed);
-    for block in blocks(&page) {
+    for mut block in blocks(&page) {
+        if let Kind::Background { until } = &mut block.kind {
+            *until = renumber(until, &ports);
+        }
         let mut text = renumber(&block.text, &ports);
         for (shown, done) in guide.instead {
             text = text.replace(&renumber(shown, &ports), &here(done));

@@ -19,6 +19,19 @@ pub enum HeaderValues<'a> {
     Repeated,
 }
 
+impl<'a> HeaderValues<'a> {
+    /// The values of a header, where something else names the one that is meant: that one if nothing else is in the header. Two that
+    /// differ are no choice, and count as a header that is there twice.
+    #[must_use]
+    pub fn agreeing_with(self, named: &'a [u8]) -> Self {
+        match self {
+            Self::Absent => Self::One(named),
+            Self::One(value) if value == named => self,
+            Self::One(_) | Self::Repeated => Self::Repeated,
+        }
+    }
+}
+
 impl<'a> FromIterator<&'a [u8]> for HeaderValues<'a> {
     fn from_iter<I: IntoIterator<Item = &'a [u8]>>(values: I) -> Self {
         let mut values = values.into_iter();

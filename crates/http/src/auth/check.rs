@@ -10,7 +10,7 @@ use actix_web::{
 };
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 use serde::Deserialize;
-use tigertrust_credentials::{AuthError, HeaderValues, Need, Permit, PersonPermit, Presented, TokenDigest};
+use tigertrust_credentials::{AuthError, Need, Permit, PersonPermit, Presented, TokenDigest};
 use tigertrust_model::{KeyType, KeyTypes, Role, Scope, WorkspaceId};
 use utoipa::IntoParams;
 
@@ -107,17 +107,7 @@ async fn pass(request: &HttpRequest, app: &App) -> Result<HttpResponse, (ApiErro
         }
     };
     if let Some(workspace) = &query.workspace {
-        let agrees = match presented.workspace {
-            HeaderValues::Absent => true,
-            HeaderValues::One(value) => value == workspace.as_bytes(),
-            HeaderValues::Repeated => false,
-        };
-        // Two workspaces that differ are none that the caller could be in.
-        presented.workspace = if agrees {
-            HeaderValues::One(workspace.as_bytes())
-        } else {
-            HeaderValues::Repeated
-        };
+        presented.workspace = presented.workspace.agreeing_with(workspace.as_bytes());
     }
     match admit(request, app, &presented, &need).await {
         Ok(Passed::Key(permit)) => {

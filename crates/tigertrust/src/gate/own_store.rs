@@ -206,7 +206,7 @@ impl GateBuilder {
             clock: Arc::clone(&clock),
             random: self.random.unwrap_or_else(|| Arc::new(OsRandom)),
             #[cfg(feature = "answers")]
-            outages: crate::outage::OutageLog::new(Arc::clone(&clock)),
+            outages: tigertrust_credentials::OutageLog::new(Arc::clone(&clock)),
             upkeep: Some(upkeep),
         });
         Ok((gate, Changes::new(tracker, clock)))

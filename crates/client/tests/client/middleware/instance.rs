@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use tigertrust_client::{Client, Entity};
 use tigertrust_model::{KeyType, Workspace, WorkspaceId};
 use tigertrust_testkit::{
-    TestServer,
+    TestServer, eventually,
     protected::{Adapter, Instance, Issued, Protocol, Wanted},
 };
 
@@ -75,9 +75,15 @@ impl Instance for Behind<'_> {
         self.world.server.clock.advance(time);
         // The server has to hear from its database again before it says anything.
         let probe = self.world.server.key(&self.world.home, KeyType::Agent, &[]).await;
-        while self.world.server.get("/api/auth/me", &probe).await.status != 200 {
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
+        eventually(200, async || {
+            self.world
+                .server
+                .get("/api/auth/me", &probe)
+                .await
+                .status
+                .as_u16()
+        })
+        .await;
     }
 
     async fn stop(&self) {

@@ -11,7 +11,7 @@ use std::{
 use tigertrust_model::Clock;
 
 /// Logs failures of storage, at most once a second, with how many went unlogged.
-pub(crate) struct OutageLog {
+pub struct OutageLog {
     clock: Arc<dyn Clock>,
     /// The second of the monotonic clock after the one in which the last line was written.
     next_line_at: AtomicU64,
@@ -19,7 +19,9 @@ pub(crate) struct OutageLog {
 }
 
 impl OutageLog {
-    pub(crate) fn new(clock: Arc<dyn Clock>) -> Self {
+    /// A log that has told nothing yet.
+    #[must_use]
+    pub fn new(clock: Arc<dyn Clock>) -> Self {
         Self {
             clock,
             next_line_at: AtomicU64::new(0),
@@ -27,7 +29,8 @@ impl OutageLog {
         }
     }
 
-    pub(crate) fn report(&self, error: &dyn fmt::Display) {
+    /// Says why a request was answered 503, unless something was said in this second.
+    pub fn report(&self, error: &dyn fmt::Display) {
         let second = self.clock.monotonic().as_secs();
         let next = self.next_line_at.load(Ordering::Relaxed);
         let ours = second >= next
