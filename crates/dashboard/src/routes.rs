@@ -23,7 +23,7 @@ use crate::{
 /// The operation that a page is like.
 pub(crate) type Like = (Method, &'static str);
 
-/// Mounts every page, to be done before the API.
+/// Mounts every page.
 pub(crate) fn mount(config: &mut ServiceConfig) {
     let operations = operations();
     for (path, pages) in table() {

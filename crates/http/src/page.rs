@@ -36,7 +36,7 @@ pub use crate::{
 /// The pages of a server beside its API.
 #[derive(Clone, Copy)]
 pub struct Pages {
-    /// Mounts them, before the API is.
+    /// Mounts them, after the API and before the pages that stand in their place where there are none.
     pub mount: fn(&mut ServiceConfig),
     /// Says what went wrong, to somebody who reads.
     pub refused: fn(&ApiError) -> HttpResponse,

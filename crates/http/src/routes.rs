@@ -774,19 +774,23 @@ pub fn operations() -> Vec<Operation> {
 
 /// Mounts every operation. The application must hold a `web::Data<App>`.
 pub fn configure(config: &mut ServiceConfig) {
-    config.service(web::scope("").wrap(Respond).configure(mount));
+    let scope = web::scope("").wrap(Respond);
+    config.service(scope.configure(|config| mount(config, None)));
 }
 
 /// Mounts pages and every operation: as [`configure`], with pages beside the API.
 pub fn configure_with(pages: Pages) -> impl FnOnce(&mut ServiceConfig) {
     move |config| {
-        let scope = web::scope("").app_data(pages).wrap(Respond);
-        config.service(scope.configure(pages.mount).configure(mount));
+        let scope = web::scope("").wrap(Respond);
+        config.service(scope.configure(|config| mount(config, Some(pages))));
     }
 }
 
-/// Mounts every operation, to be wrapped in [`Respond`].
-pub(crate) fn mount(config: &mut ServiceConfig) {
+/// Mounts every operation, and pages, to be wrapped in [`Respond`].
+///
+/// The operations come first, and the busiest first of all: the router tries one path after the other, and one with a variable in
+/// it costs more than all else that a check does.
+pub(crate) fn mount(config: &mut ServiceConfig, pages: Option<Pages>) {
     let mut operations = operations().into_iter().peekable();
     while let Some(first) = operations.next() {
         let mut of_path = vec![first];
@@ -795,6 +799,11 @@ pub(crate) fn mount(config: &mut ServiceConfig) {
             of_path.push(next);
         }
         config.service(resource(of_path));
+    }
+    // Before what stands in their place where there are none.
+    if let Some(pages) = pages {
+        config.app_data(pages);
+        (pages.mount)(config);
     }
     openapi::mount_ui(config);
     pages::mount(config);

@@ -50,13 +50,7 @@ pub fn serve(
         ActixApp::new()
             .app_data(app.clone())
             .wrap(Respond)
-            .configure(|config| {
-                if let Some(pages) = pages {
-                    config.app_data(pages);
-                    (pages.mount)(config);
-                }
-            })
-            .configure(mount)
+            .configure(|config| mount(config, pages))
     })
     .workers(settings.workers)
     .max_connections(settings.max_connections)
