@@ -249,6 +249,19 @@ impl Failed {
             what.push_str(" at ");
             what.push_str(&said.pointers.join(", "));
         }
+        // Whoever reads this looks at the key that was presented, and it is not that one.
+        what.push_str(match status {
+            StatusCode::UNAUTHORIZED => {
+                " to the service's own key (TIGERTRUST_API_KEY): is it revoked, expired or another server's?"
+            }
+            StatusCode::FORBIDDEN => {
+                " to the service's own key (TIGERTRUST_API_KEY): is it an agent key that holds keys:verify?"
+            }
+            StatusCode::BAD_REQUEST if !said.pointers.is_empty() => {
+                ": it does not know what the service asks for there"
+            }
+            _ => "",
+        });
         let again = match retry_after {
             Some(after) if status == StatusCode::SERVICE_UNAVAILABLE => Again::After(after),
             _ => Again::Never,

@@ -75,11 +75,11 @@ impl Core {
             let least = u32::from(account.in_hand == 0);
             let mut cost = lease.saturating_sub(account.in_hand);
             let mut asked_at = self.asked_at();
-            let mut verdict = self.api.verify(asked, cost, until).await?;
+            let mut verdict = self.verify(asked, cost, until).await?;
             if verdict.is_rate_limited() && cost > least {
                 cost = least;
                 asked_at = self.asked_at();
-                verdict = self.api.verify(asked, cost, until).await?;
+                verdict = self.verify(asked, cost, until).await?;
             }
             let has_spent = verdict.has_spent();
             if has_spent {
@@ -103,6 +103,12 @@ impl Core {
             Reason::Changing,
             "what the key depends on keeps changing",
         ))
+    }
+
+    async fn verify(&self, asked: &Asked, cost: u32, until: Duration) -> Result<Verdict, NotAvailable> {
+        let told = self.api.verify(asked, cost, until).await;
+        self.troubles.note(told.as_ref().err());
+        told
     }
 
     fn asked_at(&self) -> AskedAt {

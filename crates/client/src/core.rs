@@ -24,6 +24,7 @@ use crate::{
     reach::KnownReach,
     settings::Settings,
     state::Status,
+    troubles::Troubles,
 };
 
 /// What came of a question.
@@ -46,6 +47,8 @@ pub(crate) struct Core {
     pub(crate) changes: Changes,
     pub(crate) status: Status,
     pub(crate) accounts: Accounts,
+    /// Why questions have no answer.
+    pub(crate) troubles: Troubles,
     /// Questions that are being asked.
     pub(crate) asking: Mutex<HashMap<Digest, Awaited>>,
     /// What the service's own key hears of.
@@ -73,6 +76,7 @@ impl Core {
                 settings.listeners.clone(),
             ),
             accounts: Accounts::new(settings.cache_size),
+            troubles: Troubles::default(),
             asking: Mutex::default(),
             reach: KnownReach::default(),
             #[cfg(feature = "tokens")]

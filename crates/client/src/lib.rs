@@ -128,6 +128,7 @@ mod system;
 mod token_format;
 #[cfg(feature = "tokens")]
 mod tokens;
+mod troubles;
 mod verdict;
 
 pub use client::Client;

@@ -157,9 +157,12 @@ impl<'a> From<&'a Verdict> for KeyVerdict<'a> {
                     code: code.as_str(),
                     detail: Some(match refusal {
                         AuthError::RateLimited {
-                            retry_after: Some(_), ..
-                        } => "The rate limit of the key is reached: retryAfterSeconds says for how long."
-                            .to_owned(),
+                            retry_after: Some(after),
+                            ..
+                        } => format!(
+                            "The rate limit of the key is reached: try again in {} s.",
+                            seconds(*after)
+                        ),
                         AuthError::RateLimited { .. } => {
                             "The cost is more than the limit of the key.".to_owned()
                         }

@@ -148,6 +148,11 @@ pub async fn serve_until_stopped(
     }
     if let (Some(tokens), None) = (&mut app.tokens, &settings.mail.public_url) {
         tokens.issuer = local_url(address);
+        tracing::warn!(
+            "server.public_url is not set: tokens name {} as their issuer, so that no other server takes them, nor a client that \
+             calls this one by another name",
+            tokens.issuer
+        );
     }
     let pages = Some(tigertrust_dashboard::pages());
     let server = serve(instance.app(app)?, pages, listeners.api, settings.server)?;

@@ -4,7 +4,10 @@ mod claims;
 mod key_set;
 
 use std::{
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
@@ -42,6 +45,8 @@ pub(crate) struct TokenVerifier {
     /// Tokens whose signature was good, by their SHA-256. One lock is enough: a hash of the token takes longer than what is done
     /// under it.
     signed: Mutex<Lru<Digest, Option<Signed>>>,
+    /// Whether the operator was told that tokens come from somebody else than expected.
+    has_warned: AtomicBool,
 }
 
 /// A token whose signature was good, and under which key.
@@ -58,6 +63,7 @@ impl TokenVerifier {
         Self {
             keys: KeySet::default(),
             signed: Mutex::new(Lru::new(cache_size)),
+            has_warned: AtomicBool::new(false),
         }
     }
 
@@ -114,6 +120,13 @@ impl Core {
     /// Whether this server says that it issued the token, and when that can have been.
     fn is_timely(&self, claims: &Claims, wall: i64) -> bool {
         let issuer = &self.settings.issuer;
+        if claims.issuer != *issuer && !self.tokens.has_warned.swap(true, Ordering::Relaxed) {
+            tracing::warn!(
+                "tokens are issued by {}, and this client expects {issuer}: set TIGERTRUST_ISSUER to the former, or the server is \
+                 asked about each of them",
+                claims.issuer
+            );
+        }
         let life = claims.expires_at - claims.issued_at;
         claims.issuer == *issuer
             && claims.audience == *issuer

@@ -69,9 +69,17 @@ async fn import(instance: &TigerTrust, args: &ImportKeys) -> Result<Report, Fail
             break;
         }
         let first = batch.first().map_or(0, |(line, _)| *line);
-        store(instance, home, args, batch, &mut seen, &mut report).await.map_err(|error| {
+        let stored = store(instance, home, args, batch, &mut seen, &mut report).await;
+        stored.map_err(|error| {
+            let before = if args.dry_run {
+                "nothing is imported"
+            } else if report.created + report.existing == 0 {
+                "nothing is imported yet"
+            } else {
+                "what was before is imported: run it again to go on"
+            };
             Failure::new(format!(
-                "{error}\nIt stopped in the batch that begins with line {first}, and what was before is imported: run it again to go on"
+                "{error}\nIt stopped in the batch that begins with line {first}; {before}"
             ))
         })?;
         progress.show(
