@@ -1,4 +1,12 @@
 //! What the pages on security name is there: each file, and each test.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::string_slice,
+    reason = "a test may stop at once"
+)]
 
 use std::{
     collections::BTreeSet,

@@ -1,4 +1,12 @@
 //! What stands in `deploy/` to run the program under systemd, as a Debian package and in containers.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::string_slice,
+    reason = "a test may stop at once"
+)]
 
 use std::{
     collections::BTreeSet,
