@@ -109,7 +109,7 @@ describe("whoever runs the service is told", { concurrency: true }, () => {
     const claims = {
       ...{ iss: "https://other.example.com", aud: "https://other.example.com", iat: now, exp: now + 600 },
       ...{ sub: "key_01m86fcna0fx895jfx2prsm665", client_id: "key_01m86fcna0fx895jfx2prsm665", scope: "certificates:read", keyType: "agent", name: "a job", change: 2 ** 50 },
-      ...{ workspaceId: server.workspaceId, homeWorkspaceId: server.workspaceId },
+      ...{ workspaceId: server.workspaceId, homeWorkspaceId: server.workspaceId, secret: "of no use" },
     };
     for (let time = 0; time < 3; time += 1) {
       // The server knows nothing of it.
