@@ -176,17 +176,24 @@ async def test_answers_a_key_over_its_limit_with_429(server: Server, worlds: Wor
     answer = await get([("X-Agent-API-Key", busy.key)])
     _assert_problem(answer, 429, "RATE_LIMITED")
     assert answer.body["violatedPolicies"] == ["minute"]
+    # It names what is in this answer.
+    assert answer.body["detail"] == "The rate limit of the key is reached. Try again after the time in Retry-After."
+    assert "retryAfterSeconds" not in answer.body
     assert int(answer.headers["retry-after"]) > 0
     assert answer.headers["ratelimit"].startswith('"minute";r=0;t=')
 
 
-async def test_answers_503_while_nobody_can_say(worlds: Worlds, key: Key) -> None:
+async def test_answers_503_while_nobody_can_say_and_logs_why(
+    worlds: Worlds, key: Key, caplog: pytest.LogCaptureFixture
+) -> None:
     world = await worlds.client(lease=1)
     get = _app(world.client)
     world.proxy.go_down()
     answer = await get([("X-Agent-API-Key", key.key)])
     _assert_problem(answer, 503, "SERVICE_UNAVAILABLE")
     assert answer.headers["retry-after"] == "1"
+    warnings = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
+    assert len(warnings) == 1 and f"not available: no answer from {world.proxy.url} (" in warnings[0]
 
 
 async def test_guards_websockets_too(worlds: Worlds, key: Key) -> None:

@@ -1,8 +1,10 @@
 import { pauseMs, sleep } from "./backoff.js";
 import { NotAvailableError, type Reason, type ServerAnswer } from "./errors.js";
+import { meaningOf } from "./meaning.js";
 import type { Question } from "./question.js";
 import type { Checked } from "./settings.js";
 import { readVerdict, type Verdict } from "./verdict.js";
+import type { Warnings } from "./warnings.js";
 
 /** How often a call is made at the most that gets no answer. */
 const TRIES = 3;
@@ -17,19 +19,27 @@ const LONGEST_KEY_SET = 65_536;
 export class Api {
   readonly #url: string;
   readonly #authorization: string;
+  readonly #warnings: Warnings;
 
-  constructor({ url, apiKey }: Checked) {
+  constructor({ url, apiKey }: Checked, warnings: Warnings) {
     this.#url = url;
     this.#authorization = `Bearer ${apiKey}`;
+    this.#warnings = warnings;
   }
 
   /** Asks what a key is worth, for so many uses. */
   async verify(key: string, question: Question, cost: number, until: number): Promise<Verdict> {
     const { type, scope, workspaceId, clientAddress } = question;
     const body = JSON.stringify({ key, type, scope, workspaceId, clientAddress, cost });
-    const verdict = readVerdict(await this.#call("POST", "/api/keys/verify", body, until));
-    if (!verdict) throw new NotAvailableError("answer", "the answer is no verdict");
-    return verdict;
+    try {
+      const verdict = readVerdict(await this.#call("POST", "/api/keys/verify", body, until, scope));
+      if (!verdict) throw new NotAvailableError("answer", "the answer is no verdict");
+      this.#warnings.past();
+      return verdict;
+    } catch (error) {
+      if (error instanceof NotAvailableError) this.#tellOf(error);
+      throw error;
+    }
   }
 
   /** The home of the service's own key; `null` for an instance key. */
@@ -61,9 +71,16 @@ export class Api {
     return fetch(`${this.#url}/api/changes`, { headers, signal, redirect: "manual" });
   }
 
-  async #call(method: string, path: string, body: string | undefined, until: number): Promise<unknown> {
+  /** What is wrong with one question may be right with the next: it comes and goes with them. */
+  #tellOf(error: NotAvailableError): void {
+    const now = performance.now();
+    if (error.status === 400) this.#warnings.once(error.message, now);
+    else this.#warnings.present(error.message, now);
+  }
+
+  async #call(method: string, path: string, body: string | undefined, until: number, scope?: string): Promise<unknown> {
     for (let attempt = 0; ; attempt += 1) {
-      const tried = await this.#try(method, path, body, until);
+      const tried = await this.#try(method, path, body, until, scope);
       if ("answer" in tried) return tried.answer;
       const isLast = tried.repeatAfterMs === undefined || attempt + 1 >= TRIES;
       const pause = (tried.repeatAfterMs ?? 0) + tried.spreadMs(attempt);
@@ -74,7 +91,7 @@ export class Api {
     }
   }
 
-  async #try(method: string, path: string, body: string | undefined, until: number): Promise<Tried> {
+  async #try(method: string, path: string, body: string | undefined, until: number, scope: string | undefined): Promise<Tried> {
     const left = until - performance.now();
     if (left <= 0) return LATE;
     const controller = new AbortController();
@@ -88,9 +105,9 @@ export class Api {
         redirect: "manual",
       });
       const text = await response.text();
-      return response.status === 200 ? { answer: parse(text) } : refused(response, text);
+      return response.status === 200 ? { answer: parse(text) } : refused(response, text, scope);
     } catch (error) {
-      return controller.signal.aborted ? LATE : broken(error);
+      return controller.signal.aborted ? LATE : broken(this.#url, error);
     } finally {
       clearTimeout(timer);
     }
@@ -118,25 +135,23 @@ const LATE: Failed = {
   spreadMs: () => 0,
 };
 
-function broken(error: unknown): Failed {
+function broken(url: string, error: unknown): Failed {
   return {
     reason: "network",
-    what: `no answer (${failureOf(error)})`,
+    what: `no answer from ${url} (${failureOf(error)})`,
     said: {},
     repeatAfterMs: 0,
     spreadMs: (attempt) => pauseMs(attempt, FIRST_PAUSE_MS, LONGEST_PAUSE_MS),
   };
 }
 
-function refused(response: Response, text: string): Failed {
+function refused(response: Response, text: string, scope: string | undefined): Failed {
   const said = { ...readProblem(text), status: response.status, retryAfterSeconds: retryAfter(response) };
   const { retryAfterSeconds } = said;
-  const code = said.code === undefined ? "" : ` ${said.code}`;
-  const where = said.pointers.length === 0 ? "" : ` at ${said.pointers.join(", ")}`;
   const isRepeated = response.status === 503 && retryAfterSeconds !== undefined;
   return {
     reason: "refused",
-    what: `it answered ${response.status}${code}${where}`,
+    what: meaningOf(said, scope),
     said,
     repeatAfterMs: isRepeated ? retryAfterSeconds * 1_000 : undefined,
     spreadMs: () => Math.random() * SPREAD_MS,

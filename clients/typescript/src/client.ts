@@ -4,7 +4,7 @@ import { Changes } from "./changes.js";
 import { NotAvailableError } from "./errors.js";
 import { Feed } from "./feed.js";
 import { isKey } from "./key-format.js";
-import { type Question, digestOf } from "./question.js";
+import { type Question, checkQuestion, digestOf } from "./question.js";
 import { Reach } from "./reach.js";
 import { Recent } from "./recent.js";
 import { Account } from "./remembered.js";
@@ -12,6 +12,7 @@ import { type Checked, type Settings, type State, check } from "./settings.js";
 import { claimsToBeToken, readToken } from "./token-format.js";
 import { Tokens } from "./tokens.js";
 import { MALFORMED, MALFORMED_TOKEN, type Verdict } from "./verdict.js";
+import { Warnings } from "./warnings.js";
 
 /** Checks API keys with a TigerTrust server. One for each process is enough; close it at the end. */
 export class TigerTrust {
@@ -28,13 +29,14 @@ export class TigerTrust {
   constructor(settings: Settings = {}) {
     const checked = check(settings);
     const { cacheSize, deadlineMs, lifeMs, settleMs } = checked;
-    const api = new Api(checked);
+    const warnings = new Warnings(checked.onWarning);
+    const api = new Api(checked, warnings);
     this.#settings = checked;
     this.#changes = new Changes(Math.max(lifeMs, deadlineMs) + settleMs + 1_000);
     this.#feed = new Feed(api, this.#changes, checked);
     const reach = new Reach(api);
     this.#asker = new Asker(api, this.#changes, this.#feed, reach, checked);
-    this.#tokens = new Tokens(api, this.#changes, this.#feed, reach, checked);
+    this.#tokens = new Tokens(api, this.#changes, this.#feed, reach, warnings, checked);
     this.#accounts = new Recent(cacheSize);
   }
 
@@ -63,8 +65,12 @@ export class TigerTrust {
    * Says what a presented key or short-lived token is worth. Let a client in for a valid verdict alone.
    *
    * @throws {NotAvailableError} Nobody can say at the moment.
+   * @throws {TypeError} The question is none, has a part that is not known, or one without a value.
    */
-  async verify(key: string, question: Question = {}): Promise<Verdict> {
+  async verify(key: string, ...asked: [question?: Question]): Promise<Verdict> {
+    // One that is there and undefined was meant to ask for something.
+    const question = asked.length > 0 ? (asked[0] as Question) : {};
+    checkQuestion(question);
     const isToken = claimsToBeToken(key);
     if (isToken ? !readToken(key) : !isKey(key, this.#settings.keyPrefixes)) return isToken ? MALFORMED_TOKEN : MALFORMED;
     if (this.#isClosed) throw new NotAvailableError("closed", "the client is closed");

@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 
 import type { TigerTrust } from "./client.js";
-import { type Need, decide } from "./guard.js";
+import { type Need, decide, needOf } from "./guard.js";
 import { valuesIn } from "./headers.js";
 import type { ValidVerdict } from "./verdict.js";
 
@@ -27,14 +27,19 @@ export interface Options<R extends Request = Request> extends Need {
   clientAddress?: ((request: R) => string | undefined) | undefined;
 }
 
-/** A handler for Express and its likes: lets callers with a valid key in, with `request.tigertrust` set, and nobody else. */
+/**
+ * A handler for Express and its likes: lets callers with a valid key in, with `request.tigertrust` set, and nobody else.
+ *
+ * @throws {TypeError} The options are none, have a member that is not known, or one without a value.
+ */
 export function requireKey<R extends Request = Request>(
   client: TigerTrust,
-  options: Options<R> = {},
+  ...given: [options?: Options<R>]
 ): (request: R, response: ServerResponse, next: (error?: unknown) => void) => void {
-  const addressOf = options.clientAddress ?? ((request: R) => request.ip ?? request.socket.remoteAddress);
+  const need = needOf(given);
+  const addressOf = given[0]?.clientAddress ?? ((request: R) => request.ip ?? request.socket.remoteAddress);
   return (request, response, next) => {
-    const decided = async () => decide(client, options, valuesIn(request.rawHeaders), addressOf(request));
+    const decided = async () => decide(client, need, valuesIn(request.rawHeaders), addressOf(request));
     decided().then((decision) => {
       if ("verdict" in decision) {
         request.tigertrust = decision.verdict;

@@ -1,7 +1,7 @@
 import type { Context, MiddlewareHandler } from "hono";
 
 import type { TigerTrust } from "./client.js";
-import { type Need, decide } from "./guard.js";
+import { type Need, decide, needOf } from "./guard.js";
 import { valuesIn } from "./headers.js";
 import type { HeaderValues } from "./presented.js";
 import type { ValidVerdict } from "./verdict.js";
@@ -17,13 +17,18 @@ export interface Verified {
   Variables: { tigertrust: ValidVerdict };
 }
 
-/** Middleware for Hono: lets callers with a valid key in, with the variable `tigertrust` set, and nobody else. */
-export function requireKey(client: TigerTrust, options: Options = {}): MiddlewareHandler<Verified> {
-  const addressOf = options.clientAddress ?? ((context: Context) => incoming(context)?.socket?.remoteAddress);
+/**
+ * Middleware for Hono: lets callers with a valid key in, with the variable `tigertrust` set, and nobody else.
+ *
+ * @throws {TypeError} The options are none, have a member that is not known, or one without a value.
+ */
+export function requireKey(client: TigerTrust, ...given: [options?: Options]): MiddlewareHandler<Verified> {
+  const need = needOf(given);
+  const addressOf = given[0]?.clientAddress ?? ((context: Context) => incoming(context)?.socket?.remoteAddress);
   return async (context, next) => {
     const raw = incoming(context)?.rawHeaders;
     const values = raw ? valuesIn(raw) : joined(context.req.raw.headers);
-    const decision = await decide(client, options, values, addressOf(context));
+    const decision = await decide(client, need, values, addressOf(context));
     if ("problem" in decision) {
       const { status, headers, body } = decision.problem;
       return new Response(body, { status, headers });

@@ -30,10 +30,13 @@ export function problemOfVerdict(verdict: RefusedVerdict, { scope }: Question): 
   const { code, detail, violatedPolicies, retryAfterSeconds, rateLimits } = verdict;
   const status = statusOf(code);
   const lacksScope = code === "FORBIDDEN" && scope !== undefined && !grants(verdict.scopes ?? [], scope);
-  return problem(status, { code, detail, violatedPolicies }, {
+  // The server tells it to the service, in a member that this answer has not.
+  const isForAWhile = status === 429 && retryAfterSeconds !== undefined;
+  const why = isForAWhile ? "The rate limit of the key is reached. Try again after the time in Retry-After." : detail;
+  return problem(status, { code, detail: why, violatedPolicies }, {
     ...(status === 401 && challenge("invalid_token")),
     ...(lacksScope && challenge("insufficient_scope")),
-    ...(status === 429 && retryAfterSeconds !== undefined && { "retry-after": String(retryAfterSeconds) }),
+    ...(isForAWhile && { "retry-after": String(retryAfterSeconds) }),
     ...(rateLimits && rateLimits.length > 0 && limits(rateLimits)),
   });
 }

@@ -1,4 +1,6 @@
 import { isKey } from "./key-format.js";
+import { checkMembers } from "./members.js";
+import { warnOnStandardError } from "./warnings.js";
 
 /** What a client can be told. All of it may be left out where the environment has `TIGERTRUST_URL` and `TIGERTRUST_API_KEY`. */
 export interface Settings {
@@ -28,6 +30,8 @@ export interface Settings {
   onState?: ((state: State, why: string) => void) | undefined;
   /** Is told of each change that has come in, once it counts. */
   onChange?: ((change: Change) => void) | undefined;
+  /** Is told once of each thing that keeps keys from being checked, or tokens from being verified here; by default it is a warning of the process. */
+  onWarning?: ((text: string) => void) | undefined;
 }
 
 /** Where a client stands: see the handbook, "The states of a client". */
@@ -54,13 +58,20 @@ export interface Checked {
   keyPrefixes: readonly string[];
   onState: (state: State, why: string) => void;
   onChange: (change: Change) => void;
+  onWarning: (text: string) => void;
 }
+
+const NAMES = [
+  ...["url", "apiKey", "deadlineMs", "stalenessMs", "settleMs", "cacheSize", "lease", "lifeMs"],
+  ...["tokens", "issuer", "keyPrefixes", "onState", "onChange", "onWarning"],
+];
 
 /** How often a quiet feed gives a sign of life, and by how much one server may be behind another. */
 export const SIGN_OF_LIFE_MS = 1_000;
 const MOST_LEASED = 1_000_000;
 
 export function check(settings: Settings): Checked {
+  checkMembers("the settings of a client", settings, NAMES);
   const environment = globalThis.process?.env ?? {};
   const url = checkUrl(settings.url ?? environment["TIGERTRUST_URL"]);
   return {
@@ -77,6 +88,7 @@ export function check(settings: Settings): Checked {
     keyPrefixes: checkPrefixes(settings.keyPrefixes ?? []),
     onState: harmless(settings.onState),
     onChange: harmless(settings.onChange),
+    onWarning: harmless(settings.onWarning ?? warnOnStandardError),
   };
 }
 

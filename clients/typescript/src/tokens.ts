@@ -12,6 +12,7 @@ import { grants } from "./scope.js";
 import type { Checked } from "./settings.js";
 import { type Token, readToken } from "./token-format.js";
 import { type RefusedVerdict, type ValidVerdict, type Verdict, MALFORMED_TOKEN, freeze } from "./verdict.js";
+import type { Warnings } from "./warnings.js";
 
 /** By how much the clocks of machines may differ. */
 const SKEW_SECONDS = 60;
@@ -39,14 +40,16 @@ export class Tokens {
   readonly #changes: Changes;
   readonly #feed: Feed;
   readonly #reach: Reach;
+  readonly #warnings: Warnings;
   readonly #issuer: string;
   readonly #keys: KeySet;
   readonly #signed: Recent<Signed>;
 
-  constructor(api: Api, changes: Changes, feed: Feed, reach: Reach, { issuer, cacheSize }: Checked) {
+  constructor(api: Api, changes: Changes, feed: Feed, reach: Reach, warnings: Warnings, { issuer, cacheSize }: Checked) {
     this.#changes = changes;
     this.#feed = feed;
     this.#reach = reach;
+    this.#warnings = warnings;
     this.#issuer = issuer;
     this.#keys = new KeySet(api);
     this.#signed = new Recent(cacheSize);
@@ -66,10 +69,19 @@ export class Tokens {
     if (!signed) return NOT_SIGNED;
     // From here on at one moment: nothing can change in between.
     const { claims, verdict } = signed;
+    if (claims && claims.issuer !== this.#issuer) this.#tellOfIssuer(claims.issuer);
     const nowMs = Date.now();
     if (!claims || !verdict || !this.#isTimely(claims, nowMs)) return undefined;
     if (claims.expiresAt * 1_000 <= nowMs) return refused(verdict, "TOKEN_EXPIRED", "The API key, or the token of it, is past its expiry.");
     return this.#isKnown(claims, nowMs, until) ? answer(verdict, question) : undefined;
+  }
+
+  /** The server has signed it, so that its word about itself can be repeated. */
+  #tellOfIssuer(issuer: string): void {
+    this.#warnings.once(
+      `tokens come from ${issuer}, this client expects ${this.#issuer}, so that the server is asked about each: set TIGERTRUST_ISSUER or issuer`,
+      performance.now(),
+    );
   }
 
   #signedBy({ x, key }: SigningKey, token: Token, presented: string): Signed | undefined {

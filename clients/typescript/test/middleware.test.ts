@@ -186,16 +186,20 @@ for (const [framework, handler] of Object.entries(FRAMEWORKS)) {
       const answer = await get(["X-Agent-API-Key", busy.key]);
       assertProblem(answer, 429, "RATE_LIMITED");
       assert.deepEqual(answer.body["violatedPolicies"], ["minute"]);
+      // It names what is in this answer.
+      assert.equal(answer.body["detail"], "The rate limit of the key is reached. Try again after the time in Retry-After.");
+      assert.ok(!("retryAfterSeconds" in answer.body));
       assert.match(String(answer.headers["retry-after"]), /^[1-9]\d*$/);
       assert.match(String(answer.headers["ratelimit"]), /^"minute";r=0;t=\d+/);
     });
 
-    it("answers 503 while nobody can say", async (t) => {
-      const { get, proxy } = await served(t, handler);
+    it("answers 503 while nobody can say, and whoever runs it is told why", async (t) => {
+      const { get, proxy, warnings } = await served(t, handler);
       proxy.goDown();
       const answer = await get(["X-Agent-API-Key", key.key]);
       assertProblem(answer, 503, "SERVICE_UNAVAILABLE");
       assert.equal(answer.headers["retry-after"], "1");
+      assert.match(warnings.join("\n"), /^TigerTrust is not available: no answer from http:\/\/127\.0\.0\.1:\d+ \([A-Z_]+\)$/);
     });
   });
 }
@@ -234,7 +238,7 @@ async function served(t: TestContext, handler: (client: TigerTrust) => RequestLi
       });
       sent.on("error", reject).end();
     });
-  return { get, proxy: world.proxy };
+  return { get, proxy: world.proxy, warnings: world.warnings };
 }
 
 function assertProblem({ status, headers, body }: Answer, expected: number, code: string): void {

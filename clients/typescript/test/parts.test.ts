@@ -222,7 +222,7 @@ describe("a question", () => {
     ] as const;
     const digests = questions.flatMap((question) => [digestOf("one", question), digestOf("two", question)]);
     assert.equal(new Set(digests).size, digests.length);
-    assert.equal(digestOf("one", { scope: undefined }), digestOf("one", {}));
+    assert.equal(digestOf("one", { clientAddress: undefined }), digestOf("one", {}));
   });
 });
 

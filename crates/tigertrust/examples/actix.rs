@@ -8,6 +8,7 @@ use std::{
     collections::HashMap,
     env,
     error::Error,
+    process::ExitCode,
     sync::{Mutex, PoisonError},
 };
 
@@ -57,10 +58,21 @@ pub fn routes(config: &mut web::ServiceConfig) {
 }
 
 #[actix_web::main]
-async fn main() -> Result<(), Box<dyn Error>> {
+async fn main() -> ExitCode {
+    match serve().await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn serve() -> Result<(), Box<dyn Error>> {
+    let pepper = env::var("TIGERTRUST_PEPPER").map_err(|error| format!("TIGERTRUST_PEPPER: {error}"))?;
     let auth = TigerTrust::builder()
         .database("sqlite://./auth.db")
-        .pepper("p1", &env::var("TIGERTRUST_PEPPER")?)
+        .pepper("p1", &pepper)
         .migrate(true)
         .build()
         .await?;

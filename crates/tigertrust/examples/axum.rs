@@ -9,6 +9,7 @@ use std::{
     env,
     error::Error,
     net::SocketAddr,
+    process::ExitCode,
     sync::{Arc, Mutex, PoisonError},
 };
 
@@ -66,10 +67,21 @@ pub fn app(auth: &TigerTrust) -> Router {
 }
 
 #[tokio::main]
-async fn main() -> Result<(), Box<dyn Error>> {
+async fn main() -> ExitCode {
+    match serve().await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn serve() -> Result<(), Box<dyn Error>> {
+    let pepper = env::var("TIGERTRUST_PEPPER").map_err(|error| format!("TIGERTRUST_PEPPER: {error}"))?;
     let auth = TigerTrust::builder()
         .database("sqlite://./auth.db")
-        .pepper("p1", &env::var("TIGERTRUST_PEPPER")?)
+        .pepper("p1", &pepper)
         .migrate(true)
         .build()
         .await?;

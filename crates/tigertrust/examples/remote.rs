@@ -4,7 +4,7 @@
 //! TIGERTRUST_URL=http://127.0.0.1:8080 TIGERTRUST_API_KEY=… cargo run -p tigertrust --example remote
 //! ```
 
-use std::{error::Error, net::SocketAddr};
+use std::{error::Error, net::SocketAddr, process::ExitCode};
 
 use axum::{Router, extract::ConnectInfo, routing::get};
 use tigertrust_client::{
@@ -32,7 +32,17 @@ pub fn app(client: &Client) -> Router {
 }
 
 #[tokio::main]
-async fn main() -> Result<(), Box<dyn Error>> {
+async fn main() -> ExitCode {
+    match serve().await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn serve() -> Result<(), Box<dyn Error>> {
     // TIGERTRUST_URL and TIGERTRUST_API_KEY.
     let client = Client::from_env()?;
     client.start();

@@ -45,7 +45,7 @@ guides! {
                 "ln -s \"${CARGO_TARGET_DIR:-{repository}/target}/clients/typescript/node_modules\" node_modules",
             ),
             (
-                "(cd tigertrust/clients/typescript && npm ci && npm run build) && npm install ./tigertrust/clients/typescript",
+                "(cd tigertrust/clients/typescript && npm ci && npm run build) && npm install --install-links ./tigertrust/clients/typescript",
                 "true",
             ),
         ],

@@ -14,9 +14,11 @@ import httpx
 
 from ._backoff import pause
 from ._errors import NotAvailable, Reason, ServerAnswer
+from ._meaning import meaning_of
 from ._question import Question
 from ._settings import Settings
 from ._verdict import Verdict, read_verdict
+from ._warnings import Warnings
 from ._within import within
 
 # How often a call is made at the most that gets no answer.
@@ -26,6 +28,7 @@ _LONGEST_PAUSE = 0.5
 # Those who wait for the same second must not meet there.
 _SPREAD = 0.25
 _OK = 200
+_BAD_REQUEST = 400
 _UNAVAILABLE = 503
 _MOST_CONNECTIONS = 100
 _LONGEST_CHAIN = 8
@@ -36,8 +39,9 @@ _POINTERS = frozenset({"/key", "/type", "/scope", "/workspaceId", "/clientAddres
 class Api:
     """Makes calls, each within its deadline."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, warnings: Warnings) -> None:
         self._url = settings.url
+        self._warnings = warnings
         # What the platform trusts, and not a list of the library's.
         trusted = ssl.create_default_context()
         headers = {"Authorization": f"Bearer {settings.api_key.reveal()}", "Accept-Encoding": "identity"}
@@ -61,9 +65,14 @@ class Api:
             "cost": cost,
         }
         body = json.dumps({name: value for name, value in asked.items() if value is not None})
-        verdict = read_verdict(await self._call("POST", "/api/keys/verify", body, until))
-        if verdict is None:
-            raise NotAvailable("answer", "the answer is no verdict")
+        try:
+            verdict = read_verdict(await self._call("POST", "/api/keys/verify", body, until, question.scope))
+            if verdict is None:
+                raise NotAvailable("answer", "the answer is no verdict")
+        except NotAvailable as error:
+            self._tell_of(error)
+            raise
+        self._warnings.past()
         return verdict
 
     async def home(self, until: float) -> str | None:
@@ -98,10 +107,15 @@ class Api:
         await self._feeds.aclose()
         await self._public.aclose()
 
-    async def _call(self, method: str, path: str, body: str | None, until: float) -> object:
+    def _tell_of(self, error: NotAvailable) -> None:
+        """What is wrong with one question may be right with the next: it comes and goes with them."""
+        tell = self._warnings.once if error.status == _BAD_REQUEST else self._warnings.present
+        tell(str(error), time.monotonic())
+
+    async def _call(self, method: str, path: str, body: str | None, until: float, scope: str | None = None) -> object:
         attempt = 0
         while True:
-            tried = await self._try(method, path, body, until)
+            tried = await self._try(method, path, body, until, scope)
             if not isinstance(tried, _Failed):
                 return tried.value
             attempt += 1
@@ -111,7 +125,9 @@ class Api:
                 raise NotAvailable(tried.reason, tried.what, tried.said)
             await asyncio.sleep(wait)
 
-    async def _try(self, method: str, path: str, body: str | None, until: float) -> "_Answer | _Failed":
+    async def _try(
+        self, method: str, path: str, body: str | None, until: float, scope: str | None
+    ) -> "_Answer | _Failed":
         left = until - time.monotonic()
         if left <= 0:
             return _LATE
@@ -123,8 +139,9 @@ class Api:
             return _LATE
         # Whatever it is, there is no answer.
         except Exception as error:
-            return _Failed("network", f"no answer ({failure_of(error)})", ServerAnswer(), _after_a_break)
-        return _Answer(_parse(response.content)) if response.status_code == _OK else _refused(response)
+            what = f"no answer from {self._url} ({failure_of(error)})"
+            return _Failed("network", what, ServerAnswer(), _after_a_break)
+        return _Answer(_parse(response.content)) if response.status_code == _OK else _refused(response, scope)
 
 
 @dataclass(frozen=True)
@@ -154,7 +171,7 @@ def _after_a_break(attempt: int) -> float:
 _LATE = _Failed("deadline", "no answer within the deadline", ServerAnswer(), _never)
 
 
-def _refused(response: httpx.Response) -> _Failed:
+def _refused(response: httpx.Response, scope: str | None) -> _Failed:
     status, seconds = response.status_code, retry_after(response)
     problem = _parse(response.content)
     members = problem if isinstance(problem, dict) else {}
@@ -165,11 +182,7 @@ def _refused(response: httpx.Response) -> _Failed:
         pointers=_pointers(members.get("errors")),
         retry_after_seconds=seconds,
     )
-    what = f"it answered {status}"
-    if said.code is not None:
-        what += f" {said.code}"
-    if said.pointers:
-        what += f" at {', '.join(said.pointers)}"
+    what = meaning_of(said, scope)
     if status != _UNAVAILABLE or seconds is None:
         return _Failed("refused", what, said, _never)
     return _Failed("refused", what, said, lambda _attempt: seconds + random.random() * _SPREAD)

@@ -11,7 +11,7 @@ from ._changes import Changes
 from ._errors import NotAvailable
 from ._feed import Feed
 from ._key_format import is_key
-from ._question import Question, digest_of
+from ._question import Question, check_texts, digest_of
 from ._reach import Reach
 from ._recent import Recent
 from ._remembered import Account
@@ -19,6 +19,7 @@ from ._settings import Change, State, TokensSetting, check
 from ._token_format import claims_to_be_token, read_token
 from ._tokens import Tokens
 from ._verdict import MALFORMED, MALFORMED_TOKEN, KeyType, Verdict
+from ._warnings import Warnings
 
 
 class TigerTrust:
@@ -29,7 +30,7 @@ class TigerTrust:
     `issuer` who issues them: by default `TIGERTRUST_ISSUER` of the environment, or else the address of the server.
     `key_prefixes` are what keys may begin with beside `ak_` and `ck_`: the prefixes of imported ones, an empty
     one for those that have none. `on_state` is told of each new state and why it came about, `on_change` of each
-    change once it counts.
+    change once it counts. What keeps keys from being checked is logged as a warning.
     """
 
     def __init__(
@@ -64,12 +65,15 @@ class TigerTrust:
             on_state=on_state,
             on_change=on_change,
         )
-        self._api = Api(self._settings)
+        warnings = Warnings()
+        self._api = Api(self._settings, warnings)
         self._changes = Changes(max(life, deadline) + settle + 1)
         self._feed = Feed(self._api, self._changes, self._settings)
         self._reach = Reach(self._api)
         self._asker = Asker(self._api, self._changes, self._feed, self._reach, self._settings)
-        self._tokens = Tokens(self._api, self._changes, self._feed, self._reach, self._settings)
+        self._tokens = Tokens(
+            self._api, self._changes, self._feed, self._reach, warnings=warnings, settings=self._settings
+        )
         self._accounts: Recent[Account] = Recent(cache_size)
         # Questions that are being asked.
         self._asking: dict[bytes, asyncio.Task[Outcome]] = {}
@@ -125,7 +129,9 @@ class TigerTrust:
 
         Raises:
             NotAvailable: Nobody can say at the moment.
+            TypeError: A part of the question is no text.
         """
+        check_texts(type=type, scope=scope, workspace_id=workspace_id, client_address=client_address)
         token = read_token(key) if claims_to_be_token(key) else None
         if token is None and not is_key(key, self._settings.key_prefixes):
             return MALFORMED_TOKEN if claims_to_be_token(key) else MALFORMED

@@ -13,6 +13,7 @@ from ._verdict import RateLimit, RefusedVerdict
 _TITLES = {401: "Unauthorized", 403: "Forbidden", 429: "Too Many Requests", 503: "Service Unavailable"}
 _STATUSES = {"UNAUTHORIZED": 401, "TOKEN_EXPIRED": 401, "KEY_REVOKED": 401, "RATE_LIMITED": 429}
 _UNAUTHORIZED, _TOO_MANY = 401, 429
+_FOR_A_WHILE = "The rate limit of the key is reached. Try again after the time in Retry-After."
 _NOT_PRESENTED = 'Bearer realm="tigertrust"'
 
 
@@ -35,7 +36,10 @@ def problem_of_request(refusal: Refusal) -> Problem:
 def problem_of_verdict(verdict: RefusedVerdict, scope: str | None) -> Problem:
     """What is said to a request whose key is refused."""
     status = _status_of(verdict.code)
-    members: dict[str, Any] = {"code": verdict.code, "detail": verdict.detail}
+    # The server tells it to the service, in a member that this answer has not.
+    is_for_a_while = status == _TOO_MANY and verdict.retry_after_seconds is not None
+    detail = _FOR_A_WHILE if is_for_a_while else verdict.detail
+    members: dict[str, Any] = {"code": verdict.code, "detail": detail}
     headers: dict[str, str] = {}
     if status == _UNAUTHORIZED:
         headers |= _challenge("invalid_token")

@@ -16,6 +16,13 @@ class Question(NamedTuple):
     client_address: str | None = None
 
 
+def check_texts(**parts: object) -> None:
+    """Refuses what is no text: a list of scopes, say, asks for none of them."""
+    for name, value in parts.items():
+        if value is not None and not isinstance(value, str):
+            raise TypeError(f"{name} must be a text, or None where nothing is to be asked for")
+
+
 def digest_of(key: str, question: Question) -> bytes:
     """Names a key and a question, without telling the key."""
     return hashlib.sha256(json.dumps([key, *question]).encode()).digest()

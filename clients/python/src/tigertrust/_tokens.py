@@ -19,6 +19,7 @@ from ._settings import Settings
 from ._signatures import CAN_VERIFY, is_signed
 from ._token_format import Token
 from ._verdict import RefusedVerdict, ValidVerdict, Verdict
+from ._warnings import Warnings
 
 # By how much the clocks of machines may differ, in seconds.
 _SKEW = 60.0
@@ -42,10 +43,13 @@ class _Signed:
 class Tokens:
     """Verifies tokens without asking, where that can be done."""
 
-    def __init__(self, api: Api, changes: Changes, feed: Feed, reach: Reach, settings: Settings) -> None:
+    def __init__(
+        self, api: Api, changes: Changes, feed: Feed, reach: Reach, *, warnings: Warnings, settings: Settings
+    ) -> None:
         self._changes = changes
         self._feed = feed
         self._reach = reach
+        self._warnings = warnings
         self._issuer = settings.issuer
         self._is_used = CAN_VERIFY and settings.tokens == "offline" and settings.remembers
         self._keys = KeySet(api)
@@ -60,6 +64,8 @@ class Tokens:
         signed = self._signed_by(key, token)
         if signed is None:
             return _NOT_SIGNED
+        if signed.known is not None and signed.known[0].issuer != self._issuer:
+            self._tell_of_issuer(signed.known[0].issuer)
         now = time.time()
         if signed.known is None or not self._is_timely(signed.known[0], now):
             return None
@@ -78,6 +84,14 @@ class Tokens:
             await self._keys.refresh(until)
             key = self._keys.known(kid)
         return key
+
+    def _tell_of_issuer(self, issuer: str) -> None:
+        """The server has signed it, so that its word about itself can be repeated."""
+        self._warnings.once(
+            f"tokens come from {issuer}, this client expects {self._issuer}, so that the server is asked about each: "
+            "set TIGERTRUST_ISSUER or issuer",
+            time.monotonic(),
+        )
 
     def _signed_by(self, key: SigningKey, token: Token) -> _Signed | None:
         digest = hashlib.sha256(token.signed + b"." + token.signature).digest()

@@ -8,6 +8,7 @@ from ._client import TigerTrust
 from ._errors import NotAvailable
 from ._presented import Refusal, presented_in
 from ._problem import Problem, problem_of_error, problem_of_request, problem_of_verdict
+from ._question import check_texts
 from ._verdict import KeyType, ValidVerdict
 
 Scope = MutableMapping[str, Any]
@@ -26,6 +27,9 @@ class RequireKey:
     The verdict is `request.state.tigertrust`, which is `scope["state"]["tigertrust"]`. `type` and `scope` are what the
     callers need. `client_address` finds the client's address in the scope of a connection; by default it is the one
     that the server names.
+
+    Raises:
+        TypeError: What is given is not known, or is no text where it has to be.
     """
 
     def __init__(
@@ -37,6 +41,9 @@ class RequireKey:
         scope: str | None = None,
         client_address: Callable[[Scope], str | None] | None = None,
     ) -> None:
+        check_texts(type=type, scope=scope)
+        if client_address is not None and not callable(client_address):
+            raise TypeError("client_address must be a function that finds the address in the scope of a connection")
         self._app = app
         self._client = client
         self._type: KeyType | None = type

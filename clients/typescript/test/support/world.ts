@@ -13,10 +13,12 @@ const PATIENT = { deadlineMs: 20_000, stalenessMs: 30_000 };
 export async function clientOf(server: Server, t: TestContext, settings: Settings = {}) {
   const proxy = await Proxy.before(server.port);
   const changed = new Set<string>();
+  const warnings: string[] = [];
   const client = new TigerTrust({
     url: proxy.url,
     apiKey: server.instanceKey,
     onChange: ({ id }) => id !== undefined && changed.add(id),
+    onWarning: (text) => warnings.push(text),
     ...PATIENT,
     ...settings,
   });
@@ -24,7 +26,7 @@ export async function clientOf(server: Server, t: TestContext, settings: Setting
     await client.close();
     await proxy.close();
   });
-  return { client, proxy, changed };
+  return { client, proxy, changed, warnings };
 }
 
 /** The same, once the feed is followed. */
