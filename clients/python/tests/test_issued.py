@@ -1,5 +1,6 @@
 """Tokens as the server issues them."""
 
+import itertools
 import time
 from collections.abc import AsyncIterator
 from dataclasses import replace
@@ -15,6 +16,13 @@ from .support.eventually import eventually
 from .support.server import Key, Server
 from .support.world import World, Worlds, valid
 
+_asked = itertools.count(1)
+
+
+def anew() -> str:
+    """An address that nobody has asked about before, so that no remembered verdict answers."""
+    return f"2001:db8::{next(_asked):x}"
+
 
 async def follower(server: Server, worlds: Worlds, **settings: Any) -> World:
     """A client that verifies tokens itself."""
@@ -22,7 +30,7 @@ async def follower(server: Server, worlds: Worlds, **settings: Any) -> World:
     first = await server.exchange(await server.create_key())
 
     async def is_verified_here() -> bool:
-        return not await is_asked(world, first)
+        return not await is_asked(world, first, client_address=anew())
 
     await eventually("tokens are verified here", is_verified_here)
     world.proxy.calls.clear()
@@ -158,7 +166,8 @@ async def test_is_asked_about_where_the_issuer_is_another_which_the_environment_
         other = World(client, world.proxy)
 
         async def is_verified_here() -> bool:
-            return not await is_asked(other, token, type="agent", workspace_id=server.workspace_id)
+            question = {"type": "agent", "workspace_id": server.workspace_id, "client_address": anew()}
+            return not await is_asked(other, token, **question)
 
         await eventually("it is verified here", is_verified_here)
         assert not await is_asked(other, token, scope="certificates:read")

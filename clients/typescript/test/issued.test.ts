@@ -15,13 +15,17 @@ before(async () => {
 });
 after(() => server.remove());
 
+let asked = 0;
+/** A question that nobody has asked before, so that no remembered verdict answers it. */
+const anew = (): Question => ({ clientAddress: `2001:db8::${(asked += 1).toString(16)}` });
+
 /** A client that verifies tokens itself, and what it has asked since. */
 async function follower(t: TestContext, of = server, settings: Settings = {}) {
   const world = await followerOf(of, t, { issuer: of.url, ...settings });
   const first = await of.exchange(await of.createKey());
   await eventually("tokens are verified here", async () => {
     const before = world.proxy.verifies.length;
-    assertValid(await world.client.verify(first));
+    assertValid(await world.client.verify(first, anew()));
     return world.proxy.verifies.length === before;
   });
   const before = world.proxy.verifies.length;
@@ -186,7 +190,7 @@ describe("a token that was issued", { concurrency: true }, () => {
     delete process.env["TIGERTRUST_ISSUER"];
     set.client.start();
     await eventually("the client follows", () => set.client.state === "following");
-    await eventually("it is verified here", async () => !(await isAsked(set, { workspaceId: server.workspaceId })));
+    await eventually("it is verified here", async () => !(await isAsked(set, { ...anew(), workspaceId: server.workspaceId })));
     assert.equal(await isAsked(set, { scope: "certificates:read" }), false);
   });
 });

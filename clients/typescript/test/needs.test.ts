@@ -27,7 +27,6 @@ const OF_NO_USE: Record<string, unknown> = {
   "a scope without a value": { scope: undefined },
   "a scope of null": { scope: null },
   "a type without a value": { type: undefined },
-  "a symbol": { [Symbol("scope")]: "certificates:write" },
   "a text": "certificates:write",
   "a list": ["certificates:write"],
   "a map": new Map([["scope", "certificates:write"]]),
