@@ -183,7 +183,7 @@ impl Node {
     pub(super) async fn is_ready(&self) -> bool {
         let asked = self
             .request(Method::GET, "/readyz")
-            .timeout(Duration::from_secs(2));
+            .timeout(Duration::from_secs(10));
         asked.send().await.is_ok_and(|answer| answer.status() == 200)
     }
 

@@ -20,7 +20,7 @@ use super::{
 };
 
 /// How many revocations are awaited before and after something is broken, over all nodes.
-const SOME: usize = 60;
+const SOME: usize = 30;
 /// How long something that is broken may take to show, and to be well again.
 const PATIENCE: Duration = Duration::from_secs(90);
 /// The node that is broken where it is one of them.

@@ -24,10 +24,10 @@ use super::{
 };
 
 /// How often a client changes something, and how often one checks.
-const WRITE_EVERY: Duration = Duration::from_millis(40);
-const CHECK_EVERY: Duration = Duration::from_millis(8);
+const WRITE_EVERY: Duration = Duration::from_millis(100);
+const CHECK_EVERY: Duration = Duration::from_millis(20);
 /// How many good keys a client keeps, so that those which it revokes have been used on every node before.
-const KEPT: usize = 15;
+const KEPT: usize = 8;
 /// Within what other nodes apply a change while they are well.
 const PROMISED: Duration = Duration::from_secs(1);
 /// How long the end waits for answers that are still to come.
@@ -63,14 +63,12 @@ impl Traffic {
         for node in nodes {
             let stopped = stop.subscribe();
             tasks.spawn(Arc::clone(&clients).write(Arc::clone(node), stopped.clone()));
-            for _ in 0..2 {
-                tasks.spawn(Arc::clone(&clients).check_often(Arc::clone(node), stopped.clone()));
-            }
+            tasks.spawn(Arc::clone(&clients).check_often(Arc::clone(node), stopped.clone()));
         }
         tasks.spawn(Arc::clone(&clients).change_roles(stop.subscribe()));
         let traffic = Self { clients, tasks, stop };
-        // Half of the clients' keys have been used everywhere then.
-        traffic.more_revocations(20 * nodes.len()).await;
+        // The keys that are revoked have been used everywhere then.
+        traffic.more_revocations(10 * nodes.len()).await;
         traffic
     }
 
@@ -268,7 +266,7 @@ impl Clients {
         let Life::Ended(ended) = self.journal.life(number) else {
             return;
         };
-        let mut ticks = interval(Duration::from_millis(2));
+        let mut ticks = interval(Duration::from_millis(4));
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             ticks.tick().await;
@@ -278,7 +276,7 @@ impl Clients {
                 None => node.running().await,
             }
             if ended.elapsed() > Duration::from_millis(200) && ticks.period() < CHECK_EVERY {
-                ticks = interval(CHECK_EVERY * 10);
+                ticks = interval(CHECK_EVERY * 5);
                 ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
             }
         }
