@@ -87,7 +87,7 @@ pub(super) async fn postgres_restarted(program: &Path) -> Figures {
     let closed = killed.elapsed();
     site.primary.start(false).await;
     let recovery = recovery(&site, Instant::now()).await;
-    let remark = format!("known keys went on for {} without PostgreSQL", short(closed));
+    let remark = format!("every node refused known keys {} after the kill", short(closed));
     finish(site, traffic, recovery, vec![remark]).await
 }
 
@@ -188,7 +188,7 @@ async fn cut_off(program: &Path, cut: impl Fn(&crate::Gate)) -> Figures {
     cut(site.gate(VICTIM));
     fails_closed(&site, VICTIM).await;
     let remark = format!(
-        "known keys went on for {} on the node that was cut off",
+        "the node that was cut off refused known keys after {}",
         short(from.elapsed())
     );
     // With the watchers of the node that is cut off, who see it refuse.
@@ -218,7 +218,7 @@ pub(super) async fn database_slow(program: &Path) -> Figures {
         fails_closed(&site, node).await;
     }
     let remark = format!(
-        "with 8 s a round trip, known keys went on for {}",
+        "with 8 s a round trip, every node refused known keys after {}",
         short(from.elapsed())
     );
     let from = Instant::now();
