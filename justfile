@@ -21,6 +21,10 @@ bench *arguments:
 measure *arguments:
     ./scripts/measure "$@"
 
+# What clients see while something fails: just faults --short
+faults *arguments:
+    ./scripts/faults "$@"
+
 # A server to try things on
 quickstart:
     ./scripts/quickstart

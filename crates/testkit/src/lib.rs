@@ -12,6 +12,7 @@ mod chromium;
 mod clock;
 pub mod database;
 mod dns;
+pub mod faults;
 mod gate;
 mod job_issuer;
 mod mail;

@@ -21,6 +21,7 @@ mod limits;
 mod mail;
 mod members;
 mod metrics;
+mod nodes;
 mod people;
 mod program;
 mod quickstart;
