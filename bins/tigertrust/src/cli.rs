@@ -1,6 +1,7 @@
 //! The command line: `tigertrust <noun> <verb> [ID] [--flags]`.
 
 mod audit;
+mod clock;
 mod import;
 mod sso;
 mod trust_rule;
@@ -14,6 +15,7 @@ use tigertrust_model::{
 };
 
 pub use self::audit::{Audit, ExportFormat, WantedEvents};
+pub use self::clock::ClockCommand;
 pub use self::import::{Export, Import, ImportKeys};
 pub use self::sso::{
     AddConnection, AddOidc, AddSaml, ConnectionArgs, DomainChangesArgs, InWorkspace, NewConnectionArgs, Sso,
@@ -108,12 +110,46 @@ pub enum Command {
     /// Which jobs get tokens of a key without the key
     #[command(subcommand)]
     TrustRule(TrustRule),
+    /// Look for what is wrong with the settings and with what they name; change nothing, show no secret
+    Doctor(Doctor),
+    /// Print the completions of a shell
+    Completions {
+        /// Which shell
+        shell: CompletionShell,
+    },
+    /// Write the manual pages
+    Man {
+        /// The folder that they are written to; it is made if it is missing
+        folder: PathBuf,
+    },
+    /// The time that servers go by
+    #[command(subcommand)]
+    Clock(ClockCommand),
     /// Settings
     #[command(subcommand)]
     Config(ConfigCommand),
     /// The key ring
     #[command(subcommand)]
     Secrets(Secrets),
+}
+
+/// Look for what is wrong.
+#[derive(Debug, Args)]
+pub struct Doctor {
+    /// How long each look may take
+    #[arg(long, value_name = "DURATION", value_parser = duration::parse, default_value = "5s")]
+    pub timeout: std::time::Duration,
+}
+
+/// A shell that can complete commands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum CompletionShell {
+    /// To be sourced, or put into the folder of bash-completion
+    Bash,
+    /// To be put into a folder of fpath as _tigertrust
+    Zsh,
+    /// To be put into ~/.config/fish/completions as tigertrust.fish
+    Fish,
 }
 
 /// Make a first account and first keys, and serve.

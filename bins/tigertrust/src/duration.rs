@@ -22,9 +22,29 @@ pub fn parse(text: &str) -> Result<Duration, String> {
     .ok_or_else(invalid)
 }
 
+/// Writes a length of time in the largest unit of which it is a whole number, as it is read.
+pub fn show(duration: Duration) -> String {
+    let millis = duration.as_millis();
+    let units = [("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1000)];
+    let whole = units
+        .iter()
+        .find(|(_, unit)| millis >= *unit && millis % unit == 0);
+    match whole {
+        Some((name, unit)) => format!("{}{name}", millis / unit),
+        None => format!("{millis}ms"),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_shown_is_read_back() {
+        for text in ["200ms", "5s", "61s", "10m", "12h", "90d", "36h"] {
+            assert_eq!(show(parse(text).unwrap()), text);
+        }
+    }
 
     #[test]
     fn every_unit_is_read() {

@@ -58,7 +58,11 @@ pub fn open(settings: &Settings, mails: Option<Mails>) -> Result<TigerTrust, Fai
 /// mail.
 pub async fn open_ready(settings: &Settings) -> Result<TigerTrust, Failure> {
     let instance = open(settings, None)?;
-    schema_failure(&instance.storage().schema_state().await?).map_or(Ok(instance), Err)
+    if let Some(failure) = schema_failure(&instance.storage().schema_state().await?) {
+        return Err(failure);
+    }
+    instance.take_up_time().await?;
+    Ok(instance)
 }
 
 /// Why the database's schema cannot be worked on, if so.

@@ -172,6 +172,8 @@ actions! {
     AuditArchived = "audit.archived",
     /// An operator let a chain go on whose head was not as it was written.
     AuditRestarted = "audit.restarted",
+    /// An operator took the latest time that servers have seen back to what the clock of a machine says.
+    ClockReset = "clock.reset",
     /// A request that would have changed something was refused: one entry for each caller, operation, reason and minute.
     RequestRefused = "request.refused",
 }

@@ -110,6 +110,23 @@ impl SmtpMailer {
         })
     }
 
+    /// Connects with the server as for a mail, TLS and sign-in included, and sends nothing.
+    ///
+    /// # Errors
+    /// [`MailError::Unavailable`], with the reason.
+    pub async fn reach(&self) -> Result<(), MailError> {
+        let unavailable = |reason| MailError::Unavailable { reason };
+        match tokio::time::timeout(self.timeout, self.transport.test_connection()).await {
+            Ok(Ok(true)) => Ok(()),
+            Ok(Ok(false)) => Err(unavailable("the server does not answer NOOP".to_owned())),
+            Ok(Err(error)) => Err(unavailable(reason(&error))),
+            Err(_) => Err(unavailable(format!(
+                "no answer within {} s",
+                self.timeout.as_secs()
+            ))),
+        }
+    }
+
     fn message(&self, mail: &Mail) -> Result<Message, MailError> {
         let refused = |error: &dyn Error| MailError::Refused {
             reason: reason(error),

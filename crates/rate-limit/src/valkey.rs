@@ -76,6 +76,15 @@ impl ValkeySettings {
         Self { deadline, ..self }
     }
 
+    /// Tries whether the store is there, and takes what a limiter asks of it.
+    ///
+    /// # Errors
+    /// Why not, in words for the operator that name no secret.
+    pub async fn reach(&self, clock: Arc<dyn Clock>) -> Result<(), String> {
+        let store = Valkey::new(self, clock, Arc::new(Silent)).map_err(|error| error.to_string())?;
+        store.connect().await.map(drop)
+    }
+
     fn client(&self) -> Result<AnyClient, ValkeyError> {
         match self.urls.as_slice() {
             [url] if !self.is_cluster => {
@@ -99,6 +108,17 @@ impl fmt::Debug for ValkeySettings {
             .field("deadline", &self.deadline)
             .finish_non_exhaustive()
     }
+}
+
+/// Tells nobody.
+struct Silent;
+
+impl LimiterEvents for Silent {
+    fn away(&self, _: &str) {}
+
+    fn refused(&self, _: &str) {}
+
+    fn back(&self, _: Duration) {}
 }
 
 enum AnyClient {

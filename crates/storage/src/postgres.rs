@@ -46,6 +46,24 @@ const SLACK: Duration = Duration::from_secs(1);
 const MIGRATIONS_TABLE_IS_THERE: &str =
     "SELECT to_regclass('__diesel_schema_migrations') IS NOT NULL AS there";
 
+/// What an operator may want to know, each by a statement with one value.
+const FACTS: &[(&str, &str)] = &[
+    ("version", "SELECT current_setting('server_version') AS value"),
+    (
+        "synchronous_commit",
+        "SELECT current_setting('synchronous_commit') AS value",
+    ),
+    ("fsync", "SELECT current_setting('fsync') AS value"),
+    ("in_recovery", "SELECT pg_is_in_recovery()::text AS value"),
+    (
+        "now",
+        "SELECT to_char(clock_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"') AS value",
+    ),
+];
+
+/// What only a database that takes writes can do, and leaves nothing behind.
+const WRITES: &str = "SELECT txid_current()";
+
 /// What the kernel is told, in seconds, so that a peer which vanished without a word is noticed: that is where the
 /// database's own deadlines do not reach.
 const SOCKET_DEADLINES: &[(&str, u64)] = &[
@@ -242,6 +260,27 @@ async fn announce(connection: &mut Connection) -> QueryResult<()> {
         .execute(connection)
         .await
         .map(|_| ())
+}
+
+/// Whether an announcement arrives on a connection that listens, as the feed's does.
+async fn hears_itself(settings: &Settings) -> Result<bool, StoreError> {
+    const TRIAL: &str = "tigertrust_doctor";
+    let connection = connect(settings, Access::Read).await;
+    let mut connection =
+        connection.map_err(|error| StoreError::unavailable(settings.url.scrub(&error.to_string())))?;
+    bounded(async {
+        for statement in ["LISTEN", "NOTIFY"] {
+            let statement = format!("{statement} {TRIAL}");
+            connection.batch_execute(&statement).await.or_unavailable()?;
+        }
+        Ok(())
+    })
+    .await?;
+    let mut announcements = pin!(connection.notifications_stream());
+    Ok(matches!(
+        timeout(FEED_PATIENCE, announcements.next()).await,
+        Ok(Some(Ok(_)))
+    ))
 }
 
 /// Bounds one answer to the feed: it must notice that it is deaf before its silence is noticed.

@@ -50,6 +50,29 @@ const RETRY: Duration = Duration::from_millis(10);
 const MIGRATIONS_TABLE_IS_THERE: &str = "SELECT EXISTS (SELECT 1 FROM sqlite_master \
      WHERE type = 'table' AND name = '__diesel_schema_migrations') AS there";
 
+/// What an operator may want to know, each by a statement with one value.
+const FACTS: &[(&str, &str)] = &[
+    ("version", "SELECT sqlite_version() AS value"),
+    (
+        "journal_mode",
+        "SELECT journal_mode AS value FROM pragma_journal_mode",
+    ),
+    (
+        "synchronous",
+        "SELECT CAST(synchronous AS TEXT) AS value FROM pragma_synchronous",
+    ),
+    ("now", "SELECT strftime('%Y-%m-%dT%H:%M:%SZ', 'now') AS value"),
+];
+
+/// What only a file that can be written takes, and leaves nothing behind once it is rolled back.
+const WRITES: &str = "CREATE TABLE tigertrust_doctor (id INTEGER)";
+
+/// Nothing is announced: the file is looked at.
+#[allow(clippy::unused_async, reason = "PostgreSQL has to ask")]
+async fn hears_itself(_: &Settings) -> Result<bool, StoreError> {
+    Ok(true)
+}
+
 /// Where the database is and how to use it.
 pub(crate) struct Settings {
     url: DatabaseUrl,

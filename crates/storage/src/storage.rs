@@ -5,6 +5,7 @@ use std::{fmt, sync::Arc};
 use async_trait::async_trait;
 use futures_util::future::BoxFuture;
 use tigertrust_accounts::{
+    FlowError,
     audit::AuditStore,
     ports::{
         AccountStore, InvitationStore, KeyStore, MailTokenStore, MemberStore, PasskeyStore, ProfileStore,
@@ -15,13 +16,13 @@ use tigertrust_accounts::{
     webhooks::WebhookStore,
 };
 use tigertrust_credentials::{
-    AuditRing,
+    AuditRing, SteadyClock,
     ports::{
         ChangeListener, ChangeLog, CredentialStore, SessionStore, SpendStore, StoreError, UsageStore,
         UseStore,
     },
 };
-use tigertrust_model::{AuditAction, AuditOutcome, Clock, Granularity, RandomSource, Timestamp};
+use tigertrust_model::{Act, AuditAction, AuditOutcome, Granularity, RandomSource, Timestamp};
 use tokio::runtime::Handle;
 use tokio_util::sync::DropGuard;
 
@@ -61,6 +62,13 @@ pub(crate) trait Engine:
 {
     async fn ping(&self) -> Result<(), StoreError>;
     async fn applied_migrations(&self) -> Result<Vec<String>, StoreError>;
+    async fn facts(&self) -> Result<Vec<(&'static str, String)>, StoreError>;
+    async fn try_to_write(&self) -> Result<(), StoreError>;
+    async fn hears_itself(&self) -> Result<bool, StoreError>;
+    async fn take_up_time(&self) -> Result<(), StoreError>;
+    async fn keep_time(&self) -> Result<(), StoreError>;
+    async fn clock_mark(&self) -> Result<ClockMark, StoreError>;
+    async fn reset_clock_mark(&self, act: Act) -> Result<ClockMark, FlowError>;
     fn connections(&self) -> Connections;
     fn audited(&self) -> Vec<(AuditAction, AuditOutcome, u64)>;
     fn found_tampered(&self) -> u64;
@@ -111,11 +119,20 @@ pub enum SchemaState {
     Newer(Vec<String>),
 }
 
+/// The latest time that the servers over a database have seen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ClockMark {
+    /// How often it was taken back.
+    pub resets: i64,
+    /// The time.
+    pub latest: Timestamp,
+}
+
 /// What a [`Storage`] works with.
 #[derive(Clone)]
 pub struct StorageParts {
-    /// Time.
-    pub clock: Arc<dyn Clock>,
+    /// Time. It is raised to what others over the database have seen.
+    pub clock: Arc<SteadyClock>,
     /// Randomness.
     pub random: Arc<dyn RandomSource>,
     /// What the audit log is held together with.
@@ -321,6 +338,64 @@ impl Storage {
     pub async fn schema_state(&self) -> Result<SchemaState, StoreError> {
         let applied = self.engine.applied_migrations().await?;
         Ok(migrations::compare(&self.engine.known_migrations(), &applied))
+    }
+
+    /// What the database says of itself, by name: `version` and `now`, an RFC 3339 time of the database's own clock, on both engines;
+    /// `synchronous_commit`, `fsync` and `in_recovery` on PostgreSQL; `journal_mode` and `synchronous` on SQLite.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn facts(&self) -> Result<Vec<(&'static str, String)>, StoreError> {
+        self.engine.facts().await
+    }
+
+    /// Tries whether the database takes writes, and leaves it as it is.
+    ///
+    /// # Errors
+    /// [`StoreError`]: why not.
+    pub async fn try_to_write(&self) -> Result<(), StoreError> {
+        self.engine.try_to_write().await
+    }
+
+    /// Whether what is announced is heard: not so through a pooler that parts a session's transactions. SQLite announces nothing.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn hears_itself(&self) -> Result<bool, StoreError> {
+        self.engine.hears_itself().await
+    }
+
+    /// Raises the clock to the latest time that others over the database have seen. Nothing else is read before that was done once.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn take_up_time(&self) -> Result<(), StoreError> {
+        self.engine.take_up_time().await
+    }
+
+    /// Stores how late it is, and takes from others how late it is for them: to be done every few seconds, and at the end.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn keep_time(&self) -> Result<(), StoreError> {
+        self.engine.keep_time().await
+    }
+
+    /// The latest time that was stored.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn clock_mark(&self) -> Result<ClockMark, StoreError> {
+        self.engine.clock_mark().await
+    }
+
+    /// Takes the latest time back to what the clock of this machine says, and logs that. Servers that run follow when they next
+    /// [`keep_time`](Self::keep_time).
+    ///
+    /// # Errors
+    /// [`FlowError::Store`].
+    pub async fn reset_clock_mark(&self, act: Act) -> Result<ClockMark, FlowError> {
+        self.engine.reset_clock_mark(act).await
     }
 
     /// Starts to tell the listener of every change, whoever made it, beginning with a

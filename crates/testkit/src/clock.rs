@@ -1,7 +1,7 @@
 //! A clock that stands still until it is told to go on.
 
 use std::{
-    sync::atomic::{AtomicU64, Ordering},
+    sync::atomic::{AtomicI64, AtomicU64, Ordering},
     time::Duration,
 };
 
@@ -11,6 +11,8 @@ use tigertrust_model::{Clock, Timestamp};
 #[derive(Debug, Default)]
 pub struct TestClock {
     elapsed_micros: AtomicU64,
+    /// How far the wall clock was set forward, or back.
+    set_micros: AtomicI64,
 }
 
 impl TestClock {
@@ -24,11 +26,26 @@ impl TestClock {
             Ordering::SeqCst,
         );
     }
+
+    /// Sets the wall clock back. What is monotonic knows nothing of it.
+    pub fn step_back(&self, duration: Duration) {
+        self.set_micros.fetch_sub(micros(duration), Ordering::SeqCst);
+    }
+
+    /// Sets the wall clock forward. What is monotonic knows nothing of it.
+    pub fn step_forward(&self, duration: Duration) {
+        self.set_micros.fetch_add(micros(duration), Ordering::SeqCst);
+    }
+}
+
+fn micros(duration: Duration) -> i64 {
+    i64::try_from(duration.as_micros()).unwrap_or(i64::MAX)
 }
 
 impl Clock for TestClock {
     fn now(&self) -> Timestamp {
-        Self::START.saturating_add(self.monotonic())
+        let passed = micros(self.monotonic()) + self.set_micros.load(Ordering::SeqCst);
+        Timestamp::from_unix_micros(Self::START.unix_micros() + passed)
     }
 
     fn monotonic(&self) -> Duration {

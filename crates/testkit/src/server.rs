@@ -19,7 +19,7 @@ use tigertrust_accounts::{
 use tigertrust_credentials::{
     Admission, AuditRing, CacheSettings, ChangeTracker, EncryptionKey, EncryptionRing, HashingPool,
     HashingSettings, KeyFormats, OsRandom, Password, PasswordHasher, Pepper, PepperRing, RateLimits,
-    RecentChanges, SessionAdmission, SigningKey, SigningRing, ports::ChangeListener,
+    RecentChanges, SessionAdmission, SigningKey, SigningRing, SteadyClock, ports::ChangeListener,
 };
 use tigertrust_http::{
     App, AppSettings, Metrics, Parts, ServerSettings, TokenSettings, TrustedProxies, page::Pages, serve,
@@ -303,7 +303,8 @@ impl TestServer {
         } = setup;
         let clock = Arc::new(TestClock::default());
         let random: Arc<dyn RandomSource> = Arc::new(OsRandom);
-        let time = Arc::clone(&clock) as Arc<dyn Clock>;
+        let steady = Arc::new(SteadyClock::new(Arc::clone(&clock) as Arc<dyn Clock>));
+        let time = Arc::clone(&steady) as Arc<dyn Clock>;
         let tracker = Arc::new(ChangeTracker::new(Arc::clone(&time), MAX_STALENESS));
         let recent = Arc::new(RecentChanges::new());
         let peppers = pepper.into_iter().chain([("test", PEPPER)]);
@@ -314,7 +315,7 @@ impl TestServer {
             database.url(),
             options,
             StorageParts {
-                clock: Arc::clone(&time),
+                clock: steady,
                 random: Arc::clone(&random),
                 audit: audit_ring.clone(),
                 listener: Arc::new((Arc::clone(&tracker), Arc::clone(&recent))) as Arc<dyn ChangeListener>,
@@ -322,6 +323,8 @@ impl TestServer {
             },
         )
         .expect("the test database opens");
+        // The database may not be there yet.
+        let _ = storage.take_up_time().await;
         let catalog = Arc::new(ScopeCatalog::default());
         let keys = KeyFlows::new(
             storage.keys(),

@@ -6,7 +6,7 @@ use tigertrust_accounts::{
     HygieneReviews, UsageRetention,
     audit::{LoggedUsage, RefusalLog},
 };
-use tigertrust_credentials::{Admission, ports::StoreError};
+use tigertrust_credentials::{Admission, SteadyClock, ports::StoreError};
 use tigertrust_model::{Clock, Granularity};
 use tigertrust_storage::Storage;
 use tokio::{
@@ -37,6 +37,10 @@ const FIRST_REVIEW_AFTER: Duration = Duration::from_secs(10 * 60);
 const STORE_REFUSALS_EVERY: Duration = Duration::from_secs(60);
 /// How often it is tried to seal the heads of the audit log, until it was done once.
 const RESEAL_EVERY: Duration = Duration::from_secs(10);
+/// How often it is stored how late it is. What expires in so short a time before a crash may be good for as long after it.
+const STORE_TIME_EVERY: Duration = Duration::from_secs(5);
+/// From when on the operator is told that the clock of the machine is behind.
+const WORTH_TELLING: Duration = Duration::from_secs(60);
 /// How often it is stored how often keys were used, and how many counts. What a crash loses is what came in since the last time.
 const STORE_USAGE_EVERY: Duration = Duration::from_secs(1);
 const STORE_USAGE_OF: usize = 5_000;
@@ -72,6 +76,18 @@ impl Background {
             runtime.spawn(refused),
         ];
         Self(tasks.into_iter().chain(sharing(ledger, clock, runtime)).collect())
+    }
+
+    /// The same, and time does not go back.
+    pub(crate) fn and_time(
+        mut self,
+        storage: &Arc<Storage>,
+        clock: &Arc<SteadyClock>,
+        runtime: &Handle,
+    ) -> Self {
+        let keeping = keep_time(Arc::clone(storage), Arc::clone(clock));
+        self.0.push(runtime.spawn(keeping));
+        self
     }
 
     /// The same, and keys are reviewed.
@@ -166,6 +182,35 @@ fn sharing(ledger: &Ledger, clock: &Arc<dyn Clock>, runtime: &Handle) -> Vec<Joi
 #[cfg(not(feature = "valkey"))]
 const fn sharing(_: &Ledger, _: &Arc<dyn Clock>, _: &Handle) -> [JoinHandle<()>; 0] {
     []
+}
+
+async fn keep_time(storage: Arc<Storage>, clock: Arc<SteadyClock>) {
+    let mut ticks = every(STORE_TIME_EVERY);
+    let mut is_told = false;
+    loop {
+        ticks.tick().await;
+        store_time(&storage).await;
+        let behind = clock.behind();
+        let is_behind = behind > WORTH_TELLING;
+        if is_behind && !is_told {
+            tracing::warn!(
+                seconds = behind.as_secs(),
+                "the clock of this machine is behind the latest time that a server over this database has seen, which goes on: \
+                 set the clock right; if it is right, run `tigertrust clock reset`"
+            );
+        } else if is_told && !is_behind {
+            tracing::info!("the clock of this machine is right again");
+        }
+        is_told = is_behind;
+    }
+}
+
+/// Stores how late it is.
+pub(crate) async fn store_time(storage: &Storage) {
+    // The feed says it when the database is away.
+    if let Err(error) = storage.keep_time().await {
+        tracing::debug!(%error, "it could not be stored how late it is");
+    }
 }
 
 async fn keep_limits(ledger: Ledger) {

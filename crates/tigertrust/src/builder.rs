@@ -5,7 +5,7 @@ use std::{str::FromStr, sync::Arc, time::Duration};
 use tigertrust_accounts::{HygieneSettings, UsageRetention};
 use tigertrust_credentials::{
     CacheSettings, KeyFormats, OsRandom, PasswordCost, PasswordHasher, Pepper, PepperError, PepperRing,
-    SystemClock,
+    SteadyClock, SystemClock,
 };
 use tigertrust_model::{Clock, KeyTypes, RandomSource, ScopeCatalog};
 #[cfg(feature = "mail")]
@@ -180,7 +180,8 @@ impl Builder {
         self
     }
 
-    /// Where time comes from; the machine's clock if nobody says otherwise.
+    /// Where time comes from; the machine's clock if nobody says otherwise. Where it goes back, the instance's own does not: it goes on
+    /// from the latest time that was seen, be it before a restart or by another process over the database.
     pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
         self.clock = Some(clock);
         self
@@ -238,6 +239,7 @@ impl Builder {
             SchemaState::Pending(missing) => return Err(BuildError::SchemaBehind(missing)),
             SchemaState::Newer(unknown) => return Err(BuildError::SchemaAhead(unknown)),
         }
+        instance.take_up_time().await?;
         instance.take_up_limits().await;
         instance.start();
         Ok(instance)
@@ -265,6 +267,8 @@ impl Builder {
         };
         settings::ensure_some_trust(self.max_staleness)?;
         let runtime = settings::runtime(self.runtime)?;
+        let machine = self.clock.unwrap_or_else(|| Arc::new(SystemClock::new()));
+        let steady = Arc::new(SteadyClock::new(machine));
         Ok(Foundation {
             url,
             options: self.options,
@@ -279,7 +283,8 @@ impl Builder {
             hygiene: self.hygiene,
             #[cfg(feature = "valkey")]
             valkey: self.valkey,
-            clock: self.clock.unwrap_or_else(|| Arc::new(SystemClock::new())),
+            clock: Arc::clone(&steady) as Arc<dyn Clock>,
+            steady,
             random: self.random.unwrap_or_else(|| Arc::new(OsRandom)),
             #[cfg(feature = "mail")]
             mail: self.mail,

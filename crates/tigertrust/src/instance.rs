@@ -14,7 +14,8 @@ use tigertrust_accounts::{
 };
 use tigertrust_credentials::{
     Admission, AuditRing, CacheSettings, ChangeTracker, HeaderValues, KeyFormats, Need, Password,
-    PasswordHasher, PepperRing, Permit, Presented, RateLimits, RecentChanges, Refusal, Verdict, Verification,
+    PasswordHasher, PepperRing, Permit, Presented, RateLimits, RecentChanges, Refusal, SteadyClock, Verdict,
+    Verification,
     ports::{ChangeListener, StoreError},
 };
 use tigertrust_model::{Clock, Email, KeyType, NodeId, RandomError, RandomSource, ScopeCatalog, WorkspaceId};
@@ -59,6 +60,8 @@ pub(crate) struct Foundation {
     pub(crate) hygiene: HygieneSettings,
     #[cfg(feature = "valkey")]
     pub(crate) valkey: Option<ValkeySettings>,
+    /// The same as `clock`, by its type.
+    pub(crate) steady: Arc<SteadyClock>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) random: Arc<dyn RandomSource>,
     #[cfg(feature = "mail")]
@@ -145,6 +148,7 @@ impl TigerTrust {
             hasher,
             usage,
             hygiene,
+            steady,
             clock,
             random,
             runtime,
@@ -155,7 +159,7 @@ impl TigerTrust {
         let listener = Arc::new((Arc::clone(&tracker), Arc::clone(&recent))) as Arc<dyn ChangeListener>;
         let ring = AuditRing::new(peppers.clone());
         let parts = StorageParts {
-            clock: Arc::clone(clock),
+            clock: Arc::clone(steady),
             random: Arc::clone(random),
             audit: ring.clone(),
             listener,
@@ -284,7 +288,7 @@ impl TigerTrust {
                 &ledger.limits,
                 postman.as_ref(),
                 &courier,
-                clock.now(),
+                steady,
             ),
             admission,
             usage,
@@ -477,6 +481,22 @@ impl TigerTrust {
         self.0.tracker.is_fresh()
     }
 
+    /// Takes up how late it was when a process over the database last ran, if the clock of this machine is behind that: to be awaited
+    /// before requests are served. [`Builder::build`] has done so; after [`Builder::open`] it is the caller's to do, and what is asked
+    /// before that may be refused once.
+    ///
+    /// # Errors
+    /// [`StoreError`]: the database does not answer. It is then done once it does.
+    pub async fn take_up_time(&self) -> Result<(), StoreError> {
+        self.0.storage.take_up_time().await
+    }
+
+    /// The clock of this instance, which never goes back, by its own type.
+    #[must_use]
+    pub fn steady_clock(&self) -> &SteadyClock {
+        &self.0.foundation.steady
+    }
+
     /// Takes up what keys had spent of their limits when the last process over the database stopped: to be awaited before requests
     /// are served, which would find whole quotas otherwise. [`Builder::build`] has done so; after [`Builder::open`] it is the caller's
     /// to do. A database that does not answer is told to the operator, and holds nobody up for longer than a request.
@@ -498,6 +518,11 @@ impl TigerTrust {
                 inner.foundation.usage,
                 &inner.ledger,
                 &inner.refusals,
+                &inner.foundation.runtime,
+            )
+            .and_time(
+                &inner.storage,
+                &inner.foundation.steady,
                 &inner.foundation.runtime,
             )
             .and_reviews(inner.reviews.clone(), &inner.foundation.runtime);
@@ -532,6 +557,7 @@ impl TigerTrust {
             background::store_usage(&self.0.admission, &self.0.storage, &self.0.refusals).await;
             background::store_refusals(&self.0.refusals).await;
             self.0.ledger.put_down().await;
+            background::store_time(&self.0.storage).await;
         }
         #[cfg(feature = "mail")]
         if let Some(postman) = &self.0.postman {

@@ -57,7 +57,7 @@ pub use tigertrust_credentials::{
     AuthError, CacheSettings, Charge, HeaderValues, KeyFormat, KeyFormatError, KeyFormats, KeyLength,
     KeySecret, Need, OsRandom, Password, PasswordCost, PasswordCostError, PasswordPolicy,
     PasswordPolicyError, Pepper, PepperError, PepperRing, Permit, Presented, RateLimits, Refusal,
-    SystemClock, Unauthorized, Verdict, Verification, WorkspaceNeed,
+    SteadyClock, SystemClock, Unauthorized, Verdict, Verification, WorkspaceNeed,
     ports::{KeyOwner, KeyRecord, StoreError},
 };
 /// What the checks need of a store: implement [`CredentialStore`](ports::CredentialStore) to bring one of your own to [`Gate::over`].

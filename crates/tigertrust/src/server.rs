@@ -27,8 +27,8 @@
 
 use std::{io, sync::Arc, time::Duration};
 
-use tigertrust_credentials::{Admission, RateLimits};
-use tigertrust_model::{RandomError, Timestamp};
+use tigertrust_credentials::{Admission, RateLimits, SteadyClock};
+use tigertrust_model::{Clock as _, RandomError};
 use tigertrust_notify::{Postman, webhooks::Courier};
 use tigertrust_passkeys::SettingsError;
 use tigertrust_rate_limit::LimiterCounts;
@@ -74,14 +74,21 @@ pub(crate) fn figures(
     limits: &Arc<RateLimits>,
     postman: Option<&Postman>,
     courier: &Courier,
-    started: Timestamp,
+    clock: &Arc<SteadyClock>,
 ) -> Metrics {
     let metrics = Metrics::default();
+    let started = clock.now();
     let started = Duration::from_micros(u64::try_from(started.unix_micros()).unwrap_or_default());
     metrics.gauge(
         "start_time_seconds",
         "When the program started, in seconds since 1970",
         move || started.as_secs_f64(),
+    );
+    let clock = Arc::clone(clock);
+    metrics.gauge(
+        "clock_behind_seconds",
+        "How far the clock of this machine is behind the latest time that a server has seen",
+        move || clock.behind().as_secs_f64(),
     );
     limit_figures(&metrics, limits);
     check_figures(&metrics, admission);

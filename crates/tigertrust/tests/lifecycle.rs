@@ -94,6 +94,33 @@ async fn what_a_key_was_last_used_for_outlives_the_instance() {
 }
 
 #[tokio::test]
+async fn time_does_not_go_back_over_a_restart() {
+    let database = ThrowawayDatabase::create(Engine::Sqlite).await;
+    let at_its_time = || {
+        let clock = Arc::new(TestClock::default());
+        (
+            Arc::clone(&clock),
+            builder(&database).clock(clock as Arc<dyn Clock>),
+        )
+    };
+    let (clock, first) = at_its_time();
+    let first = first.build().await.unwrap();
+    clock.advance(Duration::from_secs(60 * 60));
+    let stopped_at = first.clock().now();
+    first.close().await;
+    // The clock of the machine is where it was when the first one was started.
+    let (clock, second) = at_its_time();
+    let second = second.build().await.unwrap();
+    assert_eq!(second.clock().now(), stopped_at);
+    assert_eq!(second.steady_clock().machine(), TestClock::START);
+    clock.advance(Duration::from_secs(60));
+    assert_eq!(
+        second.clock().now(),
+        stopped_at.saturating_add(Duration::from_secs(60))
+    );
+}
+
+#[tokio::test]
 async fn how_often_a_key_was_used_outlives_the_instance_and_is_stored_by_itself() {
     let embedded = Embedded::start(Engine::Sqlite).await;
     let Embedded { auth, first, .. } = &embedded;

@@ -1,10 +1,14 @@
 //! One file a noun.
 
 pub mod audit;
+mod clock;
+mod completions;
 mod config;
+mod doctor;
 mod import;
 mod key;
 mod key_report;
+mod man;
 mod member;
 mod migrate;
 mod quickstart;
@@ -46,6 +50,10 @@ pub async fn run(cli: Cli) -> Result<(), Failure> {
         Command::Audit(verb) => audit::run(&common, verb).await,
         Command::Webhook(verb) => webhook::run(&common, verb).await,
         Command::TrustRule(verb) => trust_rule::run(&common, verb).await,
+        Command::Doctor(args) => doctor::run(&common, &args).await,
+        Command::Completions { shell } => completions::run(&common, shell),
+        Command::Man { folder } => man::run(&common, &folder),
+        Command::Clock(verb) => clock::run(&common, &verb).await,
         Command::Config(verb) => config::run(&common, &verb),
         Command::Secrets(verb) => secrets::run(&common, &verb),
     }

@@ -81,6 +81,7 @@ pub async fn run(common: &Common, args: Quickstart) -> Result<(), Failure> {
     let mails =
         mail::over_smtp(&settings.mail)?.unwrap_or_else(|| mail::to_the_log(&settings.mail, found_at));
     let instance = instance::open(&settings, Some(mails))?;
+    instance.take_up_time().await?;
 
     let password = Password::generate(&OsRandom)?;
     let shown = zeroize::Zeroizing::new(password.reveal().to_owned());

@@ -133,6 +133,9 @@ pub async fn serve_until_stopped(
     traces: Option<Traces>,
 ) -> Result<(), Failure> {
     let address = listeners.api.local_addr()?;
+    if let Err(error) = instance.take_up_time().await {
+        tracing::debug!(%error, "it is not known yet how late it was when a server last ran");
+    }
     instance.take_up_limits().await;
     instance.start();
     let mut app = settings.app.clone();

@@ -118,6 +118,22 @@ impl Reader {
             .ok()
     }
 
+    /// Whether a setting that nobody has read yet has a value.
+    pub fn has(&self, key: &str) -> bool {
+        self.values.contains_key(key)
+    }
+
+    /// The text of a setting that somebody else reads.
+    pub fn peek(&self, key: &str) -> Option<String> {
+        self.values.get(key)?.clone().into_string().ok()
+    }
+
+    /// The texts of a list that somebody else reads.
+    pub fn peek_list(&self, key: &str) -> Vec<String> {
+        let value = self.values.get(key).cloned();
+        value.and_then(super::settings::list).unwrap_or_default()
+    }
+
     /// Takes a value of any shape, with where it comes from.
     pub fn take_any(&mut self, key: &str) -> Option<(Value, String)> {
         self.take(key).map(|value| {

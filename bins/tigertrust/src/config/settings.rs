@@ -80,6 +80,10 @@ pub struct Settings {
     pub database: DatabaseSettings,
     /// The secrets; none if no ring is configured, which only some commands can do without.
     pub keyring: Option<Keyring>,
+    /// The file that they were read from, if it was one.
+    pub keyring_file: Option<PathBuf>,
+    /// Whether one of the trusted networks is of all addresses.
+    pub proxies_believe_everybody: bool,
     /// How much is remembered.
     pub cache: CacheSettings,
     /// How long the feed of changes may be silent before nothing remembered is trusted.
@@ -150,6 +154,10 @@ impl Settings {
             "an address and a port such as 127.0.0.1:9464",
             |text| text.parse().ok(),
         );
+        let proxies_believe_everybody = reader
+            .peek_list("server.trusted_proxies")
+            .iter()
+            .any(|network| network.trim().ends_with("/0"));
         let mut app = app(&mut reader);
         let mail = MailSettings::read(&mut reader, &app.issuer);
         // A proxy may change `Host`: where people find this server, its own pages come from.
@@ -174,6 +182,10 @@ impl Settings {
             })
             .unwrap_or(false);
         let default_ring = data.join("keyring.toml");
+        let keyring_file = reader
+            .peek("keyring_file")
+            .map(PathBuf::from)
+            .or_else(|| (!reader.has("keyring")).then(|| default_ring.clone()));
         let keyring = secret(&mut reader, ["keyring", "keyring_file"], Keyring::parse)
             .or_else(|| read_default_ring(&mut reader, &default_ring));
         let cache = CacheSettings {
@@ -252,6 +264,8 @@ impl Settings {
             mail,
             database,
             keyring,
+            keyring_file,
+            proxies_believe_everybody,
             cache,
             max_staleness,
             password_cost,

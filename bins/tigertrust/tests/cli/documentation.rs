@@ -133,6 +133,11 @@ async fn every_command_and_operation_is_documented() {
         "webhook deliveries",
         "webhook redeliver",
         "config check",
+        "clock status",
+        "clock reset",
+        "doctor",
+        "completions",
+        "man",
         "secrets create",
     ] {
         assert!(

@@ -9,13 +9,16 @@
 )]
 
 mod audit;
+mod clock;
 #[cfg(feature = "otlp")]
 mod collector;
 mod commands;
 mod configuration;
+mod doctor;
 mod documentation;
 mod faults;
 mod import;
+mod json;
 mod kills;
 mod limits;
 mod mail;
@@ -27,6 +30,7 @@ mod program;
 mod quickstart;
 mod saml;
 mod secrecy;
+mod shells;
 mod sso;
 mod sso_settings;
 #[cfg(feature = "otlp")]

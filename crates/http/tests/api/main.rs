@@ -12,6 +12,7 @@ mod abuse;
 mod audit;
 mod changes;
 mod check;
+mod clock;
 mod credentials;
 mod demanded_factor;
 mod erasure;

@@ -10,8 +10,10 @@ mod audit_rows;
 mod audit_store;
 mod budgets;
 mod changes;
+mod clock_mark;
 mod factors;
 mod feed;
+mod inspection;
 mod invitations;
 mod key_filter;
 mod key_import;
@@ -50,11 +52,11 @@ use futures_util::future::BoxFuture;
 use tigertrust_accounts::FlowError;
 use tigertrust_credentials::ports::{ChangeListener, StoreError};
 use tigertrust_model::{
-    AuditAction, AuditEntry, AuditOutcome, Change, Clock, Entity, Granularity, Timestamp, WorkspaceId,
+    Act, AuditAction, AuditEntry, AuditOutcome, Change, Entity, Granularity, Timestamp, WorkspaceId,
 };
 use tracing::Instrument;
 
-use self::audit::Auditor;
+use self::{audit::Auditor, clock_mark::MarkedClock};
 pub(crate) use self::{
     pool::{Access, Pool},
     schema_state::applied_migrations,
@@ -65,7 +67,7 @@ use crate::{
     audit_counts::AuditCounts,
     error::OrUnavailable,
     migrations::Known,
-    storage::{Connections, Engine, StorageParts},
+    storage::{ClockMark, Connections, Engine, StorageParts},
     tasks::Tasks,
 };
 
@@ -75,7 +77,7 @@ pub(crate) struct Store {
     pools: Pools,
     tasks: Tasks,
     listener: Arc<dyn ChangeListener>,
-    clock: Arc<dyn Clock>,
+    clock: Arc<MarkedClock>,
     auditor: Arc<Auditor>,
 }
 
@@ -132,7 +134,7 @@ impl Store {
             settings,
             tasks,
             listener,
-            clock,
+            clock: Arc::new(MarkedClock::new(clock)),
             auditor: Arc::new(Auditor {
                 ring,
                 random,
@@ -169,9 +171,9 @@ impl Store {
             + 'static,
     {
         let (listener, auditor) = (Arc::clone(&self.listener), Arc::clone(&self.auditor));
-        let now = self.clock.now();
+        let clock = Arc::clone(&self.clock);
         self.run(Access::Write, move |connection| {
-            Box::pin(transaction(connection, work, now, listener, auditor))
+            Box::pin(transaction(connection, work, clock.now(), listener, auditor))
         })
         .await
     }
@@ -205,7 +207,32 @@ impl Store {
         })
     }
 
+    /// Reads without knowing the time that others have seen: for what has nothing to do with time, and may come before the schema.
+    async fn read_untimed<T, W>(&self, work: W) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        W: for<'c> FnOnce(&'c mut Connection) -> BoxFuture<'c, Result<T, StoreError>> + Send + 'static,
+    {
+        self.run_untimed(Access::Read, work).await
+    }
+
     async fn run<T, E, W>(&self, access: Access, work: W) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<StoreError> + Send + 'static,
+        W: for<'c> FnOnce(&'c mut Connection) -> BoxFuture<'c, Result<T, E>> + Send + 'static,
+    {
+        let clock = Arc::clone(&self.clock);
+        self.run_untimed(access, move |connection| {
+            Box::pin(async move {
+                clock.learn(connection).await?;
+                work(connection).await
+            })
+        })
+        .await
+    }
+
+    async fn run_untimed<T, E, W>(&self, access: Access, work: W) -> Result<T, E>
     where
         T: Send + 'static,
         E: From<StoreError> + Send + 'static,
@@ -281,7 +308,7 @@ async fn conclude(
 #[async_trait]
 impl Engine for Store {
     async fn ping(&self) -> Result<(), StoreError> {
-        self.read(|connection| {
+        self.read_untimed(|connection| {
             Box::pin(async move {
                 diesel::select(diesel::dsl::sql::<diesel::sql_types::Integer>("1"))
                     .execute(connection)
@@ -294,8 +321,38 @@ impl Engine for Store {
     }
 
     async fn applied_migrations(&self) -> Result<Vec<String>, StoreError> {
-        self.read(|connection| Box::pin(async move { applied_migrations(connection).await.or_unavailable() }))
-            .await
+        self.read_untimed(|connection| {
+            Box::pin(async move { applied_migrations(connection).await.or_unavailable() })
+        })
+        .await
+    }
+
+    async fn facts(&self) -> Result<Vec<(&'static str, String)>, StoreError> {
+        Self::facts(self).await
+    }
+
+    async fn try_to_write(&self) -> Result<(), StoreError> {
+        Self::try_to_write(self).await
+    }
+
+    async fn hears_itself(&self) -> Result<bool, StoreError> {
+        super::hears_itself(&self.settings).await
+    }
+
+    async fn take_up_time(&self) -> Result<(), StoreError> {
+        Self::take_up_time(self).await
+    }
+
+    async fn keep_time(&self) -> Result<(), StoreError> {
+        Self::keep_time(self).await
+    }
+
+    async fn clock_mark(&self) -> Result<ClockMark, StoreError> {
+        Self::clock_mark(self).await
+    }
+
+    async fn reset_clock_mark(&self, act: Act) -> Result<ClockMark, FlowError> {
+        Self::reset_clock_mark(self, act).await
     }
 
     fn connections(&self) -> Connections {

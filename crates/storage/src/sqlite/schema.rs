@@ -403,6 +403,14 @@ diesel::table! {
 }
 
 diesel::table! {
+    clock_mark (id) {
+        id -> Integer,
+        resets -> BigInt,
+        latest -> TimestamptzSqlite,
+    }
+}
+
+diesel::table! {
     usage_counts (key_id, granularity, bucket, outcome) {
         key_id -> Binary,
         granularity -> Text,

@@ -3,7 +3,7 @@
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use tigertrust_accounts::ports::KeyView;
-use tigertrust_credentials::ports::StoreError;
+use tigertrust_credentials::{SteadyClock, ports::StoreError};
 use tigertrust_model::{Act, ApiKey, Clock, KeyReach};
 use tigertrust_storage::{DatabaseUrl, OpenError, Options, Storage, migrations};
 use tigertrust_testkit::{Engine, Gate, TestClock, ThrowawayDatabase};
@@ -139,8 +139,11 @@ async fn a_statement_and_a_lock_have_deadlines_of_the_database_s_own() {
 }
 
 fn open(url: &DatabaseUrl, options: Options) -> Result<Storage, OpenError> {
-    let clock: Arc<dyn Clock> = Arc::new(TestClock::default());
-    let tracker = tigertrust_credentials::ChangeTracker::new(Arc::clone(&clock), Duration::from_secs(5));
+    let clock = Arc::new(SteadyClock::new(Arc::new(TestClock::default())));
+    let tracker = tigertrust_credentials::ChangeTracker::new(
+        Arc::clone(&clock) as Arc<dyn Clock>,
+        Duration::from_secs(5),
+    );
     Storage::open(url, options, parts(clock, Arc::new(tracker)))
 }
 

@@ -11,10 +11,10 @@ use tigertrust_accounts::{
     ports::{KeyView, Member, Membership, Page, PresentRoles, StoredSecret},
 };
 use tigertrust_credentials::{
-    AuditRing, KeyDigest, OsRandom, PasswordHash, Pepper, PepperRing, ports::ChangeListener,
+    AuditRing, KeyDigest, OsRandom, PasswordHash, Pepper, PepperRing, SteadyClock, ports::ChangeListener,
 };
 use tigertrust_model::{
-    Act, ApiKey, Change, Clock, Creator, Entity, KeyDisplay, KeyFilter, KeyId, KeyLimits, KeyReach, KeyType,
+    Act, ApiKey, Change, Creator, Entity, KeyDisplay, KeyFilter, KeyId, KeyLimits, KeyReach, KeyType,
     Lifecycle, Metadata, RandomSource, Role, Timestamp, User, UserId, Workspace, WorkspaceId,
 };
 use tigertrust_storage::{DatabaseUrl, Options, Storage, StorageParts};
@@ -54,7 +54,7 @@ impl ChangeListener for Ear {
 }
 
 /// What a storage is put together from.
-pub(crate) fn parts(clock: Arc<dyn Clock>, listener: Arc<dyn ChangeListener>) -> StorageParts {
+pub(crate) fn parts(clock: Arc<SteadyClock>, listener: Arc<dyn ChangeListener>) -> StorageParts {
     StorageParts {
         clock,
         random: Arc::new(OsRandom),
@@ -85,7 +85,7 @@ impl Node {
     /// A node with other peppers.
     pub(crate) fn open_with(url: &DatabaseUrl, options: Options, audit: AuditRing) -> Self {
         let (sender, heard) = unbounded_channel();
-        let clock = Arc::new(TestClock::default()) as Arc<dyn Clock>;
+        let clock = Arc::new(SteadyClock::new(Arc::new(TestClock::default())));
         let listener = Arc::new(Ear(sender));
         let storage = Storage::open(
             url,

@@ -5,7 +5,7 @@ use std::{fmt, sync::Arc, time::Duration};
 use async_trait::async_trait;
 use tigertrust_credentials::{
     Admission, CacheSettings, ChangeTracker, KeyDigest, OsRandom, Pepper, PepperError, PepperRing,
-    RateLimits, SystemClock,
+    RateLimits, SteadyClock, SystemClock,
     ports::{ChangeListener, CredentialStore, StoreError, UsageBatch, UsageStore, UseStore},
 };
 use tigertrust_model::{Clock, KeyTypes, LastUse, RandomSource, ScopeCatalog};
@@ -169,7 +169,8 @@ impl GateBuilder {
         };
         settings::ensure_some_trust(self.max_staleness)?;
         let runtime = settings::runtime(self.runtime)?;
-        let clock = self.clock.unwrap_or_else(|| Arc::new(SystemClock::new()));
+        let machine = self.clock.unwrap_or_else(|| Arc::new(SystemClock::new()));
+        let clock: Arc<dyn Clock> = Arc::new(SteadyClock::new(machine));
         let max_staleness = if self.every_change_is_told {
             Duration::MAX
         } else {

@@ -13,7 +13,7 @@ pub(crate) struct Family {
 }
 
 /// What stands in the log of the instance alone: whoever looked for it in that of a workspace would find that it never happened.
-const OF_INSTANCE: [&str; 5] = ["user", "email", "password", "factor", "recovery_codes"];
+const OF_INSTANCE: [&str; 6] = ["user", "email", "password", "factor", "recovery_codes", "clock"];
 
 /// The actions that the log of a workspace knows, by what they concern.
 pub(crate) fn families() -> Vec<Family> {
@@ -129,6 +129,7 @@ pub(crate) const fn known(action: AuditAction) -> &'static str {
         Of::AuditExported => "Audit log exported",
         Of::AuditArchived => "Beginning of the audit log archived",
         Of::AuditRestarted => "Audit log restarted by an operator",
+        Of::ClockReset => "Time taken back by an operator",
         Of::RequestRefused => "Request refused",
     }
 }
@@ -151,7 +152,7 @@ mod tests {
         let names: HashSet<&str> = AuditAction::ALL.iter().map(|action| known(*action)).collect();
         assert_eq!(names.len(), AuditAction::ALL.len());
         let of_workspaces: usize = families.iter().map(|family| family.actions.len()).sum();
-        assert_eq!(of_workspaces, AuditAction::ALL.len() - 13);
+        assert_eq!(of_workspaces, AuditAction::ALL.len() - 14);
         assert_eq!(label("key.revoked"), "API key revoked");
         assert_eq!(label("of.tomorrow"), "of.tomorrow");
     }
