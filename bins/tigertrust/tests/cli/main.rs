@@ -9,6 +9,7 @@
 )]
 
 mod audit;
+mod backup;
 #[cfg(feature = "otlp")]
 mod collector;
 mod commands;
@@ -21,6 +22,7 @@ mod limits;
 mod mail;
 mod members;
 mod metrics;
+mod migrations;
 mod people;
 mod program;
 mod quickstart;

@@ -56,6 +56,7 @@ use tracing::Instrument;
 
 use self::audit::Auditor;
 pub(crate) use self::{
+    changes::leap,
     pool::{Access, Pool},
     schema_state::applied_migrations,
     usage::CountRow,
