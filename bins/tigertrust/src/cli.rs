@@ -80,6 +80,13 @@ pub enum Command {
     /// Bring the database's schema up to date, or look at it
     #[command(subcommand)]
     Migrate(Migrate),
+    /// Write a copy of the database into a new file, also while servers run (SQLite)
+    Backup {
+        /// The file to write, which must not exist
+        file: PathBuf,
+    },
+    /// Put a backup in the place of the database (SQLite)
+    Restore(Restore),
     /// People
     #[command(subcommand)]
     User(User),
@@ -185,6 +192,12 @@ pub struct Serve {
 pub enum Migrate {
     /// Run the migrations that have not run
     Run,
+    /// Show what `migrate run` would do, and change nothing
+    Plan {
+        /// Show what each migration does, in SQL
+        #[arg(long)]
+        sql: bool,
+    },
     /// Show which migrations have run
     Status,
     /// Undo the last migration; what it had added is lost
@@ -193,6 +206,17 @@ pub enum Migrate {
         #[arg(long)]
         allow_data_loss: bool,
     },
+}
+
+/// Put a backup in the place of the database.
+#[derive(Debug, Args)]
+pub struct Restore {
+    /// What `tigertrust backup` wrote
+    #[arg(required_unless_present = "mark_only")]
+    pub file: Option<PathBuf>,
+    /// The database was restored with other programs already: only make servers and clients forget what they remember
+    #[arg(long, conflicts_with = "file")]
+    pub mark_only: bool,
 }
 
 /// People.

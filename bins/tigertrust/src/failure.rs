@@ -80,5 +80,6 @@ failure_from!(
     serde_json::Error,
     tigertrust::BuildError,
     tigertrust::server::AppError,
+    tigertrust_storage::backup::BackupError,
     tigertrust_storage::migrations::MigrationError
 );

@@ -68,7 +68,7 @@ pub async fn open_ready(settings: &Settings) -> Result<TigerTrust, Failure> {
 /// Why the database's schema cannot be worked on, if so.
 pub fn schema_failure(state: &SchemaState) -> Option<Failure> {
     match state {
-        SchemaState::Current => None,
+        SchemaState::Current | SchemaState::Expanded(_) => None,
         SchemaState::Pending(missing) => Some(Failure::new(format!(
             "the database's schema is behind this program by {}: run `tigertrust migrate run`",
             count(missing.len())

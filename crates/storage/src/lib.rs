@@ -12,6 +12,7 @@
 compile_error!("tigertrust-storage needs one of its features `postgres` and `sqlite`");
 
 mod audit_counts;
+pub mod backup;
 mod error;
 pub mod migrations;
 mod options;

@@ -3,6 +3,9 @@
 //! They are embedded in the program. Two processes that start at once migrate once: the second waits and finds nothing
 //! left to do.
 
+mod kind;
+pub(crate) mod texts;
+
 use diesel::{
     backend::Backend,
     migration::{Migration, MigrationSource},
@@ -10,6 +13,7 @@ use diesel::{
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness};
 use tigertrust_credentials::ports::StoreError;
 
+pub use self::kind::MigrationKind;
 #[cfg(feature = "postgres")]
 use crate::postgres;
 #[cfg(feature = "sqlite")]
@@ -39,6 +43,28 @@ pub(crate) struct Known {
     pub(crate) name: String,
 }
 
+/// What is to come for a database.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Plan {
+    /// Whether there is no database yet, which would be made.
+    pub makes_database: bool,
+    /// What would run, in that order.
+    pub migrations: Vec<Planned>,
+    /// What a newer program has run, by version. This one may work on it as it is, or there would be no plan.
+    pub newer: Vec<String>,
+}
+
+/// A migration that would run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Planned {
+    /// Its name.
+    pub name: String,
+    /// What it means for programs that do not know it.
+    pub kind: MigrationKind,
+    /// What it does.
+    pub sql: &'static str,
+}
+
 /// What to do with a schema.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Work {
@@ -62,26 +88,52 @@ pub async fn revert_last(url: &DatabaseUrl) -> Result<Option<String>, MigrationE
     Ok(work(url, Work::RevertLast).await?.pop())
 }
 
+/// What [`run`] would do, after [`create_database_if_missing`]. Changes nothing.
+///
+/// # Errors
+/// [`MigrationError`], also where [`run`] would refuse.
+pub async fn plan(url: &DatabaseUrl) -> Result<Plan, MigrationError> {
+    let is_there = match url.engine() {
+        #[cfg(feature = "postgres")]
+        Engine::Postgres => postgres::migrations::is_there(url).await?,
+        #[cfg(feature = "sqlite")]
+        Engine::Sqlite => sqlite::migrations::is_there(url),
+        #[allow(unreachable_patterns, reason = "every engine may be built in")]
+        missing => return Err(missing.not_built_in().into()),
+    };
+    let (known, applied) = look(url, is_there).await?;
+    let texts: &[(&str, &str)] = match url.engine() {
+        #[cfg(feature = "postgres")]
+        Engine::Postgres => texts::POSTGRES,
+        #[cfg(feature = "sqlite")]
+        Engine::Sqlite => texts::SQLITE,
+        #[allow(unreachable_patterns, reason = "every engine may be built in")]
+        _ => &[],
+    };
+    let newer = newer_that_allow_work(&known, &applied)?;
+    let pending = known.iter().filter(|one| !applied.contains(&one.version));
+    let migrations = pending.map(|one| Planned {
+        name: one.name.clone(),
+        kind: MigrationKind::of_known(&one.version),
+        sql: texts
+            .iter()
+            .find(|(name, _)| *name == one.name)
+            .map_or("", |(_, sql)| sql),
+    });
+    Ok(Plan {
+        makes_database: !is_there,
+        migrations: migrations.collect(),
+        newer,
+    })
+}
+
 /// The migrations by name, oldest first, and whether each was applied; then what the database has seen that this program
 /// does not know. Changes nothing.
 ///
 /// # Errors
 /// [`MigrationError`].
 pub async fn status(url: &DatabaseUrl) -> Result<Vec<(String, bool)>, MigrationError> {
-    let (known, applied) = match url.engine() {
-        #[cfg(feature = "postgres")]
-        Engine::Postgres => (
-            postgres::migrations::known(),
-            postgres::migrations::applied(url).await?,
-        ),
-        #[cfg(feature = "sqlite")]
-        Engine::Sqlite => (
-            sqlite::migrations::known(),
-            sqlite::migrations::applied(url).await?,
-        ),
-        #[allow(unreachable_patterns, reason = "every engine may be built in")]
-        missing => return Err(missing.not_built_in().into()),
-    };
+    let (known, applied) = look(url, true).await?;
     let unknown = unknown(&known, &applied)
         .into_iter()
         .map(|version| (version, true));
@@ -108,6 +160,28 @@ pub async fn create_database_if_missing(url: &DatabaseUrl) -> Result<bool, Migra
     }
 }
 
+/// The migrations that this program knows, and the versions that the database has seen.
+async fn look(url: &DatabaseUrl, is_there: bool) -> Result<(Vec<Known>, Vec<String>), MigrationError> {
+    let known = match url.engine() {
+        #[cfg(feature = "postgres")]
+        Engine::Postgres => postgres::migrations::known(),
+        #[cfg(feature = "sqlite")]
+        Engine::Sqlite => sqlite::migrations::known(),
+        #[allow(unreachable_patterns, reason = "every engine may be built in")]
+        missing => return Err(missing.not_built_in().into()),
+    };
+    let applied = match url.engine() {
+        _ if !is_there => Vec::new(),
+        #[cfg(feature = "postgres")]
+        Engine::Postgres => postgres::migrations::applied(url).await?,
+        #[cfg(feature = "sqlite")]
+        Engine::Sqlite => sqlite::migrations::applied(url).await?,
+        #[allow(unreachable_patterns, reason = "every engine may be built in")]
+        missing => return Err(missing.not_built_in().into()),
+    };
+    Ok((known, applied))
+}
+
 async fn work(url: &DatabaseUrl, work: Work) -> Result<Vec<String>, MigrationError> {
     match url.engine() {
         #[cfg(feature = "postgres")]
@@ -121,19 +195,43 @@ async fn work(url: &DatabaseUrl, work: Work) -> Result<Vec<String>, MigrationErr
 
 /// What a program that knows these migrations says of a database that has seen those.
 pub(crate) fn compare(known: &[Known], applied: &[String]) -> SchemaState {
-    let unknown = unknown(known, applied);
-    if !unknown.is_empty() {
-        return SchemaState::Newer(unknown);
-    }
+    let newer = match newer_that_allow_work(known, applied) {
+        Ok(newer) => newer,
+        Err(Refused(unknown)) => return SchemaState::Newer(unknown),
+    };
     let pending: Vec<String> = known
         .iter()
         .filter(|migration| !applied.contains(&migration.version))
         .map(|migration| migration.name.clone())
         .collect();
-    if pending.is_empty() {
-        SchemaState::Current
+    match (pending.is_empty(), newer.is_empty()) {
+        (true, true) => SchemaState::Current,
+        (true, false) => SchemaState::Expanded(newer),
+        (false, _) => SchemaState::Pending(pending),
+    }
+}
+
+/// Versions that this program does not know, and that do not let it work.
+struct Refused(Vec<String>);
+
+impl From<Refused> for MigrationError {
+    fn from(Refused(unknown): Refused) -> Self {
+        Self::Newer(unknown)
+    }
+}
+
+/// What a newer program has run, if this one may go on as if it had not: nothing but additions, to a schema that is otherwise the one
+/// that this program knows. One that has both is of a program that went another way.
+fn newer_that_allow_work(known: &[Known], applied: &[String]) -> Result<Vec<String>, Refused> {
+    let unknown = unknown(known, applied);
+    let only_adds = unknown
+        .iter()
+        .all(|version| MigrationKind::of_unknown(version) == MigrationKind::Expand);
+    let is_complete = known.iter().all(|one| applied.contains(&one.version));
+    if unknown.is_empty() || (only_adds && is_complete) {
+        Ok(unknown)
     } else {
-        SchemaState::Pending(pending)
+        Err(Refused(unknown))
     }
 }
 
@@ -176,9 +274,10 @@ where
         .iter()
         .map(ToString::to_string)
         .collect();
-    let unknown = unknown(&known::<DB>(&source), &applied);
-    if !unknown.is_empty() {
-        return Err(MigrationError::Newer(unknown));
+    let newer = newer_that_allow_work(&known::<DB>(&source), &applied)?;
+    // What was added last is not ours to take away.
+    if matches!(work, Work::RevertLast) && !newer.is_empty() {
+        return Err(MigrationError::Newer(newer));
     }
     let mut all = MigrationSource::<DB>::migrations(&source).map_err(StoreError::unavailable)?;
     all.sort_unstable_by(|left, right| left.name().version().cmp(&right.name().version()));

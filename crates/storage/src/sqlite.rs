@@ -1,5 +1,6 @@
 //! SQLite, and what is done there in a way of its own.
 
+pub(crate) mod backup;
 mod file;
 pub(crate) mod migrations;
 #[path = "queries/mod.rs"]

@@ -115,7 +115,9 @@ pub enum SchemaState {
     Current,
     /// These migrations, by name, have not been run.
     Pending(Vec<String>),
-    /// A newer program has run these migrations, by version.
+    /// A newer program has run these migrations, by version. They only add, so that this program goes on working.
+    Expanded(Vec<String>),
+    /// A newer program has run these migrations, by version, and this one cannot work with what they changed.
     Newer(Vec<String>),
 }
 

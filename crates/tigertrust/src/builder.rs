@@ -235,7 +235,7 @@ impl Builder {
         }
         let instance = TigerTrust::over(foundation)?;
         match instance.storage().schema_state().await? {
-            SchemaState::Current => {}
+            SchemaState::Current | SchemaState::Expanded(_) => {}
             SchemaState::Pending(missing) => return Err(BuildError::SchemaBehind(missing)),
             SchemaState::Newer(unknown) => return Err(BuildError::SchemaAhead(unknown)),
         }

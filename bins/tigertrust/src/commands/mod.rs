@@ -1,6 +1,7 @@
 //! One file a noun.
 
 pub mod audit;
+mod backup;
 mod clock;
 mod completions;
 mod config;
@@ -40,6 +41,8 @@ pub async fn run(cli: Cli) -> Result<(), Failure> {
         Command::Quickstart(args) => quickstart::run(&common, args).await,
         Command::Serve(args) => serve::run(&common, args).await,
         Command::Migrate(verb) => migrate::run(&common, &verb).await,
+        Command::Backup { file } => backup::backup(&common, &file).await,
+        Command::Restore(args) => backup::restore(&common, &args).await,
         Command::User(verb) => user::run(&common, verb).await,
         Command::Session(verb) => session::run(&common, verb).await,
         Command::Workspace(verb) => workspace::run(&common, verb).await,

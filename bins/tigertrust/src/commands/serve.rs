@@ -46,6 +46,12 @@ pub async fn run(common: &Common, args: Serve) -> Result<(), Failure> {
             if let Some(failure) = schema_failure(&state) {
                 return Err(failure);
             }
+            if let SchemaState::Expanded(newer) = state {
+                tracing::info!(
+                    newer = newer.join(", "),
+                    "a newer program has added to the schema: this one works on without it"
+                );
+            }
         }
         // It may come up later, and restarting this server would not bring it up sooner.
         Err(error) => {

@@ -23,6 +23,8 @@ const RUN: &[(&str, &str, Option<&str>)] = &[
     ("secrets generate", "signing s2", None),
     ("migrate run", "", None),
     ("migrate status", "", None),
+    ("migrate plan", "", None),
+    ("backup", "copy.db", None),
     ("clock status", "", None),
     ("clock reset", "--yes", None),
     ("user create", "jo@example.com", None),
@@ -106,6 +108,7 @@ const RUN: &[(&str, &str, Option<&str>)] = &[
 const ELSEWHERE: &[(&str, &str)] = &[
     ("quickstart", "all tests read what it prints"),
     ("serve", "prints nothing"),
+    ("restore", "backup.rs: no server may run over the database"),
     ("sso add oidc", "sso.rs: asks a provider"),
     ("sso test", "sso.rs: asks a provider"),
     (

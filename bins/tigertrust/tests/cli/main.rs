@@ -9,6 +9,7 @@
 )]
 
 mod audit;
+mod backup;
 mod clock;
 #[cfg(feature = "otlp")]
 mod collector;
@@ -24,6 +25,7 @@ mod limits;
 mod mail;
 mod members;
 mod metrics;
+mod migrations;
 mod nodes;
 mod people;
 mod program;

@@ -84,7 +84,7 @@ async fn s10_a_new_server_has_no_account(folder: Folder) {
 }
 
 /// The value of the session's cookie, or the status of the refusal.
-async fn login(served: &Served, password: &str) -> Result<String, u16> {
+pub async fn login(served: &Served, password: &str) -> Result<String, u16> {
     let body = json!({"email": "owner@example.com", "password": password});
     let answer = served
         .request(Method::POST, "/api/auth/login")
@@ -100,7 +100,8 @@ async fn login(served: &Served, password: &str) -> Result<String, u16> {
     Ok(values.next().unwrap().split(';').next().unwrap().to_owned())
 }
 
-async fn me(served: &Served, session: &str) -> u16 {
+/// The status of what the session asks about itself.
+pub async fn me(served: &Served, session: &str) -> u16 {
     let request = served.request(Method::GET, "/api/auth/me");
     let request = request.header("Cookie", format!("connect.sid={session}"));
     request.send().await.unwrap().status().as_u16()

@@ -9,6 +9,7 @@ use diesel_async::{
 };
 use diesel_migrations::{EmbeddedMigrations, embed_migrations};
 use tigertrust_credentials::ports::StoreError;
+use tigertrust_model::Timestamp;
 use tokio::time::timeout;
 
 use super::{Connection, SOCKET_DEADLINES, queries};
@@ -53,18 +54,28 @@ struct Answer {
     there: bool,
 }
 
-pub(crate) async fn create_if_missing(url: &DatabaseUrl) -> Result<bool, MigrationError> {
+/// The name of the database if it is not there, and a connection that may make it.
+async fn missing(url: &DatabaseUrl) -> Result<Option<(String, Connection)>, MigrationError> {
     // Where it exists, no other database has to be reachable.
     if connect(url).await.is_ok() {
-        return Ok(false);
+        return Ok(None);
     }
     let Some((name, maintenance)) = url.maintenance() else {
-        return Ok(false);
+        return Ok(None);
     };
     let mut connection = connect(&maintenance).await?;
-    if exists(&mut connection, &name).await? {
+    let exists = exists(&mut connection, &name).await?;
+    Ok((!exists).then_some((name, connection)))
+}
+
+pub(crate) async fn is_there(url: &DatabaseUrl) -> Result<bool, MigrationError> {
+    Ok(missing(url).await?.is_none())
+}
+
+pub(crate) async fn create_if_missing(url: &DatabaseUrl) -> Result<bool, MigrationError> {
+    let Some((name, mut connection)) = missing(url).await? else {
         return Ok(false);
-    }
+    };
     let quoted = name.replace('"', "\"\"");
     let created = connection
         .batch_execute(&format!("CREATE DATABASE \"{quoted}\""))
@@ -83,6 +94,10 @@ async fn exists(connection: &mut Connection, name: &str) -> Result<bool, StoreEr
         .await
         .or_unavailable()?;
     Ok(answer.there)
+}
+
+pub(crate) async fn mark_restored(url: &DatabaseUrl, now: Timestamp) -> Result<u64, StoreError> {
+    queries::leap(&mut connect(url).await?, now).await
 }
 
 async fn connect(url: &DatabaseUrl) -> Result<Connection, StoreError> {

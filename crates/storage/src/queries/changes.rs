@@ -2,13 +2,14 @@
 
 use async_trait::async_trait;
 use diesel::{ExpressionMethods, OptionalExtension, QueryDsl, QueryResult, dsl};
-use diesel_async::RunQueryDsl;
+use diesel_async::{AsyncConnection, RunQueryDsl, TransactionManager as _};
 use tigertrust_credentials::ports::{ChangeLog, StoreError};
 use tigertrust_model::{Change, Entity, KeyId, Timestamp, UserId, WorkspaceId};
+use uuid::Uuid;
 
 use super::{
     super::{
-        Connection, announce,
+        Connection, announce, begin_write,
         schema::{change_head, changes},
     },
     Store,
@@ -71,6 +72,38 @@ async fn number_one(
         entity,
         workspace,
     })
+}
+
+/// How far a database leaps ahead that was restored: further than it can have come since the copy was made, even at a thousand changes a
+/// second for years, and still small enough for numbers in JSON to have thousands of such leaps.
+const LEAP: i64 = 1 << 40;
+
+/// Leaves a gap in the numbers, after which whoever followed the changes must start afresh: a database that was restored gives numbers
+/// once more that others have heard already. The change at the end of the gap is of nothing, and is there because the newest always is.
+pub(crate) async fn leap(connection: &mut Connection, now: Timestamp) -> Result<u64, StoreError> {
+    type Manager = <Connection as AsyncConnection>::TransactionManager;
+
+    begin_write(connection).await.or_unavailable()?;
+    let leapt: Result<Vec<Change>, StoreError> = async {
+        diesel::update(change_head::table.find(HEAD))
+            .set(change_head::seq.eq(change_head::seq + LEAP))
+            .execute(connection)
+            .await
+            .or_unavailable()?;
+        let nothing = Entity::Workspace(WorkspaceId::from_uuid(Uuid::nil()));
+        number(connection, &[(nothing, None)], now).await
+    }
+    .await;
+    match leapt {
+        Ok(leapt) => {
+            Manager::commit_transaction(connection).await.or_unavailable()?;
+            Ok(leapt.as_slice().first().map_or(0, |change| change.seq))
+        }
+        Err(error) => {
+            let _ = Manager::rollback_transaction(connection).await;
+            Err(error)
+        }
+    }
 }
 
 /// The number of the latest change; 0 before the first.

@@ -58,6 +58,7 @@ use tracing::Instrument;
 
 use self::{audit::Auditor, clock_mark::MarkedClock};
 pub(crate) use self::{
+    changes::leap,
     pool::{Access, Pool},
     schema_state::applied_migrations,
     usage::CountRow,

@@ -39,6 +39,17 @@ impl DatabaseFile {
         }
     }
 
+    /// A file, by its path.
+    pub(super) fn at(path: &str) -> Self {
+        Self {
+            path: path.to_owned(),
+        }
+    }
+
+    pub(super) fn path(&self) -> &Path {
+        Path::new(&self.path)
+    }
+
     /// What SQLite opens: never a new file, since that would be readable by everybody.
     pub(super) fn uri(&self) -> String {
         // Three characters mean something in SQLite's URIs (RFC 3986 as its manual restricts it).
@@ -55,13 +66,7 @@ impl DatabaseFile {
     /// Makes an empty file for the owner's eyes only, and the folder that it lies in where only that is missing. SQLite gives the
     /// same permissions to the files beside it. Returns whether there was none.
     pub(super) fn create_if_missing(&self) -> Result<bool, OpenError> {
-        let folder = Path::new(&self.path).parent();
-        if let Some(folder) = folder.filter(|folder| !folder.as_os_str().is_empty() && !folder.exists()) {
-            let mut builder = DirBuilder::new();
-            #[cfg(unix)]
-            std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-            builder.create(folder).map_err(|error| self.unusable(error))?;
-        }
+        self.make_folder()?;
         let mut options = OpenOptions::new();
         options.write(true).create_new(true);
         #[cfg(unix)]
@@ -71,6 +76,18 @@ impl DatabaseFile {
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(false),
             Err(error) => Err(self.unusable(error)),
         }
+    }
+
+    /// Makes the folder that it lies in, where only that is missing.
+    pub(super) fn make_folder(&self) -> Result<(), OpenError> {
+        let folder = Path::new(&self.path).parent();
+        if let Some(folder) = folder.filter(|folder| !folder.as_os_str().is_empty() && !folder.exists()) {
+            let mut builder = DirBuilder::new();
+            #[cfg(unix)]
+            std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+            builder.create(folder).map_err(|error| self.unusable(error))?;
+        }
+        Ok(())
     }
 
     /// Which file it is, if there is one.

@@ -81,6 +81,10 @@ fn migrate_blocking(connection: &mut SqliteConnection, work: Work) -> Result<Vec
     })
 }
 
+pub(crate) fn is_there(url: &DatabaseUrl) -> bool {
+    DatabaseFile::of(url).ensure_there().is_ok()
+}
+
 pub(crate) fn create_if_missing(url: &DatabaseUrl) -> Result<bool, MigrationError> {
     Ok(DatabaseFile::of(url).create_if_missing()?)
 }

@@ -3,7 +3,7 @@
 use diesel_async::{AsyncConnection as _, AsyncPgConnection};
 use tigertrust_storage::{
     Options, SchemaState,
-    migrations::{self, MigrationError},
+    migrations::{self, MigrationError, MigrationKind},
 };
 use tigertrust_testkit::{Engine, ThrowawayDatabase};
 
@@ -13,6 +13,8 @@ on_both_engines!(
     migrations_run_once_and_can_be_reverted,
     two_that_migrate_at_once_migrate_once,
     a_newer_database_is_left_alone,
+    a_database_to_which_a_newer_program_has_only_added_is_worked_on,
+    a_plan_says_what_would_run_and_changes_nothing,
     a_database_is_made_once_even_in_a_race,
 );
 
@@ -99,6 +101,78 @@ async fn a_newer_database_is_left_alone(engine: Engine) {
     }
     let status = migrations::status(url).await.unwrap();
     assert_eq!(status.last(), Some(&("29990101000001".to_owned(), true)));
+}
+
+async fn a_database_to_which_a_newer_program_has_only_added_is_worked_on(engine: Engine) {
+    let world = World::new(engine).await;
+    let url = world.database.url();
+    let has_run =
+        |version: &str| format!("INSERT INTO __diesel_schema_migrations (version) VALUES ('{version}')");
+    world.sql(&has_run("29990101000001expand")).await;
+    world
+        .sql("CREATE TABLE of_the_future (id integer NOT NULL)")
+        .await;
+    world
+        .sql("ALTER TABLE users ADD COLUMN of_the_future integer NOT NULL DEFAULT 1")
+        .await;
+    let added = vec!["29990101000001expand".to_owned()];
+    let state = world.node.storage.schema_state().await.unwrap();
+    assert_eq!(state, SchemaState::Expanded(added.clone()));
+    // `serve --migrate` of the older program comes up, and goes on writing.
+    assert_eq!(migrations::run(url).await.unwrap(), Vec::<String>::new());
+    world.user("jo@example.com").await;
+    let plan = migrations::plan(url).await.unwrap();
+    assert_eq!((plan.migrations, plan.newer), (Vec::new(), added.clone()));
+    // It must not undo what it does not know, nor what lies under that.
+    let Some(MigrationError::Newer(named)) = migrations::revert_last(url).await.err() else {
+        panic!("reverted")
+    };
+    assert_eq!(named, added);
+
+    // One that takes away is enough.
+    world.sql(&has_run("29990101000002contract")).await;
+    let both = vec![added[0].clone(), "29990101000002contract".to_owned()];
+    let state = world.node.storage.schema_state().await.unwrap();
+    assert_eq!(state, SchemaState::Newer(both));
+    assert!(matches!(
+        migrations::run(url).await,
+        Err(MigrationError::Newer(_))
+    ));
+    assert!(matches!(
+        migrations::plan(url).await,
+        Err(MigrationError::Newer(_))
+    ));
+}
+
+async fn a_plan_says_what_would_run_and_changes_nothing(engine: Engine) {
+    let database = ThrowawayDatabase::unmade(engine).await;
+    let url = database.url();
+    let plan = migrations::plan(url).await.unwrap();
+    assert!(plan.makes_database && plan.newer.is_empty());
+    // It was not made by asking.
+    assert_eq!(migrations::plan(url).await.unwrap(), plan);
+    let [first, ..] = plan.migrations.as_slice() else {
+        panic!("{plan:?}")
+    };
+    assert_eq!(
+        (first.name.as_str(), first.kind),
+        ("2026-11-24-000001_initial", MigrationKind::Expand)
+    );
+    assert!(
+        plan.migrations
+            .iter()
+            .all(|one| one.sql.contains("CREATE") || one.sql.contains("ALTER"))
+    );
+    assert!(migrations::create_database_if_missing(url).await.unwrap());
+    assert!(!migrations::plan(url).await.unwrap().makes_database);
+    let names: Vec<String> = plan.migrations.into_iter().map(|one| one.name).collect();
+    assert_eq!(migrations::run(url).await.unwrap(), names);
+    migrations::revert_last(url).await.unwrap();
+    let left = migrations::plan(url).await.unwrap().migrations;
+    assert_eq!(
+        left.iter().map(|one| &one.name).collect::<Vec<_>>(),
+        [names.last().unwrap()]
+    );
 }
 
 async fn a_database_is_made_once_even_in_a_race(engine: Engine) {
