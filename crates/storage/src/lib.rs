@@ -27,5 +27,5 @@ mod url;
 
 pub use error::OpenError;
 pub use options::Options;
-pub use storage::{Connections, FeedHandle, SchemaState, Storage, StorageParts};
+pub use storage::{Connections, Dependent, FeedHandle, SchemaState, SecretUse, Storage, StorageParts};
 pub use url::{DatabaseUrl, DatabaseUrlError};

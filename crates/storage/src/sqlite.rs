@@ -49,6 +49,8 @@ const POLL: Duration = Duration::from_millis(50);
 const RETRY: Duration = Duration::from_millis(10);
 const MIGRATIONS_TABLE_IS_THERE: &str = "SELECT EXISTS (SELECT 1 FROM sqlite_master \
      WHERE type = 'table' AND name = '__diesel_schema_migrations') AS there";
+/// The id of the key that a value is sealed under: `x1.e1.…` has `e1`. No prefix of ours has another length.
+const SEALED_UNDER: &str = "substr({}, 4, instr(substr({}, 4), '.') - 1)";
 
 /// Where the database is and how to use it.
 pub(crate) struct Settings {

@@ -134,6 +134,10 @@ async fn every_command_and_operation_is_documented() {
         "webhook redeliver",
         "config check",
         "secrets create",
+        "secrets rotate",
+        "secrets promote",
+        "secrets status",
+        "secrets remove",
     ] {
         assert!(
             book.contains(&format!("tigertrust {command}")),
