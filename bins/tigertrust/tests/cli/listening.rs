@@ -234,8 +234,19 @@ async fn the_service_manager_is_told_what_the_server_does() {
         String::from_utf8_lossy(&buffer[..length]).into_owned()
     };
     let until = |text: &str| while !received().contains(text) {};
-    let mut command = folder.command(&["quickstart", "--output", "json", "--listen", "127.0.0.1:0"]);
-    command.env("NOTIFY_SOCKET", &path).env("WATCHDOG_USEC", "100000");
+    // A service manager names the process that is to show signs of life.
+    let mut command = Command::new("sh");
+    command
+        .args([
+            "-c",
+            "WATCHDOG_PID=$$ exec \"$@\"",
+            "sh",
+            env!("CARGO_BIN_EXE_tigertrust"),
+        ])
+        .args(["quickstart", "--output", "json", "--listen", "127.0.0.1:0"])
+        .current_dir(folder.path())
+        .env("NOTIFY_SOCKET", &path)
+        .env("WATCHDOG_USEC", "100000");
     let served = Served::start(command);
     until("READY=1");
     until("WATCHDOG=1");
