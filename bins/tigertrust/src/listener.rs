@@ -128,6 +128,7 @@ fn bind(address: SocketAddr, setting: &str) -> Result<TcpListener, Failure> {
 }
 
 /// A socket's file that this process has made.
+#[derive(Debug)]
 pub struct SocketFile {
     path: PathBuf,
     device: u64,

@@ -104,6 +104,15 @@ impl SecretKind {
     /// Every kind.
     pub const ALL: [Self; 3] = [Self::Pepper, Self::Encryption, Self::Signing];
 
+    /// What people call one.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Pepper => "pepper",
+            Self::Encryption => "encryption key",
+            Self::Signing => "signing key",
+        }
+    }
+
     /// The table that it stands in.
     pub const fn table(self) -> &'static str {
         match self {

@@ -77,7 +77,7 @@ pub fn rotate(
         "in front"
     };
     file.finish(common, &text, (kind, &id), dry_run, |verb| {
-        format!("{} {verb} a new {kind} {id} {place}.", path.display())
+        format!("{} {verb} a new {} {id} {place}.", path.display(), kind.name())
     })
 }
 
@@ -93,7 +93,7 @@ pub fn promote(common: &Common, kind: SecretKind, id: &str, dry_run: bool) -> Re
         .promoted(kind, id)
         .map_err(|form| not_ours(path, form))?;
     file.finish(common, &text, (kind, id), dry_run, |verb| {
-        format!("{} {verb} the {kind} {id} in front.", path.display())
+        format!("{} {verb} the {} {id} in front.", path.display(), kind.name())
     })
 }
 
@@ -132,7 +132,7 @@ pub async fn remove(
         .without(kind, id)
         .map_err(|form| not_ours(path, form))?;
     file.finish(common, &text, (kind, id), dry_run, |verb| {
-        format!("{} {verb} no {kind} {id} any more.", path.display())
+        format!("{} {verb} no {} {id} any more.", path.display(), kind.name())
     })
 }
 
@@ -240,10 +240,13 @@ impl RingFile {
             if dry_run {
                 sentence("would hold")
             } else {
-                format!(
-                    "{} Tell the servers: send them SIGHUP, or restart them. Keep a copy of the ring apart from the database.",
-                    sentence("holds")
-                )
+                // A server takes no ring up that lacks what it runs with.
+                let tell = if ring.ids(kind).any(|held| held == id) {
+                    "Send the servers SIGHUP, so that they take it up, and keep a copy of the ring apart from the database."
+                } else {
+                    "Running servers go on with it until they are restarted."
+                };
+                format!("{} {tell}", sentence("holds"))
             }
         })
     }
