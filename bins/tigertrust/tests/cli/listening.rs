@@ -10,6 +10,7 @@ use std::{
     sync::Arc,
 };
 
+use base64::{Engine as _, engine::general_purpose::STANDARD};
 use rcgen::{CertificateParams, KeyPair};
 use reqwest::Client;
 use rustls::{
@@ -21,14 +22,32 @@ use tigertrust_testkit::{Engine, eventually};
 
 use crate::program::{Folder, Served};
 
-/// Writes a certificate for localhost with its key, and returns the certificate in PEM.
+/// What files in PEM hold (RFC 7468).
+fn pem(label: &str, der: &[u8]) -> String {
+    let text = STANDARD.encode(der);
+    let lines: Vec<&str> = text
+        .as_bytes()
+        .chunks(64)
+        .map(|line| std::str::from_utf8(line).unwrap())
+        .collect();
+    format!(
+        "-----BEGIN {label}-----\n{}\n-----END {label}-----\n",
+        lines.join("\n")
+    )
+}
+
+fn write_key(folder: &Path, key: &KeyPair) {
+    fs::write(folder.join("key.pem"), pem("PRIVATE KEY", &key.serialize_der())).unwrap();
+}
+
+/// Writes a certificate for this machine with its key, and returns the certificate.
 fn certificate(folder: &Path) -> String {
     let key = KeyPair::generate().unwrap();
     let params = CertificateParams::new(vec!["localhost".to_owned(), "127.0.0.1".to_owned()]).unwrap();
-    let pem = params.self_signed(&key).unwrap().pem();
-    fs::write(folder.join("key.pem"), key.serialize_pem()).unwrap();
-    fs::write(folder.join("certificate.pem"), &pem).unwrap();
-    pem
+    let certificate = pem("CERTIFICATE", params.self_signed(&key).unwrap().der());
+    write_key(folder, &key);
+    fs::write(folder.join("certificate.pem"), &certificate).unwrap();
+    certificate
 }
 
 /// A connection in TLS that is kept open, and trusts one certificate alone.
@@ -152,11 +171,7 @@ async fn the_server_speaks_tls_and_takes_a_new_certificate_up() {
 async fn a_certificate_without_its_key_is_refused_at_the_start() {
     let folder = Folder::new(Engine::Sqlite).await;
     certificate(folder.path());
-    fs::write(
-        folder.path().join("key.pem"),
-        KeyPair::generate().unwrap().serialize_pem(),
-    )
-    .unwrap();
+    write_key(folder.path(), &KeyPair::generate().unwrap());
     let mut command = folder.command(&["quickstart", "--listen", "127.0.0.1:0"]);
     let output = command.envs(TLS).output().unwrap();
     assert!(!output.status.success());
