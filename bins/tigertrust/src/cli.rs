@@ -42,7 +42,7 @@ pub struct Cli {
 }
 
 /// What all commands take.
-#[derive(Debug, Args)]
+#[derive(Clone, Debug, Args)]
 pub struct Common {
     /// A TOML file with settings [default: config.toml in the data folder, if it is there]
     #[arg(long, global = true, env = "TIGERTRUST_CONFIG", value_name = "FILE")]
@@ -166,7 +166,7 @@ pub struct Quickstart {
     #[arg(long, default_value = "owner@example.com", value_parser = parse::<Email>)]
     pub email: Email,
     /// Where to listen
-    #[arg(long, value_name = "ADDRESS:PORT")]
+    #[arg(long, value_name = "ADDRESS:PORT|unix:PATH")]
     pub listen: Option<String>,
     /// A PostgreSQL database to use instead of SQLite; it is made if it is missing
     #[arg(long, value_name = "URL", conflicts_with = "ephemeral")]
@@ -180,7 +180,7 @@ pub struct Quickstart {
 #[derive(Debug, Args)]
 pub struct Serve {
     /// Where to listen
-    #[arg(long, value_name = "ADDRESS:PORT")]
+    #[arg(long, value_name = "ADDRESS:PORT|unix:PATH")]
     pub listen: Option<String>,
     /// Bring the database's schema up to date first
     #[arg(long)]
@@ -563,6 +563,45 @@ pub enum Secrets {
         kind: SecretKind,
         /// What stored values and the log name it by: another one than those in the ring
         id: String,
+    },
+    /// Put a new random secret in front of the others of its kind in the key ring's file; the others go on for what is there
+    Rotate {
+        /// What it is for
+        kind: SecretKind,
+        /// What stored values and the log name it by [default: the next number]
+        #[arg(long)]
+        id: Option<String>,
+        /// Put it behind the one in use: for several servers, until all of them know it
+        #[arg(long)]
+        behind: bool,
+        /// Say what would be done, and do nothing
+        #[arg(long)]
+        dry_run: bool,
+    },
+    /// Put a secret that the key ring's file holds in front of the others of its kind
+    Promote {
+        /// What it is for
+        kind: SecretKind,
+        /// Its id
+        id: String,
+        /// Say what would be done, and do nothing
+        #[arg(long)]
+        dry_run: bool,
+    },
+    /// Show what depends on each secret of the key ring, and which of them can be taken out; no secret is shown
+    Status,
+    /// Take a secret out of the key ring's file that nothing depends on
+    Remove {
+        /// What it is for
+        kind: SecretKind,
+        /// Its id
+        id: String,
+        /// Take it out although something depends on it, which is lost
+        #[arg(long)]
+        allow_loss: bool,
+        /// Say what would be done, and do nothing
+        #[arg(long)]
+        dry_run: bool,
     },
 }
 

@@ -11,15 +11,19 @@ mod config;
 mod duration;
 mod failure;
 mod instance;
+mod listener;
 mod logging;
 mod mail;
 mod output;
 mod since;
+mod supervisor;
+mod tls;
 mod traces;
 
 use std::process::ExitCode;
 
 use clap::Parser;
+use listenfd::ListenFd;
 
 use crate::{cli::Cli, failure::Failure};
 
@@ -29,11 +33,13 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
+    // It takes variables out of the environment, which only a single thread may do.
+    let handed = ListenFd::from_env();
     // Migrations hold a thread while they run, so that one thread would not do.
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     let done = runtime
         .map_err(Failure::from)
-        .and_then(|runtime| runtime.block_on(commands::run(cli)));
+        .and_then(|runtime| runtime.block_on(commands::run(cli, handed)));
     match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {

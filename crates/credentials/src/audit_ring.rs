@@ -28,14 +28,14 @@ impl AuditRing {
 
     /// The id of the key that seals what is new.
     #[must_use]
-    pub fn current(&self) -> &str {
-        self.0.current().id()
+    pub fn current(&self) -> String {
+        self.0.current().id().to_owned()
     }
 
     /// HMAC-SHA-256 (RFC 2104) of a message under a key; none if the ring does not have it.
     #[must_use]
     pub fn mac(&self, key: &str, message: &[u8]) -> Option<[u8; 32]> {
-        self.0.find(key).map(|pepper| pepper.mac(LOG, message))
+        self.0.mac_under(key, LOG, message)
     }
 
     /// What stands for an address that a new event speaks of, so that the event is found when the person is erased.
@@ -47,24 +47,20 @@ impl AuditRing {
     /// What stands for the address in events, under each of the keys.
     #[must_use]
     pub fn mentions(&self, address: &str) -> Vec<[u8; 32]> {
-        let macs = self
-            .0
-            .all()
-            .map(|pepper| pepper.mac(MENTIONS, address.as_bytes()));
-        macs.collect()
+        self.0.macs(MENTIONS, address.as_bytes())
     }
 
-    /// The seed of the key that checkpoints are signed with.
+    /// The current key, and the seed of what checkpoints are signed with under it.
     #[must_use]
-    pub fn signing_seed(&self) -> Zeroizing<[u8; 32]> {
-        Zeroizing::new(self.0.current().mac(SIGNING, &[]))
+    pub fn signing(&self) -> (String, Zeroizing<[u8; 32]>) {
+        let pepper = self.0.current();
+        (pepper.id().to_owned(), Zeroizing::new(pepper.mac(SIGNING, &[])))
     }
 
-    /// The same under an earlier key; none if the ring does not have it.
+    /// The seed of what checkpoints are signed with under another key; none if the ring does not have it.
     #[must_use]
     pub fn signing_seed_of(&self, key: &str) -> Option<Zeroizing<[u8; 32]>> {
-        let pepper = self.0.find(key)?;
-        Some(Zeroizing::new(pepper.mac(SIGNING, &[])))
+        self.0.mac_under(key, SIGNING, &[]).map(Zeroizing::new)
     }
 }
 
@@ -106,7 +102,19 @@ mod tests {
 
     #[test]
     fn each_pepper_signs_with_a_key_of_its_own() {
-        assert_ne!(ring(&["p1"]).signing_seed(), ring(&["p2"]).signing_seed());
-        assert_ne!(Some(*ring(&["p1"]).signing_seed()), ring(&["p1"]).mac("p1", b""));
+        let ring = ring(&["p2", "p1"]);
+        let [first, second] = ["p1", "p2"].map(|key| ring.signing_seed_of(key).unwrap());
+        assert_ne!(first, second);
+        assert_ne!(Some(*first), ring.mac("p1", b""));
+    }
+
+    #[test]
+    fn peppers_are_replaced_for_all_that_share_them() {
+        let running = ring(&["p1"]);
+        let sealed = running.mac("p1", b"event");
+        let shared = running.clone();
+        running.0.replace(&ring(&["p2", "p1"]).0);
+        assert_eq!(shared.current(), "p2");
+        assert_eq!(shared.mac("p1", b"event"), sealed);
     }
 }

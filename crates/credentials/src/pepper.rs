@@ -8,7 +8,12 @@ use sha2::Sha256;
 use tigertrust_model::{RandomError, RandomSource};
 use zeroize::Zeroizing;
 
-use crate::{KeyHash, ParsedKey, key_format::Digested, ring_secret};
+use crate::{
+    KeyHash, ParsedKey,
+    key_format::Digested,
+    live_ring::{Current, LiveRing},
+    ring_secret,
+};
 
 /// What the digest of a key begins with of which only the SHA-256 is known. No key begins so.
 const OF_SHA256: &[u8] = b"imported key, SHA-256\0";
@@ -127,12 +132,10 @@ impl fmt::Debug for Pepper {
     }
 }
 
-/// The pepper for new keys and the earlier ones under which older keys are still stored.
+/// The pepper for new keys and the earlier ones under which older keys are still stored. Clones share them, also when they are
+/// replaced.
 #[derive(Clone, Debug)]
-pub struct PepperRing {
-    current: Pepper,
-    previous: Vec<Pepper>,
-}
+pub struct PepperRing(LiveRing<Pepper>);
 
 impl PepperRing {
     /// A ring whose first pepper is the current one.
@@ -140,51 +143,52 @@ impl PepperRing {
     /// # Errors
     /// [`PepperError::Empty`] and [`PepperError::Twice`].
     pub fn new(peppers: Vec<Pepper>) -> Result<Self, PepperError> {
-        let mut peppers = peppers.into_iter();
-        let current = peppers.next().ok_or(PepperError::Empty)?;
-        let previous: Vec<Pepper> = peppers.collect();
-        let mut ids: Vec<&str> = std::iter::once(&current)
-            .chain(&previous)
-            .map(Pepper::id)
-            .collect();
-        let count = ids.len();
+        let mut ids: Vec<&str> = peppers.iter().map(Pepper::id).collect();
         ids.sort_unstable();
         ids.dedup();
-        if ids.len() == count {
-            Ok(Self { current, previous })
-        } else {
-            Err(PepperError::Twice)
+        if ids.len() != peppers.len() {
+            return Err(PepperError::Twice);
         }
+        LiveRing::new(peppers).map(Self).ok_or(PepperError::Empty)
     }
 
     /// The pepper that new keys are digested under.
     #[must_use]
-    pub const fn current(&self) -> &Pepper {
-        &self.current
+    pub fn current(&self) -> Current<Pepper> {
+        self.0.current()
     }
 
-    /// The pepper with the id.
-    pub(crate) fn find(&self, id: &str) -> Option<&Pepper> {
-        std::iter::once(&self.current)
-            .chain(&self.previous)
-            .find(|pepper| pepper.id == id)
+    /// Takes the peppers of another ring in place of its own, for all that share this one. Keys under a pepper that is no longer there
+    /// are not found any more.
+    pub fn replace(&self, other: &Self) {
+        self.0.replace(&other.0);
     }
 
-    /// The current pepper, then the earlier ones.
-    pub(crate) fn all(&self) -> impl Iterator<Item = &Pepper> {
-        std::iter::once(&self.current).chain(&self.previous)
+    /// The MAC of a message under the pepper with the id, as [`Pepper::mac`].
+    pub(crate) fn mac_under(&self, id: &str, purpose: &[u8], message: &[u8]) -> Option<[u8; 32]> {
+        let peppers = self.0.load();
+        let pepper = peppers.all().find(|pepper| pepper.id == id)?;
+        Some(pepper.mac(purpose, message))
+    }
+
+    /// The MACs of a message, under the current pepper first, then under earlier ones.
+    pub(crate) fn macs(&self, purpose: &[u8], message: &[u8]) -> Vec<[u8; 32]> {
+        let peppers = self.0.load();
+        peppers.all().map(|pepper| pepper.mac(purpose, message)).collect()
     }
 
     /// The digests that a stored key may have: under the current pepper first, then under earlier ones.
     #[must_use]
     pub fn digests(&self, key: &ParsedKey<'_>) -> Vec<KeyDigest> {
-        self.all().map(|pepper| pepper.digest(key)).collect()
+        let peppers = self.0.load();
+        peppers.all().map(|pepper| pepper.digest(key)).collect()
     }
 
     /// As [`digests`](Self::digests), of a key of which only the SHA-256 is known.
     #[must_use]
     pub fn digests_of_hash(&self, hash: &KeyHash) -> Vec<KeyDigest> {
-        self.all().map(|pepper| pepper.digest_of_hash(hash)).collect()
+        let peppers = self.0.load();
+        peppers.all().map(|pepper| pepper.digest_of_hash(hash)).collect()
     }
 }
 

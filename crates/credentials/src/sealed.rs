@@ -14,6 +14,7 @@ use chacha20poly1305::{
 use tigertrust_model::{RandomError, RandomSource};
 use zeroize::Zeroizing;
 
+use crate::live_ring::{Current, LiveRing};
 use crate::{EncryptionKey, EncryptionKeyError, ring_secret};
 
 const NONCE_LENGTH: usize = 24;
@@ -111,11 +112,9 @@ pub enum UnsealError {
 }
 
 /// The key for new values and the earlier ones under which older values are still sealed.
+/// Clones share them, also when they are replaced.
 #[derive(Clone, Debug)]
-pub struct EncryptionRing {
-    current: EncryptionKey,
-    previous: Vec<EncryptionKey>,
-}
+pub struct EncryptionRing(LiveRing<EncryptionKey>);
 
 impl EncryptionRing {
     /// A ring whose first key is the current one.
@@ -129,18 +128,19 @@ impl EncryptionRing {
         if ids.len() != keys.len() {
             return Err(EncryptionKeyError::Twice);
         }
-        let mut keys = keys.into_iter();
-        let current = keys.next().ok_or(EncryptionKeyError::Empty)?;
-        Ok(Self {
-            current,
-            previous: keys.collect(),
-        })
+        LiveRing::new(keys).map(Self).ok_or(EncryptionKeyError::Empty)
     }
 
     /// The key that new values are sealed under. A value under another one should be sealed anew.
     #[must_use]
-    pub const fn current(&self) -> &EncryptionKey {
-        &self.current
+    pub fn current(&self) -> Current<EncryptionKey> {
+        self.0.current()
+    }
+
+    /// Takes the keys of another ring in place of its own, for all that share this one. Values under a key that is no longer there cannot
+    /// be opened any more.
+    pub fn replace(&self, other: &Self) {
+        self.0.replace(&other.0);
     }
 
     /// Seals a secret for a place, under the current key.
@@ -153,7 +153,7 @@ impl EncryptionRing {
         place: SealedPlace<'_>,
         random: &dyn RandomSource,
     ) -> Result<Sealed, RandomError> {
-        let key = &self.current;
+        let key = self.current();
         let mut nonce = [0; NONCE_LENGTH];
         random.fill(&mut nonce)?;
         let payload = Payload {
@@ -174,12 +174,13 @@ impl EncryptionRing {
     /// # Errors
     /// [`UnsealError`].
     pub fn open(&self, sealed: &Sealed, place: SealedPlace<'_>) -> Result<Zeroizing<Vec<u8>>, UnsealError> {
-        let key = std::iter::once(&self.current)
-            .chain(&self.previous)
-            .find(|key| key.id() == sealed.key_id)
-            .ok_or_else(|| UnsealError::UnknownKey {
-                id: sealed.key_id.clone(),
-            })?;
+        let keys = self.0.load();
+        let key =
+            keys.all()
+                .find(|key| key.id() == sealed.key_id)
+                .ok_or_else(|| UnsealError::UnknownKey {
+                    id: sealed.key_id.clone(),
+                })?;
         let payload = Payload {
             msg: &sealed.ciphertext,
             aad: &place.associated_data(key.id()),

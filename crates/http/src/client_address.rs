@@ -9,23 +9,43 @@ const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 
 /// The reverse proxies whose `X-Forwarded-For` is believed. What anybody else writes there is ignored.
 #[derive(Clone, Debug, Default)]
-pub struct TrustedProxies(tigertrust_wire::TrustedProxies);
+pub struct TrustedProxies {
+    networks: tigertrust_wire::TrustedProxies,
+    unix_socket: bool,
+}
 
 impl TrustedProxies {
     /// Believes the proxies in these networks.
     #[must_use]
     pub fn new(networks: Vec<IpNet>) -> Self {
-        Self(tigertrust_wire::TrustedProxies::new(networks))
+        Self {
+            networks: tigertrust_wire::TrustedProxies::new(networks),
+            unix_socket: false,
+        }
     }
 
-    /// The client's address.
+    /// Believes whoever connects to a Unix socket too: who may do that, the mode of its file says.
+    #[must_use]
+    pub fn with_unix_socket(self) -> Self {
+        Self {
+            unix_socket: true,
+            ..self
+        }
+    }
+
+    /// The client's address; none over a Unix socket, unless a trusted proxy tells it.
     pub(crate) fn client(&self, request: &HttpRequest) -> Option<IpAddr> {
-        let peer = request.peer_addr()?.ip().to_canonical();
-        if !self.0.trusts(peer) {
-            return Some(peer);
+        let peer = request.peer_addr().map(|peer| peer.ip().to_canonical());
+        match peer {
+            Some(peer) if !self.networks.trusts(peer) => return Some(peer),
+            None if !self.unix_socket => return None,
+            _ => {}
         }
         let headers = request.headers().get_all(&FORWARDED_FOR);
         let values: Vec<&[u8]> = headers.map(|value| value.as_bytes()).collect();
-        Some(self.0.client(peer, values.into_iter()))
+        match peer {
+            Some(peer) => Some(self.networks.client(peer, values.into_iter())),
+            None => self.networks.client_of_trusted(values.into_iter()),
+        }
     }
 }

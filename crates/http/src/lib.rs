@@ -48,5 +48,5 @@ pub use metrics::{Labels, Metrics, serve_metrics};
 pub use openapi::document as openapi_document;
 pub use permit::Person;
 pub use routes::{Access, Operation, configure, configure_with, operations};
-pub use server::{ServerSettings, serve};
+pub use server::{Listener, ServerSettings, serve};
 pub use trace::TraceContext;

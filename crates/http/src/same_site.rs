@@ -57,7 +57,15 @@ fn comes_from_us(request: &HttpRequest, origins: &[String]) -> bool {
     let site = headers.get(SEC_FETCH_SITE).map(HeaderValue::as_bytes);
     let site_is_ours = site.is_none_or(|site| site == b"same-origin" || site == b"none");
     // Behind a proxy the scheme is not known, so that only host and port are compared.
-    let host = headers.get(HOST).map(HeaderValue::as_bytes).unwrap_or_default();
+    // In HTTP/2 the request says so in its target (RFC 9113 §8.3.1).
+    let of_target = || {
+        request
+            .uri()
+            .authority()
+            .map(|authority| authority.as_str().as_bytes())
+    };
+    let host = headers.get(HOST).map(HeaderValue::as_bytes).or_else(of_target);
+    let host = host.unwrap_or_default();
     let origin_is_ours = origin.is_none_or(|origin| {
         let authority = [b"https://".as_slice(), b"http://"]
             .into_iter()

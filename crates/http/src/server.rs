@@ -1,5 +1,7 @@
 //! A server on the open network: limits on connections and time.
 
+#[cfg(unix)]
+use std::os::unix::net::UnixListener;
 use std::{io, net::TcpListener, time::Duration};
 
 use actix_web::{App as ActixApp, HttpServer, dev::Server, web};
@@ -33,6 +35,25 @@ impl Default for ServerSettings {
     }
 }
 
+/// Where a server is called, bound already.
+#[derive(Debug)]
+pub enum Listener {
+    /// Plain HTTP/1.1.
+    Tcp(TcpListener),
+    /// HTTP/1.1 and HTTP/2 in TLS.
+    #[cfg(feature = "tls")]
+    Tls(TcpListener, rustls::ServerConfig),
+    /// Plain HTTP/1.1 on a socket in the file system.
+    #[cfg(unix)]
+    Unix(UnixListener),
+}
+
+impl From<TcpListener> for Listener {
+    fn from(listener: TcpListener) -> Self {
+        Self::Tcp(listener)
+    }
+}
+
 /// Serves the application, and pages beside it, on a listener that is bound already. The server runs once the result is awaited or spawned;
 /// signals are the caller's to handle.
 ///
@@ -41,7 +62,7 @@ impl Default for ServerSettings {
 pub fn serve(
     app: App,
     pages: Option<Pages>,
-    listener: TcpListener,
+    listener: impl Into<Listener>,
     settings: ServerSettings,
 ) -> io::Result<Server> {
     let app = web::Data::new(app);
@@ -57,7 +78,13 @@ pub fn serve(
     .client_request_timeout(settings.request_timeout)
     .keep_alive(settings.keep_alive)
     .shutdown_timeout(settings.shutdown_timeout.as_secs())
-    .disable_signals()
-    .listen(listener)?;
+    .disable_signals();
+    let server = match listener.into() {
+        Listener::Tcp(listener) => server.listen(listener),
+        #[cfg(feature = "tls")]
+        Listener::Tls(listener, config) => server.listen_rustls_0_23(listener, config),
+        #[cfg(unix)]
+        Listener::Unix(listener) => server.listen_uds(listener),
+    }?;
     Ok(server.run())
 }

@@ -230,8 +230,8 @@ fn refused(error: IssueTokenError) -> ApiError {
     responses((status = 200, description = "The keys, that which signs new tokens first; none where no tokens are issued", body = JsonWebKeySet)),
 )]
 pub(crate) async fn key_set(app: web::Data<App>) -> HttpResponse {
-    let keys = app.token_signer.iter().flat_map(|signer| signer.public_keys());
-    let mut response = json(&JsonWebKeySet::from_iter(keys));
+    let keys = app.token_signer.as_ref().map(|signer| signer.public_keys());
+    let mut response = json(&JsonWebKeySet::from_iter(keys.iter().flatten()));
     response.headers_mut().insert(CACHE_CONTROL, KEY_SET_IS_GOOD_FOR);
     response
 }

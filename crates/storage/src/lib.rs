@@ -28,5 +28,7 @@ mod url;
 
 pub use error::OpenError;
 pub use options::Options;
-pub use storage::{ClockMark, Connections, FeedHandle, SchemaState, Storage, StorageParts};
+pub use storage::{
+    ClockMark, Connections, Dependent, FeedHandle, SchemaState, SecretUse, Storage, StorageParts,
+};
 pub use url::{DatabaseUrl, DatabaseUrlError};

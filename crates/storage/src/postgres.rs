@@ -45,6 +45,8 @@ const FEED_PATIENCE: Duration = Duration::from_secs(2);
 const SLACK: Duration = Duration::from_secs(1);
 const MIGRATIONS_TABLE_IS_THERE: &str =
     "SELECT to_regclass('__diesel_schema_migrations') IS NOT NULL AS there";
+/// The id of the key that a value is sealed under: `x1.e1.…` has `e1`.
+const SEALED_UNDER: &str = "split_part({}, '.', 2)";
 
 /// What an operator may want to know, each by a statement with one value.
 const FACTS: &[(&str, &str)] = &[

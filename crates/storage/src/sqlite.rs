@@ -50,6 +50,8 @@ const POLL: Duration = Duration::from_millis(50);
 const RETRY: Duration = Duration::from_millis(10);
 const MIGRATIONS_TABLE_IS_THERE: &str = "SELECT EXISTS (SELECT 1 FROM sqlite_master \
      WHERE type = 'table' AND name = '__diesel_schema_migrations') AS there";
+/// The id of the key that a value is sealed under: `x1.e1.…` has `e1`. No prefix of ours has another length.
+const SEALED_UNDER: &str = "substr({}, 4, instr(substr({}, 4), '.') - 1)";
 
 /// What an operator may want to know, each by a statement with one value.
 const FACTS: &[(&str, &str)] = &[

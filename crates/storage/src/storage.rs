@@ -73,6 +73,7 @@ pub(crate) trait Engine:
     fn audited(&self) -> Vec<(AuditAction, AuditOutcome, u64)>;
     fn found_tampered(&self) -> u64;
     fn known_migrations(&self) -> Vec<Known>;
+    async fn secret_uses(&self) -> Result<Vec<SecretUse>, StoreError>;
     async fn prune_changes(&self, older_than: Timestamp, batch: u32) -> Result<u64, StoreError>;
     async fn forget_requests(&self, older_than: Timestamp) -> Result<(), StoreError>;
     async fn prune_sign_ins(&self, at: Timestamp, batch: u32) -> Result<(), StoreError>;
@@ -93,6 +94,36 @@ impl url::Engine {
             Self::Sqlite => "SQLite",
         })
     }
+}
+
+/// What needs a secret of the key ring to go on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Dependent {
+    /// The secret of an API key that is neither revoked nor expired: a pepper.
+    ApiKey,
+    /// An event of the audit log, to be verified: a pepper.
+    AuditEvent,
+    /// The end of a chain of the audit log, to go on: a pepper.
+    AuditHead,
+    /// An authenticator app: an encryption key.
+    AuthenticatorApp,
+    /// A connection with an identity provider: an encryption key.
+    Connection,
+    /// What a webhook is signed with: an encryption key.
+    Webhook,
+    /// A challenge that a passkey answers, for five minutes: an encryption key.
+    PasskeyChallenge,
+}
+
+/// How much of something depends on a secret of the key ring.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SecretUse {
+    /// What.
+    pub dependent: Dependent,
+    /// The secret's id.
+    pub id: String,
+    /// How many rows.
+    pub count: u64,
 }
 
 /// Connections for requests; the feed has one of its own.
@@ -331,6 +362,14 @@ impl Storage {
     #[must_use]
     pub fn found_tampered(&self) -> u64 {
         self.engine.found_tampered()
+    }
+
+    /// What depends on which secret of the key ring; the ids may be of secrets that no ring holds. It counts rows one by one.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn secret_uses(&self) -> Result<Vec<SecretUse>, StoreError> {
+        self.engine.secret_uses().await
     }
 
     /// How the schema compares with what this program knows.

@@ -24,22 +24,33 @@ impl TrustedProxies {
         peer: IpAddr,
         forwarded_for: impl DoubleEndedIterator<Item = &'a [u8]>,
     ) -> IpAddr {
-        let entries = forwarded_for
-            .rev()
-            .flat_map(|value| value.rsplit(|byte| *byte == b','));
-        let mut client = peer.to_canonical();
+        self.before(peer.to_canonical(), entries(forwarded_for))
+    }
+
+    /// As [`client`](Self::client), where the connection comes from a trusted proxy that has no address, such as over a Unix socket. None
+    /// where the proxy tells none.
+    #[must_use]
+    pub fn client_of_trusted<'a>(
+        &self,
+        forwarded_for: impl DoubleEndedIterator<Item = &'a [u8]>,
+    ) -> Option<IpAddr> {
+        let mut entries = entries(forwarded_for);
+        let peer = entries.next()??;
+        Some(self.before(peer, entries))
+    }
+
+    /// Who stands before an address, as long as those who tell are trusted.
+    fn before(&self, peer: IpAddr, entries: impl Iterator<Item = Option<IpAddr>>) -> IpAddr {
+        let mut client = peer;
         for entry in entries {
             if !self.trusts(client) {
                 break;
             }
             // What is no address says nothing; the proxy itself is then all that is known.
-            let Some(address) = std::str::from_utf8(entry)
-                .ok()
-                .and_then(|text| address(text.trim()))
-            else {
+            let Some(address) = entry else {
                 break;
             };
-            client = address.to_canonical();
+            client = address;
         }
         client
     }
@@ -49,6 +60,15 @@ impl TrustedProxies {
     pub fn trusts(&self, address: IpAddr) -> bool {
         self.0.iter().any(|network| network.contains(&address))
     }
+}
+
+/// The entries of all values from the end, those that are no address as none.
+fn entries<'a>(values: impl DoubleEndedIterator<Item = &'a [u8]>) -> impl Iterator<Item = Option<IpAddr>> {
+    let texts = values.rev().flat_map(|value| value.rsplit(|byte| *byte == b','));
+    texts.map(|entry| {
+        let text = std::str::from_utf8(entry).ok()?;
+        address(text.trim()).map(|address| address.to_canonical())
+    })
 }
 
 /// An address, with or without the port that some proxies add.
@@ -90,5 +110,23 @@ mod tests {
         assert_eq!(client("10.0.0.1", &["192.0.2.1, unknown"]), "10.0.0.1");
         assert_eq!(client("10.0.0.1", &["192.0.2.1, evil, 10.0.0.2"]), "10.0.0.2");
         assert_eq!(client("10.0.0.1", &[""]), "10.0.0.1");
+    }
+
+    #[test]
+    fn who_has_no_address_but_is_trusted_tells_the_client_s_or_none() {
+        let proxies = TrustedProxies::new(vec!["10.0.0.0/8".parse().unwrap()]);
+        let client = |forwarded_for: &[&str]| {
+            let values = forwarded_for.iter().map(|value| value.as_bytes());
+            proxies
+                .client_of_trusted(values)
+                .map(|address| address.to_string())
+        };
+        assert_eq!(client(&["192.0.2.1"]).as_deref(), Some("192.0.2.1"));
+        assert_eq!(
+            client(&["198.51.100.7, 192.0.2.1, 10.0.0.2"]).as_deref(),
+            Some("192.0.2.1")
+        );
+        assert_eq!(client(&["192.0.2.1, unknown"]), None);
+        assert_eq!(client(&[]), None);
     }
 }

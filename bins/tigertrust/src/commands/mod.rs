@@ -13,6 +13,7 @@ mod man;
 mod member;
 mod migrate;
 mod quickstart;
+mod reload;
 mod secrets;
 mod serve;
 mod session;
@@ -24,22 +25,23 @@ mod workspace;
 
 use std::env;
 
+use listenfd::ListenFd;
 use tigertrust::TigerTrust;
 
 use crate::{
     cli::{Cli, Command, Common, Import},
     config::{Flag, Settings, Source},
     failure::Failure,
-    logging,
+    logging::{self, LogFilter},
     traces::Traces,
 };
 
 /// Does what the command line says.
-pub async fn run(cli: Cli) -> Result<(), Failure> {
+pub async fn run(cli: Cli, handed: ListenFd) -> Result<(), Failure> {
     let Cli { common, command } = cli;
     match command {
-        Command::Quickstart(args) => quickstart::run(&common, args).await,
-        Command::Serve(args) => serve::run(&common, args).await,
+        Command::Quickstart(args) => quickstart::run(&common, args, handed).await,
+        Command::Serve(args) => serve::run(&common, args, handed).await,
         Command::Migrate(verb) => migrate::run(&common, &verb).await,
         Command::Backup { file } => backup::backup(&common, &file).await,
         Command::Restore(args) => backup::restore(&common, &args).await,
@@ -58,27 +60,30 @@ pub async fn run(cli: Cli) -> Result<(), Failure> {
         Command::Man { folder } => man::run(&common, &folder),
         Command::Clock(verb) => clock::run(&common, &verb).await,
         Command::Config(verb) => config::run(&common, &verb),
-        Command::Secrets(verb) => secrets::run(&common, &verb),
+        Command::Secrets(verb) => secrets::run(&common, verb).await,
     }
 }
 
 /// Where settings come from for the command, and the settings; logging starts with them.
 fn settings(common: &Common, flags: Vec<Flag>) -> Result<Settings, Failure> {
     let settings = Settings::load(&source(common, flags)?, &common.data)?;
-    logging::start(&settings.log, None);
+    drop(logging::start(&settings.log, None));
     Ok(settings)
 }
 
 /// As [`settings`], for a command that serves: traces start too.
-fn settings_and_traces(common: &Common, flags: Vec<Flag>) -> Result<(Settings, Option<Traces>), Failure> {
+fn settings_and_traces(
+    common: &Common,
+    flags: Vec<Flag>,
+) -> Result<(Settings, Option<Traces>, LogFilter), Failure> {
     let mut settings = Settings::load(&source(common, flags)?, &common.data)?;
     let mut traces = Traces::start(&settings.traces)?;
-    logging::start(&settings.log, traces.as_mut().and_then(Traces::take_layer));
+    let log = logging::start(&settings.log, traces.as_mut().and_then(Traces::take_layer));
     settings.app.traces = traces.as_ref().map(|traces| traces.context);
     if let Some(url) = &settings.traces.url {
         tracing::info!(%url, sample = settings.traces.sample, "sending traces");
     }
-    Ok((settings, traces))
+    Ok((settings, traces, log))
 }
 
 fn source(common: &Common, flags: Vec<Flag>) -> Result<Source, Failure> {

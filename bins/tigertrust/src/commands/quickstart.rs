@@ -8,18 +8,21 @@ use std::{
     str::FromStr,
 };
 
+use listenfd::ListenFd;
 use serde::Serialize;
 use tempfile::TempDir;
 use tigertrust_accounts::Bootstrapped;
 use tigertrust_credentials::{OsRandom, Password};
 use tigertrust_storage::DatabaseUrl;
 
-use super::{secrets::write_private, serve, settings_and_traces};
+use super::{reload::Reload, secrets::write_private, serve, settings_and_traces};
 use crate::{
     cli::{Common, OutputFormat, Quickstart},
-    config::{Flag, Keyring, Settings, local_url},
+    config::{Flag, Keyring, Listen, Settings},
     failure::Failure,
-    instance, mail,
+    instance,
+    listener::Listeners,
+    mail,
 };
 
 /// What is printed; the secrets only by the run that made them.
@@ -35,7 +38,7 @@ struct Announcement<'a> {
     public_key: Option<&'a str>,
 }
 
-pub async fn run(common: &Common, args: Quickstart) -> Result<(), Failure> {
+pub async fn run(common: &Common, args: Quickstart, mut handed: ListenFd) -> Result<(), Failure> {
     // Dropped, and with it removed, when the server has stopped.
     let ephemeral = if args.ephemeral {
         Some(
@@ -66,15 +69,16 @@ pub async fn run(common: &Common, args: Quickstart) -> Result<(), Failure> {
     let before = Settings::load(&super::source(common, flags.clone())?, &common.data)?;
     ensure_no_other_database(common, &before, args.ephemeral, database.is_some())?;
     // The port first: a taken one must leave nothing behind.
-    let listeners = serve::Listeners::bind(&before)?;
+    let listeners = Listeners::bind(&before, &mut handed)?;
     let config = database
         .as_ref()
         .map(|url| DatabaseConfig::new(&common.data, url))
         .transpose()?;
     let made_ring = prepare_folder(&common.data, before.keyring.is_none())?;
-    let (settings, traces) = settings_and_traces(common, flags)?;
+    let (settings, traces, log) = settings_and_traces(common, flags.clone())?;
+    let reload = Reload::new(common, flags, &settings, log)?;
     instance::migrate(&settings).await?;
-    let base_url = local_url(listeners.api.local_addr()?);
+    let base_url = listeners.at.local_url(settings.tls.is_some());
     let found_at = base_url
         .parse()
         .map_err(|_| Failure::new(format!("{base_url} is no address")))?;
@@ -97,9 +101,16 @@ pub async fn run(common: &Common, args: Quickstart) -> Result<(), Failure> {
     if let Some(config) = config {
         config.write()?;
     }
-    announce(common, ephemeral.is_some(), &base_url, first.as_ref(), &shown)?;
+    announce(
+        common,
+        ephemeral.is_some(),
+        &base_url,
+        &listeners.at,
+        first.as_ref(),
+        &shown,
+    )?;
     drop(first);
-    serve::serve_until_stopped(instance, listeners, signals, &settings, traces).await
+    serve::serve_until_stopped(instance, listeners, signals, reload, &settings, traces).await
 }
 
 /// Refuses what would be about another database than the user thinks.
@@ -184,6 +195,7 @@ fn announce(
     common: &Common,
     ephemeral: bool,
     base_url: &str,
+    at: &Listen,
     first: Option<&Bootstrapped>,
     password: &str,
 ) -> Result<(), Failure> {
@@ -202,7 +214,19 @@ fn announce(
             serde_json::to_writer(&mut out, &announcement)?;
             writeln!(out)?;
         }
-        OutputFormat::Text => write_text(&mut out, &common.data, ephemeral, base_url, first, password)?,
+        OutputFormat::Text => {
+            let kept = if ephemeral {
+                "nothing is kept".to_owned()
+            } else {
+                format!("data in {}", common.data.display())
+            };
+            let served = match at {
+                Listen::Tcp(_) => base_url.to_owned(),
+                Listen::Unix(_) => at.to_string(),
+            };
+            writeln!(out, "\nTigerTrust serves {served}   ({kept})\n")?;
+            write_text(&mut out, &common.data, base_url, &curl(at), first, password)?;
+        }
     }
     out.flush()?;
     Ok(())
@@ -213,20 +237,22 @@ fn shell_quoted(text: &str) -> String {
     format!("'{}'", text.replace('\'', "'\\''"))
 }
 
+/// The program `curl`, told where to call.
+fn curl(at: &Listen) -> String {
+    match at {
+        Listen::Tcp(_) => "curl".to_owned(),
+        Listen::Unix(path) => format!("curl --unix-socket {}", shell_quoted(&path.display().to_string())),
+    }
+}
+
 fn write_text(
     out: &mut impl Write,
     data: &Path,
-    ephemeral: bool,
     base_url: &str,
+    curl: &str,
     first: Option<&Bootstrapped>,
     password: &str,
 ) -> io::Result<()> {
-    let kept = if ephemeral {
-        "nothing is kept".to_owned()
-    } else {
-        format!("data in {}", data.display())
-    };
-    writeln!(out, "\nTigerTrust serves {base_url}   ({kept})\n")?;
     // As the user called it: it need not be on the path.
     let program = std::env::args().next().unwrap_or_else(|| "tigertrust".to_owned());
     let folder = if data == Path::new("./tigertrust-data") {
@@ -265,22 +291,22 @@ fn write_text(
             writeln!(out, "  Who is the agent key?\n")?;
             writeln!(
                 out,
-                "    curl -i {base_url}/api/auth/me -H \"X-Agent-API-Key: {agent}\"\n"
+                "    {curl} -i {base_url}/api/auth/me -H \"X-Agent-API-Key: {agent}\"\n"
             )?;
             let query = scope.map_or_else(String::new, |scope| format!("?scope={scope}"));
             let login = serde_json::json!({"email": first.user.email.as_str(), "password": password});
             let login = shell_quoted(&login.to_string());
-            let curl = "curl -i -b cookies.txt -c cookies.txt";
+            let curl_as = format!("{curl} -i -b cookies.txt -c cookies.txt");
             writeln!(out, "  Sign in as the owner, and then act as it:\n")?;
             writeln!(
                 out,
-                "    {curl} {base_url}/api/auth/login -H \"Content-Type: application/json\" -d {login}"
+                "    {curl_as} {base_url}/api/auth/login -H \"Content-Type: application/json\" -d {login}"
             )?;
-            writeln!(out, "    {curl} {base_url}/api/auth/me\n")?;
+            writeln!(out, "    {curl_as} {base_url}/api/auth/me\n")?;
             writeln!(out, "  May the public key pass?\n")?;
             writeln!(
                 out,
-                "    curl -i \"{base_url}/api/auth/check{query}\" -H \"Authorization: Bearer {public}\"\n"
+                "    {curl} -i \"{base_url}/api/auth/check{query}\" -H \"Authorization: Bearer {public}\"\n"
             )?;
         }
     }

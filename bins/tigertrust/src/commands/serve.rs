@@ -1,36 +1,38 @@
 //! `tigertrust serve`.
 
-use std::{
-    io,
-    net::{SocketAddr, TcpListener},
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
+
+use listenfd::ListenFd;
 
 use tigertrust::TigerTrust;
-use tigertrust_http::{serve, serve_metrics};
+use tigertrust_http::{Listener, serve, serve_metrics};
 use tigertrust_storage::SchemaState;
 use tokio::{
     signal::unix::{Signal, SignalKind, signal},
     time::{MissedTickBehavior, interval},
 };
 
-use super::settings_and_traces;
+use super::{reload::Reload, settings_and_traces};
 use crate::{
     checkpoints,
     cli::{Common, Serve},
-    config::{Flag, Settings, local_url},
+    config::{Flag, Settings},
     failure::Failure,
     instance::{self, schema_failure},
-    mail,
+    listener::{Api, Listeners},
+    mail, supervisor,
+    tls::CertificateFiles,
     traces::Traces,
 };
 
 const LOOK_AT_SCHEMA_EVERY: Duration = Duration::from_secs(10 * 60);
 
-pub async fn run(common: &Common, args: Serve) -> Result<(), Failure> {
-    let (settings, traces) = settings_and_traces(common, listen_flag(args.listen))?;
+pub async fn run(common: &Common, args: Serve, mut handed: ListenFd) -> Result<(), Failure> {
+    let flags = listen_flag(args.listen);
+    let (settings, traces, log) = settings_and_traces(common, flags.clone())?;
     let signals = StopSignals::catch()?;
-    let listeners = Listeners::bind(&settings)?;
+    let reload = Reload::new(common, flags, &settings, log)?;
+    let listeners = Listeners::bind(&settings, &mut handed)?;
     if args.migrate || settings.database.migrate_on_start {
         instance::migrate(&settings).await?;
     }
@@ -58,7 +60,7 @@ pub async fn run(common: &Common, args: Serve) -> Result<(), Failure> {
             tracing::error!(%error, "the database is not reachable: every request is answered 503 until it is")
         }
     }
-    serve_until_stopped(instance, listeners, signals, &settings, traces).await
+    serve_until_stopped(instance, listeners, signals, reload, &settings, traces).await
 }
 
 /// The signals that tell a server to stop: SIGINT and SIGTERM.
@@ -96,49 +98,23 @@ pub fn listen_flag(listen: Option<String>) -> Vec<Flag> {
         .collect()
 }
 
-/// The ports that a server takes.
-pub struct Listeners {
-    /// Of the API.
-    pub api: TcpListener,
-    /// Of the figures.
-    metrics: Option<TcpListener>,
-}
-
-impl Listeners {
-    /// Takes the ports, before anything else is done.
-    pub fn bind(settings: &Settings) -> Result<Self, Failure> {
-        Ok(Self {
-            api: bind(settings.listen, "--listen ")?,
-            metrics: settings
-                .metrics_listen
-                .map(|address| bind(address, "metrics.listen = "))
-                .transpose()?,
-        })
-    }
-}
-
-fn bind(address: SocketAddr, setting: &str) -> Result<TcpListener, Failure> {
-    let listener = TcpListener::bind(address).map_err(|error| match error.kind() {
-        io::ErrorKind::AddrInUse => Failure::new(format!(
-            "{address} is taken: another program listens there. Choose another port, such as {setting}{}:{}",
-            address.ip(),
-            address.port().checked_add(1).unwrap_or(8080)
-        )),
-        _ => Failure::new(format!("{address} cannot be listened on: {error}")),
-    })?;
-    listener.set_nonblocking(true)?;
-    Ok(listener)
-}
-
 /// Serves until the process is told to stop, then lets running requests and writes end.
 pub async fn serve_until_stopped(
     instance: TigerTrust,
     listeners: Listeners,
     mut signals: StopSignals,
+    reload: Reload,
     settings: &Settings,
     traces: Option<Traces>,
 ) -> Result<(), Failure> {
-    let address = listeners.api.local_addr()?;
+    let address = listeners.at;
+    let certificates = settings
+        .tls
+        .clone()
+        .map(CertificateFiles::open)
+        .transpose()?
+        .map(Arc::new);
+    let local_url = address.local_url(certificates.is_some());
     if let Err(error) = instance.take_up_time().await {
         tracing::debug!(%error, "it is not known yet how late it was when a server last ran");
     }
@@ -147,7 +123,7 @@ pub async fn serve_until_stopped(
     let mut app = settings.app.clone();
     if let (Some(sso), None) = (&mut app.sso, &settings.mail.public_url) {
         // The port may have been the system's to choose.
-        sso.public_url = local_url(address);
+        sso.public_url.clone_from(&local_url);
         if !sso.connections.is_empty() {
             tracing::warn!(
                 "server.public_url is not set: providers are asked to send people back to {}",
@@ -156,7 +132,7 @@ pub async fn serve_until_stopped(
         }
     }
     if let (Some(tokens), None) = (&mut app.tokens, &settings.mail.public_url) {
-        tokens.issuer = local_url(address);
+        tokens.issuer = local_url;
         tracing::warn!(
             "server.public_url is not set: tokens name {} as their issuer, so that no other server takes them, nor a client that \
              calls this one by another name",
@@ -164,7 +140,12 @@ pub async fn serve_until_stopped(
         );
     }
     let pages = Some(tigertrust_dashboard::pages());
-    let server = serve(instance.app(app)?, pages, listeners.api, settings.server)?;
+    let listener = match (listeners.api, &certificates) {
+        (Api::Tcp(listener), Some(certificates)) => Listener::Tls(listener, certificates.server_config()?),
+        (Api::Tcp(listener), None) => Listener::Tcp(listener),
+        (Api::Unix(listener), _) => Listener::Unix(listener),
+    };
+    let server = serve(instance.app(app)?, pages, listener, settings.server)?;
     let handle = server.handle();
     if let Some(listener) = listeners.metrics {
         let address = listener.local_addr()?;
@@ -172,8 +153,12 @@ pub async fn serve_until_stopped(
         tokio::spawn(serve_metrics(instance.metrics().clone(), listener)?);
         tracing::info!(%address, "serving metrics");
     }
-    // It ends with the process: a checkpoint is as good whenever it is written.
+    // What follows ends with the process: a checkpoint is as good whenever it is written.
     tokio::spawn(checkpoints::keep(instance.clone(), settings.audit.clone()));
+    if let Some(certificates) = certificates.clone() {
+        tokio::spawn(async move { certificates.watch().await });
+    }
+    tokio::spawn(supervisor::keep_alive());
     if settings.app.encryption.is_none() {
         tracing::warn!(
             "the key ring holds no encryption key: nobody can add an authenticator app, use a passkey or make a webhook, and \
@@ -186,17 +171,24 @@ pub async fn serve_until_stopped(
     if settings.shared_limits.is_some() {
         tracing::info!("rate limits are shared with other servers");
     }
-    tracing::info!(%address, database = %settings.database.url, "serving");
+    let tls = certificates.is_some();
+    tokio::spawn(reload.keep(instance.clone(), certificates));
+    tracing::info!(%address, tls, database = %settings.database.url, "serving");
     let mut server = tokio::spawn(server);
+    supervisor::ready();
     let stopped = tokio::select! {
         ended = &mut server => Some(ended),
         () = signals.received() => None,
         never = watch_schema(&instance) => match never {},
     };
+    supervisor::stopping();
     if stopped.is_none() {
         tracing::info!("stopping: running requests may end");
         instance.end_streams();
         handle.stop(true).await;
+    }
+    if let Some(file) = listeners.file {
+        file.remove();
     }
     instance.close().await;
     if let Some(traces) = traces {

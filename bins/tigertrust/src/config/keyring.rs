@@ -14,15 +14,16 @@
 //! secret = "…"       # base64url of 32 bytes
 //! ```
 
-use std::fmt;
+use std::{fmt, str::FromStr};
 
 use clap::ValueEnum;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 use tigertrust_credentials::{EncryptionKey, EncryptionRing, Pepper, PepperRing, SigningKey, SigningRing};
 use tigertrust_model::{RandomError, RandomSource};
 use zeroize::Zeroizing;
 
-/// The secrets of an instance. `Debug` shows their ids only.
+/// The secrets of an instance. `Debug` shows their ids only. Clones share them, also when they are replaced.
 #[derive(Clone, Debug)]
 pub struct Keyring {
     /// What key digests are computed under.
@@ -31,6 +32,23 @@ pub struct Keyring {
     pub encryption: Option<EncryptionRing>,
     /// What tokens are signed with; none in a ring that was made before there were any.
     pub signing: Option<SigningRing>,
+    /// What it holds, kind by kind, the current one of each first.
+    entries: Vec<Entry>,
+}
+
+/// A secret of a ring, without the secret.
+#[derive(Clone)]
+struct Entry {
+    kind: SecretKind,
+    id: String,
+    /// Tells secrets apart that have one id.
+    fingerprint: [u8; 32],
+}
+
+impl fmt::Debug for Entry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.kind, self.id)
+    }
 }
 
 #[derive(Deserialize)]
@@ -61,7 +79,8 @@ impl fmt::Display for KeyringError {
 }
 
 /// What a secret of the ring is for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ValueEnum)]
+#[serde(rename_all = "camelCase")]
 pub enum SecretKind {
     /// Digests keys and seals the audit log.
     Pepper,
@@ -71,8 +90,31 @@ pub enum SecretKind {
     Signing,
 }
 
+impl fmt::Display for SecretKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Pepper => "pepper",
+            Self::Encryption => "encryption",
+            Self::Signing => "signing",
+        })
+    }
+}
+
 impl SecretKind {
-    const fn table(self) -> &'static str {
+    /// Every kind.
+    pub const ALL: [Self; 3] = [Self::Pepper, Self::Encryption, Self::Signing];
+
+    /// What people call one.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Pepper => "pepper",
+            Self::Encryption => "encryption key",
+            Self::Signing => "signing key",
+        }
+    }
+
+    /// The table that it stands in.
+    pub const fn table(self) -> &'static str {
         match self {
             Self::Pepper => "peppers",
             Self::Encryption => "encryption_keys",
@@ -80,11 +122,12 @@ impl SecretKind {
         }
     }
 
-    const fn first_id(self) -> &'static str {
+    /// What ids begin with where nobody chooses another.
+    const fn letter(self) -> char {
         match self {
-            Self::Pepper => "p1",
-            Self::Encryption => "e1",
-            Self::Signing => "s1",
+            Self::Pepper => 'p',
+            Self::Encryption => 'e',
+            Self::Signing => 's',
         }
     }
 
@@ -119,6 +162,19 @@ impl Keyring {
                 "line {line} is not what a key ring holds: [[peppers]], [[encryption_keys]] and [[signing_keys]], each with id and secret"
             ))
         })?;
+        let tables = [
+            (SecretKind::Pepper, &file.peppers),
+            (SecretKind::Encryption, &file.encryption_keys),
+            (SecretKind::Signing, &file.signing_keys),
+        ];
+        let entries = tables.into_iter().flat_map(|(kind, secrets)| {
+            secrets.iter().map(move |entry| Entry {
+                kind,
+                id: entry.id.clone(),
+                fingerprint: Sha256::digest(&entry.secret).into(),
+            })
+        });
+        let entries = entries.collect();
         let peppers = file
             .peppers
             .iter()
@@ -150,13 +206,71 @@ impl Keyring {
             peppers,
             encryption: encryption.map_err(|error| KeyringError(error.to_string()))?,
             signing: signing.map_err(|error| KeyringError(error.to_string()))?,
+            entries,
         })
+    }
+
+    /// The ids of a kind, the current one first.
+    pub fn ids(&self, kind: SecretKind) -> impl Iterator<Item = &str> {
+        let of_kind = self.entries.iter().filter(move |entry| entry.kind == kind);
+        of_kind.map(|entry| entry.id.as_str())
+    }
+
+    /// An id that the ring does not have yet: one more than the highest of the usual form.
+    pub fn next_id(&self, kind: SecretKind) -> String {
+        let numbers = self.ids(kind).filter_map(|id| {
+            let number = id.strip_prefix(kind.letter())?;
+            u32::from_str(number).ok()
+        });
+        let next = numbers.max().unwrap_or_default().saturating_add(1);
+        format!("{}{next}", kind.letter())
+    }
+
+    /// The secrets of this ring that another does not hold, or has something else in the place of, by kind and id.
+    pub fn lost_in(&self, other: &Self) -> Vec<(SecretKind, &str)> {
+        let lost = self.entries.iter().filter(|entry| {
+            !other.entries.iter().any(|held| {
+                (held.kind, &held.id, held.fingerprint) == (entry.kind, &entry.id, entry.fingerprint)
+            })
+        });
+        lost.map(|entry| (entry.kind, entry.id.as_str())).collect()
+    }
+
+    /// Whether both hold the same in the same order.
+    pub fn is_same(&self, other: &Self) -> bool {
+        let all = |ring: &Self| -> Vec<(SecretKind, String, [u8; 32])> {
+            let entries = ring.entries.iter();
+            entries
+                .map(|entry| (entry.kind, entry.id.clone(), entry.fingerprint))
+                .collect()
+        };
+        all(self) == all(other)
+    }
+
+    /// Takes the secrets of another ring, for all that share this one. The kinds of which this one holds none at all stay without: those are
+    /// returned.
+    pub fn replace(&mut self, other: &Self) -> Vec<SecretKind> {
+        let mut left = Vec::new();
+        self.peppers.replace(&other.peppers);
+        match (&self.encryption, &other.encryption) {
+            (Some(running), Some(new)) => running.replace(new),
+            (None, Some(_)) => left.push(SecretKind::Encryption),
+            (_, None) => {}
+        }
+        match (&self.signing, &other.signing) {
+            (Some(running), Some(new)) => running.replace(new),
+            (None, Some(_)) => left.push(SecretKind::Signing),
+            (_, None) => {}
+        }
+        self.entries.clone_from(&other.entries);
+        self.entries.retain(|entry| !left.contains(&entry.kind));
+        left
     }
 
     /// The text of a new key ring with one random secret of each kind.
     pub fn generate(random: &dyn RandomSource) -> Result<String, RandomError> {
         let [pepper, encryption, signing] = [SecretKind::Pepper, SecretKind::Encryption, SecretKind::Signing]
-            .map(|kind| kind.entry(kind.first_id(), random));
+            .map(|kind| kind.entry(&format!("{}1", kind.letter()), random));
         Ok(format!(
             "# The key ring. Whoever has it and the database can test guesses of keys; without it no key can be verified.\n\
              # Keep it apart from the database, and keep a copy.\n\n\
@@ -193,6 +307,29 @@ mod tests {
         assert!(Keyring::parse(old).unwrap().encryption.is_none());
         let (old, _) = text.split_once("# The first signing key").unwrap();
         assert!(Keyring::parse(old).unwrap().signing.is_none());
+    }
+
+    #[test]
+    fn a_ring_is_replaced_for_all_that_share_it() {
+        let first = Keyring::generate(&OsRandom).unwrap();
+        let mut running = Keyring::parse(&first).unwrap();
+        let shared = running.clone();
+        let more = SecretKind::Pepper.entry("p2", &OsRandom).unwrap();
+        let rotated = Keyring::parse(&format!("{}{first}", *more)).unwrap();
+        assert!(running.lost_in(&rotated).is_empty());
+        assert_eq!(rotated.lost_in(&running), [(SecretKind::Pepper, "p2")]);
+        assert_eq!(running.replace(&rotated), []);
+        assert_eq!(shared.peppers.current().id(), "p2");
+        assert!(running.is_same(&rotated));
+        assert_eq!(running.next_id(SecretKind::Pepper), "p3");
+        assert_eq!(running.next_id(SecretKind::Signing), "s2");
+    }
+
+    #[test]
+    fn another_secret_of_the_same_id_counts_as_lost() {
+        let [one, other] = [(); 2].map(|()| Keyring::parse(&Keyring::generate(&OsRandom).unwrap()).unwrap());
+        assert_eq!(one.lost_in(&other).len(), 3);
+        assert!(!one.is_same(&other));
     }
 
     #[test]

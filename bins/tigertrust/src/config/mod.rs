@@ -3,21 +3,29 @@
 mod audit;
 mod key_formats;
 mod keyring;
+mod keyring_source;
+mod keyring_text;
 mod limits;
+mod listen;
 mod mail;
 mod passkeys;
 mod reader;
 mod settings;
 mod sso;
+mod tls;
 mod traces;
 mod usage;
 
 pub use audit::AuditSettings;
 pub use keyring::{Keyring, SecretKind};
+pub use keyring_source::KeyringSource;
+pub use keyring_text::{KeyringText, NotOurForm};
+pub use listen::Listen;
 pub use mail::MailSettings;
 pub use reader::{Flag, SettingErrors, Source};
 pub use settings::{LogFormat, LogSettings, Settings};
-pub use sso::{group_role, local_url};
+pub use sso::group_role;
+pub use tls::TlsSettings;
 #[cfg(feature = "otlp")]
 pub use traces::TraceHeaders;
 pub use traces::TraceSettings;

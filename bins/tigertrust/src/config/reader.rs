@@ -3,6 +3,7 @@
 use std::{collections::BTreeMap, fmt, path::PathBuf};
 
 use config::{Config, ConfigError, Environment, File, FileFormat, Map, Value, ValueKind};
+use sha2::{Digest, Sha256};
 
 /// What the names of our environment variables begin with; two underscores part the levels of a key.
 const PREFIX: &str = "TIGERTRUST";
@@ -48,6 +49,7 @@ impl std::error::Error for SettingErrors {}
 pub struct Reader {
     values: BTreeMap<String, Value>,
     known: Vec<(String, String)>,
+    fingerprints: BTreeMap<String, [u8; 32]>,
     errors: Vec<String>,
 }
 
@@ -76,8 +78,13 @@ impl Reader {
             .map_err(|error| SettingErrors(vec![readable(&error)]))?;
         let mut values = BTreeMap::new();
         flatten(String::new(), config.cache, &mut values);
+        let fingerprints = values
+            .iter()
+            .map(|(key, value)| (key.clone(), Sha256::digest(value.to_string()).into()))
+            .collect();
         Ok(Self {
             values,
+            fingerprints,
             known: Vec::new(),
             errors: Vec::new(),
         })
@@ -116,16 +123,6 @@ impl Reader {
         parsed
             .map_err(|error| self.refuse(key, &origin(key, &value), &error))
             .ok()
-    }
-
-    /// Whether a setting that nobody has read yet has a value.
-    pub fn has(&self, key: &str) -> bool {
-        self.values.contains_key(key)
-    }
-
-    /// The text of a setting that somebody else reads.
-    pub fn peek(&self, key: &str) -> Option<String> {
-        self.values.get(key)?.clone().into_string().ok()
     }
 
     /// The texts of a list that somebody else reads.
@@ -177,6 +174,11 @@ impl Reader {
     /// Every setting that was asked for, with where its value comes from.
     pub fn known(&self) -> Vec<(String, String)> {
         self.known.clone()
+    }
+
+    /// What tells each value that is set from another; the values may be secrets.
+    pub fn fingerprints(&self) -> BTreeMap<String, [u8; 32]> {
+        self.fingerprints.clone()
     }
 
     /// Refuses what nobody asked for, and ends with all errors.

@@ -1,11 +1,11 @@
 //! Every setting, with its default and what is allowed.
 
 use std::{
+    collections::BTreeMap,
     fs,
-    io::ErrorKind,
     net::{IpAddr, SocketAddr},
     num::NonZeroUsize,
-    path::{Path, PathBuf},
+    path::Path,
     str::FromStr,
     thread,
     time::Duration,
@@ -25,8 +25,8 @@ use tigertrust_model::{KeyType, Scope, ScopeCatalog, ScopeDefinition};
 use tigertrust_storage::DatabaseUrl;
 
 use super::{
-    AuditSettings, Keyring, MailSettings, SettingErrors, Source, TraceSettings, key_formats, limits,
-    passkeys, reader::Reader, sso, sso::local_url, usage,
+    AuditSettings, Keyring, KeyringSource, Listen, MailSettings, SettingErrors, Source, TlsSettings,
+    TraceSettings, key_formats, keyring_source, limits, passkeys, reader::Reader, sso, usage,
 };
 use crate::duration;
 
@@ -67,7 +67,11 @@ pub struct DatabaseSettings {
 #[derive(Clone, Debug)]
 pub struct Settings {
     /// Where to listen.
-    pub listen: SocketAddr,
+    pub listen: Listen,
+    /// Who may connect to a Unix socket.
+    pub socket_mode: u32,
+    /// TLS by the server itself; none where it speaks plain HTTP.
+    pub tls: Option<TlsSettings>,
     /// Where to listen for who reads the figures; none if nobody does.
     pub metrics_listen: Option<SocketAddr>,
     /// The limits of the server.
@@ -80,8 +84,8 @@ pub struct Settings {
     pub database: DatabaseSettings,
     /// The secrets; none if no ring is configured, which only some commands can do without.
     pub keyring: Option<Keyring>,
-    /// The file that they were read from, if it was one.
-    pub keyring_file: Option<PathBuf>,
+    /// Where they come from.
+    pub keyring_source: Option<KeyringSource>,
     /// Whether one of the trusted networks is of all addresses.
     pub proxies_believe_everybody: bool,
     /// How much is remembered.
@@ -112,6 +116,8 @@ pub struct Settings {
     pub traces: TraceSettings,
     /// Every key with where its value comes from.
     pub origins: Vec<(String, String)>,
+    /// What tells the value of each key that is set from another value.
+    pub fingerprints: BTreeMap<String, [u8; 32]>,
 }
 
 const DURATION: &str = "a length of time such as 5s, out of ms, s, m, h and d, of a day at the most";
@@ -132,10 +138,17 @@ impl Settings {
         let listen = reader
             .read(
                 "server.listen",
-                "an address and a port such as 127.0.0.1:8080",
+                "an address and a port such as 127.0.0.1:8080, or unix: and an absolute path such as unix:/run/tigertrust/api.sock",
                 |text| text.parse().ok(),
             )
-            .unwrap_or(SocketAddr::from(([127, 0, 0, 1], 8080)));
+            .unwrap_or_else(|| Listen::Tcp(SocketAddr::from(([127, 0, 0, 1], 8080))));
+        let socket_mode = reader
+            .read(
+                "server.socket_mode",
+                "the mode of a file in octal such as \"0660\"",
+                |text| u32::from_str_radix(text, 8).ok().filter(|mode| *mode <= 0o777),
+            )
+            .unwrap_or(0o660);
         let server = ServerSettings {
             workers: number(&mut reader, "server.workers", shipped.workers, 1, 1024),
             max_connections: number(
@@ -149,6 +162,7 @@ impl Settings {
             keep_alive: time(&mut reader, "server.keep_alive", shipped.keep_alive),
             shutdown_timeout: time(&mut reader, "server.shutdown_timeout", shipped.shutdown_timeout),
         };
+        let tls = TlsSettings::read(&mut reader);
         let metrics_listen = reader.read(
             "metrics.listen",
             "an address and a port such as 127.0.0.1:9464",
@@ -164,7 +178,11 @@ impl Settings {
         app.origins
             .extend(mail.public_url.as_ref().map(PublicUrl::origin));
         app.relying_party = passkeys::read(&mut reader, mail.public_url.as_ref());
-        app.sso = Some(sso::read(&mut reader, mail.public_url.as_ref(), listen));
+        app.sso = Some(sso::read(
+            &mut reader,
+            mail.public_url.as_ref(),
+            &listen.local_url(tls.is_some()),
+        ));
         let url = secret(
             &mut reader,
             ["database.url", "database.url_file"],
@@ -181,13 +199,7 @@ impl Settings {
                 text.parse().ok()
             })
             .unwrap_or(false);
-        let default_ring = data.join("keyring.toml");
-        let keyring_file = reader
-            .peek("keyring_file")
-            .map(PathBuf::from)
-            .or_else(|| (!reader.has("keyring")).then(|| default_ring.clone()));
-        let keyring = secret(&mut reader, ["keyring", "keyring_file"], Keyring::parse)
-            .or_else(|| read_default_ring(&mut reader, &default_ring));
+        let (keyring, keyring_source) = keyring_source::read(&mut reader, &data.join("keyring.toml")).unzip();
         let cache = CacheSettings {
             max_keys: number(&mut reader, "cache.max_keys", caches.max_keys, 0, 100_000_000),
             max_workspaces: number(
@@ -235,6 +247,7 @@ impl Settings {
             );
         }
         let origins = reader.known();
+        let fingerprints = reader.fingerprints();
         reader.finish()?;
         let Some(url) = url else {
             return Err(SettingErrors(Vec::new()));
@@ -251,20 +264,22 @@ impl Settings {
         let app = AppSettings {
             tokens: signing.map(|ring| TokenSettings {
                 ring,
-                issuer: issuer.unwrap_or_else(|| local_url(listen)),
+                issuer: issuer.unwrap_or_else(|| listen.local_url(tls.is_some())),
             }),
             encryption: keyring.as_ref().and_then(|ring| ring.encryption.clone()),
             ..app
         };
         Ok(Self {
             listen,
+            socket_mode,
+            tls,
             metrics_listen,
             server,
             app,
             mail,
             database,
             keyring,
-            keyring_file,
+            keyring_source,
             proxies_believe_everybody,
             cache,
             max_staleness,
@@ -280,6 +295,7 @@ impl Settings {
             log,
             traces,
             origins,
+            fingerprints,
         })
     }
 }
@@ -298,7 +314,7 @@ fn number<T: FromStr + PartialOrd + std::fmt::Display + Copy>(
         .unwrap_or(default)
 }
 
-fn time(reader: &mut Reader, key: &'static str, default: Duration) -> Duration {
+pub(super) fn time(reader: &mut Reader, key: &'static str, default: Duration) -> Duration {
     reader
         .read(key, DURATION, |text| {
             duration::parse(text)
@@ -331,24 +347,6 @@ pub(super) fn secret<T, E: std::fmt::Display>(
             parse(text.trim_end()).map_err(|error| format!("{path:?}: {error}"))
         });
     read.map_err(|detail| reader.refuse(file_key, &origin, &detail))
-        .ok()
-}
-
-fn read_default_ring(reader: &mut Reader, path: &PathBuf) -> Option<Keyring> {
-    let text = match fs::read_to_string(path) {
-        Ok(text) => text,
-        Err(error) if error.kind() == ErrorKind::NotFound => return None,
-        Err(error) => {
-            reader.refuse(
-                "keyring_file",
-                &path.display().to_string(),
-                &format!("cannot be read: {error}"),
-            );
-            return None;
-        }
-    };
-    Keyring::parse(&text)
-        .map_err(|error| reader.refuse("keyring_file", &path.display().to_string(), &error.to_string()))
         .ok()
 }
 
@@ -489,12 +487,23 @@ fn proxies(reader: &mut Reader) -> TrustedProxies {
     let Some((value, origin)) = reader.take_any("server.trusted_proxies") else {
         return TrustedProxies::default();
     };
-    let networks = list(value).and_then(|texts| texts.iter().map(|text| network(text)).collect());
+    let mut texts = list(value);
+    let before = texts.as_ref().map_or(0, Vec::len);
+    if let Some(texts) = &mut texts {
+        texts.retain(|text| text != "unix");
+    }
+    let unix_socket = texts.as_ref().is_some_and(|texts| texts.len() < before);
+    let networks = texts.and_then(|texts| texts.iter().map(|text| network(text)).collect());
     if networks.is_none() {
-        let detail = "must be networks such as 10.0.0.0/8 or ::1/128";
+        let detail = "must be networks such as 10.0.0.0/8 or ::1/128, or \"unix\" for whoever connects to the Unix socket";
         reader.refuse("server.trusted_proxies", &origin, detail);
     }
-    TrustedProxies::new(networks.unwrap_or_default())
+    let proxies = TrustedProxies::new(networks.unwrap_or_default());
+    if unix_socket {
+        proxies.with_unix_socket()
+    } else {
+        proxies
+    }
 }
 
 /// A network, or a single address.

@@ -142,6 +142,10 @@ async fn every_command_and_operation_is_documented() {
         "completions",
         "man",
         "secrets create",
+        "secrets rotate",
+        "secrets promote",
+        "secrets status",
+        "secrets remove",
     ] {
         assert!(
             book.contains(&format!("tigertrust {command}")),

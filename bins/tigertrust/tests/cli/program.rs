@@ -197,6 +197,13 @@ impl Served {
         lines.find(|line| line.contains(text)).unwrap()
     }
 
+    /// Sends the server a signal, such as `HUP`.
+    pub fn signal(&self, name: &str) {
+        let pid = self.child.id().to_string();
+        let sent = Command::new("kill").args([&format!("-{name}"), &pid]).status();
+        assert!(sent.unwrap().success());
+    }
+
     /// Tells the server to stop, waits for its end, and returns what it logged.
     pub fn stop(mut self) -> String {
         let pid = self.child.id().to_string();

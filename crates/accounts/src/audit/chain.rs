@@ -164,7 +164,7 @@ pub fn beginning(ring: &AuditRing, chain: Chain) -> ChainHead {
 #[must_use]
 pub fn sealed(ring: &AuditRing, head: ChainHead) -> ChainHead {
     let mut head = ChainHead {
-        key: ring.current().to_owned(),
+        key: ring.current(),
         ..head
     };
     // The current key is in the ring.
@@ -240,7 +240,7 @@ pub fn append(ring: &AuditRing, head: ChainHead, entry: AuditEntry, place: Place
         request_id: clean_optional(entry.act.from.request_id),
         personal_digest: personal_digest(&personal),
         personal: Some(personal),
-        key: ring.current().to_owned(),
+        key: ring.current(),
         mac: BEGINNING,
     };
     event.mac = mac_of(ring, &event, &head.mac).unwrap_or(BEGINNING);

@@ -33,12 +33,13 @@ impl Checkpoint {
             seq: head.seq,
             mac: head.mac,
         };
-        let key = SigningKey::from_bytes(&ring.signing_seed());
+        let (current, seed) = ring.signing();
+        let key = SigningKey::from_bytes(&seed);
         Self {
             chain: head.chain,
             landmark,
             at,
-            key: ring.current().to_owned(),
+            key: current,
             public_key: key.verifying_key().to_bytes(),
             signature: key.sign(&message(head.chain, landmark, at)).to_bytes(),
         }

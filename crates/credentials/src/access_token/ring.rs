@@ -1,7 +1,8 @@
 //! The keys that tokens are signed with.
 
-use std::fmt;
+use std::{fmt, sync::Arc};
 
+use arc_swap::Guard;
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use ed25519_dalek::{Signature, Signer as _, VerifyingKey};
 use sha2::{Digest, Sha256};
@@ -9,7 +10,10 @@ use tigertrust_model::{RandomError, RandomSource};
 use zeroize::Zeroizing;
 
 use super::PublicSigningKey;
-use crate::ring_secret;
+use crate::{
+    live_ring::{Current, LiveRing, Secrets},
+    ring_secret,
+};
 
 /// What the id of each key begins with, as tokens and the key set name it.
 pub(super) const KID_PREFIX: &str = "tigertrust-";
@@ -38,6 +42,8 @@ pub enum SigningKeyError {
 pub struct SigningKey {
     id: String,
     public: PublicSigningKey,
+    /// The header of its tokens in base64url, with the dot after it.
+    header: String,
     // Zeroised on drop by its own crate.
     key: ed25519_dalek::SigningKey,
 }
@@ -60,12 +66,14 @@ impl SigningKey {
         // RFC 7638 §3.2 and RFC 8037 §2: these members, in this order, and no space.
         let thumbprint = Sha256::digest(format!(r#"{{"crv":"Ed25519","kty":"OKP","x":"{x}"}}"#));
         let thumbprint = URL_SAFE_NO_PAD.encode(thumbprint);
-        let kid = KID_PREFIX
+        let kid: String = KID_PREFIX
             .chars()
             .chain(thumbprint.chars().take(THUMBPRINT_LENGTH))
             .collect();
+        let header = format!(r#"{{"alg":"EdDSA","typ":"at+jwt","kid":"{kid}"}}"#);
         Ok(Self {
             id: id.to_owned(),
+            header: URL_SAFE_NO_PAD.encode(header) + ".",
             public: PublicSigningKey { kid, x },
             key,
         })
@@ -91,6 +99,10 @@ impl SigningKey {
         &self.public
     }
 
+    pub(super) fn header(&self) -> &str {
+        &self.header
+    }
+
     pub(super) fn sign(&self, message: &[u8]) -> [u8; 64] {
         self.key.sign(message).to_bytes()
     }
@@ -108,12 +120,9 @@ impl fmt::Debug for SigningKey {
     }
 }
 
-/// The key that new tokens are signed with, and those whose tokens are still good.
+/// The key that new tokens are signed with, and those whose tokens are still good. Clones share them, also when they are replaced.
 #[derive(Clone, Debug)]
-pub struct SigningRing {
-    current: SigningKey,
-    others: Vec<SigningKey>,
-}
+pub struct SigningRing(LiveRing<SigningKey>);
 
 impl SigningRing {
     /// A ring whose first key signs.
@@ -130,22 +139,23 @@ impl SigningRing {
         if !unique(SigningKey::id) || !unique(|key| &key.public.kid) {
             return Err(SigningKeyError::Twice);
         }
-        let mut keys = keys.into_iter();
-        Ok(Self {
-            current: keys.next().ok_or(SigningKeyError::Empty)?,
-            others: keys.collect(),
-        })
+        LiveRing::new(keys).map(Self).ok_or(SigningKeyError::Empty)
     }
 
     /// The key that signs.
     #[must_use]
-    pub const fn current(&self) -> &SigningKey {
-        &self.current
+    pub fn current(&self) -> Current<SigningKey> {
+        self.0.current()
     }
 
-    /// All keys, the one that signs first.
-    pub fn keys(&self) -> impl Iterator<Item = &SigningKey> {
-        std::iter::once(&self.current).chain(&self.others)
+    /// Takes the keys of another ring in place of its own, for all that share this one. Tokens of a key that is no longer there are
+    /// refused.
+    pub fn replace(&self, other: &Self) {
+        self.0.replace(&other.0);
+    }
+
+    pub(super) fn load(&self) -> Guard<Arc<Secrets<SigningKey>>> {
+        self.0.load()
     }
 }
 

@@ -12,8 +12,6 @@ use crate::{KeyDigest, ports::KeyRecord};
 /// Signs tokens as one issuer, with the keys of a ring.
 pub struct RingSigner {
     ring: SigningRing,
-    /// The header of each key of the ring, in base64url, with the dot after it.
-    headers: Vec<String>,
     issuer: String,
 }
 
@@ -67,21 +65,17 @@ impl RingSigner {
     /// A signer whose tokens name `issuer` as issuer and audience: where the server is reached, without a slash at the end.
     #[must_use]
     pub fn new(ring: SigningRing, issuer: &str) -> Self {
-        let header = |key: &SigningKey| {
-            let kid = &key.public().kid;
-            let text = format!(r#"{{"alg":"EdDSA","typ":"at+jwt","kid":"{kid}"}}"#);
-            URL_SAFE_NO_PAD.encode(text) + "."
-        };
         Self {
-            headers: ring.keys().map(header).collect(),
             ring,
             issuer: issuer.trim_end_matches('/').to_owned(),
         }
     }
 
     /// What its tokens are verified with, those of the current key first.
-    pub fn public_keys(&self) -> impl Iterator<Item = &PublicSigningKey> {
-        self.ring.keys().map(SigningKey::public)
+    #[must_use]
+    pub fn public_keys(&self) -> Vec<PublicSigningKey> {
+        let keys = self.ring.load();
+        keys.all().map(SigningKey::public).cloned().collect()
     }
 
     /// Who its tokens say has issued them.
@@ -95,9 +89,10 @@ impl RingSigner {
         let signature = URL_SAFE_NO_PAD.decode(signature).ok()?;
         let signature: &[u8; 64] = signature.as_slice().try_into().ok()?;
         // The whole header must be one that we write: nothing in it is the token's to choose.
-        let mut keys = self.ring.keys().zip(&self.headers);
-        let (key, payload) =
-            keys.find_map(|(key, header)| Some((key, message.strip_prefix(header.as_str())?)))?;
+        let keys = self.ring.load();
+        let (key, payload) = keys
+            .all()
+            .find_map(|key| Some((key, message.strip_prefix(key.header())?)))?;
         if !key.has_signed(message.as_bytes(), signature) {
             return None;
         }
@@ -150,9 +145,10 @@ impl AccessTokenSigner for RingSigner {
             online: !key.allowed_cidrs.is_empty(),
             secret: URL_SAFE_NO_PAD.encode(claims.secret.as_bytes()),
         };
-        let mut token = self.headers.first()?.clone();
+        let signing = self.ring.current();
+        let mut token = signing.header().to_owned();
         URL_SAFE_NO_PAD.encode_string(serde_json::to_vec(&written).ok()?, &mut token);
-        let signature = self.ring.current().sign(token.as_bytes());
+        let signature = signing.sign(token.as_bytes());
         token.push('.');
         URL_SAFE_NO_PAD.encode_string(signature, &mut token);
         Some(token)

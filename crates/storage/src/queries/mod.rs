@@ -29,6 +29,7 @@ mod requests;
 mod rows;
 mod schema_state;
 mod scim;
+mod secret_uses;
 mod sessions;
 mod sign_in;
 mod spends;
@@ -65,6 +66,7 @@ pub(crate) use self::{
 };
 use super::{Connection, Pools, Settings, add_counts, begin_write, execute_all, schema, within_deadline};
 use crate::{
+    SecretUse,
     audit_counts::AuditCounts,
     error::OrUnavailable,
     migrations::Known,
@@ -370,6 +372,10 @@ impl Engine for Store {
 
     fn known_migrations(&self) -> Vec<Known> {
         super::migrations::known()
+    }
+
+    async fn secret_uses(&self) -> Result<Vec<SecretUse>, StoreError> {
+        Self::secret_uses(self).await
     }
 
     async fn prune_changes(&self, older_than: Timestamp, batch: u32) -> Result<u64, StoreError> {

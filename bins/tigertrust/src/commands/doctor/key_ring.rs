@@ -3,7 +3,7 @@
 use std::{fs, os::unix::fs::PermissionsExt};
 
 use super::finding::Finding;
-use crate::config::Settings;
+use crate::config::{KeyringSource, Settings};
 
 const ABOUT: &str = "key ring";
 /// Bits of a file's mode that let others than the owner and its group read or write.
@@ -34,7 +34,7 @@ pub fn look(settings: &Settings) -> Vec<Finding> {
             "Add what `tigertrust secrets generate signing s1` prints.",
         ));
     }
-    if let Some(file) = &settings.keyring_file {
+    if let Some(KeyringSource::File(file)) = &settings.keyring_source {
         let mode = fs::metadata(file).map(|file| file.permissions().mode());
         if let Ok(mode) = mode
             && mode & (OTHERS | GROUP_WRITES) != 0

@@ -32,15 +32,15 @@ fn is_set(settings: &Settings, key: &str) -> bool {
 fn addresses(settings: &Settings) -> Vec<Finding> {
     let mut findings = Vec::new();
     let has_proxy = is_set(settings, "server.trusted_proxies");
-    let is_local = settings.listen.ip().is_loopback();
-    if !is_local && !has_proxy {
+    let is_local = settings.listen.is_local();
+    if !is_local && !has_proxy && settings.tls.is_none() {
         findings.push(Finding::warning(
             "server.listen",
             format!(
                 "{} is reached from other machines by plain HTTP, and no proxy is named",
                 settings.listen
             ),
-            "Listen on 127.0.0.1 behind a proxy with TLS, and name the proxy in server.trusted_proxies.",
+            "Set server.tls, or listen on 127.0.0.1 behind a proxy with TLS and name it in server.trusted_proxies.",
         ));
     } else {
         findings.push(Finding::ok("server.listen", settings.listen.to_string()));
@@ -66,7 +66,7 @@ fn addresses(settings: &Settings) -> Vec<Finding> {
 
 fn public_url(settings: &Settings) -> Vec<Finding> {
     let about = "server.public_url";
-    let is_local = settings.listen.ip().is_loopback();
+    let is_local = settings.listen.is_local();
     vec![match &settings.mail.public_url {
         None => Finding::note(
             about,
@@ -89,7 +89,7 @@ fn public_url(settings: &Settings) -> Vec<Finding> {
                 "{} is plain HTTP: passwords and sessions can be read on their way",
                 url.as_str()
             ),
-            "Put a proxy with TLS in front, and set it to the https:// address.",
+            "Put a proxy with TLS in front, or set server.tls, and set it to the https:// address.",
         ),
     }]
 }

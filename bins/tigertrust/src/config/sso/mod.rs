@@ -4,8 +4,6 @@ mod oidc;
 mod saml;
 mod table;
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
-
 use tigertrust::{mail::PublicUrl, server::SsoSettings};
 use tigertrust_accounts::{
     FlowError,
@@ -23,10 +21,10 @@ use super::{reader::Reader, settings::origins};
 type Provider = (ProviderSettings, Option<SamlSigningKey>);
 
 /// Reads it. Where nothing says where people find this service, it is where it listens.
-pub(super) fn read(reader: &mut Reader, public_url: Option<&PublicUrl>, listen: SocketAddr) -> SsoSettings {
+pub(super) fn read(reader: &mut Reader, public_url: Option<&PublicUrl>, local: &str) -> SsoSettings {
     let found_at = public_url.map(|url| url.as_str().trim_end_matches('/').to_owned());
     SsoSettings {
-        public_url: found_at.unwrap_or_else(|| local_url(listen)),
+        public_url: found_at.unwrap_or_else(|| local.to_owned()),
         return_origins: origins(reader, "sso.return_origins"),
         allows_private_addresses: reader
             .read("sso.allow_private_addresses", "true or false", |text| {
@@ -35,16 +33,6 @@ pub(super) fn read(reader: &mut Reader, public_url: Option<&PublicUrl>, listen: 
             .unwrap_or(false),
         connections: connections(reader),
     }
-}
-
-/// A URL under which this machine reaches a server that listens there.
-pub fn local_url(listen: SocketAddr) -> String {
-    let ip = match listen.ip() {
-        IpAddr::V4(ip) if ip.is_unspecified() => IpAddr::from(Ipv4Addr::LOCALHOST),
-        IpAddr::V6(ip) if ip.is_unspecified() => IpAddr::from(Ipv6Addr::LOCALHOST),
-        ip => ip,
-    };
-    format!("http://{}", SocketAddr::new(ip, listen.port()))
 }
 
 fn connections(reader: &mut Reader) -> Vec<ConfiguredConnection> {
@@ -243,17 +231,6 @@ mod tests {
             ("/saml/attributes/subject", "subject_attribute"),
         ] {
             assert_eq!(field(pointer), expected);
-        }
-    }
-
-    #[test]
-    fn a_server_on_all_addresses_is_found_on_this_machine() {
-        for (listen, url) in [
-            ("192.0.2.1:80", "http://192.0.2.1:80"),
-            ("0.0.0.0:8080", "http://127.0.0.1:8080"),
-            ("[::]:8080", "http://[::1]:8080"),
-        ] {
-            assert_eq!(local_url(listen.parse().unwrap()), url);
         }
     }
 }

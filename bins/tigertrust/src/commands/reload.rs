@@ -1,0 +1,135 @@
+//! What SIGHUP takes up while the server runs.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use tigertrust::TigerTrust;
+use tokio::{
+    signal::unix::{Signal, SignalKind, signal},
+    task::spawn_blocking,
+};
+
+use super::source;
+use crate::{
+    cli::Common,
+    config::{Flag, Keyring, SecretKind, Settings},
+    failure::Failure,
+    logging::LogFilter,
+    supervisor,
+    tls::CertificateFiles,
+};
+
+/// What is taken up; what else has changed needs a restart.
+const TAKEN_UP: [&str; 4] = ["keyring", "keyring_file", "keyring_command", "log.filter"];
+
+/// Where settings are read from again.
+pub struct Reload {
+    common: Common,
+    flags: Vec<Flag>,
+    hangup: Signal,
+    log: LogFilter,
+    filter: String,
+    keyring: Option<Keyring>,
+    fingerprints: BTreeMap<String, [u8; 32]>,
+}
+
+impl Reload {
+    /// Catches SIGHUP from now on. The settings are those that the server starts with.
+    pub fn new(
+        common: &Common,
+        flags: Vec<Flag>,
+        settings: &Settings,
+        log: LogFilter,
+    ) -> Result<Self, Failure> {
+        Ok(Self {
+            common: common.clone(),
+            flags,
+            hangup: signal(SignalKind::hangup())?,
+            log,
+            filter: settings.log.filter.clone(),
+            keyring: settings.keyring.clone(),
+            fingerprints: settings.fingerprints.clone(),
+        })
+    }
+
+    /// Reads the settings again whenever it is told to, for ever.
+    pub async fn keep(mut self, instance: TigerTrust, certificates: Option<Arc<CertificateFiles>>) {
+        while self.hangup.recv().await.is_some() {
+            supervisor::reloading();
+            if let Some(certificates) = &certificates {
+                certificates.take_up();
+            }
+            let (common, flags) = (self.common.clone(), self.flags.clone());
+            // A command may have to be waited for.
+            let read = spawn_blocking(move || {
+                Settings::load(&source(&common, flags)?, &common.data).map_err(Failure::from)
+            });
+            match read.await {
+                Ok(Ok(settings)) => self.take_up(&instance, settings).await,
+                Ok(Err(failure)) => {
+                    tracing::error!(%failure, "the settings cannot be read again: the server goes on with those it has");
+                }
+                Err(error) => tracing::error!(%error, "the settings could not be read again"),
+            }
+            supervisor::ready();
+        }
+    }
+
+    async fn take_up(&mut self, instance: &TigerTrust, settings: Settings) {
+        if settings.log.filter != self.filter {
+            self.log.change(&settings.log);
+            self.filter.clone_from(&settings.log.filter);
+        }
+        for key in changed(&self.fingerprints, &settings.fingerprints) {
+            tracing::warn!(setting = key, "has changed: that needs a restart");
+        }
+        self.take_up_ring(instance, settings.keyring).await;
+        tracing::info!("settings read again");
+    }
+
+    async fn take_up_ring(&mut self, instance: &TigerTrust, ring: Option<Keyring>) {
+        let Some(running) = &mut self.keyring else {
+            return;
+        };
+        let Some(ring) = ring else {
+            tracing::error!("the key ring is gone: the server goes on with the one it has");
+            return;
+        };
+        if ring.is_same(running) {
+            return;
+        }
+        let lost = running.lost_in(&ring);
+        if !lost.is_empty() {
+            let lost = lost.iter().map(|(kind, id)| format!("{kind} {id}"));
+            tracing::error!(
+                lost = lost.collect::<Vec<_>>().join(", "),
+                "the new key ring lacks secrets that are in use, or has others of their ids: the server goes on with the one it has. \
+                 Put them back, or restart the server to go on without"
+            );
+            return;
+        }
+        for kind in running.replace(&ring) {
+            tracing::warn!(%kind, "the key ring held no secret of this kind at the start: that needs a restart");
+        }
+        for kind in SecretKind::ALL {
+            if let Some(id) = running.ids(kind).next() {
+                tracing::info!(%kind, id, "in use from now on");
+            }
+        }
+        // So that an earlier pepper is not needed for what is new.
+        if let Err(error) = instance.storage().audit().reseal_heads().await {
+            tracing::warn!(%error, "the heads of the audit log could not be sealed anew: the next start does it");
+        }
+    }
+}
+
+/// The settings of which the values differ, without those that are taken up.
+fn changed<'a>(
+    before: &'a BTreeMap<String, [u8; 32]>,
+    after: &'a BTreeMap<String, [u8; 32]>,
+) -> Vec<&'a str> {
+    let mut keys: Vec<&str> = before.keys().chain(after.keys()).map(String::as_str).collect();
+    keys.sort_unstable();
+    keys.dedup();
+    keys.retain(|key| before.get(*key) != after.get(*key) && !TAKEN_UP.contains(key));
+    keys
+}

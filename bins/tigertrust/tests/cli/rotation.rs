@@ -1,0 +1,259 @@
+//! Secrets of the key ring are rotated under a running server, and nobody notices.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+
+use reqwest::Method;
+use serde_json::{Value, json};
+use tigertrust_credentials::{SystemClock, TotpSecret, TotpStep};
+use tigertrust_model::Clock;
+use tigertrust_testkit::{Receiver, eventually};
+
+use crate::program::{Folder, Served, in_a_folder_for_each_engine};
+
+in_a_folder_for_each_engine!(
+    every_kind_is_rotated_and_all_that_was_made_before_goes_on,
+    a_ring_that_lacks_a_secret_is_not_taken_up,
+);
+
+const PRIVATE: (&str, &str) = ("TIGERTRUST__WEBHOOKS__ALLOW_PRIVATE_ADDRESSES", "true");
+
+/// What was made before, with what it takes to use it.
+struct Made {
+    key: String,
+    token: String,
+    session: String,
+    app: TotpSecret,
+    step: TotpStep,
+    password: String,
+    webhook: String,
+    webhook_secret: String,
+}
+
+async fn post(served: &Served, path: &str, session: Option<&str>, body: &Value) -> reqwest::Response {
+    let mut request = served.request(Method::POST, path).json(body);
+    if let Some(session) = session {
+        request = request.header("Cookie", format!("connect.sid={session}"));
+    }
+    request.send().await.unwrap()
+}
+
+fn session_of(answer: &reqwest::Response) -> Option<String> {
+    let cookies = answer.headers().get_all("set-cookie").iter();
+    let mut values = cookies.filter_map(|cookie| cookie.to_str().unwrap().strip_prefix("connect.sid="));
+    Some(values.next()?.split(';').next()?.to_owned())
+}
+
+fn base32(text: &str) -> TotpSecret {
+    let digit = |letter| {
+        let digits = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
+        digits.iter().position(|own| *own == letter).unwrap()
+    };
+    let bits: String = text
+        .bytes()
+        .map(|letter| format!("{:05b}", digit(letter)))
+        .collect();
+    let bytes: Vec<u8> = (0..20)
+        .map(|index| u8::from_str_radix(&bits[index * 8..index * 8 + 8], 2).unwrap())
+        .collect();
+    TotpSecret::from_bytes(&bytes).unwrap()
+}
+
+impl Made {
+    async fn by(folder: &Folder, served: &Served, receiver: &Receiver) -> Self {
+        let key = served.text("agentKey").to_owned();
+        let password = served.text("password").to_owned();
+        let issued = served
+            .request(Method::POST, "/api/tokens")
+            .header("X-Agent-API-Key", &key)
+            .json(&json!({}))
+            .send()
+            .await
+            .unwrap();
+        assert_eq!(issued.status(), 201);
+        let issued: Value = issued.json().await.unwrap();
+        let body = json!({"email": "owner@example.com", "password": password});
+        let session = session_of(&post(served, "/api/auth/login", None, &body).await).unwrap();
+        let new = post(served, "/api/auth/2fa/totp", Some(&session), &Value::Null).await;
+        assert_eq!(new.status(), 200);
+        let new: Value = new.json().await.unwrap();
+        let app = base32(new["secret"].as_str().unwrap());
+        let step = TotpStep::at(SystemClock::new().now());
+        let body = json!({"code": app.code(step).to_string()});
+        let confirmed = post(served, "/api/auth/2fa/totp/confirm", Some(&session), &body).await;
+        assert_eq!(confirmed.status(), 200);
+        let mut add = folder.command(&["webhook", "add", &receiver.url("/hook"), "--output", "json"]);
+        let added = add.env(PRIVATE.0, PRIVATE.1).output().unwrap();
+        assert!(
+            added.status.success(),
+            "{}",
+            String::from_utf8_lossy(&added.stderr)
+        );
+        let added: Value = serde_json::from_slice(&added.stdout).unwrap();
+        Self {
+            key,
+            token: issued["token"].as_str().unwrap().to_owned(),
+            session,
+            app,
+            step,
+            password,
+            webhook: added["id"].as_str().unwrap().to_owned(),
+            webhook_secret: added["secret"].as_str().unwrap().to_owned(),
+        }
+    }
+
+    /// That the key, the token, the session, and the webhook go on.
+    async fn goes_on(&self, folder: &Folder, served: &Served, receiver: &Receiver) {
+        assert_eq!(served.check(&self.key).await, 200, "the key");
+        assert_eq!(served.check(&self.token).await, 200, "the token");
+        let me = served.request(Method::GET, "/api/auth/me");
+        let me = me.header("Cookie", format!("connect.sid={}", self.session));
+        assert_eq!(me.send().await.unwrap().status(), 200, "the session");
+        let before = receiver.received().len();
+        folder.json(&["webhook", "test", &self.webhook]);
+        eventually(true, async || receiver.received().len() > before).await;
+        assert!(receiver.received()[before].is_signed_with(&self.webhook_secret));
+        folder.json(&["audit", "verify"]);
+    }
+
+    /// That the app is still asked for, and its codes are still right: the next one.
+    async fn app_goes_on(&self, served: &Served) {
+        let body = json!({"email": "owner@example.com", "password": self.password});
+        let first: Value = post(served, "/api/auth/login", None, &body)
+            .await
+            .json()
+            .await
+            .unwrap();
+        let next = TotpStep::from_number(self.step.number() + 1);
+        let body = json!({"token": first["token"], "code": self.app.code(next).to_string()});
+        let second = post(served, "/api/auth/verify-2fa", None, &body).await;
+        assert_eq!(second.status(), 200, "the app");
+    }
+}
+
+async fn every_kind_is_rotated_and_all_that_was_made_before_goes_on(folder: Folder) {
+    let receiver = Receiver::start();
+    let mut served = folder.quickstart_in(&[PRIVATE], &[]);
+    let made = Made::by(&folder, &served, &receiver).await;
+    let path = folder.path().join("tigertrust-data/keyring.toml");
+    for (kind, id) in [("pepper", "p2"), ("encryption", "e2"), ("signing", "s2")] {
+        let before = fs::read_to_string(&path).unwrap();
+        let planned = folder.json(&["secrets", "rotate", kind, "--dry-run"]);
+        assert_eq!((&planned["id"], &planned["dryRun"]), (&json!(id), &json!(true)));
+        assert_eq!(fs::read_to_string(&path).unwrap(), before);
+        let rotated = folder.json(&["secrets", "rotate", kind]);
+        assert_eq!(rotated["ids"][0], id);
+        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+        served.signal("HUP");
+        served.logged("settings read again");
+        made.goes_on(&folder, &served, &receiver).await;
+    }
+    made.app_goes_on(&served).await;
+    // What is made now is made with the new secrets.
+    let new = folder.json(&["key", "create", "--name", "new", "--scope", "certificates:read"]);
+    assert_eq!(served.check(new["secret"].as_str().unwrap()).await, 200);
+    let keys = served
+        .request(Method::GET, "/.well-known/jwks.json")
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(
+        keys.json::<Value>().await.unwrap()["keys"]
+            .as_array()
+            .unwrap()
+            .len(),
+        2
+    );
+
+    let status = folder.json(&["secrets", "status"]);
+    let find = |kind: &str, id: &str| {
+        let all = status.as_array().unwrap().iter();
+        all.clone()
+            .find(|secret| secret["kind"] == kind && secret["id"] == id)
+            .unwrap()
+            .clone()
+    };
+    assert_eq!(find("pepper", "p2")["dependents"]["keySecrets"], 1);
+    assert_eq!(find("pepper", "p1")["dependents"]["keySecrets"], 2);
+    assert_eq!(
+        find("encryption", "e1")["dependents"],
+        json!({"authenticatorApps": 1, "webhookSecrets": 1})
+    );
+    assert_eq!(find("encryption", "e2")["state"], "current");
+    assert!(find("signing", "s1")["tokensUntil"].is_string());
+    let text = fs::read_to_string(&path).unwrap();
+    let shown = status.to_string();
+    for line in text.lines().filter_map(|line| line.strip_prefix("secret = ")) {
+        assert!(!shown.contains(line.trim_matches('"')), "a secret is shown");
+    }
+    for (kind, id) in [("pepper", "p1"), ("encryption", "e1"), ("signing", "s1")] {
+        let failure = folder.failure(&["secrets", "remove", kind, id]);
+        assert!(failure.contains("has to stay"), "{failure}");
+    }
+    assert!(
+        folder
+            .failure(&["secrets", "remove", "pepper", "p2"])
+            .contains("the one in use")
+    );
+    folder.json(&["webhook", "remove", &made.webhook]);
+    folder.json(&["user", "reset-2fa", "owner@example.com"]);
+    let removed = folder.json(&["secrets", "remove", "encryption", "e1"]);
+    assert_eq!(removed["ids"], json!(["e2"]));
+    served.signal("HUP");
+    served.logged("the new key ring lacks secrets that are in use");
+
+    served.stop();
+    let served = folder.quickstart_in(&[PRIVATE], &[]);
+    assert_eq!(served.check(&made.key).await, 200);
+    assert_eq!(served.check(new["secret"].as_str().unwrap()).await, 200);
+    folder.json(&["audit", "verify"]);
+}
+
+async fn a_ring_that_lacks_a_secret_is_not_taken_up(folder: Folder) {
+    let mut served = folder.quickstart(&[]);
+    let path = folder.path().join("tigertrust-data/keyring.toml");
+    let made = fs::read_to_string(&path).unwrap();
+    fs::write(&path, "this is no ring").unwrap();
+    served.signal("HUP");
+    let line = served.logged("the settings cannot be read again");
+    assert!(!line.contains("this is no ring"), "{line}");
+    fs::remove_file(&path).unwrap();
+    folder.json(&["secrets", "create", path.to_str().unwrap()]);
+    served.signal("HUP");
+    served.logged("the new key ring lacks secrets that are in use");
+    assert_eq!(served.check(served.text("agentKey")).await, 200);
+    fs::write(&path, made).unwrap();
+    // Several servers learn a secret first, and use it after.
+    let behind = folder.json(&["secrets", "rotate", "pepper", "--behind"]);
+    assert_eq!(behind["ids"], json!(["p1", "p2"]));
+    served.signal("HUP");
+    served.logged("settings read again");
+    let promoted = folder.json(&["secrets", "promote", "pepper", "p2"]);
+    assert_eq!(promoted["ids"], json!(["p2", "p1"]));
+    served.signal("HUP");
+    served.logged("in use from now on");
+    assert_eq!(served.check(served.text("agentKey")).await, 200);
+}
+
+#[tokio::test]
+async fn a_ring_comes_from_exactly_one_source_and_may_be_printed_by_a_command() {
+    let folder = Folder::new(tigertrust_testkit::Engine::Sqlite).await;
+    assert!(folder.run(&["secrets", "create", "ring.toml"]).status.success());
+    let config = |text: &str| fs::write(folder.path().join("tt.toml"), text).unwrap();
+    let check = ["config", "check", "--config", "tt.toml"];
+    config("keyring_command = [\"cat\", \"ring.toml\"]\n");
+    assert!(folder.run(&check).status.success());
+    let failure = folder.failure(&["secrets", "rotate", "pepper", "--config", "tt.toml"]);
+    assert!(
+        failure.contains("the command cat") && failure.contains("secrets generate pepper p2"),
+        "{failure}"
+    );
+    config("keyring_command = [\"cat\", \"ring.toml\"]\nkeyring_file = \"ring.toml\"\n");
+    assert!(folder.failure(&check).contains("keep one of them"));
+    config("keyring_command = [\"sh\", \"-c\", \"cat ring.toml; echo sealed >&2; exit 1\"]\n");
+    let failure = folder.failure(&check);
+    assert!(
+        failure.contains("sealed") && !failure.contains("[[peppers]]"),
+        "{failure}"
+    );
+}

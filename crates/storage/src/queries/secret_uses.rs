@@ -1,0 +1,89 @@
+//! What in the database depends on which secret of the key ring.
+
+use diesel::{
+    BoolExpressionMethods, ExpressionMethods, JoinOnDsl, QueryDsl, QueryableByName,
+    dsl::count_star,
+    sql_query,
+    sql_types::{BigInt, Text},
+};
+use diesel_async::RunQueryDsl;
+use tigertrust_credentials::ports::StoreError;
+
+use super::{
+    super::SEALED_UNDER,
+    Store,
+    schema::{api_key_secrets, api_keys, audit_events, audit_heads},
+};
+use crate::{Dependent, SecretUse, error::OrUnavailable, types::StoredTime};
+
+/// What is sealed, in which table and column.
+const SEALED: [(Dependent, &str, &str); 5] = [
+    (Dependent::AuthenticatorApp, "totp_factors", "secret"),
+    (Dependent::Connection, "sso_connections", "secret"),
+    (Dependent::Webhook, "webhooks", "secret"),
+    (Dependent::Webhook, "webhooks", "previous_secret"),
+    (Dependent::PasskeyChallenge, "passkey_challenges", "state"),
+];
+
+#[derive(QueryableByName)]
+struct Counted {
+    #[diesel(sql_type = Text)]
+    id: String,
+    #[diesel(sql_type = BigInt)]
+    count: i64,
+}
+
+impl Store {
+    /// How much depends on each secret: rows are counted one by one, so this is for operators and not for requests.
+    pub(super) async fn secret_uses(&self) -> Result<Vec<SecretUse>, StoreError> {
+        let now = StoredTime::new(self.clock.now());
+        self.read(move |connection| {
+            Box::pin(async move {
+                let mut uses = Vec::new();
+                let mut add = |dependent, rows: Vec<(String, i64)>| {
+                    uses.extend(rows.into_iter().map(|(id, count)| SecretUse {
+                        dependent,
+                        id,
+                        count: u64::try_from(count).unwrap_or_default(),
+                    }));
+                };
+                let going_on = api_key_secrets::ends_at
+                    .is_null()
+                    .or(api_key_secrets::ends_at.gt(now));
+                let unexpired = api_keys::expires_at.is_null().or(api_keys::expires_at.gt(now));
+                let keys = api_key_secrets::table
+                    .inner_join(api_keys::table.on(api_keys::id.eq(api_key_secrets::key_id)))
+                    .filter(going_on.and(unexpired).and(api_keys::revoked_at.is_null()))
+                    .group_by(api_key_secrets::pepper_id)
+                    .select((api_key_secrets::pepper_id, count_star()))
+                    .load(connection)
+                    .await;
+                add(Dependent::ApiKey, keys.or_unavailable()?);
+                let events = audit_events::table
+                    .group_by(audit_events::key_id)
+                    .select((audit_events::key_id, count_star()))
+                    .load(connection)
+                    .await;
+                add(Dependent::AuditEvent, events.or_unavailable()?);
+                let heads = audit_heads::table
+                    .group_by(audit_heads::key_id)
+                    .select((audit_heads::key_id, count_star()))
+                    .load(connection)
+                    .await;
+                add(Dependent::AuditHead, heads.or_unavailable()?);
+                for (dependent, table, column) in SEALED {
+                    let id = SEALED_UNDER.replace("{}", column);
+                    let rows: Vec<Counted> = sql_query(format!(
+                        "SELECT {id} AS id, count(*) AS count FROM {table} WHERE {column} IS NOT NULL GROUP BY 1"
+                    ))
+                    .load(connection)
+                    .await
+                    .or_unavailable()?;
+                    add(dependent, rows.into_iter().map(|row| (row.id, row.count)).collect());
+                }
+                Ok(uses)
+            })
+        })
+        .await
+    }
+}
