@@ -77,7 +77,7 @@ impl Made {
         let new = post(served, "/api/auth/2fa/totp", Some(&session), &Value::Null).await;
         assert_eq!(new.status(), 200);
         let new: Value = new.json().await.unwrap();
-        let app = base32(new["key"].as_str().unwrap());
+        let app = base32(new["secret"].as_str().unwrap());
         let step = TotpStep::at(SystemClock::new().now());
         let body = json!({"code": app.code(step).to_string()});
         let confirmed = post(served, "/api/auth/2fa/totp/confirm", Some(&session), &body).await;
@@ -197,7 +197,7 @@ async fn every_kind_is_rotated_and_all_that_was_made_before_goes_on(folder: Fold
             .failure(&["secrets", "remove", "pepper", "p2"])
             .contains("the one in use")
     );
-    folder.json(&["webhook", "remove", &made.webhook]);
+    folder.json(&["webhook", "remove", &made.webhook, "--yes"]);
     folder.json(&["user", "reset-2fa", "owner@example.com"]);
     let removed = folder.json(&["secrets", "remove", "encryption", "e1"]);
     assert_eq!(removed["ids"], json!(["e2"]));
