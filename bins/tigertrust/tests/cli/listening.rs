@@ -215,7 +215,7 @@ async fn a_unix_socket_is_served_and_tells_no_address_unless_it_is_trusted() {
     ];
     let bound = format!(
         "X-Agent-API-Key: {}",
-        folder.json(&create)["secret"].as_str().unwrap()
+        folder.json(&create)["key"].as_str().unwrap()
     );
     let from = "X-Forwarded-For: 192.0.2.1";
     let check = "http://localhost/api/auth/check";
