@@ -28,7 +28,7 @@ pub fn show(duration: Duration) -> String {
     let units = [("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1000)];
     let whole = units
         .iter()
-        .find(|(_, unit)| millis >= *unit && millis % unit == 0);
+        .find(|(_, unit)| millis >= *unit && millis.is_multiple_of(*unit));
     match whole {
         Some((name, unit)) => format!("{}{name}", millis / unit),
         None => format!("{millis}ms"),

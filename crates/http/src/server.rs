@@ -42,7 +42,7 @@ pub enum Listener {
     Tcp(TcpListener),
     /// HTTP/1.1 and HTTP/2 in TLS.
     #[cfg(feature = "tls")]
-    Tls(TcpListener, rustls::ServerConfig),
+    Tls(TcpListener, Box<rustls::ServerConfig>),
     /// Plain HTTP/1.1 on a socket in the file system.
     #[cfg(unix)]
     Unix(UnixListener),
@@ -82,7 +82,7 @@ pub fn serve(
     let server = match listener.into() {
         Listener::Tcp(listener) => server.listen(listener),
         #[cfg(feature = "tls")]
-        Listener::Tls(listener, config) => server.listen_rustls_0_23(listener, config),
+        Listener::Tls(listener, config) => server.listen_rustls_0_23(listener, *config),
         #[cfg(unix)]
         Listener::Unix(listener) => server.listen_uds(listener),
     }?;

@@ -141,7 +141,9 @@ pub async fn serve_until_stopped(
     }
     let pages = Some(tigertrust_dashboard::pages());
     let listener = match (listeners.api, &certificates) {
-        (Api::Tcp(listener), Some(certificates)) => Listener::Tls(listener, certificates.server_config()?),
+        (Api::Tcp(listener), Some(certificates)) => {
+            Listener::Tls(listener, Box::new(certificates.server_config()?))
+        }
         (Api::Tcp(listener), None) => Listener::Tcp(listener),
         (Api::Unix(listener), _) => Listener::Unix(listener),
     };
