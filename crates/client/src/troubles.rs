@@ -7,7 +7,7 @@ use crate::{NotAvailable, Reason, lock::lock};
 /// What went wrong last.
 #[derive(Debug, Default)]
 pub(crate) struct Troubles {
-    last: Mutex<Option<NotAvailable>>,
+    last: Mutex<Option<String>>,
 }
 
 impl Troubles {
@@ -24,17 +24,14 @@ impl Troubles {
         if trouble.reason() == Reason::Closed {
             return;
         }
+        // The text alone: each has a request id of its own.
+        let trouble = trouble.to_string();
         let mut last = lock(&self.last);
-        if last.as_ref().is_none_or(|known| !is_alike(known, trouble)) {
+        if last.as_ref() != Some(&trouble) {
             tracing::warn!("{trouble}; nobody is let in");
-            *last = Some(trouble.clone());
+            *last = Some(trouble);
         }
     }
-}
-
-/// Whether two are one trouble: each has a request id of its own.
-fn is_alike(one: &NotAvailable, other: &NotAvailable) -> bool {
-    one.reason() == other.reason() && one.to_string() == other.to_string()
 }
 
 #[cfg(test)]

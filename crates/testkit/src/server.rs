@@ -793,24 +793,6 @@ pub async fn send(request: RequestBuilder) -> Answer {
     }
 }
 
-/// Asks again until the answer is the expected one: for what happens within a bounded time.
-///
-/// # Panics
-/// After ten seconds.
-pub async fn eventually<T: PartialEq + std::fmt::Debug>(expected: T, mut ask: impl AsyncFnMut() -> T) {
-    let asking = async {
-        let mut ticks = tokio::time::interval(Duration::from_millis(10));
-        loop {
-            ticks.tick().await;
-            if ask().await == expected {
-                return;
-            }
-        }
-    };
-    let done = tokio::time::timeout(Duration::from_secs(10), asking).await;
-    done.unwrap_or_else(|_| panic!("never became {expected:?}"));
-}
-
 async fn owner(users: &UserFlows, storage: &Storage) -> UserId {
     let email = "owner@example.com";
     if let Some(user) = storage

@@ -18,10 +18,11 @@ mod verify;
 use std::{
     path::Path,
     process::{Command, Stdio},
-    time::Duration,
 };
 
 pub use tally::Figures;
+
+use crate::eventually::until;
 
 /// What is broken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -125,22 +126,6 @@ pub fn engines() -> String {
         Some(told.split(" sha=").next()?.trim().to_owned())
     });
     format!("{}; {}", cluster::Cluster::version(), store.unwrap_or_default())
-}
-
-/// Asks again until it is so.
-async fn until(what: &str, patience: Duration, mut ask: impl AsyncFnMut() -> bool) {
-    let asking = async {
-        let mut ticks = tokio::time::interval(Duration::from_millis(10));
-        ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-        loop {
-            ticks.tick().await;
-            if ask().await {
-                return;
-            }
-        }
-    };
-    let done = tokio::time::timeout(patience, asking).await;
-    done.unwrap_or_else(|_| panic!("never, within {patience:?}: {what}"));
 }
 
 /// Sends a signal to a process, which may be gone.
