@@ -1,6 +1,7 @@
 //! The one way in: from what a request presents to a [`Permit`].
 
 mod access_token;
+mod at_once;
 
 use std::{
     any::Any,
@@ -283,11 +284,11 @@ impl Admission {
         }
     }
 
-    /// Stores how often keys were used, `limit` counts at the most: to be called about once a second.
+    /// Stores how often keys were used, `limit` counts at the most, and answers how many it were: to be called about once a second.
     ///
     /// # Errors
     /// [`StoreError`]; what could not be stored is tried again the next time.
-    pub async fn flush_some_usage(&self, store: &dyn UsageStore, limit: usize) -> Result<(), StoreError> {
+    pub async fn flush_some_usage(&self, store: &dyn UsageStore, limit: usize) -> Result<usize, StoreError> {
         self.usage.flush_some(store, limit).await
     }
 
@@ -466,38 +467,14 @@ impl Admission {
         attempt: Attempt<'_>,
         need: &Need,
     ) -> Result<(PermitWorkspace, Option<usize>), AuthError> {
-        // 8. It may be used from where the client is.
-        if record.is_bound && !record.key.allows_address(attempt.client) {
-            return Err(AuthError::AddressNotAllowed);
-        }
-        // 9. Its type may call here.
-        if !need.types.contains(record.kind) {
-            return Err(AuthError::WrongType { allowed: need.types });
-        }
+        check_caller(record, attempt, need)?;
         // 10. It may act in the workspace that was named, or in its own, and meets its demand.
-        let workspace = self.workspace(record, attempt.named(), need.workspace).await?;
-        let keeps_out = |workspace| record.lacks_second_factor(workspace);
-        if record.is_personal
-            && !need.workspace.is_own_account()
-            && workspace.of(record).is_some_and(keeps_out)
-        {
-            return Err(AuthError::SecondFactorMissing);
-        }
-        // 11. It holds the scope, and so does its owner if it is personal.
-        let Some(scope) = &need.scope else {
-            return Ok((workspace, None));
+        let workspace = match own_workspace(record, attempt.named(), need.workspace)? {
+            ActsIn::Own(workspace) => workspace,
+            ActsIn::Elsewhere(id) => self.named_workspace(id).await?,
         };
-        if attempt
-            .token
-            .is_some_and(|token| !token.claims.scopes.grants(scope))
-        {
-            return Err(AuthError::MissingScope(scope.clone()));
-        }
-        let acts_in = workspace.of(record).map(|workspace| workspace.id);
-        match record.granting_in(acts_in, scope) {
-            Some(place) => Ok((workspace, Some(place))),
-            None => Err(AuthError::MissingScope(scope.clone())),
-        }
+        let scope = check_rights(record, &workspace, attempt, need)?;
+        Ok((workspace, scope))
     }
 
     async fn look_up(
@@ -522,37 +499,91 @@ impl Admission {
         found.ok_or(AuthError::Unauthorized(Unauthorized::Unknown))
     }
 
-    async fn workspace(
-        &self,
-        record: &KnownKey,
-        named: HeaderValues<'_>,
-        need: WorkspaceNeed,
-    ) -> Result<PermitWorkspace, AuthError> {
-        let named = match named {
-            HeaderValues::Absent if record.has_home => return Ok(PermitWorkspace::Of(0)),
-            HeaderValues::Absent if need != WorkspaceNeed::Required => return Ok(PermitWorkspace::Open),
-            HeaderValues::Absent => return Err(AuthError::WorkspaceMissing),
-            HeaderValues::Repeated => return Err(AuthError::WorkspaceAccessDenied),
-            HeaderValues::One(value) => value,
-        };
-        let id: WorkspaceId = std::str::from_utf8(named)
-            .ok()
-            .and_then(|text| text.parse().ok())
-            .ok_or(AuthError::WorkspaceAccessDenied)?;
-        if record.has_home {
-            return record
-                .workspaces
-                .iter()
-                .position(|workspace| workspace.id == id && record.may_enter(workspace))
-                .map(PermitWorkspace::Of)
-                .ok_or(AuthError::WorkspaceAccessDenied);
-        }
+    /// A workspace that an instance key names.
+    async fn named_workspace(&self, id: WorkspaceId) -> Result<PermitWorkspace, AuthError> {
         let found = self.workspaces.get(id, || self.store.find_workspace(id)).await?;
         found
             .filter(|workspace| workspace.deleted_at.is_none())
             .map(PermitWorkspace::Named)
             .ok_or(AuthError::WorkspaceAccessDenied)
     }
+}
+
+/// The checks of who calls, and from where.
+fn check_caller(record: &KnownKey, attempt: Attempt<'_>, need: &Need) -> Result<(), AuthError> {
+    // 8. It may be used from where the client is.
+    if record.is_bound && !record.key.allows_address(attempt.client) {
+        return Err(AuthError::AddressNotAllowed);
+    }
+    // 9. Its type may call here.
+    if !need.types.contains(record.kind) {
+        return Err(AuthError::WrongType { allowed: need.types });
+    }
+    Ok(())
+}
+
+/// Where a key acts, as far as the key says.
+enum ActsIn {
+    Own(PermitWorkspace),
+    /// In one that has to be looked up.
+    Elsewhere(WorkspaceId),
+}
+
+fn own_workspace(
+    record: &KnownKey,
+    named: HeaderValues<'_>,
+    need: WorkspaceNeed,
+) -> Result<ActsIn, AuthError> {
+    let named = match named {
+        HeaderValues::Absent if record.has_home => return Ok(ActsIn::Own(PermitWorkspace::Of(0))),
+        HeaderValues::Absent if need != WorkspaceNeed::Required => {
+            return Ok(ActsIn::Own(PermitWorkspace::Open));
+        }
+        HeaderValues::Absent => return Err(AuthError::WorkspaceMissing),
+        HeaderValues::Repeated => return Err(AuthError::WorkspaceAccessDenied),
+        HeaderValues::One(value) => value,
+    };
+    let id: WorkspaceId = std::str::from_utf8(named)
+        .ok()
+        .and_then(|text| text.parse().ok())
+        .ok_or(AuthError::WorkspaceAccessDenied)?;
+    if !record.has_home {
+        return Ok(ActsIn::Elsewhere(id));
+    }
+    record
+        .workspaces
+        .iter()
+        .position(|workspace| workspace.id == id && record.may_enter(workspace))
+        .map(|place| ActsIn::Own(PermitWorkspace::Of(place)))
+        .ok_or(AuthError::WorkspaceAccessDenied)
+}
+
+/// The checks of what the key may do where it acts. Answers with which of its scopes was asked for, by its place.
+fn check_rights(
+    record: &KnownKey,
+    workspace: &PermitWorkspace,
+    attempt: Attempt<'_>,
+    need: &Need,
+) -> Result<Option<usize>, AuthError> {
+    let keeps_out = |workspace| record.lacks_second_factor(workspace);
+    if record.is_personal && !need.workspace.is_own_account() && workspace.of(record).is_some_and(keeps_out) {
+        return Err(AuthError::SecondFactorMissing);
+    }
+    // 11. It holds the scope, and so does its owner if it is personal.
+    let Some(scope) = &need.scope else {
+        return Ok(None);
+    };
+    if attempt
+        .token
+        .is_some_and(|token| !token.claims.scopes.grants(scope))
+    {
+        return Err(AuthError::MissingScope(scope.clone()));
+    }
+    let acts_in = workspace.of(record).map(|workspace| workspace.id);
+    record
+        .granting_in(acts_in, scope)
+        .map(Some)
+        .ok_or_else(|| AuthError::MissingScope(scope.clone()))
 }
 
 impl Marked for Remembered<KnownKey> {

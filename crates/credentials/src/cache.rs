@@ -189,15 +189,20 @@ where
 
     /// The value, if the cache has it and may be trusted.
     pub(crate) fn known(&self, key: &K) -> Option<Arc<Remembered<V>>> {
-        if !self.tracker.is_fresh() {
-            return None;
-        }
-        let found = self.found.get(key)?.ok().filter(|found| self.is_current(found))?;
+        let found = self.peek(key, self.tracker.monotonic())?;
         Some(self.hit(found))
     }
 
+    /// As [`known`](Self::known), at a time of the monotonic clock that was read a moment ago. It is no [`hit`](Self::hit) yet.
+    pub(crate) fn peek(&self, key: &K, now: Duration) -> Option<Arc<Remembered<V>>> {
+        if !self.tracker.is_fresh_at(now) {
+            return None;
+        }
+        self.found.get(key)?.ok().filter(|found| self.is_current(found))
+    }
+
     /// Counts that the cache knew the answer.
-    fn hit<T>(&self, answer: T) -> T {
+    pub(crate) fn hit<T>(&self, answer: T) -> T {
         self.hits.fetch_add(1, Ordering::Relaxed);
         answer
     }

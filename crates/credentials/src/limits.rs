@@ -66,15 +66,38 @@ impl RateLimits {
     }
 
     pub(crate) async fn spend(&self, record: &KnownKey, charge: Charge, cost: u32) -> Spent {
-        let place = match charge {
-            Charge::Plan => &record.counts.plan,
-            Charge::Verify => &record.counts.verify,
-        };
         let Bound {
             slot,
             subject,
             limits,
-        } = place.get_or_init(|| {
+        } = self.bound(record, charge);
+        self.judge(
+            self.limiter.decide(*subject, slot, &limits.quotas, cost).await,
+            limits.shadow,
+        )
+    }
+
+    /// What [`spend`](Self::spend) comes to, where that can be said at once and admits the call. `None`, and nothing is spent,
+    /// otherwise.
+    pub(crate) fn spend_at_once(
+        &self,
+        record: &KnownKey,
+        charge: Charge,
+        cost: u32,
+        monotonic: Duration,
+    ) -> Option<Decision> {
+        let Bound { slot, limits, .. } = self.bound(record, charge);
+        self.limiter
+            .decide_at_once(slot, &limits.quotas, cost, monotonic)
+            .filter(|decision| decision.admitted)
+    }
+
+    fn bound<'a>(&self, record: &'a KnownKey, charge: Charge) -> &'a Bound {
+        let place = match charge {
+            Charge::Plan => &record.counts.plan,
+            Charge::Verify => &record.counts.verify,
+        };
+        place.get_or_init(|| {
             let subject = match charge {
                 Charge::Plan => Subject::Key(record.key.id),
                 Charge::Verify => Subject::Verifier(record.key.id),
@@ -84,11 +107,7 @@ impl RateLimits {
                 subject,
                 limits: self.limits_of(record, charge),
             }
-        });
-        self.judge(
-            self.limiter.decide(*subject, slot, &limits.quotas, cost).await,
-            limits.shadow,
-        )
+        })
     }
 
     pub(crate) async fn standing(&self, key: &ApiKey, plan: &Plan) -> Decision {

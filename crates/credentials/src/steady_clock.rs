@@ -9,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-use tigertrust_model::{Clock, Timestamp};
+use tigertrust_model::{Clock, Moment, Timestamp};
 
 /// A clock over another one that never goes back: when the wall clock of the other is set back, time goes on from the latest that
 /// was seen, at the pace of its monotonic clock. So nothing that has expired revives.
@@ -62,26 +62,36 @@ impl SteadyClock {
     }
 
     fn passed(&self) -> i64 {
-        i64::try_from(self.inner.monotonic().as_micros()).unwrap_or(i64::MAX)
+        micros(self.inner.monotonic())
     }
+}
+
+fn micros(passed: Duration) -> i64 {
+    i64::try_from(passed.as_micros()).unwrap_or(i64::MAX)
 }
 
 impl Clock for SteadyClock {
     fn now(&self) -> Timestamp {
-        let machine = self.inner.now().unix_micros();
-        let passed = self.passed();
-        let floor = self.floor.load(Ordering::Relaxed).saturating_add(passed);
-        if machine <= floor {
-            return Timestamp::from_unix_micros(floor);
-        }
-        // Both clocks of a machine run at one pace, so that this is written a few times after a start, and when the clock is set.
-        self.floor
-            .fetch_max(machine.saturating_sub(passed), Ordering::Relaxed);
-        Timestamp::from_unix_micros(machine)
+        self.moment().now
     }
 
     fn monotonic(&self) -> Duration {
         self.inner.monotonic()
+    }
+
+    fn moment(&self) -> Moment {
+        let Moment { now, monotonic } = self.inner.moment();
+        let (machine, passed) = (now.unix_micros(), micros(monotonic));
+        let floor = self.floor.load(Ordering::Relaxed).saturating_add(passed);
+        if floor < machine {
+            // Both clocks of a machine run at one pace, so that this is written a few times after a start, and when the clock is set.
+            self.floor
+                .fetch_max(machine.saturating_sub(passed), Ordering::Relaxed);
+        }
+        Moment {
+            now: Timestamp::from_unix_micros(machine.max(floor)),
+            monotonic,
+        }
     }
 }
 
@@ -131,10 +141,6 @@ mod tests {
         fn monotonic(&self) -> Duration {
             Duration::from_micros(self.passed.load(Ordering::Relaxed).unsigned_abs())
         }
-    }
-
-    fn micros(duration: Duration) -> i64 {
-        i64::try_from(duration.as_micros()).unwrap()
     }
 
     fn clocks() -> (Arc<Machine>, SteadyClock) {

@@ -81,15 +81,24 @@ impl ChangeTracker {
     /// Whether the feed was caught up within the staleness bound.
     #[must_use]
     pub fn is_fresh(&self) -> bool {
-        self.was_heard_within(self.max_staleness)
+        self.is_fresh_at(self.monotonic())
+    }
+
+    /// The same, at a time of the monotonic clock that was read a moment ago.
+    pub(crate) fn is_fresh_at(&self, now: Duration) -> bool {
+        self.was_heard_before(now, self.max_staleness)
     }
 
     /// Whether the feed was caught up so long ago or later.
     #[must_use]
     pub fn was_heard_within(&self, duration: Duration) -> bool {
+        self.was_heard_before(self.monotonic(), duration)
+    }
+
+    fn was_heard_before(&self, now: Duration, duration: Duration) -> bool {
         match self.heard_at.load(Ordering::Acquire) {
             0 => false,
-            heard => self.monotonic().saturating_sub(Duration::from_micros(heard - 1)) <= duration,
+            heard => now.saturating_sub(Duration::from_micros(heard - 1)) <= duration,
         }
     }
 

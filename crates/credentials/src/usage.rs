@@ -1,7 +1,7 @@
 //! How often keys are used, counted without a write for each request, and without a lock that keys share.
 
 use std::{
-    collections::{BTreeMap, btree_map::Entry},
+    collections::{BTreeMap, VecDeque, btree_map::Entry},
     ops::Bound,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
@@ -17,6 +17,8 @@ use crate::ports::{ScopeUse, StoreError, UsageBatch, UsageCount, UsageStore};
 const BATCH: usize = 1_000;
 /// How many counts wait at the most while they cannot be stored. From there on a minute's count joins an earlier one of its key.
 const MAX_WAITING: usize = 500_000;
+/// How many keys wait with their counts in them, each of them kept for as long. Those before them are collected.
+const MAX_TELLING: usize = 250_000;
 /// The last scope of a key that is told apart: those after it count as used together with it.
 const LAST_SCOPE: usize = 47;
 const MICROS_A_MINUTE: i64 = 60_000_000;
@@ -141,8 +143,9 @@ struct Calls {
 
 #[derive(Debug)]
 struct Waiting<U> {
-    /// Who has something to collect.
-    telling: Vec<Arc<U>>,
+    /// Who has something to collect, those first that have had it longest. Until its turn comes a key counts within itself, and needs
+    /// nobody for it.
+    telling: VecDeque<Arc<U>>,
     counts: BTreeMap<Place, Calls>,
     scopes: BTreeMap<(KeyId, Scope), u16>,
     /// After which count the next batch begins, so that each has its turn.
@@ -153,7 +156,7 @@ struct Waiting<U> {
 impl<U> Default for Waiting<U> {
     fn default() -> Self {
         Self {
-            telling: Vec::new(),
+            telling: VecDeque::new(),
             counts: BTreeMap::new(),
             scopes: BTreeMap::new(),
             turn: None,
@@ -188,8 +191,13 @@ impl<U: Used> Waiting<U> {
         *noted = day.max(*noted);
     }
 
-    fn collect(&mut self) {
-        for used in std::mem::take(&mut self.telling) {
+    /// Collects until so many counts wait, and from all for whom there is no room.
+    fn collect(&mut self, limit: usize) {
+        let missing = limit.saturating_sub(self.counts.len());
+        let surplus = self.telling.len().saturating_sub(MAX_TELLING);
+        let turn = missing.max(surplus).min(self.telling.len());
+        let turn: Vec<Arc<U>> = self.telling.drain(..turn).collect();
+        for used in turn {
             for (outcome, counted) in used.usage().collect() {
                 let place = (used.key_id(), outcome, counted.minute);
                 self.add(place, counted.of(&*used));
@@ -265,7 +273,7 @@ impl<U: Used> UsageLog<U> {
                     waiting.add(place, earlier.of(&**used));
                 }
                 if has_to_tell {
-                    waiting.telling.push(Arc::clone(used));
+                    waiting.telling.push_back(Arc::clone(used));
                 }
             }
         } else {
@@ -291,16 +299,17 @@ impl<U: Used> UsageLog<U> {
 
     /// Stores what has been counted so far, and keeps what could not be stored for the next time.
     pub(crate) async fn flush(&self, store: &dyn UsageStore) -> Result<(), StoreError> {
-        self.flush_some(store, usize::MAX).await
+        self.flush_some(store, usize::MAX).await.map(drop)
     }
 
-    /// As [`flush`](Self::flush), for so many counts at the most. No more is taken out than is being stored.
-    pub(crate) async fn flush_some(&self, store: &dyn UsageStore, limit: usize) -> Result<(), StoreError> {
-        let mut left = {
+    /// As [`flush`](Self::flush), for so many counts at the most; answers how many it were. No more is taken out than is being stored.
+    pub(crate) async fn flush_some(&self, store: &dyn UsageStore, limit: usize) -> Result<usize, StoreError> {
+        let all = {
             let mut waiting = self.waiting();
-            waiting.collect();
+            waiting.collect(limit);
             waiting.counts.len().max(waiting.scopes.len()).min(limit)
         };
+        let mut left = all;
         while left > 0 {
             let batch = self.waiting().take(BATCH.min(left));
             left = left.saturating_sub(BATCH);
@@ -309,12 +318,13 @@ impl<U: Used> UsageLog<U> {
                 return Err(error);
             }
         }
-        Ok(())
+        Ok(all)
     }
 
-    /// How many counts wait to be stored.
+    /// How many counts wait to be stored, those of a key that waits for its turn as one.
     pub(crate) fn waiting_counts(&self) -> usize {
-        self.waiting().counts.len()
+        let waiting = self.waiting();
+        waiting.counts.len() + waiting.telling.len()
     }
 
     /// How many calls were not counted, since too much waited to be stored.
@@ -513,6 +523,29 @@ mod tests {
         log.flush(&sums).await.unwrap();
         assert_eq!(sums.of(2_499, Outcome::Valid), [(5, 5)]);
         assert_eq!(sums.largest_batch.load(Ordering::SeqCst), BATCH);
+    }
+
+    #[tokio::test]
+    async fn a_key_counts_within_itself_until_its_turn_comes() {
+        let (log, sums) = (UsageLog::new(), Sums::default());
+        let keys: Vec<_> = (0..10).map(|number| Arc::new(OneKey::new(number))).collect();
+        let count_all = || {
+            for key in &keys {
+                log.count(key, minute(5), Outcome::Valid, None);
+            }
+        };
+        count_all();
+        assert_eq!(log.flush_some(&sums, 4).await.unwrap(), 4);
+        assert_eq!(log.waiting().telling.len(), 6);
+        count_all();
+        // Those that were stored stand behind the others now.
+        assert_eq!(log.waiting_counts(), 10);
+        assert_eq!(log.flush_some(&sums, 6).await.unwrap(), 6);
+        let stored = |number| sums.of(number, Outcome::Valid);
+        assert_eq!((stored(0), stored(9)), (vec![(5, 1)], vec![(5, 2)]));
+        log.flush(&sums).await.unwrap();
+        assert_eq!(stored(0), [(5, 2)]);
+        assert_eq!(log.waiting_counts(), 0);
     }
 
     #[tokio::test]

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use actix_web::{HttpRequest, http::header::HeaderName};
+use actix_web::{dev::RequestHead, http::header::HeaderName};
 use ipnet::IpNet;
 
 const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
@@ -34,14 +34,14 @@ impl TrustedProxies {
     }
 
     /// The client's address; none over a Unix socket, unless a trusted proxy tells it.
-    pub(crate) fn client(&self, request: &HttpRequest) -> Option<IpAddr> {
-        let peer = request.peer_addr().map(|peer| peer.ip().to_canonical());
+    pub(crate) fn client(&self, request: &RequestHead) -> Option<IpAddr> {
+        let peer = request.peer_addr.map(|peer| peer.ip().to_canonical());
         match peer {
             Some(peer) if !self.networks.trusts(peer) => return Some(peer),
             None if !self.unix_socket => return None,
             _ => {}
         }
-        let headers = request.headers().get_all(&FORWARDED_FOR);
+        let headers = request.headers.get_all(&FORWARDED_FOR);
         let values: Vec<&[u8]> = headers.map(|value| value.as_bytes()).collect();
         match peer {
             Some(peer) => Some(self.networks.client(peer, values.into_iter())),

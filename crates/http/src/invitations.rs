@@ -160,7 +160,7 @@ pub(crate) async fn accept(
 pub(crate) async fn person(app: &App, request: &HttpRequest) -> Result<Option<PersonPermit>, ApiError> {
     let presented = Presented {
         workspace: HeaderValues::Absent,
-        ..presented(app, request)
+        ..presented(app, request.head())
     };
     let Some(token) = session_token(app, request, &presented)? else {
         return Ok(None);

@@ -6,10 +6,12 @@ use actix_web::{HttpRequest, HttpResponse, http::header, web};
 use serde::Deserialize;
 use tigertrust_accounts::{CreatedOnce, FlowError, IdempotencyKey, ImportInto, LeakResponse, Violation};
 use tigertrust_credentials::{
-    AuthError, Need, Verification,
+    AuthError, Need, Verdict, Verification,
     rate_limit::{Decision, Quota},
 };
-use tigertrust_model::{KeyFilter, KeyId, KeyState, KeyType, KeyTypes, Lifecycle, Scope, Timestamp};
+use tigertrust_model::{
+    KeyFilter, KeyId, KeyState, KeyType, KeyTypes, Lifecycle, Scope, Timestamp, WorkspaceId,
+};
 use tigertrust_wire::{
     CreateKey, ImportKeys, ImportReport, IssuedKey, Key, KeyVerdict, Page, Problem, ReportLeak, RevokeKey,
     RotateKey, UpdateKey, VerifyKey, add_rate_limits,
@@ -294,6 +296,21 @@ pub(crate) async fn verify(
     body: Body,
 ) -> Result<HttpResponse, ApiError> {
     let asked = body.json::<VerifyKey>(&mut caller).await?;
+    let home = caller.workspace().map(|workspace| workspace.id);
+    let verdict = app
+        .admission
+        .verify(&verification(&app, &asked, home)?)
+        .await
+        .map_err(AuthError::Unavailable)?;
+    Ok(tell(&verdict))
+}
+
+/// What is asked about a key, by whoever may know of the keys of that home.
+pub(crate) fn verification<'a>(
+    app: &App,
+    asked: &'a VerifyKey,
+    home: Option<WorkspaceId>,
+) -> Result<Verification<'a>, ApiError> {
     let mut need = Need::any_caller();
     if let Some(kind) = asked.r#type {
         need.types = KeyTypes::only(kind.into());
@@ -301,25 +318,24 @@ pub(crate) async fn verify(
     need.scope = asked
         .scope
         .as_deref()
-        .map(|text| known_scope(&app, text))
+        .map(|text| known_scope(app, text))
         .transpose()?;
     if asked.cost > Quota::MAX_LIMIT {
         let detail = format!("must be 0 to {}", Quota::MAX_LIMIT);
         return Err(FlowError::Invalid(vec![Violation::new("/cost", detail)]).into());
     }
-    let verification = Verification {
+    Ok(Verification {
         key: &asked.key,
         need,
         workspace: asked.workspace_id.as_deref(),
         client: asked.client_address,
-        home: caller.workspace().map(|workspace| workspace.id),
+        home,
         cost: asked.cost,
-    };
-    let verdict = app
-        .admission
-        .verify(&verification)
-        .await
-        .map_err(AuthError::Unavailable)?;
+    })
+}
+
+/// What whoever asked is told.
+pub(crate) fn tell(verdict: &Verdict) -> HttpResponse {
     // The same for every good use of the key in its home, so that it is written once.
     let kept = verdict.derived(|verdict| {
         // No longer than it must be: there is one for each key.
@@ -330,10 +346,10 @@ pub(crate) async fn verify(
         .and_then(Option::as_deref)
         .zip(verdict.limits())
         .and_then(|(text, limits)| with_limits(text, limits));
-    Ok(match written {
+    match written {
         Some(text) => json_text(Some(text.into())),
-        None => json(&KeyVerdict::from(&verdict)),
-    })
+        None => json(&KeyVerdict::from(verdict)),
+    }
 }
 
 /// A verdict that was written without its limits, with them.

@@ -12,6 +12,7 @@ mod changes;
 mod client_address;
 mod cookies;
 mod error;
+mod express;
 mod followers;
 mod health;
 mod hygiene;

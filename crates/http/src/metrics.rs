@@ -57,6 +57,24 @@ const BUSIEST: [(Method, &str); 2] = [
     (Method::POST, "/api/keys/verify"),
 ];
 
+/// One of the busiest routes, by its place among them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Busiest {
+    Check,
+    Verify,
+}
+
+impl Busiest {
+    pub(crate) fn of(method: &Method, path: &str) -> Option<Self> {
+        let is_route = |(own_method, own_path): &(Method, &str)| method == own_method && path == *own_path;
+        match BUSIEST.iter().position(is_route) {
+            Some(0) => Some(Self::Check),
+            Some(1) => Some(Self::Verify),
+            _ => None,
+        }
+    }
+}
+
 /// Whether the path is of one of the busiest routes.
 pub(crate) fn is_busiest(path: &str) -> bool {
     BUSIEST.iter().any(|(_, busiest)| *busiest == path)
@@ -150,16 +168,26 @@ impl Metrics {
 
     /// Counts an answer, and how long it took until its head was written.
     pub(crate) fn answered(&self, request: &HttpRequest, status: StatusCode, took: Duration) {
+        if let Some(busiest) = Busiest::of(request.method(), request.path()) {
+            self.busiest_answered(busiest, status, took);
+        } else {
+            self.count(status);
+            self.took(route(request), took);
+        }
+    }
+
+    /// As [`answered`](Self::answered), of one of the busiest routes.
+    pub(crate) fn busiest_answered(&self, busiest: Busiest, status: StatusCode, took: Duration) {
+        self.count(status);
+        if let Some(histogram) = self.0.busiest.get(busiest as usize) {
+            histogram.observe(took);
+        }
+    }
+
+    fn count(&self, status: StatusCode) {
         let place = usize::from(status.as_u16().saturating_sub(FIRST_STATUS));
         if let Some(count) = self.0.responses.get(place) {
             count.fetch_add(1, Ordering::Relaxed);
-        }
-        let is_route =
-            |(method, path): &(Method, &str)| request.method() == method && request.path() == *path;
-        let busy = BUSIEST.iter().position(is_route);
-        match busy.and_then(|place| self.0.busiest.get(place)) {
-            Some(histogram) => histogram.observe(took),
-            None => self.took(route(request), took),
         }
     }
 

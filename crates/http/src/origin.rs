@@ -21,7 +21,7 @@ pub(crate) fn origin(app: &App, request: &HttpRequest) -> Origin {
     // Ours stands there where the client gave none.
     let request_id = headers.get(REQUEST_ID).and_then(|id| id.to_str().ok());
     Origin {
-        address: app.proxies.client(request),
+        address: app.proxies.client(request.head()),
         user_agent,
         request_id: request_id.map(ToOwned::to_owned),
     }

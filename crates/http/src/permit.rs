@@ -3,8 +3,8 @@
 use std::{future::Future, ops::Deref, pin::Pin, sync::Arc};
 
 use actix_web::{
-    FromRequest, HttpRequest,
-    dev::Payload,
+    FromRequest, HttpMessage as _, HttpRequest,
+    dev::{Payload, RequestHead},
     http::header::{AUTHORIZATION, COOKIE, HeaderName, HeaderValue, USER_AGENT},
     web,
 };
@@ -184,6 +184,9 @@ impl FromRequest for Person {
     }
 }
 
+/// A caller that was admitted to the route before the router had the request: what it spent is spent.
+pub(crate) struct AdmittedAtOnce(pub(crate) Permit);
+
 /// Admits the caller of a request to its route, or does so again.
 async fn admit(request: &HttpRequest, earlier: Option<&Caller>) -> Result<Caller, ApiError> {
     admit_by(request, None, earlier).await
@@ -203,7 +206,7 @@ async fn admit_by(
         .app_data::<Needs>()
         .and_then(|needs| needs.of(request.method()));
     let own = needs.ok_or_else(Problem::unavailable)?;
-    let mut presented = presented(app, request);
+    let mut presented = presented(app, request.head());
     // The path says where, and needs no header beside it. Should there be one that says otherwise, no flow acts upon it.
     let is_named = own.is_in_workspace && matches!(presented.workspace, HeaderValues::Absent);
     if is_named && let Some(id) = request.match_info().get("id") {
@@ -312,8 +315,10 @@ async fn admit_key(
     earlier: Option<&Caller>,
 ) -> Result<Caller, AuthError> {
     let path = request.match_info();
-    let admitted = match earlier {
-        Some(Caller::Key(earlier)) => app.admission.admit_again(earlier, presented, &own.need).await,
+    let at_once = request.extensions_mut().remove::<AdmittedAtOnce>();
+    let admitted = match (earlier, at_once) {
+        (Some(Caller::Key(earlier)), _) => app.admission.admit_again(earlier, presented, &own.need).await,
+        (_, Some(AdmittedAtOnce(permit))) => Ok(permit),
         _ => app.admission.admit(presented, &own.need).await,
     };
     rate_limit::tell(request, &admitted, Permit::limits);
@@ -394,22 +399,18 @@ pub(crate) fn session_token(
 }
 
 /// What the request presents.
-pub(crate) fn presented<'a>(app: &App, request: &'a HttpRequest) -> Presented<'a> {
+pub(crate) fn presented<'a>(app: &App, request: &'a RequestHead) -> Presented<'a> {
     Presented {
         agent_api_key: values(request, &AGENT_API_KEY),
         authorization: values(request, &AUTHORIZATION),
         client: app.proxies.client(request),
-        user_agent: request.headers().get(&USER_AGENT).map(HeaderValue::as_bytes),
+        user_agent: request.headers.get(&USER_AGENT).map(HeaderValue::as_bytes),
         workspace: values(request, &WORKSPACE_ID),
     }
 }
 
-fn values<'a>(request: &'a HttpRequest, name: &HeaderName) -> HeaderValues<'a> {
-    request
-        .headers()
-        .get_all(name)
-        .map(HeaderValue::as_bytes)
-        .collect()
+fn values<'a>(request: &'a RequestHead, name: &HeaderName) -> HeaderValues<'a> {
+    request.headers.get_all(name).map(HeaderValue::as_bytes).collect()
 }
 
 impl FromRequest for Admitted {

@@ -59,7 +59,7 @@ impl RequestIds {
         }
     }
 
-    fn next(&self) -> HeaderValue {
+    pub(crate) fn next(&self) -> HeaderValue {
         let count = self.next.fetch_add(1, Ordering::Relaxed);
         let (mut id, mut rest) = (self.zero, count);
         // What `{count:08x}` writes, at a fraction of its cost.
@@ -225,9 +225,14 @@ fn finish(mut response: ServiceResponse, app: Option<&App>, id: HeaderValue) -> 
     if let (Some(limits), Some(app)) = (limits, app) {
         rate_limit::add_to(headers, &limits, app.clock.now());
     }
+    add_common(headers, id);
+    response
+}
+
+/// Adds the headers that do not depend on what is answered.
+pub(crate) fn add_common(headers: &mut HeaderMap, id: HeaderValue) {
     headers.insert(REQUEST_ID, id);
     secure(headers);
-    response
 }
 
 /// An answer in JSON: what [`HttpResponseBuilder::json`](actix_web::HttpResponseBuilder::json) makes, in one allocation.
@@ -255,7 +260,7 @@ pub(crate) fn json_text(text: Option<Bytes>) -> HttpResponse {
 }
 
 /// The id that the client, or a proxy before us, gave the request, if it can stand in a log as it is.
-fn request_id(headers: &HeaderMap) -> Option<HeaderValue> {
+pub(crate) fn request_id(headers: &HeaderMap) -> Option<HeaderValue> {
     headers
         .get(REQUEST_ID)
         .filter(|value| is_request_id(value.as_bytes()))

@@ -226,6 +226,15 @@ where
     Operation::new(method, path, Access::Needs(need), handler)
 }
 
+/// What whoever asks about keys of others must fulfil.
+pub(crate) fn verifies() -> Need {
+    Need {
+        workspace: WorkspaceNeed::Optional,
+        charge: Charge::Verify,
+        ..Need::management(management::KEYS_VERIFY)
+    }
+}
+
 /// Every operation, those of one path in a row.
 #[must_use]
 pub fn operations() -> Vec<Operation> {
@@ -242,11 +251,7 @@ pub fn operations() -> Vec<Operation> {
         Operation::new(
             Method::POST,
             "/api/keys/verify",
-            Access::Needs(Need {
-                workspace: WorkspaceNeed::Optional,
-                charge: Charge::Verify,
-                ..Need::management(management::KEYS_VERIFY)
-            }),
+            Access::Needs(verifies()),
             keys::verify,
         ),
         Operation::new(

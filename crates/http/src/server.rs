@@ -6,7 +6,7 @@ use std::{io, net::TcpListener, time::Duration};
 
 use actix_web::{App as ActixApp, HttpServer, dev::Server, web};
 
-use crate::{App, page::Pages, respond::Respond, routes::mount};
+use crate::{App, express::express, page::Pages, respond::Respond, routes::mount};
 
 /// The limits of a server.
 #[derive(Clone, Copy, Debug)]
@@ -68,10 +68,11 @@ pub fn serve(
     let app = web::Data::new(app);
     // As `configure` does, without a scope that every request would be routed through.
     let server = HttpServer::new(move || {
-        ActixApp::new()
+        let routed = ActixApp::new()
             .app_data(app.clone())
             .wrap(Respond)
-            .configure(|config| mount(config, pages))
+            .configure(|config| mount(config, pages));
+        express(app.clone(), routed)
     })
     .workers(settings.workers)
     .max_connections(settings.max_connections)

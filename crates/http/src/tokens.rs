@@ -64,7 +64,7 @@ pub(crate) async fn exchange(
 ) -> Result<HttpResponse, ApiError> {
     // Before anything is known of the caller, so that nothing that changes during it is missed.
     let change = *app.recent.head().borrow();
-    let shown = presented(&app, &request);
+    let shown = presented(&app, request.head());
     let is_somebody =
         shown.has_key(app.admission.formats()) || session_token(&app, &request, &shown)?.is_some();
     let exchanged = if is_somebody {
@@ -119,7 +119,7 @@ async fn by_key(request: &HttpRequest, body: Body, app: &App) -> Result<Exchange
     let permit = match &asked.workspace {
         None => Permit::clone(permit),
         Some(named) => {
-            let mut shown = presented(app, request);
+            let mut shown = presented(app, request.head());
             shown.workspace = shown.workspace.agreeing_with(named.as_bytes());
             app.admission.admit_again(permit, &shown, &exchanges()).await?
         }
@@ -141,7 +141,7 @@ async fn vouched(request: &HttpRequest, body: Body, app: &App) -> Result<Exchang
     let (Some(token), Some(key)) = (&body.oidc_token, &body.key_id) else {
         return Err(nobody().into());
     };
-    let mut shown = presented(app, request);
+    let mut shown = presented(app, request.head());
     let attempt = app
         .trust_rules
         .exchange(key, token, origin(app, request), app.clock.now());

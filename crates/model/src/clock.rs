@@ -11,4 +11,21 @@ pub trait Clock: Send + Sync {
 
     /// Time since an arbitrary start that never goes backwards: what deadlines and staleness are measured on.
     fn monotonic(&self) -> Duration;
+
+    /// Both at once, for who needs both: to read a clock costs more than most of what a check does.
+    fn moment(&self) -> Moment {
+        Moment {
+            now: self.now(),
+            monotonic: self.monotonic(),
+        }
+    }
+}
+
+/// What both clocks said at one time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Moment {
+    /// The wall clock.
+    pub now: Timestamp,
+    /// Time since an arbitrary start.
+    pub monotonic: Duration,
 }

@@ -32,7 +32,7 @@ pub use audit::{
     UnknownCursor,
 };
 pub use change::{Change, Entity};
-pub use clock::Clock;
+pub use clock::{Clock, Moment};
 pub use id::{
     ConnectionId, EventId, IdError, IdentityId, InvitationId, KeyId, NodeId, PasskeyId, SessionId, TokenId,
     TrustRuleId, UserId, WebhookId, WorkspaceId,

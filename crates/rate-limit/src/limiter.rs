@@ -108,6 +108,22 @@ impl RateLimiter {
         slot.decide(self.now(), quotas, cost)
     }
 
+    /// As [`decide`](Self::decide), at a time of the monotonic clock that was read a moment ago, where nobody else has to be asked.
+    /// `None`, and nothing is spent, where the limits are shared.
+    pub fn decide_at_once(
+        &self,
+        slot: &Slot,
+        quotas: &Quotas,
+        cost: u32,
+        monotonic: Duration,
+    ) -> Option<Decision> {
+        #[cfg(feature = "valkey")]
+        if self.shared.is_some() {
+            return None;
+        }
+        Some(slot.decide(self.time_at(monotonic), quotas, cost))
+    }
+
     #[cfg(feature = "valkey")]
     async fn decide_shared(
         &self,
@@ -135,8 +151,12 @@ impl RateLimiter {
 
     /// The time of the states.
     fn now(&self) -> Timestamp {
+        self.time_at(self.clock.monotonic())
+    }
+
+    fn time_at(&self, monotonic: Duration) -> Timestamp {
         let ahead = self.ahead.load(Ordering::Relaxed);
-        Timestamp::from_unix_micros(ahead.saturating_add(micros(self.clock.monotonic())))
+        Timestamp::from_unix_micros(ahead.saturating_add(micros(monotonic)))
     }
 
     /// Counts a call that was refused.

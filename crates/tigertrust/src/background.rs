@@ -41,9 +41,12 @@ const RESEAL_EVERY: Duration = Duration::from_secs(10);
 const STORE_TIME_EVERY: Duration = Duration::from_secs(5);
 /// From when on the operator is told that the clock of the machine is behind.
 const WORTH_TELLING: Duration = Duration::from_secs(60);
-/// How often it is stored how often keys were used, and how many counts. What a crash loses is what came in since the last time.
+/// How often it is stored how often keys were used, and how many counts at once. What a crash loses is what came in since the last time.
 const STORE_USAGE_EVERY: Duration = Duration::from_secs(1);
-const STORE_USAGE_OF: usize = 5_000;
+const STORE_USAGE_OF: usize = 500;
+/// How long that may go on each time. On a server on which a hundred thousand keys are used it would take most of the time otherwise;
+/// it falls behind instead.
+const STORE_USAGE_FOR: Duration = Duration::from_millis(50);
 
 /// Tasks that run until they are stopped or dropped.
 pub(crate) struct Background(Vec<JoinHandle<()>>);
@@ -63,6 +66,7 @@ impl Background {
         let usage = keep_storing_usage(
             Arc::clone(admission),
             LoggedUsage::new(storage.usage(), refusals.clone()),
+            Arc::clone(clock),
         );
         let limits = keep_limits(ledger.clone());
         let sealing = reseal(Arc::clone(storage));
@@ -238,11 +242,19 @@ async fn keep_storing_uses(admission: Arc<Admission>, storage: Arc<Storage>) {
     }
 }
 
-async fn keep_storing_usage(admission: Arc<Admission>, usage: LoggedUsage) {
+async fn keep_storing_usage(admission: Arc<Admission>, usage: LoggedUsage, clock: Arc<dyn Clock>) {
     let mut ticks = every(STORE_USAGE_EVERY);
     loop {
         ticks.tick().await;
-        tell_usage(admission.flush_some_usage(&usage, STORE_USAGE_OF).await);
+        let since = clock.monotonic();
+        loop {
+            let stored = admission.flush_some_usage(&usage, STORE_USAGE_OF).await;
+            let may_be_more = stored.as_ref().is_ok_and(|stored| *stored >= STORE_USAGE_OF);
+            tell_usage(stored.map(drop));
+            if !may_be_more || clock.monotonic().saturating_sub(since) >= STORE_USAGE_FOR {
+                break;
+            }
+        }
     }
 }
 

@@ -93,7 +93,7 @@ pub(crate) async fn check(request: HttpRequest, app: web::Data<App>) -> HttpResp
 }
 
 async fn pass(request: &HttpRequest, app: &App) -> Result<HttpResponse, (ApiError, Option<StatusCode>)> {
-    let mut presented = presented(app, request);
+    let mut presented = presented(app, request.head());
     let asked = query::parse::<CheckQuery>(request).and_then(|query| Ok((read(&query, app)?, query)));
     let ((need, deny_as), query) = match asked {
         Ok(asked) => asked,
@@ -243,7 +243,8 @@ impl Identity {
     }
 }
 
-fn answer(permit: &Permit) -> HttpResponse {
+/// What a key that may pass is answered.
+pub(crate) fn answer(permit: &Permit) -> HttpResponse {
     let made;
     let identity = match permit.derived(Identity::of) {
         Some(identity) => identity,

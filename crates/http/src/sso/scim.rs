@@ -124,7 +124,10 @@ async fn writer<'a>(request: &HttpRequest, app: &'a App) -> Result<Scim<'a>, Sci
     {
         Ok(writer) => Ok(Scim { sso, writer }),
         Err(why) => {
-            let client = app.proxies.client(request).map(|address| address.to_string());
+            let client = app
+                .proxies
+                .client(request.head())
+                .map(|address| address.to_string());
             tracing::info!(client, %why, "token for SCIM refused");
             Err(refused().into())
         }

@@ -260,7 +260,10 @@ pub fn note_sso_refusal(app: &App, request: &HttpRequest, what: &str, error: &Ss
     match error {
         SsoError::SignIn(error) => note_refusal(app, request, what, error),
         error => {
-            let client = app.proxies.client(request).map(|address| address.to_string());
+            let client = app
+                .proxies
+                .client(request.head())
+                .map(|address| address.to_string());
             tracing::info!(client, path = request.path(), why = %error, "{what}");
         }
     }

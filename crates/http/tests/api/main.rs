@@ -17,6 +17,7 @@ mod credentials;
 mod demanded_factor;
 mod erasure;
 mod errors;
+mod express;
 mod factors;
 mod failed_credentials;
 mod filters;
