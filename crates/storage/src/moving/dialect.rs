@@ -84,7 +84,9 @@ fn read(engine: Engine, kind: Kind, column: &str) -> String {
         (Engine::Postgres, Kind::Bool) => format!("{column}::int::text"),
         (Engine::Postgres, Kind::Integer | Kind::Json) => format!("{column}::text"),
         // Of NULL it would be nothing, and not NULL.
-        (Engine::Sqlite, Kind::Id | Kind::Bytes) => format!("iif({column} IS NULL, NULL, lower(hex({column})))"),
+        (Engine::Sqlite, Kind::Id | Kind::Bytes) => {
+            format!("iif({column} IS NULL, NULL, lower(hex({column})))")
+        }
         (Engine::Sqlite, Kind::Bool | Kind::Integer) => format!("CAST({column} AS TEXT)"),
         (_, Kind::Text) | (Engine::Sqlite, Kind::Time | Kind::Json) => column.to_owned(),
     }

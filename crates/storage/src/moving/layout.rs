@@ -113,7 +113,10 @@ impl Catalog {
 }
 
 /// The tables to be moved, in an order in which rows come after those that they refer to.
-pub(super) fn layout(source: (Engine, &Catalog), target: (Engine, &Catalog)) -> Result<Vec<Table>, MoveError> {
+pub(super) fn layout(
+    source: (Engine, &Catalog),
+    target: (Engine, &Catalog),
+) -> Result<Vec<Table>, MoveError> {
     let (postgres, sqlite) = match (source.0, target.0) {
         (Engine::Postgres, Engine::Sqlite) => (source.1, target.1),
         (Engine::Sqlite, Engine::Postgres) => (target.1, source.1),

@@ -61,7 +61,9 @@ impl fmt::Display for Place {
 #[derive(Debug, thiserror::Error)]
 pub enum MoveError {
     /// Each engine copies its own databases better.
-    #[error("source and target are of one engine: an instance moves from SQLite to PostgreSQL or back; a copy is made with a backup")]
+    #[error(
+        "source and target are of one engine: an instance moves from SQLite to PostgreSQL or back; a copy is made with a backup"
+    )]
     SameEngine,
     /// Somebody else is connected.
     #[error("the {0} is in use: stop every server and every other program that has it open")]
@@ -241,6 +243,12 @@ impl Move {
         self.tables.iter().map(|(_, rows)| rows).sum()
     }
 
+    /// How many rows were moved before.
+    #[must_use]
+    pub fn done(&self) -> u64 {
+        self.progress(self.place()).done
+    }
+
     /// Moves some rows. None if there are none left.
     ///
     /// # Errors
@@ -374,7 +382,10 @@ async fn ensure_empty(target: &mut dyn Side, catalog: &Catalog) -> Result<(), Mo
     for name in catalog.names().filter(|name| fate(name) != Some(Fate::Left)) {
         let not_new = NOT_NEW.iter().find(|(table, _)| *table == name);
         let condition = not_new.map_or("1 = 1", |(_, condition)| condition);
-        let some = format!("SELECT '1' AS value FROM {} WHERE {condition} LIMIT 1", quoted(name));
+        let some = format!(
+            "SELECT '1' AS value FROM {} WHERE {condition} LIMIT 1",
+            quoted(name)
+        );
         if !target.texts(&some, &[]).await?.is_empty() {
             filled.push(name.to_owned());
         }
