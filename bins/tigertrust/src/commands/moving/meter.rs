@@ -44,7 +44,8 @@ impl Meter {
         self.bar.set_position(*done);
         if self.bar.is_hidden() && (is_other || *rows >= self.due) {
             self.due = rows.saturating_add(A_LINE);
-            eprintln!("{} {table}: {rows} rows, {done} of all", self.what);
+            let all = self.bar.length().unwrap_or(*done);
+            eprintln!("{} {table}: {rows} rows, {done} of {all} in all", self.what);
         }
     }
 }
