@@ -30,7 +30,9 @@ pub enum MigrationError {
     #[error("the database is newer than this program: it has {}", .0.join(", "))]
     Newer(Vec<String>),
     /// An instance was being moved into the database.
-    #[error("an instance was being moved into the database, and not all of it is there: run the same `tigertrust move` again")]
+    #[error(
+        "an instance was being moved into the database, and not all of it is there: run the same `tigertrust move` again"
+    )]
     HalfMoved,
     /// The database cannot be reached, or refused.
     #[error(transparent)]

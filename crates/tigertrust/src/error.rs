@@ -94,7 +94,9 @@ pub enum BuildError {
     SchemaAhead(Vec<String>),
     /// An instance was being moved into the database.
     #[cfg(feature = "storage")]
-    #[error("an instance was being moved into the database, and not all of it is there: run the same `tigertrust move` again")]
+    #[error(
+        "an instance was being moved into the database, and not all of it is there: run the same `tigertrust move` again"
+    )]
     HalfMoved,
     /// The database cannot be reached, or does not answer as it should.
     #[cfg(feature = "storage")]
