@@ -3,6 +3,7 @@
 mod audit;
 mod clock;
 mod import;
+mod moving;
 mod sso;
 mod trust_rule;
 mod webhook;
@@ -17,6 +18,7 @@ use tigertrust_model::{
 pub use self::audit::{Audit, ExportFormat, WantedEvents};
 pub use self::clock::ClockCommand;
 pub use self::import::{Export, Import, ImportKeys};
+pub use self::moving::MoveArgs;
 pub use self::sso::{
     AddConnection, AddOidc, AddSaml, ConnectionArgs, DomainChangesArgs, InWorkspace, NewConnectionArgs, Sso,
     SsoDomain,
@@ -87,6 +89,8 @@ pub enum Command {
     },
     /// Put a backup in the place of the database (SQLite)
     Restore(Restore),
+    /// Move the whole instance into a database of the other engine, from SQLite to PostgreSQL or back; no server may run meanwhile
+    Move(MoveArgs),
     /// People
     #[command(subcommand)]
     User(User),

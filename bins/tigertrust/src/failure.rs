@@ -81,5 +81,6 @@ failure_from!(
     tigertrust::BuildError,
     tigertrust::server::AppError,
     tigertrust_storage::backup::BackupError,
-    tigertrust_storage::migrations::MigrationError
+    tigertrust_storage::migrations::MigrationError,
+    tigertrust_storage::moving::MoveError
 );

@@ -78,6 +78,10 @@ pub fn schema_failure(state: &SchemaState) -> Option<Failure> {
             count(unknown.len()),
             unknown.join(", ")
         ))),
+        SchemaState::HalfMoved => Some(Failure::new(
+            "an instance was being moved into this database, and not all of it is there: run the same `tigertrust move` again, \
+             which goes on, or begin anew with an empty database",
+        )),
     }
 }
 

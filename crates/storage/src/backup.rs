@@ -40,6 +40,9 @@ pub enum BackupError {
     /// A newer program changed its schema.
     #[error("it is newer than this program: it has {}", .0.join(", "))]
     Newer(Vec<String>),
+    /// It was made while an instance was being moved into the database.
+    #[error("it is of a database into which an instance was being moved, and holds only a part of it")]
+    HalfMoved,
     /// The operating system refused.
     #[error("{} cannot be used: {source}", path.display())]
     File {

@@ -15,6 +15,8 @@ mod audit_counts;
 pub mod backup;
 mod error;
 pub mod migrations;
+#[cfg(all(feature = "postgres", feature = "sqlite"))]
+pub mod moving;
 mod options;
 #[cfg(feature = "postgres")]
 mod postgres;

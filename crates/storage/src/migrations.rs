@@ -29,10 +29,19 @@ pub enum MigrationError {
     /// The database was migrated by a newer program, whose migrations this one does not know.
     #[error("the database is newer than this program: it has {}", .0.join(", "))]
     Newer(Vec<String>),
+    /// An instance was being moved into the database.
+    #[error(
+        "an instance was being moved into the database, and not all of it is there: run the same `tigertrust move` again"
+    )]
+    HalfMoved,
     /// The database cannot be reached, or refused.
     #[error(transparent)]
     Store(#[from] StoreError),
 }
+
+/// What stands among the versions of a database that an instance is being moved into. To a program that knows nothing of it, it is a
+/// migration of a newer one that does not let it work: so that none works on half of an instance.
+pub(crate) const MARK: &str = "unfinished_move";
 
 /// A migration that this program knows.
 #[derive(Clone, Debug)]
@@ -197,6 +206,7 @@ async fn work(url: &DatabaseUrl, work: Work) -> Result<Vec<String>, MigrationErr
 pub(crate) fn compare(known: &[Known], applied: &[String]) -> SchemaState {
     let newer = match newer_that_allow_work(known, applied) {
         Ok(newer) => newer,
+        Err(Refused(unknown)) if bears_mark(&unknown) => return SchemaState::HalfMoved,
         Err(Refused(unknown)) => return SchemaState::Newer(unknown),
     };
     let pending: Vec<String> = known
@@ -216,8 +226,16 @@ struct Refused(Vec<String>);
 
 impl From<Refused> for MigrationError {
     fn from(Refused(unknown): Refused) -> Self {
-        Self::Newer(unknown)
+        if bears_mark(&unknown) {
+            Self::HalfMoved
+        } else {
+            Self::Newer(unknown)
+        }
     }
+}
+
+fn bears_mark(versions: &[String]) -> bool {
+    versions.iter().any(|version| version == MARK)
 }
 
 /// What a newer program has run, if this one may go on as if it had not: nothing but additions, to a schema that is otherwise the one

@@ -1,6 +1,8 @@
 //! PostgreSQL, and what is done there in a way of its own.
 
 pub(crate) mod migrations;
+#[cfg(feature = "sqlite")]
+pub(crate) mod moving;
 #[path = "queries/mod.rs"]
 #[allow(clippy::duplicate_mod, reason = "one text, two engines")]
 mod queries;

@@ -3,6 +3,8 @@
 pub(crate) mod backup;
 mod file;
 pub(crate) mod migrations;
+#[cfg(feature = "postgres")]
+pub(crate) mod moving;
 #[path = "queries/mod.rs"]
 #[allow(clippy::duplicate_mod, reason = "one text, two engines")]
 mod queries;

@@ -150,6 +150,8 @@ pub enum SchemaState {
     Expanded(Vec<String>),
     /// A newer program has run these migrations, by version, and this one cannot work with what they changed.
     Newer(Vec<String>),
+    /// An instance was being moved into the database, and not all of it is there.
+    HalfMoved,
 }
 
 /// The latest time that the servers over a database have seen.

@@ -238,6 +238,7 @@ impl Builder {
             SchemaState::Current | SchemaState::Expanded(_) => {}
             SchemaState::Pending(missing) => return Err(BuildError::SchemaBehind(missing)),
             SchemaState::Newer(unknown) => return Err(BuildError::SchemaAhead(unknown)),
+            SchemaState::HalfMoved => return Err(BuildError::HalfMoved),
         }
         instance.take_up_time().await?;
         instance.take_up_limits().await;

@@ -92,6 +92,12 @@ pub enum BuildError {
     #[cfg(feature = "storage")]
     #[error("the database's schema is ahead of this program, it has {}: build with the newer version", .0.join(", "))]
     SchemaAhead(Vec<String>),
+    /// An instance was being moved into the database.
+    #[cfg(feature = "storage")]
+    #[error(
+        "an instance was being moved into the database, and not all of it is there: run the same `tigertrust move` again"
+    )]
+    HalfMoved,
     /// The database cannot be reached, or does not answer as it should.
     #[cfg(feature = "storage")]
     #[error(transparent)]

@@ -12,6 +12,7 @@ mod key_report;
 mod man;
 mod member;
 mod migrate;
+mod moving;
 mod quickstart;
 mod reload;
 mod secrets;
@@ -45,6 +46,7 @@ pub async fn run(cli: Cli, handed: ListenFd) -> Result<(), Failure> {
         Command::Migrate(verb) => migrate::run(&common, &verb).await,
         Command::Backup { file } => backup::backup(&common, &file).await,
         Command::Restore(args) => backup::restore(&common, &args).await,
+        Command::Move(args) => moving::run(&common, args).await,
         Command::User(verb) => user::run(&common, verb).await,
         Command::Session(verb) => session::run(&common, verb).await,
         Command::Workspace(verb) => workspace::run(&common, verb).await,

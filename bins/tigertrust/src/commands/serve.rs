@@ -210,7 +210,7 @@ async fn watch_schema(instance: &TigerTrust) -> std::convert::Infallible {
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         ticks.tick().await;
-        if let Ok(state @ (SchemaState::Pending(_) | SchemaState::Newer(_))) =
+        if let Ok(state @ (SchemaState::Pending(_) | SchemaState::Newer(_) | SchemaState::HalfMoved)) =
             instance.storage().schema_state().await
         {
             let failure = schema_failure(&state)

@@ -200,7 +200,7 @@ async fn nothing_is_overwritten_and_only_a_good_backup_is_restored() {
 }
 
 /// What a client hears of the changes that follow the last that it has heard of.
-async fn first_event_after(served: &Served, key: &str, last: &str) -> String {
+pub async fn first_event_after(served: &Served, key: &str, last: &str) -> String {
     let mut answer = served
         .request(Method::GET, "/api/changes")
         .bearer_auth(key)
@@ -216,7 +216,7 @@ async fn first_event_after(served: &Served, key: &str, last: &str) -> String {
     text
 }
 
-async fn head(folder: &Path) -> i64 {
+pub async fn head(folder: &Path) -> i64 {
     use diesel::{QueryableByName, RunQueryDsl, sql_types::BigInt};
     #[derive(QueryableByName)]
     struct Head {

@@ -83,6 +83,7 @@ async fn every_command_and_operation_is_documented() {
         "migrate revert",
         "backup",
         "restore",
+        "move",
         "user create",
         "user list",
         "user disable",

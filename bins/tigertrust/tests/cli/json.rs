@@ -114,6 +114,7 @@ const ELSEWHERE: &[(&str, &str)] = &[
     ("quickstart", "all tests read what it prints"),
     ("serve", "prints nothing"),
     ("restore", "backup.rs: no server may run over the database"),
+    ("move", "moving.rs: no server may run over the database"),
     ("sso add oidc", "sso.rs: asks a provider"),
     ("sso test", "sso.rs: asks a provider"),
     (

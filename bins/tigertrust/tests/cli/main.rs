@@ -28,6 +28,7 @@ mod mail;
 mod members;
 mod metrics;
 mod migrations;
+mod moving;
 mod nodes;
 mod people;
 mod program;

@@ -100,7 +100,7 @@ pub(crate) async fn mark_restored(url: &DatabaseUrl, now: Timestamp) -> Result<u
     queries::leap(&mut connect(url).await?, now).await
 }
 
-async fn connect(url: &DatabaseUrl) -> Result<Connection, StoreError> {
+pub(super) async fn connect(url: &DatabaseUrl) -> Result<Connection, StoreError> {
     let address = url.with_defaults(SOCKET_DEADLINES);
     match timeout(PATIENCE, Connection::establish(&address)).await {
         Ok(Ok(connection)) => Ok(connection),

@@ -38,6 +38,8 @@ mod sso_connections;
 mod sso_domains;
 mod sso_sign_in;
 mod standing;
+#[cfg(all(feature = "postgres", feature = "sqlite"))]
+pub(super) mod statements;
 mod trust_rules;
 mod usage;
 mod usage_history;

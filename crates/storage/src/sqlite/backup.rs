@@ -69,13 +69,15 @@ pub(crate) async fn restore(from: &Path, url: &DatabaseUrl, now: Timestamp) -> R
         .batch_execute("PRAGMA journal_mode = DELETE; PRAGMA synchronous = FULL")
         .await
         .or_unavailable()?;
-    if let SchemaState::Newer(unknown) = compare(
+    match compare(
         &migrations::known(),
         &queries::applied_migrations(&mut connection)
             .await
             .or_unavailable()?,
     ) {
-        return Err(BackupError::Newer(unknown));
+        SchemaState::Newer(unknown) => return Err(BackupError::Newer(unknown)),
+        SchemaState::HalfMoved => return Err(BackupError::HalfMoved),
+        SchemaState::Current | SchemaState::Pending(_) | SchemaState::Expanded(_) => {}
     }
     queries::leap(&mut connection, now).await?;
     drop(connection);

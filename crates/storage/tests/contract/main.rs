@@ -20,6 +20,7 @@ mod keys;
 mod lookups;
 mod mail_tokens;
 mod members;
+mod moving;
 mod passkeys;
 mod races;
 mod schema;

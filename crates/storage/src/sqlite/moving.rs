@@ -1,0 +1,65 @@
+//! A database that is moved from or to.
+
+use async_trait::async_trait;
+use diesel_async::{AsyncConnection as _, SimpleAsyncConnection as _};
+use tigertrust_credentials::ports::StoreError;
+
+use super::{Connection, file::DatabaseFile, queries::statements};
+use crate::{
+    DatabaseUrl,
+    error::OrUnavailable as _,
+    moving::{MoveError, Place, Side},
+    url::Engine,
+};
+
+/// The file for this connection alone, until it ends: it fails while anybody else has it open, and nobody else can open it then. The
+/// mode has to be set before the file is first looked at.
+const ALONE: &str = "PRAGMA locking_mode = EXCLUSIVE; PRAGMA busy_timeout = 5000; PRAGMA foreign_keys = ON; \
+     PRAGMA synchronous = FULL; PRAGMA secure_delete = ON; BEGIN EXCLUSIVE; COMMIT";
+
+pub(crate) struct Database(Connection);
+
+impl Database {
+    /// Opens the file, where nobody else has it open.
+    pub(crate) async fn open(url: &DatabaseUrl, place: Place) -> Result<Self, MoveError> {
+        let file = DatabaseFile::of(url);
+        file.ensure_there()?;
+        let connection = Connection::establish(&file.uri()).await;
+        let mut connection = connection.map_err(StoreError::unavailable)?;
+        match connection.batch_execute(ALONE).await {
+            Ok(()) => Ok(Self(connection)),
+            Err(error) if error.to_string().contains("locked") => Err(MoveError::InUse(place)),
+            Err(error) => Err(StoreError::unavailable(error).into()),
+        }
+    }
+}
+
+#[async_trait]
+impl Side for Database {
+    fn engine(&self) -> Engine {
+        Engine::Sqlite
+    }
+
+    async fn hold(&mut self, _: &str) -> Result<(), StoreError> {
+        // It is held since it was opened.
+        Ok(())
+    }
+
+    async fn settle(&mut self, _: &str) -> Result<(), StoreError> {
+        Ok(())
+    }
+
+    async fn texts(&mut self, statement: &str, parameters: &[&str]) -> Result<Vec<String>, StoreError> {
+        let answers = statements::texts(&mut self.0, statement, parameters).await;
+        answers.or_unavailable()
+    }
+
+    async fn execute(&mut self, statement: &str, parameters: &[&str]) -> Result<usize, StoreError> {
+        let done = statements::execute(&mut self.0, statement, parameters).await;
+        done.or_unavailable()
+    }
+
+    async fn batch(&mut self, statements: &str) -> Result<(), StoreError> {
+        self.0.batch_execute(statements).await.or_unavailable()
+    }
+}
