@@ -2,7 +2,8 @@
 
 use std::{fmt::Display, fs, ops::RangeInclusive, path::PathBuf, str::FromStr, time::Duration};
 
-use config::{Value, ValueKind};
+use config::{ConfigError, Value, ValueKind};
+use serde::de::DeserializeOwned;
 
 use super::reader::Reader;
 use crate::duration;
@@ -132,5 +133,45 @@ pub(super) fn list(value: Value) -> Option<Vec<String>> {
     match &value.kind {
         ValueKind::String(text) => Some(text.split(',').map(|part| part.trim().to_owned()).collect()),
         _ => value.try_deserialize().ok(),
+    }
+}
+
+/// The entries of an array of tables; `allowed` says which, with which fields.
+pub(super) fn tables<T: DeserializeOwned>(value: Value, allowed: &str) -> Result<Vec<T>, String> {
+    let ValueKind::Array(entries) = value.kind else {
+        return Err(format!("must be {allowed}"));
+    };
+    let read = |(place, entry): (usize, Value)| {
+        entry
+            .try_deserialize()
+            .map_err(|error| format!("must be {allowed}; of table {}: {}", place + 1, plain(&error)))
+    };
+    entries.into_iter().enumerate().map(read).collect()
+}
+
+/// What is wrong with a table, in words of ours as far as there are any.
+fn plain(error: &ConfigError) -> String {
+    match error {
+        ConfigError::NotFound(field) => format!("{field} is missing"),
+        ConfigError::Type {
+            key: Some(field),
+            expected,
+            ..
+        } => format!("{field} must be {expected}"),
+        ConfigError::Type { expected, .. } => format!("must be {expected}"),
+        ConfigError::At {
+            error,
+            key: Some(field),
+            ..
+        } => format!("{field}: {}", plain(error)),
+        ConfigError::At { error, .. } => plain(error),
+        ConfigError::Message(text) => match text
+            .strip_prefix("unknown field `")
+            .and_then(|rest| rest.split_once('`'))
+        {
+            Some((field, _)) => format!("there is no field {field}"),
+            None => text.clone(),
+        },
+        other => other.to_string(),
     }
 }

@@ -5,7 +5,7 @@ use serde::Deserialize;
 use tigertrust_credentials::{KeyFormat, KeyFormats, KeyLength};
 use tigertrust_model::KeyType;
 
-use super::reader::Reader;
+use super::{forms::tables, reader::Reader};
 
 const KEY: &str = "keys.formats";
 const SHA256: &str = "sha256";
@@ -38,9 +38,7 @@ pub(super) fn read(reader: &mut Reader) -> KeyFormats {
 fn read_entries(value: Value) -> Result<KeyFormats, String> {
     let entries: Vec<Entry> = match &value.kind {
         ValueKind::String(text) => text.split(',').map(short).collect::<Result<_, _>>()?,
-        _ => value
-            .try_deserialize()
-            .map_err(|error| format!("must be {TABLES}: {error}"))?,
+        _ => tables(value, TABLES)?,
     };
     let formats = entries.iter().map(format).collect::<Result<_, _>>()?;
     KeyFormats::new(formats).map_err(|error| error.to_string())

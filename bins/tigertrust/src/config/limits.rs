@@ -7,7 +7,10 @@ use serde::Deserialize;
 use tigertrust::rate_limit::{Limits, PlanLimits, Plans, Quota, Quotas, ValkeySettings};
 use tigertrust_model::Plan;
 
-use super::{forms::secret, reader::Reader};
+use super::{
+    forms::{secret, tables},
+    reader::Reader,
+};
 use crate::duration;
 
 const QUOTAS: &str = "a limit and a window such as 60/1m, or two with a comma between them, the shorter window first: \
@@ -97,9 +100,7 @@ fn read_plans(value: Value) -> Result<Vec<(Plan, PlanLimits)>, String> {
              tried out only"
                 .to_owned()
         })?,
-        _ => value.try_deserialize().map_err(|error| {
-            format!("must be {PLANS}: {error}")
-        })?,
+        _ => tables(value, PLANS)?,
     };
     let mut names = BTreeSet::new();
     if let Some(twice) = entries.iter().find(|entry| !names.insert(entry.name.clone())) {

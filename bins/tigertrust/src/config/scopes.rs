@@ -4,7 +4,7 @@ use config::Value;
 use serde::Deserialize;
 use tigertrust_model::{KeyType, Scope, ScopeCatalog, ScopeDefinition};
 
-use super::reader::Reader;
+use super::{forms::tables, reader::Reader};
 
 const KEY: &str = "scopes";
 const TABLES: &str = "tables [[scopes]] with name, description and types";
@@ -34,9 +34,7 @@ pub(super) fn read(reader: &mut Reader) -> ScopeCatalog {
 }
 
 fn read_entries(value: Value) -> Result<ScopeCatalog, String> {
-    let entries: Vec<Entry> = value
-        .try_deserialize()
-        .map_err(|error| format!("must be {TABLES}: {error}"))?;
+    let entries: Vec<Entry> = tables(value, TABLES)?;
     let mut definitions = Vec::with_capacity(entries.len());
     for entry in entries {
         let name = &entry.name;

@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use clap::{Arg, Command};
 
-use super::markdown::{anchor, head, sentence};
+use super::markdown::{anchor, head, one_line, sentence};
 use crate::commands::man;
 
 pub(super) fn page() -> String {
@@ -101,7 +101,7 @@ fn argument(page: &mut String, arg: &Arg) {
         let values: Vec<String> = values
             .iter()
             .map(|value| match value.get_help() {
-                Some(help) => format!("`{}` ({help})", value.get_name()),
+                Some(help) => format!("`{}` ({})", value.get_name(), one_line(&help.to_string())),
                 None => format!("`{}`", value.get_name()),
             })
             .collect();

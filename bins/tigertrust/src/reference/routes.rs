@@ -67,7 +67,7 @@ pub(super) fn page() -> String {
         "tags that the OpenAPI document does not list: {:?}",
         by_tag.keys()
     );
-    page.push_str("\n## Types\n\nTimes are RFC 3339, in UTC where the server writes them.\n");
+    page.push_str("\n## Types\n\nTimes are RFC 3339, in UTC where the server writes them. What may be null may be absent from a request, and is from some answers.\n");
     for (name, schema) in document["components"]["schemas"].as_object().unwrap() {
         schemas::section(&mut page, name, schema);
     }

@@ -107,15 +107,13 @@ fn collect(schema: &Value, fields: &mut Vec<String>) {
         .unwrap_or_default();
     let none = Map::new();
     for (name, field) in schema["properties"].as_object().unwrap_or(&none) {
-        let presence = if required.contains(&name.as_str()) {
-            ""
-        } else {
-            ", may be absent"
-        };
-        let text = field["description"]
-            .as_str()
-            .map_or_else(String::new, |text| format!(": {}", sentence(text)));
-        fields.push(format!("- `{name}`, {}{presence}{text}\n", in_words(field)));
+        let kind = in_words(field);
+        // Of what may be null the types say that it may be absent.
+        let is_there =
+            required.contains(&name.as_str()) || kind.ends_with("or null") || kind.contains("or null,");
+        let presence = if is_there { "" } else { ", may be absent" };
+        let text = description(field).map_or_else(String::new, |text| format!(": {}", sentence(text)));
+        fields.push(format!("- `{name}`, {kind}{presence}{text}\n"));
     }
     for part in schema["allOf"].as_array().into_iter().flatten() {
         match named(part) {
@@ -133,11 +131,20 @@ fn collect(schema: &Value, fields: &mut Vec<String>) {
                 let mut within = Vec::new();
                 collect(part, &mut within);
                 fields.extend(within.into_iter().map(|field| format!("  {field}")));
-            } else {
+            } else if part["type"] != "null" {
                 fields.push(format!("- {}{text}\n", in_words(part)));
             }
         }
     }
+}
+
+/// What is said of a field, be it of one of the types that it may have.
+fn description(field: &Value) -> Option<&str> {
+    let parts = field["oneOf"].as_array().into_iter().flatten();
+    let mut said = std::iter::once(field)
+        .chain(parts)
+        .filter_map(|part| part["description"].as_str());
+    said.next()
 }
 
 fn capitalized(text: &str) -> String {

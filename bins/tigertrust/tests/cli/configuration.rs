@@ -299,7 +299,14 @@ async fn formats_of_imported_keys_are_configuration() {
             table("") + &table("").replace("\"a\"", "\"b\""),
             "b: the prefix \"sk_\" overlaps with \"sk_\" of a",
         ),
-        (table("speed = 5\n"), "must be tables [[keys.formats]]"),
+        (
+            table("speed = 5\n"),
+            "must be tables [[keys.formats]] with id, prefix, length (or min_length and max_length), type and digest; of table 1: there is no field speed",
+        ),
+        (
+            table("[[keys.formats]]\nprefix = \"x\"\n"),
+            "of table 2: id is missing",
+        ),
         (
             "[keys]\nformats = 5\n".to_owned(),
             "must be tables [[keys.formats]]",

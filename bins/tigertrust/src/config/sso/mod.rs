@@ -1,6 +1,7 @@
 //! Single sign-on: where providers send people back to, and the providers that all people of this server are offered.
 
 mod oidc;
+pub(super) mod provider_fields;
 mod saml;
 mod table;
 
