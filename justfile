@@ -39,6 +39,10 @@ lint:
     cargo clippy --workspace --all-targets --locked -- -D warnings
     RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --locked
 
+# Write the pages of the handbook that come out of the code: docs/src/reference
+reference:
+    TIGERTRUST_TEST_WRITE_REFERENCE=1 cargo test -p tigertrust-server --locked --bin tigertrust the_reference_says_what_the_code_says
+
 # The handbook, into docs/book
 docs:
     mdbook build docs

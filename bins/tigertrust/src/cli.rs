@@ -228,13 +228,13 @@ pub struct Restore {
 pub enum User {
     /// Make an account
     Create {
-        /// The person's e-mail address
+        /// The person's e-mail address; two spellings that differ in case are one account
         #[arg(value_parser = parse::<Email>)]
         email: Email,
-        /// How the person wants to be called
+        /// How the person wants to be called, 1 to 100 characters
         #[arg(long)]
         name: Option<String>,
-        /// A file that holds the password, - for standard input [default: a random one, printed once]
+        /// A file whose first line is the password, 15 to 256 characters, - for standard input [default: a random one, printed once]
         #[arg(long, value_name = "FILE")]
         password_file: Option<PathBuf>,
     },
@@ -300,12 +300,12 @@ pub enum Session {
 pub enum Workspace {
     /// Make a workspace
     Create {
-        /// What people call it
+        /// What people call it, 1 to 100 characters
         name: String,
         /// Who owns it: an e-mail address or a user's id
         #[arg(long)]
         owner: String,
-        /// The plan that its keys are on
+        /// The plan that its keys are on: free, pro, enterprise, or one of the settings'
         #[arg(long, default_value = "free", value_parser = parse::<Plan>)]
         plan: Plan,
     },
@@ -457,13 +457,15 @@ pub enum Key {
         /// Only those of this type: agent or public
         #[arg(long = "type", value_name = "TYPE", value_parser = parse::<KeyType>)]
         kind: Option<KeyType>,
-        /// Only those whose name holds this text, or whose secret begins with it
+        /// Only those whose name holds this text, the case of the letters A to Z aside, or whose newest secret begins with its
+        /// first 8 characters
         #[arg(long, value_name = "TEXT")]
         search: Option<String>,
         /// Only those with this external id
         #[arg(long)]
         external_id: Option<String>,
-        /// Only those that are older than this and have not been used since, such as 90d or 2027-01-31
+        /// Only those that are older than this and have not been used since, such as 90d, a date
+        /// such as 2027-01-31 (its beginning in UTC), or a time
         #[arg(long, value_name = "TIME", value_parser = since::parse)]
         unused_since: Option<Since>,
         /// Which page
@@ -502,7 +504,7 @@ pub enum Key {
 /// Make a key.
 #[derive(Debug, Args)]
 pub struct CreateKey {
-    /// What people call it
+    /// What people call it, 1 to 100 characters
     #[arg(long)]
     pub name: String,
     /// agent or public
@@ -529,13 +531,14 @@ pub struct CreateKey {
     /// After how long it expires, such as 90d
     #[arg(long, value_name = "DURATION", value_parser = duration::parse)]
     pub expires_in: Option<std::time::Duration>,
-    /// A network that it may be used from, such as 192.0.2.0/24; may be given more than once [default: everywhere]
+    /// A network that it may be used from, such as 192.0.2.0/24; may be given more than once, or several with
+    /// commas [default: everywhere]
     #[arg(long, value_name = "NETWORK", value_delimiter = ',')]
     pub allow_from: Vec<String>,
-    /// How often it may be used in the plan's short window, if less than the plan allows
+    /// How often it may be used in the plan's short window, if less than the plan allows: 1 to 50000000
     #[arg(long, value_name = "CALLS")]
     pub limit_minute: Option<u32>,
-    /// How often it may be used in the plan's long window, if less than the plan allows
+    /// How often it may be used in the plan's long window, if less than the plan allows: 1 to 50000000
     #[arg(long, value_name = "CALLS")]
     pub limit_hour: Option<u32>,
     /// The name that the owning application knows it by
@@ -549,7 +552,7 @@ pub struct CreateKey {
 /// Settings.
 #[derive(Debug, Subcommand)]
 pub enum ConfigCommand {
-    /// Check the settings, and show where each comes from
+    /// Check the settings, and show what each is and where that comes from; no secret is shown
     Check,
 }
 

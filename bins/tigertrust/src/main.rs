@@ -15,6 +15,8 @@ mod listener;
 mod logging;
 mod mail;
 mod output;
+#[cfg(test)]
+mod reference;
 mod since;
 mod supervisor;
 mod tls;

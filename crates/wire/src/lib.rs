@@ -4,6 +4,7 @@
 
 mod audit;
 mod audit_archive;
+mod code;
 mod forwarded;
 mod hygiene;
 mod invitation;
@@ -33,6 +34,7 @@ pub use audit::{
     audit_ndjson,
 };
 pub use audit_archive::{ArchiveHeader, ArchivedEvent};
+pub use code::{Code, Retry};
 pub use forwarded::TrustedProxies;
 pub use hygiene::{FindingName, KeyFinding};
 pub use invitation::{AcceptInvitation, Invitation, Invite};
@@ -49,7 +51,7 @@ pub use passkey::{
     AddedPasskey, FinishPasskey, FinishPasskeyLogin, Passkey, PasskeyOptions, RenamePasskey,
     StartPasskeyLogin,
 };
-pub use problem::{Code, FieldProblem, NOT_SIGNED_IN, Problem, challenge, is_request_id};
+pub use problem::{FieldProblem, NOT_SIGNED_IN, Problem, challenge, is_request_id};
 pub use profile::{ExportedInvitation, ExportedMembership, PersonExport, UpdateMe};
 pub use rate_limit::{RateLimit, RateLimitHeaders, add_rate_limits, rate_limits, seconds};
 pub use scim::{

@@ -36,10 +36,11 @@ pub enum Audit {
         /// Only this chain: a workspace's id, or instance [default: all]
         #[arg(long, value_parser = parse::<Chain>, conflicts_with = "file")]
         chain: Option<Chain>,
-        /// A file with checkpoints, one a line, that the log must agree with
+        /// A file with checkpoints, one a line, that the log must agree with; their signatures are verified
         #[arg(long, value_name = "FILE")]
         checkpoint: Option<PathBuf>,
-        /// Look at a file that `audit archive` wrote instead
+        /// Look at a file that `audit archive` wrote instead: the key ring is enough for that, and where there is the database,
+        /// it must go on where the file ends
         #[arg(long, value_name = "FILE")]
         file: Option<PathBuf>,
     },

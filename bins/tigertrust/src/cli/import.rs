@@ -31,7 +31,8 @@ pub struct ImportKeys {
     /// A scope that each of the keys gets; may be given more than once, or several with commas
     #[arg(long = "scope", value_name = "SCOPE", value_delimiter = ',')]
     pub scopes: Vec<String>,
-    /// The scope that a permission or role of theirs becomes; may be given more than once
+    /// The scope that a permission or role of theirs becomes, those of Better Auth being called resource:action; may be
+    /// given more than once
     #[arg(long = "map-scope", value_name = "THEIRS=SCOPE", value_parser = pair)]
     pub scope_map: Vec<(String, String)>,
     /// The name that a field has in the export, such as hash=key_digest; may be given more than once

@@ -82,7 +82,7 @@ pub struct NewConnectionArgs {
     /// Of which workspace
     #[command(flatten)]
     pub within: InWorkspace,
-    /// What stands for it in addresses: small letters, digits and hyphens
+    /// What stands for it in addresses: 2 to 40 small letters, digits and hyphens, unique over the whole server
     #[arg(long)]
     pub slug: String,
     /// What people are shown
@@ -91,7 +91,8 @@ pub struct NewConnectionArgs {
     /// What somebody becomes who signs in for the first time: admin, member or viewer [default: nobody does who is no member]
     #[arg(long, value_name = "ROLE", value_parser = parse::<Role>)]
     pub default_role: Option<Role>,
-    /// What a group becomes, such as engineering=member; may be given more than once
+    /// What a group becomes at each sign-in, such as engineering=member, the role being what follows the last =; may be given
+    /// more than once
     #[arg(long = "group-role", value_name = "GROUP=ROLE", value_parser = group_role)]
     pub group_roles: Vec<GroupRole>,
     /// Take the provider's word for a second factor
@@ -169,7 +170,7 @@ pub struct AddSaml {
         conflicts_with = "metadata_url"
     )]
     pub metadata_file: Option<PathBuf>,
-    /// Where the provider publishes its metadata
+    /// Where the provider publishes its metadata, by https
     #[arg(long, value_name = "URL")]
     pub metadata_url: Option<String>,
     /// The provider that is meant, where the metadata describes several
@@ -190,7 +191,7 @@ pub struct AddSaml {
     /// Accept responses that answer no request: whoever has one may sign somebody else's browser in
     #[arg(long)]
     pub allow_unsolicited: bool,
-    /// Do not sign requests
+    /// Do not sign requests; otherwise a key for that is made, and encrypted under the key ring
     #[arg(long)]
     pub unsigned_requests: bool,
 }
@@ -251,7 +252,7 @@ pub struct DomainChangesArgs {
     /// Its people sign in by no connection in particular
     #[arg(long, conflicts_with = "connection")]
     pub no_connection: bool,
-    /// Let its people sign in by the connection alone
+    /// Let its people sign in by the connection alone; sessions that were begun in another way end
     #[arg(long, requires = "break_glass")]
     pub enforce: bool,
     /// The owner who may sign in otherwise, with a password and a second factor: an e-mail address or a user's id

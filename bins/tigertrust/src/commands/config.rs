@@ -5,15 +5,40 @@ use serde::Serialize;
 use super::source;
 use crate::{
     cli::{Common, ConfigCommand},
-    config::Settings,
+    config::{Asked, Settings},
     failure::Failure,
     output,
 };
 
+/// A setting as it counts.
 #[derive(Serialize)]
-struct Origin {
+struct Shown {
     key: String,
+    /// None where there is none, and of a secret.
+    value: Option<String>,
+    secret: bool,
     source: String,
+}
+
+impl From<Asked> for Shown {
+    fn from(asked: Asked) -> Self {
+        Self {
+            value: asked.value().map(str::to_owned),
+            key: asked.key,
+            secret: asked.is_secret,
+            source: asked.source,
+        }
+    }
+}
+
+impl Shown {
+    fn text(&self) -> String {
+        match &self.value {
+            Some(value) => value.clone(),
+            None if self.secret && self.source != "default" => "(secret)".to_owned(),
+            None => String::new(),
+        }
+    }
 }
 
 pub fn run(common: &Common, verb: &ConfigCommand) -> Result<(), Failure> {
@@ -24,15 +49,11 @@ pub fn run(common: &Common, verb: &ConfigCommand) -> Result<(), Failure> {
 
 fn check(common: &Common) -> Result<(), Failure> {
     let settings = Settings::load(&source(common, Vec::new())?, &common.data)?;
-    let origins: Vec<Origin> = settings
-        .origins
-        .into_iter()
-        .map(|(key, source)| Origin { key, source })
-        .collect();
-    output::print(common.output, &origins, |origins| {
-        let rows = origins
+    let all: Vec<Shown> = settings.asked.into_iter().map(Into::into).collect();
+    output::print(common.output, &all, |all| {
+        let rows = all
             .iter()
-            .map(|origin| [origin.key.clone(), origin.source.clone()]);
+            .map(|shown| [shown.key.clone(), shown.source.clone(), shown.text()]);
         let ring = if settings.keyring.is_some() {
             ""
         } else {
@@ -40,7 +61,7 @@ fn check(common: &Common) -> Result<(), Failure> {
         };
         format!(
             "{}\nThe configuration is valid.{ring}",
-            output::table(["SETTING", "SOURCE"], rows)
+            output::table(["SETTING", "SOURCE", "VALUE"], rows)
         )
     })
 }

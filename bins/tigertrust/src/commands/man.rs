@@ -14,13 +14,19 @@ use crate::{
 pub fn run(common: &Common, folder: &Path) -> Result<(), Failure> {
     fs::create_dir_all(folder)
         .map_err(|error| Failure::new(format!("{} cannot be made: {error}", folder.display())))?;
-    let mut command = Cli::command().disable_help_subcommand(true);
-    command.build();
+    let command = program();
     let mut written = Vec::new();
     write(&command, folder, &mut written)?;
     output::print(common.output, &written, |written| {
         format!("Wrote {} pages to {}.", written.len(), folder.display())
     })
+}
+
+/// The whole command line, as it is documented.
+pub fn program() -> clap::Command {
+    let mut command = Cli::command().disable_help_subcommand(true);
+    command.build();
+    command
 }
 
 /// Writes the page of a command, then those of the commands below it.

@@ -9,7 +9,7 @@ mod doctor;
 mod import;
 mod key;
 mod key_report;
-mod man;
+pub mod man;
 mod member;
 mod migrate;
 mod moving;

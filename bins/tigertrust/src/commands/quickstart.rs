@@ -18,7 +18,7 @@ use tigertrust_storage::DatabaseUrl;
 use super::{reload::Reload, secrets::write_private, serve, settings_and_traces};
 use crate::{
     cli::{Common, OutputFormat, Quickstart},
-    config::{Flag, Keyring, Listen, Settings},
+    config::{Asked, Flag, Keyring, Listen, Settings},
     failure::Failure,
     instance,
     listener::Listeners,
@@ -120,10 +120,10 @@ fn ensure_no_other_database(
     ephemeral: bool,
     named: bool,
 ) -> Result<(), Failure> {
-    let set = |key: &&(String, String)| key.0.starts_with("database.url") && key.1 != "default";
-    match (settings.origins.iter().find(set), &common.config) {
-        (Some((key, origin)), _) if ephemeral => Err(Failure::new(format!(
-            "--ephemeral uses a database of its own, but {key} is set ({origin}): take one of them away"
+    let set = |asked: &&Asked| asked.key.starts_with("database.url") && asked.is_set();
+    match (settings.asked.iter().find(set), &common.config) {
+        (Some(Asked { key, source, .. }), _) if ephemeral => Err(Failure::new(format!(
+            "--ephemeral uses a database of its own, but {key} is set ({source}): take one of them away"
         ))),
         // Later commands read the file, and would not know of the flag.
         (_, Some(file)) if named => Err(Failure::new(format!(

@@ -11,15 +11,12 @@ use tokio::{
 use super::source;
 use crate::{
     cli::Common,
-    config::{Flag, Keyring, SecretKind, Settings},
+    config::{Flag, Keyring, OnReload, SecretKind, Settings, documented},
     failure::Failure,
     logging::LogFilter,
     supervisor,
     tls::CertificateFiles,
 };
-
-/// What is taken up; what else has changed needs a restart.
-const TAKEN_UP: [&str; 4] = ["keyring", "keyring_file", "keyring_command", "log.filter"];
 
 /// Where settings are read from again.
 pub struct Reload {
@@ -130,6 +127,9 @@ fn changed<'a>(
     let mut keys: Vec<&str> = before.keys().chain(after.keys()).map(String::as_str).collect();
     keys.sort_unstable();
     keys.dedup();
-    keys.retain(|key| before.get(*key) != after.get(*key) && !TAKEN_UP.contains(key));
+    keys.retain(|key| {
+        let is_taken_up = documented(key).is_some_and(|known| known.reload == OnReload::TakenUp);
+        before.get(*key) != after.get(*key) && !is_taken_up
+    });
     keys
 }

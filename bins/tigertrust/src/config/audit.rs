@@ -1,9 +1,14 @@
 //! The settings of the audit log.
 
-use std::{path::PathBuf, time::Duration};
+use std::{ops::RangeInclusive, path::PathBuf, time::Duration};
 
-use super::reader::Reader;
-use crate::duration;
+use super::{
+    forms::{path, time_within_or},
+    reader::Reader,
+};
+
+/// A minute to thirty days.
+const BOUNDS: RangeInclusive<Duration> = Duration::from_secs(60)..=Duration::from_secs(30 * 24 * 60 * 60);
 
 /// Where checkpoints go by themselves, and how often.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -16,19 +21,14 @@ pub struct AuditSettings {
 
 impl AuditSettings {
     pub(super) fn read(reader: &mut Reader) -> Self {
-        let often = "a length of time such as 1h, of a minute at the least and 30 days at the most";
         Self {
-            checkpoint_file: reader.read("audit.checkpoint_file", "a path", |text| {
-                (!text.is_empty()).then(|| PathBuf::from(text))
-            }),
-            checkpoint_every: reader
-                .read("audit.checkpoint_every", often, |text| {
-                    let within = Duration::from_secs(60)..=Duration::from_secs(30 * 24 * 60 * 60);
-                    duration::parse(text)
-                        .ok()
-                        .filter(|duration| within.contains(duration))
-                })
-                .unwrap_or(Duration::from_secs(60 * 60)),
+            checkpoint_file: path(reader, "audit.checkpoint_file", "a path"),
+            checkpoint_every: time_within_or(
+                reader,
+                "audit.checkpoint_every",
+                &BOUNDS,
+                Duration::from_secs(60 * 60),
+            ),
         }
     }
 }

@@ -5,12 +5,12 @@ use serde::Deserialize;
 use tigertrust_credentials::{KeyFormat, KeyFormats, KeyLength};
 use tigertrust_model::KeyType;
 
-use super::reader::Reader;
+use super::{forms::tables, reader::Reader};
 
 const KEY: &str = "keys.formats";
 const SHA256: &str = "sha256";
 const TABLES: &str =
-    "must be tables [[keys.formats]] with id, prefix, length (or min_length and max_length), type and digest";
+    "tables [[keys.formats]] with id, prefix, length (or min_length and max_length), type and digest";
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -26,7 +26,7 @@ struct Entry {
 
 /// Reads the formats; none if nobody names any.
 pub(super) fn read(reader: &mut Reader) -> KeyFormats {
-    let Some((value, origin)) = reader.take_any(KEY) else {
+    let Some((value, origin)) = reader.take_any(KEY, TABLES) else {
         return KeyFormats::default();
     };
     read_entries(value).unwrap_or_else(|detail| {
@@ -38,9 +38,7 @@ pub(super) fn read(reader: &mut Reader) -> KeyFormats {
 fn read_entries(value: Value) -> Result<KeyFormats, String> {
     let entries: Vec<Entry> = match &value.kind {
         ValueKind::String(text) => text.split(',').map(short).collect::<Result<_, _>>()?,
-        _ => value
-            .try_deserialize()
-            .map_err(|error| format!("{TABLES}: {error}"))?,
+        _ => tables(value, TABLES)?,
     };
     let formats = entries.iter().map(format).collect::<Result<_, _>>()?;
     KeyFormats::new(formats).map_err(|error| error.to_string())

@@ -13,7 +13,7 @@ use std::{
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use zeroize::Zeroizing;
 
-use super::{Keyring, reader::Reader, settings::list};
+use super::{Keyring, forms::list, reader::Reader};
 
 /// How long the command may take.
 const DEADLINE: Duration = Duration::from_secs(10);
@@ -21,6 +21,8 @@ const DEADLINE: Duration = Duration::from_secs(10);
 const LONGEST: u64 = 1024 * 1024;
 /// As much of what the command writes to standard error is shown.
 const SHOWN: u64 = 2 * 1024;
+
+const COMMAND: &str = "a program and its arguments, such as [\"/usr/local/bin/ring\", \"--production\"]";
 
 /// Where the key ring comes from.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,9 +37,9 @@ pub enum KeyringSource {
 
 /// Reads the ring from the one source that is set, else from the default file if that is there.
 pub(super) fn read(reader: &mut Reader, default: &Path) -> Option<(Keyring, KeyringSource)> {
-    let text = reader.take_any("keyring");
-    let file = reader.take_any("keyring_file");
-    let command = reader.take_any("keyring_command");
+    let text = reader.take_secret("keyring", "the text of a key ring, or base64 of it");
+    let file = reader.take_any("keyring_file", "the path of a key ring");
+    let command = reader.take_secret("keyring_command", COMMAND);
     let set: Vec<&str> = [
         ("keyring", text.is_some()),
         ("keyring_file", file.is_some()),
@@ -69,10 +71,7 @@ pub(super) fn read(reader: &mut Reader, default: &Path) -> Option<(Keyring, Keyr
     } else if let Some((value, origin)) = command {
         let parts = list(value).filter(|parts| parts.first().is_some_and(|program| !program.is_empty()));
         let found = parts
-            .ok_or_else(|| {
-                "must be a program and its arguments, such as [\"/usr/local/bin/ring\", \"--production\"]"
-                    .to_owned()
-            })
+            .ok_or_else(|| format!("must be {COMMAND}"))
             .and_then(|parts| {
                 let program = parts.first().cloned().unwrap_or_default();
                 Ok((printed_by(&parts)?, KeyringSource::Command(program)))

@@ -4,10 +4,13 @@ use std::{collections::BTreeSet, time::Duration};
 
 use config::{Value, ValueKind};
 use serde::Deserialize;
-use tigertrust::rate_limit::{Limits, PlanLimits, Quota, Quotas, ValkeySettings};
+use tigertrust::rate_limit::{Limits, PlanLimits, Plans, Quota, Quotas, ValkeySettings};
 use tigertrust_model::Plan;
 
-use super::{reader::Reader, settings::secret};
+use super::{
+    forms::{secret, tables},
+    reader::Reader,
+};
 use crate::duration;
 
 const QUOTAS: &str = "a limit and a window such as 60/1m, or two with a comma between them, the shorter window first: \
@@ -20,13 +23,13 @@ const LONGEST_DEADLINE: Duration = Duration::from_secs(1);
 pub fn read(reader: &mut Reader) -> Limits {
     let shipped = Limits::default();
     Limits {
-        plans: shipped.plans.with(plans(reader)),
-        instance: reader
-            .read("rate_limit.instance", QUOTAS, |text| text.parse().ok())
-            .unwrap_or(shipped.instance),
-        verify: quota(reader, "rate_limit.verify").unwrap_or(shipped.verify),
-        session: quota(reader, "rate_limit.sessions").unwrap_or(shipped.session),
-        failures: quota(reader, "rate_limit.failures").unwrap_or(shipped.failures),
+        plans: plans(reader, shipped.plans),
+        instance: reader.read_or("rate_limit.instance", QUOTAS, shipped.instance, |text| {
+            text.parse().ok()
+        }),
+        verify: quota(reader, "rate_limit.verify", shipped.verify),
+        session: quota(reader, "rate_limit.sessions", shipped.session),
+        failures: quota(reader, "rate_limit.failures", shipped.failures),
     }
 }
 
@@ -35,6 +38,7 @@ pub fn read_shared(reader: &mut Reader) -> Option<ValkeySettings> {
     let settings = secret(
         reader,
         ["rate_limit.url", "rate_limit.url_file"],
+        "a redis://, rediss://, valkey://, valkeys:// or unix:// URL, or several of one cluster with commas between them",
         ValkeySettings::new,
     );
     let deadline = reader.read(
@@ -45,11 +49,12 @@ pub fn read_shared(reader: &mut Reader) -> Option<ValkeySettings> {
             duration::parse(text).ok().filter(is_within)
         },
     );
+    reader.default_is("rate_limit.deadline", &duration::show(ValkeySettings::DEADLINE));
     settings.map(|settings| settings.with_deadline(deadline.unwrap_or(ValkeySettings::DEADLINE)))
 }
 
-fn quota(reader: &mut Reader, key: &'static str) -> Option<Quota> {
-    reader.read(key, QUOTA, |text| text.parse().ok())
+fn quota(reader: &mut Reader, key: &'static str, shipped: Quota) -> Quota {
+    reader.read_or(key, QUOTA, shipped, |text| text.parse().ok())
 }
 
 #[derive(Deserialize)]
@@ -61,14 +66,30 @@ struct PlanEntry {
     shadow: bool,
 }
 
-fn plans(reader: &mut Reader) -> Vec<(Plan, PlanLimits)> {
-    let Some((value, origin)) = reader.take_any("rate_limit.plans") else {
-        return Vec::new();
+const PLANS: &str = "tables [[rate_limit.plans]] with name, limits and shadow";
+
+fn plans(reader: &mut Reader, shipped: Plans) -> Plans {
+    let set = reader.take_any("rate_limit.plans", PLANS);
+    reader.default_is("rate_limit.plans", &line(&shipped));
+    let Some((value, origin)) = set else {
+        return shipped;
     };
-    read_plans(value).unwrap_or_else(|detail| {
-        reader.refuse("rate_limit.plans", &origin, &detail);
-        Vec::new()
-    })
+    match read_plans(value) {
+        Ok(plans) => shipped.with(plans),
+        Err(detail) => {
+            reader.refuse("rate_limit.plans", &origin, &detail);
+            shipped
+        }
+    }
+}
+
+/// Plans as they stand in the environment.
+fn line(plans: &Plans) -> String {
+    let entry = |name: &str| {
+        let plan = name.parse().ok()?;
+        Some(format!("{name}={}", plans.limits_of(&plan).quotas))
+    };
+    plans.names().filter_map(entry).collect::<Vec<_>>().join(" ")
 }
 
 /// Tables in TOML; in the environment `pro=300/1m,10000/1h trial=10/1m:shadow`.
@@ -79,9 +100,7 @@ fn read_plans(value: Value) -> Result<Vec<(Plan, PlanLimits)>, String> {
              tried out only"
                 .to_owned()
         })?,
-        _ => value.try_deserialize().map_err(|error| {
-            format!("must be tables [[rate_limit.plans]] with name, limits and shadow: {error}")
-        })?,
+        _ => tables(value, PLANS)?,
     };
     let mut names = BTreeSet::new();
     if let Some(twice) = entries.iter().find(|entry| !names.insert(entry.name.clone())) {

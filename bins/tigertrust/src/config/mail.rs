@@ -4,7 +4,7 @@ use std::str::FromStr;
 
 use tigertrust::mail::{PublicUrl, Sender, SmtpUrl};
 
-use super::{reader::Reader, settings::secret};
+use super::{forms::secret, reader::Reader};
 
 /// What mail is sent with, and what it says of this server.
 #[derive(Clone, Debug)]
@@ -20,7 +20,12 @@ pub struct MailSettings {
 impl MailSettings {
     /// Reads them; `issuer` is what authenticator apps call this server.
     pub(super) fn read(reader: &mut Reader, issuer: &str) -> Self {
-        let url = secret(reader, ["mail.smtp_url", "mail.smtp_url_file"], SmtpUrl::from_str);
+        let url = secret(
+            reader,
+            ["mail.smtp_url", "mail.smtp_url_file"],
+            "an smtps:// or smtp:// URL",
+            SmtpUrl::from_str,
+        );
         let from = reader.read(
             "mail.from",
             "an address such as no-reply@example.com or TigerTrust <no-reply@example.com>",
@@ -31,12 +36,15 @@ impl MailSettings {
             "an address such as https://auth.example.com, with no user, query or fragment",
             |text| text.parse().ok(),
         );
-        let service_name = reader
-            .read("mail.service_name", "1 to 50 characters on one line", |text| {
+        let service_name = reader.read_or(
+            "mail.service_name",
+            "1 to 50 characters on one line",
+            issuer.to_owned(),
+            |text| {
                 let named = (1..=50).contains(&text.chars().count()) && !text.chars().any(char::is_control);
                 named.then(|| text.to_owned())
-            })
-            .unwrap_or_else(|| issuer.to_owned());
+            },
+        );
         if reader.is_set("mail.smtp_url") || reader.is_set("mail.smtp_url_file") {
             if !reader.is_set("mail.from") {
                 let detail = "is needed where mail is sent: set the address that mails come from";

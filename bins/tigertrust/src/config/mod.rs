@@ -1,6 +1,9 @@
 //! Settings: from a TOML file, the environment and flags, each wrong value named with its source.
 
+mod asked;
 mod audit;
+mod catalog;
+mod forms;
 mod key_formats;
 mod keyring;
 mod keyring_source;
@@ -10,13 +13,18 @@ mod listen;
 mod mail;
 mod passkeys;
 mod reader;
+mod scopes;
 mod settings;
 mod sso;
 mod tls;
 mod traces;
 mod usage;
 
+pub use asked::Asked;
 pub use audit::AuditSettings;
+#[cfg(test)]
+pub use catalog::catalogued;
+pub use catalog::{OnReload, documented};
 pub use keyring::{Keyring, SecretKind};
 pub use keyring_source::KeyringSource;
 pub use keyring_text::{KeyringText, NotOurForm};

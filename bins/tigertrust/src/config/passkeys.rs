@@ -4,7 +4,9 @@ use tigertrust::mail::PublicUrl;
 use tigertrust_accounts::passkeys::RelyingPartySettings;
 use tigertrust_passkeys::WebAuthn;
 
-use super::{reader::Reader, settings::list};
+use super::{forms::list, reader::Reader};
+
+const ORIGINS: &str = "origins such as https://login.example.com, of the id or below it";
 
 /// Reads who we are to authenticators: where nothing says so, the domain that people find this service at.
 pub(super) fn read(reader: &mut Reader, public_url: Option<&PublicUrl>) -> RelyingPartySettings {
@@ -28,7 +30,10 @@ pub(super) fn read(reader: &mut Reader, public_url: Option<&PublicUrl>) -> Relyi
         .read("passkeys.rp_id", allowed, of)
         .or(found_at)
         .unwrap_or_default();
-    let Some((value, origin)) = reader.take_any("passkeys.origins") else {
+    if !reader.is_set("passkeys.rp_id") {
+        reader.default_is("passkeys.rp_id", &settings.id);
+    }
+    let Some((value, origin)) = reader.take_any("passkeys.origins", ORIGINS) else {
         return settings;
     };
     let settings = RelyingPartySettings {
@@ -36,11 +41,7 @@ pub(super) fn read(reader: &mut Reader, public_url: Option<&PublicUrl>) -> Relyi
         ..settings
     };
     if settings.origins.is_empty() {
-        reader.refuse(
-            "passkeys.origins",
-            &origin,
-            "must be origins such as https://login.example.com",
-        );
+        reader.refuse("passkeys.origins", &origin, &format!("must be {ORIGINS}"));
     } else if let Err(error) = WebAuthn::new(&settings) {
         reader.refuse("passkeys.origins", &origin, &error.to_string());
     }

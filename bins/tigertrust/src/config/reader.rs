@@ -5,6 +5,11 @@ use std::{collections::BTreeMap, fmt, path::PathBuf};
 use config::{Config, ConfigError, Environment, File, FileFormat, Map, Value, ValueKind};
 use sha2::{Digest, Sha256};
 
+use super::{
+    asked::{Asked, DEFAULT},
+    forms,
+};
+
 /// What the names of our environment variables begin with; two underscores part the levels of a key.
 const PREFIX: &str = "TIGERTRUST";
 /// What `config` calls the environment.
@@ -48,7 +53,7 @@ impl std::error::Error for SettingErrors {}
 /// Values that have been found and not been read yet.
 pub struct Reader {
     values: BTreeMap<String, Value>,
-    known: Vec<(String, String)>,
+    asked: Vec<Asked>,
     fingerprints: BTreeMap<String, [u8; 32]>,
     errors: Vec<String>,
 }
@@ -85,14 +90,14 @@ impl Reader {
         Ok(Self {
             values,
             fingerprints,
-            known: Vec::new(),
+            asked: Vec::new(),
             errors: Vec::new(),
         })
     }
 
     /// Reads a setting; `allowed` completes the sentence "it must be …".
     pub fn read<T>(&mut self, key: &str, allowed: &str, parse: impl FnOnce(&str) -> Option<T>) -> Option<T> {
-        let value = self.take(key)?;
+        let value = self.take(key, allowed, false)?;
         let text = match &value.kind {
             ValueKind::Table(_) | ValueKind::Array(_) | ValueKind::Nil => None,
             _ => value.clone().into_string().ok(),
@@ -109,13 +114,34 @@ impl Reader {
         parsed
     }
 
+    /// The same, with what counts where nothing sets it.
+    pub fn read_or<T: fmt::Display>(
+        &mut self,
+        key: &str,
+        allowed: &str,
+        default: T,
+        parse: impl FnOnce(&str) -> Option<T>,
+    ) -> T {
+        let read = self.read(key, allowed, parse);
+        self.default_is(key, &default);
+        read.unwrap_or(default)
+    }
+
+    /// Notes what counts where nothing sets a setting that was asked for.
+    pub fn default_is(&mut self, key: &str, default: &dyn fmt::Display) {
+        if let Some(asked) = self.asked.iter_mut().rfind(|asked| asked.key == key) {
+            asked.default = Some(default.to_string());
+        }
+    }
+
     /// Reads a setting that must not be shown.
     pub fn read_secret<T, E: fmt::Display>(
         &mut self,
         key: &str,
+        allowed: &str,
         parse: impl FnOnce(&str) -> Result<T, E>,
     ) -> Option<T> {
-        let value = self.take(key)?;
+        let value = self.take(key, allowed, true)?;
         let parsed = match value.clone().into_string() {
             Ok(text) => parse(&text).map_err(|error| error.to_string()),
             Err(_) => Err("must be text".to_owned()),
@@ -128,28 +154,32 @@ impl Reader {
     /// The texts of a list that somebody else reads.
     pub fn peek_list(&self, key: &str) -> Vec<String> {
         let value = self.values.get(key).cloned();
-        value.and_then(super::settings::list).unwrap_or_default()
+        value.and_then(forms::list).unwrap_or_default()
     }
 
     /// Takes a value of any shape, with where it comes from.
-    pub fn take_any(&mut self, key: &str) -> Option<(Value, String)> {
-        self.take(key).map(|value| {
-            let origin = origin(key, &value);
-            (value, origin)
-        })
+    pub fn take_any(&mut self, key: &str, allowed: &str) -> Option<(Value, String)> {
+        let value = self.take(key, allowed, false)?;
+        let origin = origin(key, &value);
+        Some((value, origin))
+    }
+
+    /// The same for what must not be shown.
+    pub fn take_secret(&mut self, key: &str, allowed: &str) -> Option<(Value, String)> {
+        let value = self.take(key, allowed, true)?;
+        let origin = origin(key, &value);
+        Some((value, origin))
     }
 
     /// Whether a setting that was asked for has a value, right or wrong.
     pub fn is_set(&self, key: &str) -> bool {
-        self.known
-            .iter()
-            .any(|(known, origin)| known == key && origin != "default")
+        self.asked.iter().any(|asked| asked.key == key && asked.is_set())
     }
 
     /// Where the value of a setting that was asked for comes from.
     pub fn origin_of(&self, key: &str) -> String {
-        let known = self.known.iter().find(|(known, _)| known == key);
-        known.map_or_else(|| "default".to_owned(), |(_, origin)| origin.clone())
+        let asked = self.asked.iter().find(|asked| asked.key == key);
+        asked.map_or_else(|| DEFAULT.to_owned(), |asked| asked.source.clone())
     }
 
     /// The names of the tables in a table that nobody has read yet, each with where the first of its values comes from.
@@ -171,9 +201,9 @@ impl Reader {
         self.errors.push(format!("{key} ({origin}): {detail}"));
     }
 
-    /// Every setting that was asked for, with where its value comes from.
-    pub fn known(&self) -> Vec<(String, String)> {
-        self.known.clone()
+    /// Every setting that was asked for.
+    pub fn asked(&self) -> Vec<Asked> {
+        self.asked.clone()
     }
 
     /// What tells each value that is set from another; the values may be secrets.
@@ -183,8 +213,8 @@ impl Reader {
 
     /// Refuses what nobody asked for, and ends with all errors.
     pub fn finish(mut self) -> Result<(), SettingErrors> {
-        let known = std::mem::take(&mut self.known);
-        let known: Vec<&str> = known.iter().map(|(key, _)| key.as_str()).collect();
+        let asked = std::mem::take(&mut self.asked);
+        let known: Vec<&str> = asked.iter().map(|asked| asked.key.as_str()).collect();
         for (key, value) in std::mem::take(&mut self.values) {
             let detail = match nearest(&key, &known) {
                 Some(near) => format!("there is no such setting; did you mean {near}?"),
@@ -199,12 +229,18 @@ impl Reader {
         }
     }
 
-    fn take(&mut self, key: &str) -> Option<Value> {
+    fn take(&mut self, key: &str, allowed: &str, is_secret: bool) -> Option<Value> {
         let value = self.values.remove(key);
-        let origin = value
-            .as_ref()
-            .map_or_else(|| "default".to_owned(), |value| origin(key, value));
-        self.known.push((key.to_owned(), origin));
+        self.asked.push(Asked {
+            key: key.to_owned(),
+            source: value
+                .as_ref()
+                .map_or_else(|| DEFAULT.to_owned(), |value| origin(key, value)),
+            allowed: allowed.to_owned(),
+            is_secret,
+            default: None,
+            given: value.as_ref().filter(|_| !is_secret).map(shown),
+        });
         value
     }
 }
@@ -247,9 +283,20 @@ fn flatten(prefix: String, value: Value, leaves: &mut BTreeMap<String, Value>) {
     }
 }
 
+/// A value for people: text as it is, lists and tables as JSON.
+fn shown(value: &Value) -> String {
+    match &value.kind {
+        ValueKind::Table(_) | ValueKind::Array(_) => value
+            .clone()
+            .try_deserialize::<serde_json::Value>()
+            .map_or_else(|_| String::new(), |json| json.to_string()),
+        _ => value.to_string(),
+    }
+}
+
 fn origin(key: &str, value: &Value) -> String {
     match value.origin() {
-        None => "default".to_owned(),
+        None => DEFAULT.to_owned(),
         Some(ENVIRONMENT) => format!("{PREFIX}__{}", key.replace('.', "__").to_uppercase()),
         Some(origin) => origin.to_owned(),
     }

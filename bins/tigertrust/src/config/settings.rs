@@ -2,33 +2,35 @@
 
 use std::{
     collections::BTreeMap,
-    fs,
+    fmt,
     net::{IpAddr, SocketAddr},
     num::NonZeroUsize,
+    ops::RangeInclusive,
     path::Path,
     str::FromStr,
     thread,
     time::Duration,
 };
 
-use config::{Value, ValueKind};
 use ipnet::IpNet;
-use serde::Deserialize;
 use tigertrust::{
     mail::PublicUrl,
     rate_limit::{Limits, ValkeySettings},
 };
-use tigertrust_accounts::{HygieneSettings, LeakPolicy, LeakResponse, SessionSettings, UsageRetention};
+use tigertrust_accounts::{HygieneSettings, LeakPolicy, SessionSettings, UsageRetention};
 use tigertrust_credentials::{CacheSettings, HashingSettings, KeyFormats, PasswordCost};
 use tigertrust_http::{AppSettings, ServerSettings, TokenSettings, TrustedProxies};
-use tigertrust_model::{KeyType, Scope, ScopeCatalog, ScopeDefinition};
+use tigertrust_model::ScopeCatalog;
 use tigertrust_storage::DatabaseUrl;
 
 use super::{
-    AuditSettings, Keyring, KeyringSource, Listen, MailSettings, SettingErrors, Source, TlsSettings,
-    TraceSettings, key_formats, keyring_source, limits, passkeys, reader::Reader, sso, usage,
+    Asked, AuditSettings, Keyring, KeyringSource, Listen, MailSettings, SettingErrors, Source, TlsSettings,
+    TraceSettings,
+    forms::{flag, list, number, origins, secret, time, time_within, time_within_or},
+    key_formats, keyring_source, limits, passkeys,
+    reader::Reader,
+    scopes, sso, usage,
 };
-use crate::duration;
 
 /// How log lines are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,6 +41,15 @@ pub enum LogFormat {
     Json,
 }
 
+impl fmt::Display for LogFormat {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Human => "human",
+            Self::Json => "json",
+        })
+    }
+}
+
 /// What is logged, and how.
 #[derive(Clone, Debug)]
 pub struct LogSettings {
@@ -46,6 +57,24 @@ pub struct LogSettings {
     pub format: LogFormat,
     /// What: a level, or directives such as `info,tigertrust_storage=debug`.
     pub filter: String,
+}
+
+/// Who may do what with a file, as octal digits.
+struct FileMode(u32);
+
+impl FromStr for FileMode {
+    type Err = ();
+
+    fn from_str(text: &str) -> Result<Self, ()> {
+        let mode = u32::from_str_radix(text, 8).ok();
+        mode.filter(|mode| *mode <= 0o777).map(Self).ok_or(())
+    }
+}
+
+impl fmt::Display for FileMode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:04o}", self.0)
+    }
 }
 
 /// The database.
@@ -114,20 +143,31 @@ pub struct Settings {
     pub log: LogSettings,
     /// Traces.
     pub traces: TraceSettings,
-    /// Every key with where its value comes from.
-    pub origins: Vec<(String, String)>,
+    /// Every setting, in the order in which they are read.
+    pub asked: Vec<Asked>,
     /// What tells the value of each key that is set from another value.
     pub fingerprints: BTreeMap<String, [u8; 32]>,
 }
-
-const DURATION: &str = "a length of time such as 5s, out of ms, s, m, h and d, of a day at the most";
-/// What is longer is a mistake, and would be too long for the arithmetic of clocks.
-const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
 
 impl Settings {
     /// Reads all settings. Paths that are not given stand in `data`.
     pub fn load(source: &Source, data: &Path) -> Result<Self, SettingErrors> {
         let mut reader = Reader::new(source)?;
+        let settings = Self::read(&mut reader, data);
+        reader.finish()?;
+        settings.ok_or_else(|| SettingErrors(Vec::new()))
+    }
+
+    /// Every setting that there is where the source is as it is, right or wrong.
+    #[cfg(test)]
+    pub fn all_asked(source: &Source, data: &Path) -> Result<Vec<Asked>, SettingErrors> {
+        let mut reader = Reader::new(source)?;
+        drop(Self::read(&mut reader, data));
+        Ok(reader.asked())
+    }
+
+    /// Reads all settings; none where there is no database to go on with, of which the reader knows.
+    fn read(reader: &mut Reader, data: &Path) -> Option<Self> {
         let cores = thread::available_parallelism().map_or(1, usize::from);
         let shipped = ServerSettings {
             workers: cores,
@@ -135,110 +175,109 @@ impl Settings {
         };
         let caches = CacheSettings::default();
 
-        let listen = reader
-            .read(
-                "server.listen",
-                "an address and a port such as 127.0.0.1:8080, or unix: and an absolute path such as unix:/run/tigertrust/api.sock",
-                |text| text.parse().ok(),
-            )
-            .unwrap_or_else(|| Listen::Tcp(SocketAddr::from(([127, 0, 0, 1], 8080))));
-        let socket_mode = reader
-            .read(
-                "server.socket_mode",
-                "the mode of a file in octal such as \"0660\"",
-                |text| u32::from_str_radix(text, 8).ok().filter(|mode| *mode <= 0o777),
-            )
-            .unwrap_or(0o660);
+        let listen = reader.read_or(
+            "server.listen",
+            "an address and a port such as 127.0.0.1:8080, or unix: and an absolute path such as unix:/run/tigertrust/api.sock",
+            Listen::Tcp(SocketAddr::from(([127, 0, 0, 1], 8080))),
+            |text| text.parse().ok(),
+        );
+        let socket_mode = reader.read_or(
+            "server.socket_mode",
+            "the mode of a file in octal such as \"0660\"",
+            FileMode(0o660),
+            |text| text.parse().ok(),
+        );
         let server = ServerSettings {
-            workers: number(&mut reader, "server.workers", shipped.workers, 1, 1024),
+            workers: number(reader, "server.workers", shipped.workers, 1, 1024),
             max_connections: number(
-                &mut reader,
+                reader,
                 "server.max_connections",
                 shipped.max_connections,
                 1,
                 1_000_000,
             ),
-            request_timeout: time(&mut reader, "server.request_timeout", shipped.request_timeout),
-            keep_alive: time(&mut reader, "server.keep_alive", shipped.keep_alive),
-            shutdown_timeout: time(&mut reader, "server.shutdown_timeout", shipped.shutdown_timeout),
+            request_timeout: time(reader, "server.request_timeout", shipped.request_timeout),
+            keep_alive: time(reader, "server.keep_alive", shipped.keep_alive),
+            shutdown_timeout: time(reader, "server.shutdown_timeout", shipped.shutdown_timeout),
         };
-        let tls = TlsSettings::read(&mut reader);
+        let tls = TlsSettings::read(reader);
         let metrics_listen = reader.read(
             "metrics.listen",
             "an address and a port such as 127.0.0.1:9464",
             |text| text.parse().ok(),
         );
         let proxies_believe_everybody = reader
-            .peek_list("server.trusted_proxies")
+            .peek_list(PROXIES_KEY)
             .iter()
             .any(|network| network.trim().ends_with("/0"));
-        let mut app = app(&mut reader);
-        let mail = MailSettings::read(&mut reader, &app.issuer);
+        let mut app = app(reader);
+        let mail = MailSettings::read(reader, &app.issuer);
         // A proxy may change `Host`: where people find this server, its own pages come from.
         app.origins
             .extend(mail.public_url.as_ref().map(PublicUrl::origin));
-        app.relying_party = passkeys::read(&mut reader, mail.public_url.as_ref());
+        app.relying_party = passkeys::read(reader, mail.public_url.as_ref());
         app.sso = Some(sso::read(
-            &mut reader,
+            reader,
             mail.public_url.as_ref(),
             &listen.local_url(tls.is_some()),
         ));
+        let local = format!("sqlite://{}", data.join("tigertrust.db").display());
         let url = secret(
-            &mut reader,
+            reader,
             ["database.url", "database.url_file"],
+            "a postgres:// or sqlite:// URL",
             DatabaseUrl::from_str,
         )
-        .or_else(|| {
-            DatabaseUrl::from_str(&format!("sqlite://{}", data.join("tigertrust.db").display())).ok()
-        });
-        let pool_size = number(&mut reader, "database.pool_size", 10, 1, 1000);
-        let acquire_timeout = time(&mut reader, "database.acquire_timeout", Duration::from_secs(2));
-        let statement_timeout = time(&mut reader, "database.statement_timeout", Duration::from_secs(5));
-        let migrate_on_start = reader
-            .read("database.migrate_on_start", "true or false", |text| {
-                text.parse().ok()
-            })
-            .unwrap_or(false);
-        let (keyring, keyring_source) = keyring_source::read(&mut reader, &data.join("keyring.toml")).unzip();
+        .or_else(|| DatabaseUrl::from_str(&local).ok());
+        reader.default_is("database.url", &local);
+        let pool_size = number(reader, "database.pool_size", 10, 1, 1000);
+        let acquire_timeout = time(reader, "database.acquire_timeout", Duration::from_secs(2));
+        let statement_timeout = time(reader, "database.statement_timeout", Duration::from_secs(5));
+        let migrate_on_start = flag(reader, "database.migrate_on_start");
+        let (keyring, keyring_source) = keyring_source::read(reader, &data.join("keyring.toml")).unzip();
         let cache = CacheSettings {
-            max_keys: number(&mut reader, "cache.max_keys", caches.max_keys, 0, 100_000_000),
+            max_keys: number(reader, "cache.max_keys", caches.max_keys, 0, 100_000_000),
             max_workspaces: number(
-                &mut reader,
+                reader,
                 "cache.max_workspaces",
                 caches.max_workspaces,
                 0,
                 100_000_000,
             ),
         };
-        let max_staleness = time(&mut reader, "cache.max_staleness", Duration::from_secs(5));
-        let password_cost = password_cost(&mut reader);
-        let limits = limits::read(&mut reader);
-        let shared_limits = limits::read_shared(&mut reader);
-        let retention = usage::read_retention(&mut reader);
-        let hygiene = usage::read_hygiene(&mut reader);
-        let allow_private_webhooks = reader
-            .read("webhooks.allow_private_addresses", "true or false", |text| {
-                text.parse().ok()
-            })
-            .unwrap_or(false);
-        let catalog = scopes(&mut reader);
-        let key_formats = key_formats::read(&mut reader);
-        let audit = AuditSettings::read(&mut reader);
+        let max_staleness = time(reader, "cache.max_staleness", Duration::from_secs(5));
+        let password_cost = password_cost(reader);
+        let limits = limits::read(reader);
+        let shared_limits = limits::read_shared(reader);
+        let retention = usage::read_retention(reader);
+        let hygiene = usage::read_hygiene(reader);
+        let allow_private_webhooks = flag(reader, "webhooks.allow_private_addresses");
+        let catalog = scopes::read(reader);
+        let key_formats = key_formats::read(reader);
+        let audit = AuditSettings::read(reader);
         let log = LogSettings {
-            format: reader
-                .read("log.format", "human or json", |text| match text {
+            format: reader.read_or(
+                "log.format",
+                "human or json",
+                LogFormat::Human,
+                |text| match text {
                     "human" => Some(LogFormat::Human),
                     "json" => Some(LogFormat::Json),
                     _ => None,
-                })
-                .unwrap_or(LogFormat::Human),
-            filter: reader
-                .read("log.filter", "a level (error, warn, info, debug, trace) or directives such as info,tigertrust_http=debug", |text| {
-                    tracing_subscriber::EnvFilter::try_new(text).ok().map(|_| text.to_owned())
-                })
-                .unwrap_or_else(|| "info,actix_server=warn,actix_http=off".to_owned()),
+                },
+            ),
+            filter: reader.read_or(
+                "log.filter",
+                "a level (error, warn, info, debug, trace) or directives such as info,tigertrust_http=debug",
+                "info,actix_server=warn,actix_http=off".to_owned(),
+                |text| {
+                    tracing_subscriber::EnvFilter::try_new(text)
+                        .ok()
+                        .map(|_| text.to_owned())
+                },
+            ),
         };
-        let traces = TraceSettings::read(&mut reader);
+        let traces = TraceSettings::read(reader);
         if url.is_none() {
             reader.refuse(
                 "database.url",
@@ -246,14 +285,8 @@ impl Settings {
                 "the path of the data folder cannot stand in a URL; set database.url",
             );
         }
-        let origins = reader.known();
-        let fingerprints = reader.fingerprints();
-        reader.finish()?;
-        let Some(url) = url else {
-            return Err(SettingErrors(Vec::new()));
-        };
         let database = DatabaseSettings {
-            url,
+            url: url?,
             pool_size,
             acquire_timeout,
             statement_timeout,
@@ -269,9 +302,9 @@ impl Settings {
             encryption: keyring.as_ref().and_then(|ring| ring.encryption.clone()),
             ..app
         };
-        Ok(Self {
+        Some(Self {
             listen,
-            socket_mode,
+            socket_mode: socket_mode.0,
             tls,
             metrics_listen,
             server,
@@ -294,61 +327,15 @@ impl Settings {
             audit,
             log,
             traces,
-            origins,
-            fingerprints,
+            asked: reader.asked(),
+            fingerprints: reader.fingerprints(),
         })
     }
 }
 
-fn number<T: FromStr + PartialOrd + std::fmt::Display + Copy>(
-    reader: &mut Reader,
-    key: &'static str,
-    default: T,
-    least: T,
-    most: T,
-) -> T {
-    reader
-        .read(key, &format!("a number from {least} to {most}"), |text| {
-            text.parse().ok().filter(|value| (least..=most).contains(value))
-        })
-        .unwrap_or(default)
-}
-
-pub(super) fn time(reader: &mut Reader, key: &'static str, default: Duration) -> Duration {
-    reader
-        .read(key, DURATION, |text| {
-            duration::parse(text)
-                .ok()
-                .filter(|duration| !duration.is_zero() && *duration <= LONGEST)
-        })
-        .unwrap_or(default)
-}
-
-/// A secret from its setting, or from the file that another setting names.
-pub(super) fn secret<T, E: std::fmt::Display>(
-    reader: &mut Reader,
-    [key, file_key]: [&str; 2],
-    parse: impl Fn(&str) -> Result<T, E>,
-) -> Option<T> {
-    let plain = reader.read_secret(key, &parse);
-    let Some((path, origin)) = reader.take_any(file_key) else {
-        return plain;
-    };
-    if plain.is_some() {
-        reader.refuse(file_key, &origin, &format!("{key} is set too: keep one of them"));
-        return plain;
-    }
-    let read = path
-        .into_string()
-        .map_err(|_| "must be the path of a file".to_owned())
-        .and_then(|path| {
-            let text =
-                fs::read_to_string(&path).map_err(|error| format!("{path:?} cannot be read: {error}"))?;
-            parse(text.trim_end()).map_err(|error| format!("{path:?}: {error}"))
-        });
-    read.map_err(|detail| reader.refuse(file_key, &origin, &detail))
-        .ok()
-}
+/// How long sessions may live.
+const OF_SESSIONS: RangeInclusive<Duration> =
+    Duration::from_secs(5 * 60)..=Duration::from_secs(365 * 24 * 60 * 60);
 
 fn app(reader: &mut Reader) -> AppSettings {
     let shipped = AppSettings::default();
@@ -362,22 +349,26 @@ fn app(reader: &mut Reader) -> AppSettings {
     AppSettings {
         proxies: proxies(reader),
         leaks: leaks(reader),
-        cookie_name: reader
-            .read(
-                "sessions.cookie_name",
-                "a name out of letters, digits, . - and _",
-                |text| {
-                    let named = (1..=64).contains(&text.len())
-                        && text
-                            .bytes()
-                            .all(|byte| byte.is_ascii_alphanumeric() || b".-_".contains(&byte));
-                    named.then(|| text.to_owned())
-                },
-            )
-            .unwrap_or(shipped.cookie_name),
+        cookie_name: reader.read_or(
+            "sessions.cookie_name",
+            "a name of 1 to 64 letters, digits, . - and _",
+            shipped.cookie_name,
+            |text| {
+                let named = (1..=64).contains(&text.len())
+                    && text
+                        .bytes()
+                        .all(|byte| byte.is_ascii_alphanumeric() || b".-_".contains(&byte));
+                named.then(|| text.to_owned())
+            },
+        ),
         sessions: SessionSettings {
-            lifetime: long_time(reader, "sessions.lifetime").unwrap_or(shipped.sessions.lifetime),
-            idle_timeout: long_time(reader, "sessions.idle_timeout"),
+            lifetime: time_within_or(
+                reader,
+                "sessions.lifetime",
+                &OF_SESSIONS,
+                shipped.sessions.lifetime,
+            ),
+            idle_timeout: time_within(reader, "sessions.idle_timeout", &OF_SESSIONS),
         },
         hashing: HashingSettings {
             threads: NonZeroUsize::new(threads).unwrap_or(NonZeroUsize::MIN),
@@ -392,13 +383,16 @@ fn app(reader: &mut Reader) -> AppSettings {
         // Out of the key ring, once that is read.
         encryption: None,
         tokens: None,
-        issuer: reader
-            .read("sessions.issuer", "1 to 50 characters without a colon", |text| {
+        issuer: reader.read_or(
+            "sessions.issuer",
+            "1 to 50 characters without a colon",
+            shipped.issuer,
+            |text| {
                 let named = (1..=50).contains(&text.chars().count())
                     && !text.chars().any(|letter| letter.is_control() || letter == ':');
                 named.then(|| text.to_owned())
-            })
-            .unwrap_or(shipped.issuer),
+            },
+        ),
         // By where people find this service, once that is read.
         relying_party: shipped.relying_party,
         origins: origins(reader, "server.allowed_origins"),
@@ -424,67 +418,22 @@ fn password_cost(reader: &mut Reader) -> PasswordCost {
     }
 }
 
-/// A time of up to a year; none where nobody says.
-fn long_time(reader: &mut Reader, key: &'static str) -> Option<Duration> {
-    let allowed = "a length of time such as 12h or 7d, of five minutes at the least and a year at the most";
-    reader.read(key, allowed, |text| {
-        let within = Duration::from_secs(5 * 60)..=Duration::from_secs(365 * 24 * 60 * 60);
-        duration::parse(text)
-            .ok()
-            .filter(|duration| within.contains(duration))
-    })
-}
-
-pub(super) fn origins(reader: &mut Reader, key: &str) -> Vec<String> {
-    let Some((value, origin)) = reader.take_any(key) else {
-        return Vec::new();
-    };
-    let texts = list(value).unwrap_or_default();
-    let is_origin = |text: &String| {
-        let host = text
-            .strip_prefix("https://")
-            .or_else(|| text.strip_prefix("http://"));
-        host.is_some_and(|host| {
-            !host.is_empty()
-                && host.bytes().all(|byte| {
-                    byte.is_ascii_lowercase() || byte.is_ascii_digit() || b".-:[]".contains(&byte)
-                })
-        })
-    };
-    if texts.is_empty() || !texts.iter().all(is_origin) {
-        let detail = "must be origins such as https://app.example.com, in small letters and without a path";
-        reader.refuse(key, &origin, detail);
-    }
-    texts
-}
-
-/// An array in TOML, a list with commas in the environment.
-pub(super) fn list(value: Value) -> Option<Vec<String>> {
-    match &value.kind {
-        ValueKind::String(text) => Some(text.split(',').map(|part| part.trim().to_owned()).collect()),
-        _ => value.try_deserialize().ok(),
-    }
-}
-
 fn leaks(reader: &mut Reader) -> LeakPolicy {
     let shipped = LeakPolicy::default();
-    let mut response = |key, shipped| {
-        reader
-            .read(key, "notify or revoke", |text| match text {
-                "notify" => Some(LeakResponse::Notify),
-                "revoke" => Some(LeakResponse::Revoke),
-                _ => None,
-            })
-            .unwrap_or(shipped)
-    };
+    let mut response =
+        |key, shipped| reader.read_or(key, "notify or revoke", shipped, |text| text.parse().ok());
     LeakPolicy {
         agent: response("keys.leaked_agent_keys", shipped.agent),
         public: response("keys.leaked_public_keys", shipped.public),
     }
 }
 
+const PROXIES_KEY: &str = "server.trusted_proxies";
+const PROXIES: &str =
+    "networks such as 10.0.0.0/8 or ::1/128, or \"unix\" for whoever connects to the Unix socket";
+
 fn proxies(reader: &mut Reader) -> TrustedProxies {
-    let Some((value, origin)) = reader.take_any("server.trusted_proxies") else {
+    let Some((value, origin)) = reader.take_any(PROXIES_KEY, PROXIES) else {
         return TrustedProxies::default();
     };
     let mut texts = list(value);
@@ -495,8 +444,7 @@ fn proxies(reader: &mut Reader) -> TrustedProxies {
     let unix_socket = texts.as_ref().is_some_and(|texts| texts.len() < before);
     let networks = texts.and_then(|texts| texts.iter().map(|text| network(text)).collect());
     if networks.is_none() {
-        let detail = "must be networks such as 10.0.0.0/8 or ::1/128, or \"unix\" for whoever connects to the Unix socket";
-        reader.refuse("server.trusted_proxies", &origin, detail);
+        reader.refuse(PROXIES_KEY, &origin, &format!("must be {PROXIES}"));
     }
     let proxies = TrustedProxies::new(networks.unwrap_or_default());
     if unix_socket {
@@ -511,54 +459,4 @@ fn network(text: &str) -> Option<IpNet> {
     text.parse()
         .ok()
         .or_else(|| text.parse::<IpAddr>().ok().map(IpNet::from))
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct ScopeEntry {
-    name: String,
-    #[serde(default)]
-    description: String,
-    types: Vec<String>,
-}
-
-fn scopes(reader: &mut Reader) -> ScopeCatalog {
-    let Some((value, origin)) = reader.take_any("scopes") else {
-        return ScopeCatalog::default();
-    };
-    match read_scopes(value) {
-        Ok(catalog) => catalog,
-        Err(detail) => {
-            reader.refuse("scopes", &origin, &detail);
-            ScopeCatalog::default()
-        }
-    }
-}
-
-fn read_scopes(value: Value) -> Result<ScopeCatalog, String> {
-    let entries: Vec<ScopeEntry> = value
-        .try_deserialize()
-        .map_err(|error| format!("must be tables [[scopes]] with name, description and types: {error}"))?;
-    let mut definitions = Vec::with_capacity(entries.len());
-    for entry in entries {
-        let name = &entry.name;
-        let scope = name
-            .parse::<Scope>()
-            .map_err(|error| format!("{name:?} {error}"))?;
-        let kinds = entry
-            .types
-            .iter()
-            .map(|kind| kind.parse::<KeyType>())
-            .collect::<Result<Vec<_>, _>>();
-        let types = kinds
-            .map_err(|error| format!("{name}: each of types {error}"))?
-            .into_iter()
-            .collect();
-        definitions.push(ScopeDefinition {
-            scope,
-            description: entry.description,
-            types,
-        });
-    }
-    ScopeCatalog::new(definitions).map_err(|(scope, error)| format!("{scope}: {error}"))
 }

@@ -2,7 +2,10 @@
 
 use std::{path::PathBuf, time::Duration};
 
-use super::{reader::Reader, settings::time};
+use super::{
+    forms::{path, time},
+    reader::Reader,
+};
 
 /// TLS by the server itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -18,9 +21,8 @@ pub struct TlsSettings {
 impl TlsSettings {
     /// Reads them; none where neither file is set.
     pub(super) fn read(reader: &mut Reader) -> Option<Self> {
-        let path = |text: &str| (!text.is_empty()).then(|| PathBuf::from(text));
-        let certificate = reader.read("server.tls.certificate_file", "the path of a file in PEM", path);
-        let key = reader.read("server.tls.key_file", "the path of a file in PEM", path);
+        let certificate = path(reader, "server.tls.certificate_file", "the path of a file in PEM");
+        let key = path(reader, "server.tls.key_file", "the path of a file in PEM");
         let check_every = time(reader, "server.tls.check_every", Duration::from_secs(10));
         match (certificate, key) {
             (Some(certificate_file), Some(key_file)) => Some(Self {

@@ -12,7 +12,10 @@ use std::{fmt, str::FromStr};
 use tigertrust::mail::PublicUrl;
 use zeroize::Zeroizing;
 
-use super::{reader::Reader, settings::secret};
+use super::{
+    forms::{flag, secret},
+    reader::Reader,
+};
 
 /// Where traces go, and how many.
 #[derive(Clone, Debug)]
@@ -44,20 +47,22 @@ impl TraceSettings {
             headers: secret(
                 reader,
                 ["traces.headers", "traces.headers_file"],
+                HEADERS,
                 TraceHeaders::from_str,
             )
             .unwrap_or_default(),
-            sample: reader
-                .read("traces.sample", "a share from 0 to 1, such as 0.05", |text| {
-                    text.parse().ok().filter(|share| (0.0..=1.0).contains(share))
-                })
-                .unwrap_or(1.0),
-            follow_callers: reader
-                .read("traces.follow_callers", "true or false", |text| text.parse().ok())
-                .unwrap_or(false),
+            sample: reader.read_or(
+                "traces.sample",
+                "a share from 0 to 1, such as 0.05",
+                1.0,
+                |text| text.parse().ok().filter(|share| (0.0..=1.0).contains(share)),
+            ),
+            follow_callers: flag(reader, "traces.follow_callers"),
         }
     }
 }
+
+const HEADERS: &str = "headers such as authorization=Bearer …, with commas between them";
 
 /// Headers of every request to the collector. Their values are secret.
 #[derive(Clone, Default)]
@@ -71,13 +76,13 @@ impl TraceHeaders {
 }
 
 impl FromStr for TraceHeaders {
-    type Err = &'static str;
+    type Err = String;
 
     /// Reads what `OTEL_EXPORTER_OTLP_HEADERS` holds in other programs: `name=value`, and more after commas.
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        const WRONG: &str = "must be headers such as authorization=Bearer …, with commas between them";
+        let wrong = || format!("must be {HEADERS}");
         let headers = text.split(',').map(|header| {
-            let (name, value) = header.split_once('=').ok_or(WRONG)?;
+            let (name, value) = header.split_once('=').ok_or_else(wrong)?;
             let (name, value) = (name.trim(), value.trim());
             let is_name = !name.is_empty()
                 && name
@@ -86,7 +91,7 @@ impl FromStr for TraceHeaders {
             let is_value = value.bytes().all(|byte| byte == b' ' || byte.is_ascii_graphic());
             (is_name && is_value)
                 .then(|| (name.to_owned(), Zeroizing::new(value.to_owned())))
-                .ok_or(WRONG)
+                .ok_or_else(wrong)
         });
         headers.collect::<Result<_, _>>().map(Self)
     }

@@ -1,22 +1,17 @@
 //! How long usage is kept, and from when on a key is worth a look.
 
-use std::time::Duration;
+use std::{ops::RangeInclusive, time::Duration};
 
 use tigertrust_accounts::{HygieneSettings, UsageRetention};
 
-use super::reader::Reader;
-use crate::duration;
+use super::{forms::time_within_or, reader::Reader};
 
-/// Times of an hour to ten years.
+/// An hour to ten years.
+const BOUNDS: RangeInclusive<Duration> =
+    Duration::from_secs(60 * 60)..=Duration::from_secs(3650 * 24 * 60 * 60);
+
 fn time(reader: &mut Reader, key: &str, shipped: Duration) -> Duration {
-    let allowed = "a length of time such as 12h or 90d, of an hour at the least and 3650d at the most";
-    let within = Duration::from_secs(60 * 60)..=Duration::from_secs(3650 * 24 * 60 * 60);
-    let read = reader.read(key, allowed, |text| {
-        duration::parse(text)
-            .ok()
-            .filter(|duration| within.contains(duration))
-    });
-    read.unwrap_or(shipped)
+    time_within_or(reader, key, &BOUNDS, shipped)
 }
 
 pub(super) fn read_retention(reader: &mut Reader) -> UsageRetention {

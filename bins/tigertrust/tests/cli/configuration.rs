@@ -72,6 +72,53 @@ async fn flags_win_over_the_environment_and_that_over_the_file() {
 }
 
 #[tokio::test]
+async fn what_each_setting_is_is_shown_but_no_secret() {
+    let folder = folder().await;
+    write(
+        &folder,
+        "tt.toml",
+        "[server]\nkeep_alive = \"90s\"\ntrusted_proxies = [\"10.0.0.0/8\"]\n",
+    );
+    let command = |output: &str| {
+        let mut command = folder.command(&["config", "check", "--config", "tt.toml", "--output", output]);
+        command.env("TIGERTRUST__TRACES__HEADERS", "authorization=CANARYsecret");
+        String::from_utf8(command.output().unwrap().stdout).unwrap()
+    };
+    let (json, text) = (command("json"), command("text"));
+    assert!(
+        !json.contains("CANARY") && !text.contains("CANARY"),
+        "{json}\n{text}"
+    );
+    let settings: Vec<serde_json::Value> = serde_json::from_str(&json).unwrap();
+    let shown = |key: &str| settings.iter().find(|setting| setting["key"] == key).unwrap();
+    for (key, value) in [
+        ("server.keep_alive", "90s"),
+        ("server.trusted_proxies", "[\"10.0.0.0/8\"]"),
+        ("server.listen", "127.0.0.1:8080"),
+        ("server.socket_mode", "0660"),
+        ("rate_limit.instance", "6000/1m,200000/1h"),
+        ("passkeys.rp_id", "localhost"),
+    ] {
+        assert_eq!(shown(key)["value"], value);
+    }
+    assert_eq!(shown("traces.headers")["value"], serde_json::Value::Null);
+    assert_eq!(shown("traces.headers")["secret"], true);
+    let line = |key: &str| {
+        let line = text
+            .lines()
+            .find(|line| line.split_whitespace().next() == Some(key));
+        line.unwrap()
+            .split_whitespace()
+            .skip(1)
+            .collect::<Vec<_>>()
+            .join(" ")
+    };
+    assert_eq!(line("server.keep_alive"), "tt.toml 90s");
+    assert_eq!(line("server.shutdown_timeout"), "default 10s");
+    assert_eq!(line("traces.headers"), "TIGERTRUST__TRACES__HEADERS (secret)");
+}
+
+#[tokio::test]
 async fn a_secret_is_never_part_of_a_message() {
     let folder = folder().await;
     let canary = "CANARYsecret";
@@ -252,7 +299,14 @@ async fn formats_of_imported_keys_are_configuration() {
             table("") + &table("").replace("\"a\"", "\"b\""),
             "b: the prefix \"sk_\" overlaps with \"sk_\" of a",
         ),
-        (table("speed = 5\n"), "must be tables [[keys.formats]]"),
+        (
+            table("speed = 5\n"),
+            "must be tables [[keys.formats]] with id, prefix, length (or min_length and max_length), type and digest; of table 1: there is no field speed",
+        ),
+        (
+            table("[[keys.formats]]\nprefix = \"x\"\n"),
+            "of table 2: id is missing",
+        ),
         (
             "[keys]\nformats = 5\n".to_owned(),
             "must be tables [[keys.formats]]",

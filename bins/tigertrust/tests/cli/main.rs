@@ -17,7 +17,6 @@ mod collector;
 mod commands;
 mod configuration;
 mod doctor;
-mod documentation;
 mod faults;
 mod import;
 mod json;

@@ -145,6 +145,10 @@ async fn every_error_body_is_as_documented(server: TestServer) {
             "{case}"
         );
         assert_eq!(answer.body["status"], answer.status.as_u16(), "{case}");
+        let code = Code::ALL.into_iter().find(|code| code.as_str() == answer.code());
+        for name in code.unwrap().headers() {
+            assert!(answer.headers.contains_key(*name), "{case}: {name}");
+        }
         seen.push(answer.code().to_owned());
         assert_json_snapshot!(case, answer.body, {".requestId" => "[request id]"});
     }

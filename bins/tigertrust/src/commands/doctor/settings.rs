@@ -24,9 +24,9 @@ pub fn look(settings: &Settings) -> Vec<Finding> {
 
 fn is_set(settings: &Settings, key: &str) -> bool {
     settings
-        .origins
+        .asked
         .iter()
-        .any(|(known, origin)| known == key && origin != "default")
+        .any(|asked| asked.key == key && asked.is_set())
 }
 
 fn addresses(settings: &Settings) -> Vec<Finding> {

@@ -1,6 +1,7 @@
 //! Single sign-on: where providers send people back to, and the providers that all people of this server are offered.
 
 mod oidc;
+pub(super) mod provider_fields;
 mod saml;
 mod table;
 
@@ -15,7 +16,10 @@ use tigertrust_accounts::{
 use tigertrust_model::{ConnectionRef, Creator, Role, Timestamp, WorkspaceId};
 
 use self::table::Table;
-use super::{reader::Reader, settings::origins};
+use super::{
+    forms::{flag, origins},
+    reader::Reader,
+};
 
 /// How a provider is asked, and the key that requests to it are signed with.
 type Provider = (ProviderSettings, Option<SamlSigningKey>);
@@ -26,11 +30,7 @@ pub(super) fn read(reader: &mut Reader, public_url: Option<&PublicUrl>, local: &
     SsoSettings {
         public_url: found_at.unwrap_or_else(|| local.to_owned()),
         return_origins: origins(reader, "sso.return_origins"),
-        allows_private_addresses: reader
-            .read("sso.allow_private_addresses", "true or false", |text| {
-                text.parse().ok()
-            })
-            .unwrap_or(false),
+        allows_private_addresses: flag(reader, "sso.allow_private_addresses"),
         connections: connections(reader),
     }
 }

@@ -36,6 +36,7 @@ pub(super) fn read(table: &mut Table<'_>, preset: OidcPreset) -> Option<Provider
     if !table.is_set("scopes") {
         settings.scopes = OidcSettings::USUAL_SCOPES.map(str::to_owned).to_vec();
     }
+    table.default_is("scopes", &OidcSettings::USUAL_SCOPES.join(", "));
     settings.issuer = issuer?;
     settings.client_id = client_id?;
     Some((ProviderSettings::Oidc(settings), None))

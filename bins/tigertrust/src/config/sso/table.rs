@@ -1,9 +1,11 @@
 //! The settings of one connection.
 
 use super::super::{
+    forms::{flag, list, secret},
     reader::Reader,
-    settings::{list, secret},
 };
+
+const LIST: &str = "a list of texts";
 
 /// A table of settings.
 pub(super) struct Table<'a> {
@@ -46,18 +48,17 @@ impl<'a> Table<'a> {
     }
 
     pub(super) fn flag(&mut self, field: &str) -> bool {
-        self.read(field, "true or false", |text| text.parse().ok())
-            .unwrap_or(false)
+        flag(self.reader, &self.key(field))
     }
 
     /// An array in TOML, a list with commas in the environment; empty where there is none.
     pub(super) fn list(&mut self, field: &str) -> Vec<String> {
-        let Some((value, _)) = self.reader.take_any(&self.key(field)) else {
+        let Some((value, _)) = self.reader.take_any(&self.key(field), LIST) else {
             return Vec::new();
         };
         let texts = list(value).filter(|texts| !texts.iter().any(String::is_empty));
         if texts.is_none() {
-            self.refuse(field, "must be a list of texts");
+            self.refuse(field, &format!("must be {LIST}"));
         }
         texts.unwrap_or_default()
     }
@@ -69,7 +70,12 @@ impl<'a> Table<'a> {
         parse: impl Fn(&str) -> Result<T, &'static str>,
     ) -> Option<T> {
         let key = self.key(field);
-        secret(self.reader, [&key, &format!("{key}_file")], parse)
+        secret(self.reader, [&key, &format!("{key}_file")], "text", parse)
+    }
+
+    /// Notes what counts where nothing sets a field that was asked for.
+    pub(super) fn default_is(&mut self, field: &str, default: &str) {
+        self.reader.default_is(&self.key(field), &default);
     }
 
     pub(super) fn is_set(&self, field: &str) -> bool {
