@@ -483,7 +483,7 @@ mod tests {
                 });
             }
             for _ in 0..200 {
-                log.waiting().collect();
+                log.waiting().collect(usize::MAX);
             }
         });
         log.flush(&sums).await.unwrap();

@@ -32,7 +32,7 @@ use crate::{
     metrics::Busiest,
     permit::{AdmittedAtOnce, presented},
     rate_limit,
-    respond::{add_common, request_id},
+    respond::{append_common, request_id},
     routes,
 };
 
@@ -182,7 +182,7 @@ impl<S> Lane<S> {
         if let Some(limits) = caller.limits() {
             rate_limit::add_to(headers, limits, since.now);
         }
-        add_common(
+        append_common(
             headers,
             request_id(&head.headers).unwrap_or_else(|| app.request_ids.next()),
         );

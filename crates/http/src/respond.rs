@@ -225,14 +225,17 @@ fn finish(mut response: ServiceResponse, app: Option<&App>, id: HeaderValue) -> 
     if let (Some(limits), Some(app)) = (limits, app) {
         rate_limit::add_to(headers, &limits, app.clock.now());
     }
-    add_common(headers, id);
+    headers.insert(REQUEST_ID, id);
+    secure(headers);
     response
 }
 
-/// Adds the headers that do not depend on what is answered.
-pub(crate) fn add_common(headers: &mut HeaderMap, id: HeaderValue) {
-    headers.insert(REQUEST_ID, id);
-    secure(headers);
+/// Adds what every answer bears where none of it is there yet, which costs less than to look.
+pub(crate) fn append_common(headers: &mut HeaderMap, id: HeaderValue) {
+    headers.append(REQUEST_ID, id);
+    for (name, value) in SECURE {
+        headers.append(name, value);
+    }
 }
 
 /// An answer in JSON: what [`HttpResponseBuilder::json`](actix_web::HttpResponseBuilder::json) makes, in one allocation.

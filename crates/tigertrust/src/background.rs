@@ -43,7 +43,7 @@ const STORE_TIME_EVERY: Duration = Duration::from_secs(5);
 const WORTH_TELLING: Duration = Duration::from_secs(60);
 /// How often it is stored how often keys were used, and how many counts at once. What a crash loses is what came in since the last time.
 const STORE_USAGE_EVERY: Duration = Duration::from_secs(1);
-const STORE_USAGE_OF: usize = 500;
+const STORE_USAGE_OF: usize = 250;
 /// How long that may go on each time. On a server on which a hundred thousand keys are used it would take most of the time otherwise;
 /// it falls behind instead.
 const STORE_USAGE_FOR: Duration = Duration::from_millis(50);
