@@ -1,7 +1,7 @@
 //! Moves a whole instance from one engine to the other.
 //!
 //! Both databases are this program's alone meanwhile: nobody writes to the source, and nobody uses the target. The target bears a
-//! [mark](MARK) from before the first row to after the last comparison, which keeps every program from working on it. Rows are stored
+//! mark from before the first row to after the last comparison, which keeps every program from working on it. Rows are stored
 //! batch by batch, each in one transaction with how far it went: so a move that was stopped, in whatever way, goes on from there.
 
 mod dialect;
