@@ -167,6 +167,11 @@ fn bind_unix(path: &Path, mode: u32) -> io::Result<(UnixListener, SocketFile)> {
     // It gets its name once its mode is right, so that nobody else connects in between.
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     let making = path.with_file_name(format!(".{name}.{}", std::process::id()));
+    // Left behind by one that was killed in between: in a container each has the same number.
+    match fs::remove_file(&making) {
+        Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
     let listener = UnixListener::bind(&making)?;
     let made = fs::set_permissions(&making, fs::Permissions::from_mode(mode))
         .and_then(|()| fs::rename(&making, path))

@@ -4,7 +4,7 @@ use std::{
     fs,
     io::{ErrorKind, Read},
     path::{Path, PathBuf},
-    process::{Command, Stdio},
+    process::{Child, Command, ExitStatus, Stdio},
     sync::mpsc,
     thread,
     time::Duration,
@@ -17,6 +17,8 @@ use super::{Keyring, forms::list, reader::Reader};
 
 /// How long the command may take.
 const DEADLINE: Duration = Duration::from_secs(10);
+/// How often it is looked in that time whether a command that has closed its output has ended.
+const LOOKS: u32 = 200;
 /// No ring is larger.
 const LONGEST: u64 = 1024 * 1024;
 /// As much of what the command writes to standard error is shown.
@@ -142,11 +144,7 @@ fn printed_by(parts: &[String]) -> Result<Zeroizing<String>, String> {
             DEADLINE.as_secs()
         ));
     };
-    // It has closed its output; one that lives on regardless is not waited for.
-    let status = match child.try_wait() {
-        Ok(None) => wait(child),
-        other => other.map_err(|error| error.to_string()),
-    }?;
+    let status = wait(&mut child).map_err(|error| error.to_string())?;
     match status {
         Some(status) if status.success() => {
             text.ok_or_else(|| format!("{program:?} printed what is no text, or too much of it"))
@@ -155,18 +153,23 @@ fn printed_by(parts: &[String]) -> Result<Zeroizing<String>, String> {
             let complaint = complaint.recv_timeout(DEADLINE).unwrap_or_default();
             Err(format!("{program:?} ended with {status}: {complaint}"))
         }
-        None => Err(format!("{program:?} closed its output and did not end")),
+        None => Err(format!(
+            "{program:?} closed its output and did not end, and was ended"
+        )),
     }
 }
 
-/// The end of a program, if it comes in time.
-fn wait(mut child: std::process::Child) -> Result<Option<std::process::ExitStatus>, String> {
-    let (out, ended) = mpsc::channel();
-    thread::spawn(move || drop(out.send(child.wait())));
-    match ended.recv_timeout(DEADLINE) {
-        Ok(status) => status.map(Some).map_err(|error| error.to_string()),
-        Err(_) => Ok(None),
+/// The end of a program that has closed its output. One that does not come in time is brought about.
+fn wait(child: &mut Child) -> std::io::Result<Option<ExitStatus>> {
+    for _ in 0..LOOKS {
+        if let Some(status) = child.try_wait()? {
+            return Ok(Some(status));
+        }
+        thread::sleep(DEADLINE / LOOKS);
     }
+    drop(child.kill());
+    child.wait()?;
+    Ok(None)
 }
 
 #[cfg(test)]

@@ -2,6 +2,8 @@
 //!
 //! A request with a cookie, be it of no use, is never answered in the lane, so that each can be sent both ways.
 
+use std::time::Duration;
+
 use reqwest::Method;
 use serde_json::{Value, json};
 use tigertrust_accounts::ReachRequest;
@@ -10,6 +12,7 @@ use tigertrust_testkit::{Answer, TestServer, on_both_engines, send};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
+    time::timeout,
 };
 
 on_both_engines!(
@@ -17,6 +20,7 @@ on_both_engines!(
     a_verification_is_answered_the_same_in_the_lane,
     what_a_caller_spends_is_spent_once,
     a_body_may_come_in_pieces_and_requests_in_a_row,
+    a_stranger_is_refused_before_its_body_is_waited_for,
 );
 
 /// The answer in a form in which two ways to it can be compared: without what differs from one request to the next.
@@ -358,5 +362,20 @@ async fn a_body_may_come_in_pieces_and_requests_in_a_row(server: TestServer) {
         );
         assert_eq!(answers.matches(r#""valid":true"#).count(), 2, "{answers}");
         assert_eq!(answers.matches("x-auth-key-id: ").count(), 2, "{answers}");
+    }
+}
+
+/// Also where the request stands behind another one, so that nothing else wakes its connection.
+async fn a_stranger_is_refused_before_its_body_is_waited_for(server: TestServer) {
+    let address = server.base_url().strip_prefix("http://").unwrap();
+    let login = "POST /api/auth/login HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}";
+    let head = "POST /api/keys/verify HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n";
+    for requests in [head.to_owned(), format!("{login}{head}")] {
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        stream.write_all(requests.as_bytes()).await.unwrap();
+        let mut answers = String::new();
+        let read = timeout(Duration::from_secs(20), stream.read_to_string(&mut answers)).await;
+        assert!(read.is_ok(), "{requests}\n{answers}");
+        assert!(answers.contains("HTTP/1.1 401 Unauthorized"), "{answers}");
     }
 }

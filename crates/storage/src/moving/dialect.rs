@@ -107,7 +107,7 @@ fn write(engine: Engine, kind: Kind, text: &str) -> String {
 }
 
 /// An identifier, as both engines quote it.
-pub(super) fn quoted(name: &str) -> String {
+pub(crate) fn quoted(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\""))
 }
 

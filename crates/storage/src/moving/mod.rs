@@ -4,7 +4,7 @@
 //! mark from before the first row to after the last comparison, which keeps every program from working on it. Rows are stored
 //! batch by batch, each in one transaction with how far it went: so a move that was stopped, in whatever way, goes on from there.
 
-mod dialect;
+pub(crate) mod dialect;
 mod layout;
 mod tables;
 mod tally;

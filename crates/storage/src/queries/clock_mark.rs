@@ -14,8 +14,13 @@ use tigertrust_accounts::{FlowError, format_rfc3339};
 use tigertrust_credentials::{SteadyClock, ports::StoreError};
 use tigertrust_model::{Act, AuditAction, AuditEntry, Chain, Clock, FieldChange, Timestamp};
 
-use super::{Connection, Store, Written, schema::clock_mark};
-use crate::{error::OrUnavailable, storage::ClockMark, types::StoredTime};
+use super::{Connection, Store, Written, applied_migrations, schema::clock_mark};
+use crate::{
+    error::OrUnavailable,
+    migrations::{MARK, MigrationError},
+    storage::ClockMark,
+    types::StoredTime,
+};
 
 /// There is one row.
 const ROW: i32 = 1;
@@ -51,6 +56,11 @@ impl MarkedClock {
     pub(super) async fn learn(&self, connection: &mut Connection) -> Result<(), StoreError> {
         if AtomicI64::load(&self.resets, Ordering::Relaxed) != UNKNOWN {
             return Ok(());
+        }
+        // Beside a move nobody was let in who looked; whoever could not look then comes by here.
+        let applied = applied_migrations(connection).await.or_unavailable()?;
+        if applied.iter().any(|version| version == MARK) {
+            return Err(StoreError::unavailable(MigrationError::HalfMoved));
         }
         let before = self.now();
         self.follow(read(connection).await?);

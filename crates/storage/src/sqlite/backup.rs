@@ -20,6 +20,7 @@ use crate::{
     backup::{BackupError, Copied},
     error::OrUnavailable as _,
     migrations::compare,
+    moving::dialect::quoted,
     storage::SchemaState,
     types::StoredTime,
 };
@@ -139,7 +140,7 @@ async fn look_into(path: &Path, name: &Path) -> Result<Copied, BackupError> {
     .or_unavailable()?;
     let mut tables = Vec::with_capacity(names.len());
     for Said { said: table } in names {
-        let count = format!("SELECT count(*) AS count FROM \"{table}\"");
+        let count = format!("SELECT count(*) AS count FROM {}", quoted(&table));
         let Count { count } = diesel::sql_query(count)
             .get_result(&mut connection)
             .await

@@ -8,6 +8,7 @@ use diesel::{
     sql_types::{Integer, Text},
 };
 use tigertrust_accounts::FlowError;
+use tigertrust_credentials::{KeyDigest, ports::StoreError};
 use tigertrust_model::Act;
 use tigertrust_storage::{
     DatabaseUrl, Options, SchemaState,
@@ -364,6 +365,15 @@ async fn half_an_instance_is_not_worked_on(engine: Engine) {
     ] {
         assert!(matches!(refused, Err(MigrationError::HalfMoved)), "{refused:?}");
     }
+    // A server that could not look at its start lets nobody in later either.
+    let node = Node::open(to.url(), patient());
+    let store = node.storage.credentials();
+    let digest = KeyDigest::from_bytes([7; 32]);
+    assert!(matches!(
+        store.find_key(&[digest]).await,
+        Err(StoreError::Unavailable(_))
+    ));
+    node.storage.close().await;
     let onward = ThrowawayDatabase::unmade(engine).await;
     let refused = begin(&to, &onward).await.unwrap_err();
     assert!(matches!(refused, MoveError::HalfMoved), "{refused}");

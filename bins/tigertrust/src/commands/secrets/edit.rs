@@ -251,16 +251,18 @@ impl RingFile {
         })
     }
 
-    /// All or nothing: a new file beside it takes its place, readable by its owner alone.
+    /// All or nothing: a new file beside it takes its place. It is its owner's alone, but for a group that could read it before: servers
+    /// may run in that.
     fn write(&self, text: &str) -> std::io::Result<()> {
         let folder = self.path.parent().unwrap_or(Path::new("/"));
         let before = fs::metadata(&self.path)?;
         let mut new = NamedTempFile::with_prefix_in(".keyring-", folder)?;
-        new.as_file().set_permissions(fs::Permissions::from_mode(0o600))?;
         let made = new.as_file().metadata()?;
         if (made.uid(), made.gid()) != (before.uid(), before.gid()) {
             fchown(new.as_file(), Some(before.uid()), Some(before.gid()))?;
         }
+        let mode = before.permissions().mode() & 0o640 | 0o600;
+        new.as_file().set_permissions(fs::Permissions::from_mode(mode))?;
         new.write_all(text.as_bytes())?;
         new.as_file().sync_all()?;
         new.persist(&self.path).map_err(|error| error.error)?;
