@@ -365,6 +365,9 @@ async fn half_an_instance_is_not_worked_on(engine: Engine) {
     ] {
         assert!(matches!(refused, Err(MigrationError::HalfMoved)), "{refused:?}");
     }
+    let onward = ThrowawayDatabase::unmade(engine).await;
+    let refused = begin(&to, &onward).await.unwrap_err();
+    assert!(matches!(refused, MoveError::HalfMoved), "{refused}");
     // A server that could not look at its start lets nobody in later either.
     let node = Node::open(to.url(), patient());
     let store = node.storage.credentials();
@@ -374,9 +377,6 @@ async fn half_an_instance_is_not_worked_on(engine: Engine) {
         Err(StoreError::Unavailable(_))
     ));
     node.storage.close().await;
-    let onward = ThrowawayDatabase::unmade(engine).await;
-    let refused = begin(&to, &onward).await.unwrap_err();
-    assert!(matches!(refused, MoveError::HalfMoved), "{refused}");
 }
 
 async fn nobody_works_beside_a_move(engine: Engine) {
