@@ -12,8 +12,11 @@ T = TypeVar("T")
 async def eventually(what: str, condition: Callable[[], bool], within: float = ...) -> bool: ...
 @overload
 async def eventually(what: str, condition: Callable[[], Coroutine[Any, Any, T | None]], within: float = ...) -> T: ...
-async def eventually(what: str, condition: Callable[[], Any], within: float = 10.0) -> Any:
-    """Waits until the condition holds, for so many seconds at the most. Answers with what the condition did."""
+async def eventually(what: str, condition: Callable[[], Any], within: float = 30.0) -> Any:
+    """Waits until the condition holds, for so many seconds at the most. Answers with what the condition did.
+
+    It is longer than a client waits before it asks for the key set again, which on a busy machine may not have come in time.
+    """
     until = time.monotonic() + within
     while True:
         value = condition()
