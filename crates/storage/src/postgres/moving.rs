@@ -18,9 +18,10 @@ use crate::{
 /// Nothing here is as short as a request, and nobody may end it for that.
 const SESSION: &str = "SET statement_timeout = 0; SET idle_in_transaction_session_timeout = 0; SET lock_timeout = '60s'; \
      SET default_transaction_isolation = 'read committed'";
-/// Who else is connected, under whatever role: whoever serves the database is all the time.
+/// Who else is connected, under whatever role: whoever serves the database is all the time. A plain role is told of others' sessions
+/// little more than whose they are; PostgreSQL's own processes are nobody's.
 const OTHERS: &str = "SELECT CAST(count(*) AS TEXT) AS value FROM pg_stat_activity \
-     WHERE datname = current_database() AND backend_type = 'client backend' AND pid <> pg_backend_pid()";
+     WHERE datname = current_database() AND usesysid IS NOT NULL AND pid <> pg_backend_pid()";
 /// How often to look again, and how long to wait in between: who has just left may be listed for a moment.
 const LOOKS: u32 = 50;
 const PAUSE: Duration = Duration::from_millis(100);

@@ -242,9 +242,9 @@ impl RingFile {
             } else {
                 // A server takes no ring up that lacks what it runs with.
                 let tell = if ring.ids(kind).any(|held| held == id) {
-                    "Send the servers SIGHUP, so that they take it up, and keep a copy of the ring apart from the database."
+                    "Send the servers SIGHUP, so that they take it up: until then they may refuse what the command line makes. Keep a copy of the ring apart from the database."
                 } else {
-                    "Running servers go on with it until they are restarted."
+                    "Running servers go on with it, and take up no ring without it: restart them before the next rotation."
                 };
                 format!("{} {tell}", sentence("holds"))
             }
