@@ -160,6 +160,10 @@ fn printed_by(parts: &[String]) -> Result<Zeroizing<String>, String> {
 }
 
 /// The end of a program that has closed its output. One that does not come in time is brought about.
+#[allow(
+    clippy::disallowed_methods,
+    reason = "the standard library cannot wait for a program for so long and no longer"
+)]
 fn wait(child: &mut Child) -> std::io::Result<Option<ExitStatus>> {
     for _ in 0..LOOKS {
         if let Some(status) = child.try_wait()? {
