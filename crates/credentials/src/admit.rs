@@ -233,11 +233,7 @@ impl Admission {
         need: &Need,
     ) -> Result<Permit, Refusal> {
         let now = self.clock.now();
-        let attempt = Attempt {
-            client: presented.client,
-            workspace: presented.workspace,
-            token: token.as_deref(),
-        };
+        let attempt = Attempt::of(presented, token.as_deref());
         let examined = self.examine(&record, now, cost, attempt, need).await;
         if cost.is_some() {
             self.count(&record, now, &examined);
@@ -372,21 +368,11 @@ impl Admission {
             Err(why) => return unknown(why),
         };
         // What belongs to another workspace answers as what nobody knows.
-        let foreign = asked
-            .home
-            .is_some_and(|home| record.key.reach.home() != Some(home));
-        if foreign {
+        if !asked.may_know_of(&record) {
             return unknown(AuthError::Unauthorized(Unauthorized::Unknown));
         }
-        let named = asked
-            .workspace
-            .map_or(HeaderValues::Absent, |text| HeaderValues::One(text.as_bytes()));
         let (now, cost) = (self.clock.now(), Some(asked.cost));
-        let attempt = Attempt {
-            client: asked.client,
-            workspace: named,
-            token: token.as_deref(),
-        };
+        let attempt = asked.attempt(token.as_deref());
         let examined = self.examine(&record, now, cost, attempt, &asked.need).await;
         // Who only asks what a key is worth does not use it.
         if asked.cost > 0 {
@@ -623,6 +609,14 @@ struct Attempt<'a> {
 }
 
 impl<'a> Attempt<'a> {
+    fn of(presented: &Presented<'a>, token: Option<&'a AccessGrant>) -> Self {
+        Self {
+            client: presented.client,
+            workspace: presented.workspace,
+            token,
+        }
+    }
+
     /// The workspace that it names: a token's own, if it has one.
     fn named(&self) -> HeaderValues<'a> {
         match self.token.and_then(AccessGrant::workspace) {
@@ -737,6 +731,22 @@ pub struct Verification<'a> {
     pub home: Option<WorkspaceId>,
     /// What the use costs, of the quotas of the key's plan; nothing to ask only.
     pub cost: u32,
+}
+
+impl<'a> Verification<'a> {
+    /// Whether the asker may know of a key: what belongs to another workspace is to him what nobody knows.
+    fn may_know_of(&self, record: &KeyRecord) -> bool {
+        self.home.is_none_or(|home| record.key.reach.home() == Some(home))
+    }
+
+    fn attempt(&self, token: Option<&'a AccessGrant>) -> Attempt<'a> {
+        let named = self.workspace.map(str::as_bytes);
+        Attempt {
+            client: self.client,
+            workspace: named.into_iter().collect(),
+            token,
+        }
+    }
 }
 
 /// What a key that was presented to somebody else is worth. It is no [`Permit`]: it lets nobody in here.

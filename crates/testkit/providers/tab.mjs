@@ -18,6 +18,9 @@ const PICKED = ['date', 'time', 'datetime-local', 'month', 'week', 'color', 'ran
 /** Whether a page could not be asked because another has come. */
 const isGone = (error) => /context|detached|navigat|collected|No frame/i.test(error.message);
 
+/** Whether a browser asks for this icon unbidden, and not each time. */
+const isUnbidden = (url) => url.endsWith('/favicon.ico');
+
 /** What a page tells of itself for as long as the tab is open: what it waits for, what came, and what went wrong. */
 class Traffic {
   troubles = [];
@@ -74,7 +77,7 @@ class Traffic {
       if (requestId === loaderId) this.#statuses.set(frameId, response.status);
     });
     this.#on('Network.loadingFinished', ({ requestId, encodedDataLength }) => {
-      this.weight += encodedDataLength;
+      if (!isUnbidden(this.#pending.get(requestId)?.url ?? '')) this.weight += encodedDataLength;
       this.#pending.delete(requestId);
     });
     this.#on('Network.loadingFailed', ({ requestId, errorText, canceled, blockedReason }) => {
@@ -88,8 +91,8 @@ class Traffic {
   #complain() {
     const trouble = (...words) => this.troubles.push(words.join(' ').trim());
     this.#on('Network.responseReceived', ({ type, response: { status, url } }) => {
-      // Pages, and what scripts ask for, may be refused for a reason; and for this icon a browser asks unbidden.
-      const isRefusable = ['Document', 'XHR', 'Fetch'].includes(type) || url.endsWith('/favicon.ico');
+      // Pages, and what scripts ask for, may be refused for a reason.
+      const isRefusable = ['Document', 'XHR', 'Fetch'].includes(type) || isUnbidden(url);
       if (status >= 400 && !isRefusable) trouble(`${url}:`, status);
     });
     this.#on('Runtime.exceptionThrown', ({ exceptionDetails: { text, exception } }) => trouble(text, exception?.description));

@@ -201,6 +201,7 @@ async fn what_pages_say_and_do_is_seen_in_chromium() {
     let weight = tab.weight().await;
     let least = (FORM.len() + SCRIPT.len()) as u64;
     assert!((least..least + 4096).contains(&weight), "{weight}");
+    assert_eq!(weight, tab.weight().await);
 
     assert_eq!(tab.troubles().await, Vec::<String>::new());
     tab.press("Fail").await;

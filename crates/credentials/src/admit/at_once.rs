@@ -9,10 +9,7 @@ use super::{
     ActsIn, Admission, Attempt, Permit, PermitWorkspace, Verdict, Verification, check_caller, check_rights,
     own_workspace,
 };
-use crate::{
-    HeaderValues, KeyDigest, Need, ParsedKey, Presented, cache::Remembered, known_key::KnownKey,
-    schemes::Credential,
-};
+use crate::{Need, ParsedKey, Presented, cache::Remembered, known_key::KnownKey, schemes::Credential};
 
 impl Admission {
     /// Admits a request as [`admit`](Self::admit) would, where nothing has to be waited for: its key is remembered, nobody else has
@@ -28,12 +25,8 @@ impl Admission {
         let record = self
             .keys
             .peek(&self.peppers.current().digest(&secret), moment.monotonic)?;
-        let attempt = Attempt {
-            client: presented.client,
-            workspace: presented.workspace,
-            token: None,
-        };
-        let (workspace, limits) = self.pass_at_once(&record, attempt, need, 1, moment)?;
+        let (workspace, limits) =
+            self.pass_at_once(&record, Attempt::of(presented, None), need, 1, moment)?;
         self.note_use(&record, moment.now, presented.client, presented.user_agent);
         Some(Permit {
             record,
@@ -52,22 +45,14 @@ impl Admission {
             return None;
         }
         let secret = ParsedKey::read(asked.key.as_bytes(), &self.formats)?.ok()?;
-        let digest: KeyDigest = self.peppers.current().digest(&secret);
-        let record = self.keys.peek(&digest, moment.monotonic)?;
-        if asked
-            .home
-            .is_some_and(|home| record.key.reach.home() != Some(home))
-        {
+        let record = self
+            .keys
+            .peek(&self.peppers.current().digest(&secret), moment.monotonic)?;
+        if !asked.may_know_of(&record) {
             return None;
         }
-        let attempt = Attempt {
-            client: asked.client,
-            workspace: asked
-                .workspace
-                .map_or(HeaderValues::Absent, |text| HeaderValues::One(text.as_bytes())),
-            token: None,
-        };
-        let (workspace, limits) = self.pass_at_once(&record, attempt, &asked.need, asked.cost, moment)?;
+        let (workspace, limits) =
+            self.pass_at_once(&record, asked.attempt(None), &asked.need, asked.cost, moment)?;
         self.note_use(&record, moment.now, asked.client, None);
         Some(Verdict {
             record: Some(record),

@@ -129,6 +129,25 @@ pub(crate) trait Side: Send {
     async fn hold(&mut self, tables: &str) -> Result<(), StoreError>;
     /// Does what is good for tables that were just filled.
     async fn settle(&mut self, tables: &str) -> Result<(), StoreError>;
+    /// What statements are made on.
+    fn connection(&mut self) -> &mut dyn Statements;
+
+    async fn texts(&mut self, statement: &str, parameters: &[&str]) -> Result<Vec<String>, StoreError> {
+        self.connection().texts(statement, parameters).await
+    }
+
+    async fn execute(&mut self, statement: &str, parameters: &[&str]) -> Result<usize, StoreError> {
+        self.connection().execute(statement, parameters).await
+    }
+
+    async fn batch(&mut self, statements: &str) -> Result<(), StoreError> {
+        self.connection().batch(statements).await
+    }
+}
+
+/// What takes statements that are put together while the program runs, on both engines.
+#[async_trait]
+pub(crate) trait Statements: Send {
     /// What a statement answers in its one column, `value`.
     async fn texts(&mut self, statement: &str, parameters: &[&str]) -> Result<Vec<String>, StoreError>;
     /// Executes a statement, and returns how many rows it was about.

@@ -3,15 +3,13 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
-use diesel_async::SimpleAsyncConnection as _;
 use tigertrust_credentials::ports::StoreError;
 use tokio::time::sleep;
 
-use super::{Connection, migrations, queries::statements};
+use super::{Connection, migrations};
 use crate::{
     DatabaseUrl,
-    error::OrUnavailable as _,
-    moving::{MoveError, Place, Side},
+    moving::{MoveError, Place, Side, Statements},
     url::Engine,
 };
 
@@ -32,10 +30,9 @@ impl Database {
     /// Connects, where nobody else is.
     pub(crate) async fn open(url: &DatabaseUrl, place: Place) -> Result<Self, MoveError> {
         let mut connection = migrations::connect(url).await?;
-        connection.batch_execute(SESSION).await.or_unavailable()?;
+        connection.batch(SESSION).await?;
         for _ in 0..LOOKS {
-            let others = statements::texts(&mut connection, OTHERS, &[]).await;
-            if others.or_unavailable()? == ["0"] {
+            if connection.texts(OTHERS, &[]).await? == ["0"] {
                 return Ok(Self(connection));
             }
             sleep(PAUSE).await;
@@ -53,28 +50,15 @@ impl Side for Database {
     async fn hold(&mut self, tables: &str) -> Result<(), StoreError> {
         // Others may read. The lock ends with the connection.
         let hold = format!("BEGIN; LOCK TABLE {tables} IN SHARE MODE");
-        self.0.batch_execute(&hold).await.or_unavailable()
+        self.0.batch(&hold).await
     }
 
     async fn settle(&mut self, tables: &str) -> Result<(), StoreError> {
         // The planner would otherwise know nothing of the rows until it comes by.
-        self.0
-            .batch_execute(&format!("ANALYZE {tables}"))
-            .await
-            .or_unavailable()
+        self.0.batch(&format!("ANALYZE {tables}")).await
     }
 
-    async fn texts(&mut self, statement: &str, parameters: &[&str]) -> Result<Vec<String>, StoreError> {
-        let answers = statements::texts(&mut self.0, statement, parameters).await;
-        answers.or_unavailable()
-    }
-
-    async fn execute(&mut self, statement: &str, parameters: &[&str]) -> Result<usize, StoreError> {
-        let done = statements::execute(&mut self.0, statement, parameters).await;
-        done.or_unavailable()
-    }
-
-    async fn batch(&mut self, statements: &str) -> Result<(), StoreError> {
-        self.0.batch_execute(statements).await.or_unavailable()
+    fn connection(&mut self) -> &mut dyn Statements {
+        &mut self.0
     }
 }

@@ -39,7 +39,7 @@ mod sso_domains;
 mod sso_sign_in;
 mod standing;
 #[cfg(all(feature = "postgres", feature = "sqlite"))]
-pub(super) mod statements;
+mod statements;
 mod trust_rules;
 mod usage;
 mod usage_history;

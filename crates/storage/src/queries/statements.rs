@@ -1,9 +1,16 @@
 //! Statements that are put together while the program runs, and speak text alone.
 
-use diesel::{QueryResult, QueryableByName, sql_types::Text};
-use diesel_async::{AsyncConnectionCore, RunQueryDsl};
+use async_trait::async_trait;
+use diesel::{
+    QueryableByName,
+    query_builder::{BoxedSqlQuery, SqlQuery},
+    sql_types::Text,
+};
+use diesel_async::{AsyncConnectionCore, RunQueryDsl as _, SimpleAsyncConnection as _};
+use tigertrust_credentials::ports::StoreError;
 
 use super::super::Connection;
+use crate::{error::OrUnavailable as _, moving::Statements};
 
 type Backend = <Connection as AsyncConnectionCore>::Backend;
 
@@ -13,29 +20,25 @@ struct Answer {
     value: String,
 }
 
-/// What a statement answers in its one column, `value`.
-pub(crate) async fn texts(
-    connection: &mut Connection,
-    statement: &str,
-    parameters: &[&str],
-) -> QueryResult<Vec<String>> {
-    let mut query = diesel::sql_query(statement).into_boxed::<Backend>();
-    for parameter in parameters {
-        query = query.bind::<Text, _>((*parameter).to_owned());
-    }
-    let answers: Vec<Answer> = query.load(connection).await?;
-    Ok(answers.into_iter().map(|answer| answer.value).collect())
+fn bound(statement: &str, parameters: &[&str]) -> BoxedSqlQuery<'static, Backend, SqlQuery> {
+    let query = diesel::sql_query(statement).into_boxed::<Backend>();
+    parameters.iter().fold(query, |query, parameter| {
+        query.bind::<Text, _>((*parameter).to_owned())
+    })
 }
 
-/// Executes a statement, and returns how many rows it was about.
-pub(crate) async fn execute(
-    connection: &mut Connection,
-    statement: &str,
-    parameters: &[&str],
-) -> QueryResult<usize> {
-    let mut query = diesel::sql_query(statement).into_boxed::<Backend>();
-    for parameter in parameters {
-        query = query.bind::<Text, _>((*parameter).to_owned());
+#[async_trait]
+impl Statements for Connection {
+    async fn texts(&mut self, statement: &str, parameters: &[&str]) -> Result<Vec<String>, StoreError> {
+        let answers: Vec<Answer> = bound(statement, parameters).load(self).await.or_unavailable()?;
+        Ok(answers.into_iter().map(|answer| answer.value).collect())
     }
-    query.execute(connection).await
+
+    async fn execute(&mut self, statement: &str, parameters: &[&str]) -> Result<usize, StoreError> {
+        bound(statement, parameters).execute(self).await.or_unavailable()
+    }
+
+    async fn batch(&mut self, statements: &str) -> Result<(), StoreError> {
+        self.batch_execute(statements).await.or_unavailable()
+    }
 }

@@ -4,11 +4,10 @@ use async_trait::async_trait;
 use diesel_async::{AsyncConnection as _, SimpleAsyncConnection as _};
 use tigertrust_credentials::ports::StoreError;
 
-use super::{Connection, file::DatabaseFile, queries::statements};
+use super::{Connection, file::DatabaseFile};
 use crate::{
     DatabaseUrl,
-    error::OrUnavailable as _,
-    moving::{MoveError, Place, Side},
+    moving::{MoveError, Place, Side, Statements},
     url::Engine,
 };
 
@@ -49,17 +48,7 @@ impl Side for Database {
         Ok(())
     }
 
-    async fn texts(&mut self, statement: &str, parameters: &[&str]) -> Result<Vec<String>, StoreError> {
-        let answers = statements::texts(&mut self.0, statement, parameters).await;
-        answers.or_unavailable()
-    }
-
-    async fn execute(&mut self, statement: &str, parameters: &[&str]) -> Result<usize, StoreError> {
-        let done = statements::execute(&mut self.0, statement, parameters).await;
-        done.or_unavailable()
-    }
-
-    async fn batch(&mut self, statements: &str) -> Result<(), StoreError> {
-        self.0.batch_execute(statements).await.or_unavailable()
+    fn connection(&mut self) -> &mut dyn Statements {
+        &mut self.0
     }
 }
