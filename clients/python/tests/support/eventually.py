@@ -15,7 +15,8 @@ async def eventually(what: str, condition: Callable[[], Coroutine[Any, Any, T | 
 async def eventually(what: str, condition: Callable[[], Any], within: float = 30.0) -> Any:
     """Waits until the condition holds, for so many seconds at the most. Answers with what the condition did.
 
-    It is longer than a client waits before it asks for the key set again, which on a busy machine may not have come in time.
+    Without a number, that is longer than a client waits before it asks for the key set again, which may not have come
+    in time on a busy machine.
     """
     until = time.monotonic() + within
     while True:
