@@ -6,8 +6,10 @@ use tigertrust_model::{Moment, Outcome};
 use tigertrust_rate_limit::Decision;
 
 use super::{
-    ActsIn, Admission, Attempt, Permit, PermitWorkspace, Verdict, Verification, check_caller, check_rights,
-    own_workspace,
+    Admission,
+    examine::{ActsIn, Attempt, check_caller, check_rights, own_workspace},
+    permit::{Permit, PermitWorkspace},
+    verify::{Verdict, Verification},
 };
 use crate::{Need, ParsedKey, Presented, cache::Remembered, known_key::KnownKey, schemes::Credential};
 
