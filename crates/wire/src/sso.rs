@@ -1,18 +1,35 @@
 //! Single sign-on: connections, domains and identities.
 
+/// Has types with secrets in them show nothing but their names.
+macro_rules! silent {
+    ($($name:ident),+) => {
+        $(impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(stringify!($name))
+            }
+        })+
+    };
+}
+
+mod domain;
+mod identity;
+mod settings;
+
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 use tigertrust_accounts::sso::{
-    ClientSecret, Connection, ConnectionChanges, Domain as Claimed, DomainChanges, GroupRole,
-    Identity as Connected, MetadataSource, NewConnection, NewProvider, NewSaml, OidcPreset, OidcSettings,
-    ProbeReport, Protocol, ProviderSettings, SamlAttributes, SamlConnection, SsoPolicy,
+    Connection, OidcSettings, ProbeReport, Protocol, ProviderSettings, SamlConnection,
 };
 use tigertrust_credentials::Token;
 use tigertrust_model::Timestamp;
 use utoipa::ToSchema;
-use zeroize::Zeroizing;
 
+pub use self::{
+    domain::{ClaimDomain, Domain, UpdateDomain},
+    identity::{ConnectIdentity, Identities, Identity},
+    settings::{CreateSsoConnection, ProviderMistake, UpdateSsoConnection},
+};
 use crate::{RoleName, timestamp};
 
 /// A way to sign in that everybody is offered.
@@ -272,262 +289,6 @@ impl From<&SamlConnection> for Saml {
     }
 }
 
-/// How an OpenID provider is to be asked.
-#[derive(Deserialize, ToSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct SetOidc {
-    /// `google`, `azure`, `okta` or `custom`.
-    #[serde(default)]
-    pub preset: PresetName,
-    /// The issuer, exactly as the provider writes it; for Google it is known.
-    #[serde(default)]
-    pub issuer: Option<String>,
-    /// The client id that the provider knows us by.
-    pub client_id: String,
-    /// The secret that goes with it. Absent or null: none, or in a change the present one.
-    #[serde(default)]
-    #[schema(value_type = Option<String>, format = Password)]
-    pub client_secret: Option<Zeroizing<String>>,
-    /// The scopes to ask for beside `openid`; `email` and `profile` if absent.
-    #[serde(default)]
-    pub scopes: Option<Vec<String>>,
-    /// The domains whose people may sign in.
-    #[serde(default)]
-    pub allowed_domains: Vec<String>,
-    /// Azure: the ids of the tenants whose people may sign in.
-    #[serde(default)]
-    pub tenants: Vec<String>,
-    /// The claim with the person's groups.
-    #[serde(default)]
-    pub groups_claim: Option<String>,
-}
-
-/// Providers that have ways of their own.
-#[derive(Clone, Copy, Debug, Default, Deserialize, ToSchema)]
-#[serde(rename_all = "lowercase")]
-#[schema(as = SsoPreset)]
-pub enum PresetName {
-    /// Google Workspace.
-    Google,
-    /// Microsoft Entra ID.
-    Azure,
-    /// Okta.
-    Okta,
-    /// Any other OpenID provider.
-    #[default]
-    Custom,
-}
-
-impl From<PresetName> for OidcPreset {
-    fn from(name: PresetName) -> Self {
-        match name {
-            PresetName::Google => Self::Google,
-            PresetName::Azure => Self::Azure,
-            PresetName::Okta => Self::Okta,
-            PresetName::Custom => Self::Custom,
-        }
-    }
-}
-
-/// How a SAML provider is to be asked.
-#[derive(Debug, Deserialize, ToSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct SetSaml {
-    /// The provider's metadata; or `metadataUrl`.
-    #[serde(default)]
-    pub metadata: Option<String>,
-    /// Where the metadata is published, by https.
-    #[serde(default)]
-    pub metadata_url: Option<String>,
-    /// Which provider of the metadata is meant, where it describes several.
-    #[serde(default)]
-    pub entity_id: Option<String>,
-    /// The names of the attributes.
-    #[serde(default)]
-    pub attributes: Attributes,
-    /// Whether a response is accepted that answers no request.
-    #[serde(default)]
-    pub allow_unsolicited: bool,
-    /// Whether requests are signed.
-    #[serde(default = "yes")]
-    pub sign_requests: bool,
-}
-
-const fn yes() -> bool {
-    true
-}
-
-/// A connection to make: with `oidc` or `saml`.
-#[derive(Deserialize, ToSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct CreateSsoConnection {
-    /// What is to stand for it in addresses: 2 to 40 small letters, digits and hyphens, unique over the whole server.
-    #[schema(examples("acme"))]
-    pub slug: String,
-    /// What people are shown.
-    #[schema(examples("Acme Okta"))]
-    pub name: String,
-    /// How an OpenID provider is asked.
-    #[serde(default)]
-    pub oidc: Option<SetOidc>,
-    /// How a SAML provider is asked.
-    #[serde(default)]
-    pub saml: Option<SetSaml>,
-    /// What somebody becomes who signs in for the first time: `admin`, `member` or `viewer`. Absent or null: nobody signs in who is no
-    /// member.
-    #[serde(default)]
-    pub default_role: Option<RoleName>,
-    /// What groups become.
-    #[serde(default)]
-    pub group_roles: Vec<GroupRoleDto>,
-    /// Whether the provider's word counts for a second factor.
-    #[serde(default)]
-    pub trusts_second_factor: bool,
-}
-
-/// What is to be another way; what is absent stays.
-#[derive(Deserialize, ToSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct UpdateSsoConnection {
-    /// What people are shown.
-    #[serde(default)]
-    pub name: Option<String>,
-    /// Whether anybody can sign in by it.
-    #[serde(default)]
-    pub enabled: Option<bool>,
-    /// How an OpenID provider is asked: as a whole, but for the client secret.
-    #[serde(default)]
-    pub oidc: Option<SetOidc>,
-    /// How a SAML provider is asked: as a whole.
-    #[serde(default)]
-    pub saml: Option<SetSaml>,
-    /// What its word is worth: as a whole.
-    #[serde(default)]
-    pub policy: Option<SetPolicy>,
-}
-
-/// What the word of a provider is worth.
-#[derive(Debug, Deserialize, ToSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-#[schema(as = SsoPolicy)]
-pub struct SetPolicy {
-    /// What somebody becomes who signs in for the first time; null for nobody.
-    #[serde(default)]
-    pub default_role: Option<RoleName>,
-    /// What groups become.
-    #[serde(default)]
-    pub group_roles: Vec<GroupRoleDto>,
-    /// Whether the provider's word counts for a second factor.
-    #[serde(default)]
-    pub trusts_second_factor: bool,
-}
-
-/// A body names a provider in a way that makes no sense: where, and what is wrong.
-pub type ProviderMistake = (&'static str, &'static str);
-
-impl SetOidc {
-    fn read(self) -> Result<OidcSettings, ProviderMistake> {
-        let preset = OidcPreset::from(self.preset);
-        let issuer = self.issuer.or_else(|| preset.issuer().map(str::to_owned));
-        let usual = || OidcSettings::USUAL_SCOPES.map(str::to_owned).to_vec();
-        Ok(OidcSettings {
-            preset,
-            issuer: issuer.ok_or(("/oidc/issuer", "is asked for"))?,
-            client_id: self.client_id,
-            client_secret: self
-                .client_secret
-                .map(|secret| ClientSecret::new(secret.as_str())),
-            scopes: self.scopes.unwrap_or_else(usual),
-            allowed_domains: self.allowed_domains,
-            tenants: self.tenants,
-            groups_claim: self.groups_claim,
-        })
-    }
-}
-
-impl SetSaml {
-    fn read(self) -> Result<NewSaml, ProviderMistake> {
-        let metadata = match (self.metadata, self.metadata_url) {
-            (Some(document), None) => MetadataSource::Document(document),
-            (None, Some(url)) => MetadataSource::Url(url),
-            _ => return Err(("/saml", "must hold either metadata or metadataUrl")),
-        };
-        Ok(NewSaml {
-            metadata,
-            entity_id: self.entity_id,
-            attributes: SamlAttributes {
-                subject: self.attributes.subject,
-                email: self.attributes.email,
-                name: self.attributes.name,
-                groups: self.attributes.groups,
-            },
-            allows_unsolicited: self.allow_unsolicited,
-            signs_requests: self.sign_requests,
-        })
-    }
-}
-
-fn read_provider(
-    oidc: Option<SetOidc>,
-    saml: Option<SetSaml>,
-) -> Result<Option<NewProvider>, ProviderMistake> {
-    match (oidc, saml) {
-        (Some(oidc), None) => Ok(Some(NewProvider::Oidc(oidc.read()?))),
-        (None, Some(saml)) => Ok(Some(NewProvider::Saml(saml.read()?))),
-        (None, None) => Ok(None),
-        (Some(_), Some(_)) => Err(("", "must hold oidc or saml, and not both")),
-    }
-}
-
-fn read_policy(
-    default_role: Option<RoleName>,
-    group_roles: Vec<GroupRoleDto>,
-    trusts_second_factor: bool,
-) -> SsoPolicy {
-    let rule = |rule: GroupRoleDto| GroupRole {
-        group: rule.group,
-        role: rule.role.into(),
-    };
-    SsoPolicy {
-        default_role: default_role.map(Into::into),
-        group_roles: group_roles.into_iter().map(rule).collect(),
-        trusts_second_factor,
-    }
-}
-
-impl CreateSsoConnection {
-    /// What is asked for.
-    ///
-    /// # Errors
-    /// Where the body makes no sense.
-    pub fn read(self) -> Result<NewConnection, ProviderMistake> {
-        let provider = read_provider(self.oidc, self.saml)?;
-        Ok(NewConnection {
-            slug: self.slug,
-            name: self.name,
-            provider: provider.ok_or(("", "must hold oidc or saml"))?,
-            policy: read_policy(self.default_role, self.group_roles, self.trusts_second_factor),
-        })
-    }
-}
-
-impl UpdateSsoConnection {
-    /// What is asked for.
-    ///
-    /// # Errors
-    /// Where the body makes no sense.
-    pub fn read(self) -> Result<ConnectionChanges, ProviderMistake> {
-        let policy =
-            |set: SetPolicy| read_policy(set.default_role, set.group_roles, set.trusts_second_factor);
-        Ok(ConnectionChanges {
-            name: self.name,
-            enabled: self.enabled,
-            provider: read_provider(self.oidc, self.saml)?,
-            policy: self.policy.map(policy),
-        })
-    }
-}
-
 /// What is known of a provider once it was asked.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
@@ -570,196 +331,6 @@ impl ScimToken {
     }
 }
 
-/// A domain that a workspace claims.
-#[derive(Debug, Serialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-#[schema(as = SsoDomain)]
-pub struct Domain {
-    /// The domain.
-    #[schema(examples("example.com"))]
-    pub domain: String,
-    /// Whether it was seen that the domain is the workspace's.
-    pub verified: bool,
-    /// When that was last seen.
-    #[serde(serialize_with = "timestamp::serialize_option")]
-    #[schema(value_type = Option<String>, format = DateTime)]
-    pub verified_at: Option<Timestamp>,
-    /// The name of the TXT record that proves it.
-    #[schema(examples("_tigertrust-challenge.example.com"))]
-    pub record_name: String,
-    /// What the record must say.
-    pub record_value: String,
-    /// The connection that its people sign in by.
-    pub connection_id: Option<String>,
-    /// Whether they sign in by it alone.
-    pub enforced: bool,
-    /// The owner who does not have to.
-    pub break_glass_user_id: Option<String>,
-    /// What its people become who sign in by a provider of the whole server.
-    pub join_role: Option<RoleName>,
-}
-
-impl From<&Claimed> for Domain {
-    fn from(domain: &Claimed) -> Self {
-        Self {
-            verified: domain.verified_at.is_some(),
-            verified_at: domain.verified_at,
-            record_name: domain.record_name(),
-            record_value: domain.record_value(),
-            connection_id: domain.connection.map(|id| id.to_string()),
-            enforced: domain.enforced.is_some(),
-            break_glass_user_id: domain.enforced.map(|id| id.to_string()),
-            join_role: domain.join_role.map(RoleName::from),
-            domain: domain.domain.clone(),
-        }
-    }
-}
-
-/// A domain to claim.
-#[derive(Debug, Deserialize, ToSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct ClaimDomain {
-    /// The domain.
-    #[schema(examples("example.com"))]
-    pub domain: String,
-}
-
-/// What is to be another way with a domain; what is absent stays, and null takes away.
-#[derive(Debug, Deserialize, ToSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct UpdateDomain {
-    /// The connection that its people sign in by.
-    #[serde(default, deserialize_with = "present")]
-    #[schema(value_type = Option<String>)]
-    pub connection_id: Option<Option<String>>,
-    /// Whether they sign in by it alone. With true, `breakGlassUserId` is asked for.
-    #[serde(default)]
-    pub enforced: Option<bool>,
-    /// An owner with a password and a second factor, who does not have to.
-    #[serde(default)]
-    pub break_glass_user_id: Option<String>,
-    /// What its people become who sign in by a provider of the whole server.
-    #[serde(default, deserialize_with = "present")]
-    #[schema(value_type = Option<RoleName>)]
-    pub join_role: Option<Option<RoleName>>,
-}
-
-/// Tells a null from nothing.
-fn present<'de, T, D>(deserializer: D) -> Result<Option<Option<T>>, D::Error>
-where
-    T: Deserialize<'de>,
-    D: serde::Deserializer<'de>,
-{
-    Option::deserialize(deserializer).map(Some)
-}
-
-impl UpdateDomain {
-    /// What is asked for.
-    ///
-    /// # Errors
-    /// Where the body makes no sense.
-    pub fn read(self) -> Result<DomainChanges, ProviderMistake> {
-        let connection = match self.connection_id {
-            None => None,
-            Some(None) => Some(None),
-            Some(Some(text)) => {
-                let id = text
-                    .parse()
-                    .map_err(|_| ("/connectionId", "must be the id of a connection"))?;
-                Some(Some(id))
-            }
-        };
-        let enforced = match (self.enforced, self.break_glass_user_id) {
-            (None, None) => None,
-            (Some(false), None) => Some(None),
-            (Some(true) | None, Some(text)) => {
-                let id = text
-                    .parse()
-                    .map_err(|_| ("/breakGlassUserId", "must be the id of a person"))?;
-                Some(Some(id))
-            }
-            (Some(true), None) => {
-                return Err((
-                    "/breakGlassUserId",
-                    "is asked for: an owner who can come in when the provider does not answer",
-                ));
-            }
-            (Some(false), Some(_)) => {
-                return Err(("/breakGlassUserId", "makes no sense where nobody has to"));
-            }
-        };
-        Ok(DomainChanges {
-            connection,
-            enforced,
-            join_role: self.join_role.map(|role| role.map(Into::into)),
-        })
-    }
-}
-
-/// An identity of a provider that the account is connected with.
-#[derive(Debug, Serialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-#[schema(as = SsoIdentity)]
-pub struct Identity {
-    /// Its id.
-    #[schema(examples("idn_01h2xcejqtf2nbrexx3vqjhp41"))]
-    pub id: String,
-    /// The connection.
-    pub connection: String,
-    /// What the connection is called.
-    pub name: Option<String>,
-    /// Who says who it is.
-    pub issuer: String,
-    /// What it calls the person.
-    pub subject: String,
-    /// The address that the provider named last.
-    pub email: Option<String>,
-    /// Since when it is connected.
-    #[serde(serialize_with = "timestamp::serialize")]
-    #[schema(value_type = String, format = DateTime)]
-    pub created_at: Timestamp,
-    /// When the person last signed in by it.
-    #[serde(serialize_with = "timestamp::serialize")]
-    #[schema(value_type = String, format = DateTime)]
-    pub last_used_at: Timestamp,
-}
-
-impl From<&Connected> for Identity {
-    fn from(identity: &Connected) -> Self {
-        Self {
-            id: identity.id.to_string(),
-            connection: identity.connection.to_string(),
-            name: identity.name.clone(),
-            issuer: identity.issuer.clone(),
-            subject: identity.subject.clone(),
-            email: identity.email.clone(),
-            created_at: identity.created_at,
-            last_used_at: identity.last_used_at,
-        }
-    }
-}
-
-/// The identities that the account is connected with.
-#[derive(Debug, Serialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-#[schema(as = SsoIdentities)]
-pub struct Identities {
-    /// The identities, newest first.
-    pub items: Vec<Identity>,
-}
-
-/// An identity to connect the account with.
-#[derive(Debug, Deserialize, ToSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct ConnectIdentity {
-    /// Where signing in by the connection begins.
-    #[schema(examples("/api/auth/google"))]
-    pub url: String,
-    /// Where to go on then; `/` if absent.
-    #[serde(default)]
-    pub return_to: Option<String>,
-}
-
 /// Where to send the browser.
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
@@ -769,20 +340,4 @@ pub struct Redirect {
     pub redirect_url: String,
 }
 
-macro_rules! silent {
-    ($($name:ident),+) => {
-        $(impl fmt::Debug for $name {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str(stringify!($name))
-            }
-        })+
-    };
-}
-
-silent!(
-    SetOidc,
-    CreateSsoConnection,
-    UpdateSsoConnection,
-    ScimToken,
-    Redirect
-);
+silent!(ScimToken, Redirect);
