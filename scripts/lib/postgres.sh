@@ -2,11 +2,13 @@
 # A throwaway PostgreSQL server of one's own, on a free loopback port. To be sourced.
 #
 #   trap postgres_stop EXIT
-#   postgres_start          # sets POSTGRES_URL
+#   postgres_start          # sets POSTGRES_URL, and POSTGRES_CA: the authority by which clients know it
 #   psql "$POSTGRES_URL"
 
 # shellcheck disable=SC2034 # read by the script that sources this
 POSTGRES_URL=
+# shellcheck disable=SC2034 # read by the script that sources this
+POSTGRES_CA=
 POSTGRES_DIR=
 
 # postgres_find: prints the directory of the server's programs; fails where there is none.
@@ -47,6 +49,7 @@ postgres_start() {
     return 1
   fi
   _postgres_configure || return 1
+  _postgres_encrypt || return 1
   _postgres_start_on_free_port "$programs/pg_ctl"
 }
 
@@ -71,6 +74,7 @@ postgres_stop() {
   rm -rf "$POSTGRES_DIR"
   POSTGRES_DIR=
   POSTGRES_URL=
+  POSTGRES_CA=
 }
 
 # PostgreSQL refuses to run as root.
@@ -104,6 +108,30 @@ log_timezone = 'UTC'
 CONF
   # Nobody but this machine, and nothing but TCP, so that every client takes the same way in.
   echo "host all all 127.0.0.1/32 trust" >"$POSTGRES_DIR/data/pg_hba.conf"
+}
+
+# Clients may come by TLS: the server has a certificate for its address, of an authority of its own.
+_postgres_encrypt() {
+  local folder=$POSTGRES_DIR/tls
+  local -a key=(-newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes)
+  _postgres_run mkdir "$folder" || return 1
+  echo "subjectAltName = IP:127.0.0.1" >"$POSTGRES_DIR/names"
+  if ! _postgres_run openssl req -x509 "${key[@]}" -days 2 -subj "/CN=Authority of the tests" \
+    -keyout "$folder/authority.key" -out "$folder/authority.pem" 2>"$POSTGRES_DIR/tls.log" \
+    || ! _postgres_run openssl req -new "${key[@]}" -subj "/CN=PostgreSQL" \
+      -keyout "$folder/server.key" -out "$folder/server.csr" 2>>"$POSTGRES_DIR/tls.log" \
+    || ! _postgres_run openssl x509 -req -in "$folder/server.csr" -days 2 -extfile "$POSTGRES_DIR/names" \
+      -CA "$folder/authority.pem" -CAkey "$folder/authority.key" -CAcreateserial \
+      -out "$folder/server.pem" 2>>"$POSTGRES_DIR/tls.log"; then
+    cat "$POSTGRES_DIR/tls.log" >&2
+    return 1
+  fi
+  cat >>"$POSTGRES_DIR/data/postgresql.conf" <<CONF
+ssl = on
+ssl_cert_file = '$folder/server.pem'
+ssl_key_file = '$folder/server.key'
+CONF
+  POSTGRES_CA=$folder/authority.pem
 }
 
 # Whether a port is free is known only once it is bound, so a taken one is met by trying the next.

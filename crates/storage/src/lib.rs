@@ -14,6 +14,7 @@ compile_error!("tigertrust-storage needs one of its features `postgres` and `sql
 mod audit_counts;
 pub mod backup;
 mod error;
+mod identifier;
 pub mod migrations;
 #[cfg(all(feature = "postgres", feature = "sqlite"))]
 pub mod moving;

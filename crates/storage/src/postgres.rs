@@ -1,5 +1,6 @@
 //! PostgreSQL, and what is done there in a way of its own.
 
+mod dial;
 pub(crate) mod migrations;
 #[cfg(feature = "sqlite")]
 pub(crate) mod moving;
@@ -15,8 +16,8 @@ use diesel::{
     upsert::excluded,
 };
 use diesel_async::{
-    AnsiTransactionManager, AsyncConnection, AsyncPgConnection, RunQueryDsl, SimpleAsyncConnection,
-    TransactionManager, methods::ExecuteDsl, pooled_connection::RecyclingMethod,
+    AnsiTransactionManager, AsyncPgConnection, RunQueryDsl, SimpleAsyncConnection, TransactionManager,
+    methods::ExecuteDsl, pooled_connection::RecyclingMethod,
 };
 use futures_util::{FutureExt, StreamExt, future::BoxFuture};
 use tigertrust_credentials::ports::StoreError;
@@ -68,20 +69,10 @@ const FACTS: &[(&str, &str)] = &[
 /// What only a database that takes writes can do, and leaves nothing behind.
 const WRITES: &str = "SELECT txid_current()";
 
-/// What the kernel is told, in seconds, so that a peer which vanished without a word is noticed: that is where the
-/// database's own deadlines do not reach.
-const SOCKET_DEADLINES: &[(&str, u64)] = &[
-    ("tcp_user_timeout", 10),
-    ("keepalives_idle", 5),
-    ("keepalives_interval", 2),
-    ("keepalives_retries", 3),
-];
-
 /// Where the database is and how to use it.
 pub(crate) struct Settings {
     url: DatabaseUrl,
     options: Options,
-    address: String,
 }
 
 impl Settings {
@@ -89,7 +80,6 @@ impl Settings {
         Self {
             url: url.clone(),
             options,
-            address: url.with_defaults(SOCKET_DEADLINES),
         }
     }
 }
@@ -119,7 +109,7 @@ impl Pools {
 /// nothing.
 async fn connect(settings: &Settings, _: Access) -> ConnectionResult<Connection> {
     let connecting = async {
-        let mut connection = Connection::establish(&settings.address).await?;
+        let mut connection = dial::dial(&settings.url).await?;
         connection
             .batch_execute(&session(&settings.options))
             .await

@@ -2,6 +2,17 @@
 
 use std::{fmt, str::FromStr};
 
+#[cfg(feature = "postgres")]
+use std::path::PathBuf;
+
+#[cfg(feature = "postgres")]
+const SSL_MODE: &str = "sslmode";
+#[cfg(feature = "postgres")]
+const SSL_ROOT_CERT: &str = "sslrootcert";
+/// What libpq calls the certificates that the system trusts.
+#[cfg(feature = "postgres")]
+const SYSTEM_ROOTS: &str = "system";
+
 /// Where the database is: `postgres://user:password@host:port/name`, `postgresql://…`, or `sqlite://` and the path of a
 /// file (`sqlite://./here.db`, `sqlite:///var/lib/there.db`), taken as it stands. `Debug` and `Display` show no password.
 #[derive(Clone, PartialEq, Eq)]
@@ -26,6 +37,18 @@ struct Postgres {
     query: Option<String>,
 }
 
+/// Whether what is said to PostgreSQL is encrypted. There is no way between: who cannot tell the server from somebody in the middle
+/// gains little by encrypting.
+#[cfg(feature = "postgres")]
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Encryption {
+    /// It is not.
+    None,
+    /// By TLS, with a server whose certificate is for the host of the URL and comes from one of the roots: those of a PEM file, or
+    /// else those of the system.
+    Tls { roots: Option<PathBuf> },
+}
+
 /// Which engine a URL is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Engine {
@@ -48,6 +71,15 @@ pub enum DatabaseUrlError {
     /// The part before the host is ambiguous.
     #[error("must have @, / and ? in the user name and the password written as %40, %2F and %3F")]
     Credentials,
+    /// A way to encrypt that there is not.
+    #[error(
+        "must say sslmode=disable, or sslmode=verify-full (require is the same here): no connection is encrypted without knowing to \
+         whom"
+    )]
+    SslMode,
+    /// Roots without encryption would look as if there were some.
+    #[error("must say sslmode=verify-full where it names sslrootcert")]
+    SslRootCert,
 }
 
 impl DatabaseUrl {
@@ -84,27 +116,50 @@ impl DatabaseUrl {
         }
     }
 
-    /// The URL with parameters of ours where it says nothing of them, for PostgreSQL.
+    /// The URL as the driver takes it, for PostgreSQL: with parameters of ours where it says nothing of them, and without those of
+    /// [`encryption`](Self::encryption).
     #[cfg(feature = "postgres")]
-    pub(crate) fn with_defaults(&self, defaults: &[(&str, u64)]) -> String {
+    pub(crate) fn for_driver(&self, defaults: &[(&str, u64)]) -> String {
         let Place::Postgres(parts) = &self.place else {
             return self.text.clone();
         };
-        let given = parts.query.as_deref().unwrap_or_default();
-        let mut url = self.text.clone();
-        let mut separator = match &parts.query {
-            None => "?",
-            Some(query) if query.is_empty() => "",
-            Some(_) => "&",
-        };
+        let mut parameters: Vec<String> = parts
+            .parameters()
+            .filter(|(name, _)| ![SSL_MODE, SSL_ROOT_CERT].contains(name))
+            .map(|(name, value)| format!("{name}={value}"))
+            .collect();
         for (name, value) in defaults {
-            let is_given = given.split('&').any(|pair| pair.split('=').next() == Some(name));
-            if !is_given {
-                url.push_str(&format!("{separator}{name}={value}"));
-                separator = "&";
+            if parts.parameter(name).is_none() {
+                parameters.push(format!("{name}={value}"));
             }
         }
-        url
+        let query = Some(parameters.join("&")).filter(|query| !query.is_empty());
+        Postgres {
+            query,
+            ..parts.clone()
+        }
+        .assemble()
+    }
+
+    /// Whether what is said to PostgreSQL is encrypted.
+    #[cfg(feature = "postgres")]
+    pub(crate) fn encryption(&self) -> Encryption {
+        match &self.place {
+            // It was read before.
+            Place::Postgres(parts) => parts.encryption().unwrap_or(Encryption::None),
+            Place::Sqlite { .. } => Encryption::None,
+        }
+    }
+
+    /// Whether what is said to the database crosses a network in the clear: to PostgreSQL on another host, without TLS.
+    #[cfg(feature = "postgres")]
+    #[must_use]
+    pub fn is_overheard(&self) -> bool {
+        let Place::Postgres(parts) = &self.place else {
+            return false;
+        };
+        let hosts = parts.parameter("host").unwrap_or(&parts.hosts);
+        self.encryption() == Encryption::None && !hosts.split(',').all(is_this_machine)
     }
 
     /// The name of the database, and the URL of the database that is always there, for PostgreSQL.
@@ -154,6 +209,35 @@ impl Postgres {
         })
     }
 
+    /// The parameters, as they stand there.
+    #[cfg(feature = "postgres")]
+    fn parameters(&self) -> impl Iterator<Item = (&str, &str)> {
+        let query = self.query.as_deref().unwrap_or_default();
+        let pairs = query.split('&').filter(|pair| !pair.is_empty());
+        pairs.map(|pair| pair.split_once('=').unwrap_or((pair, "")))
+    }
+
+    /// The last one of a name counts, as for the driver.
+    #[cfg(feature = "postgres")]
+    fn parameter(&self, name: &str) -> Option<&str> {
+        let named = self.parameters().filter(|(other, _)| *other == name);
+        named.last().map(|(_, value)| value)
+    }
+
+    /// What `sslmode` and `sslrootcert` say, which mean what they mean to libpq, but that there are fewer modes.
+    #[cfg(feature = "postgres")]
+    fn encryption(&self) -> Result<Encryption, DatabaseUrlError> {
+        let roots = self.parameter(SSL_ROOT_CERT).map(percent_decode);
+        match self.parameter(SSL_MODE) {
+            None | Some("disable") if roots.is_some() => Err(DatabaseUrlError::SslRootCert),
+            None | Some("disable") => Ok(Encryption::None),
+            Some("require" | "verify-full") => Ok(Encryption::Tls {
+                roots: roots.filter(|roots| roots != SYSTEM_ROOTS).map(PathBuf::from),
+            }),
+            Some(_) => Err(DatabaseUrlError::SslMode),
+        }
+    }
+
     #[cfg(feature = "postgres")]
     fn assemble(&self) -> String {
         let mut text = "postgres://".to_owned();
@@ -166,14 +250,32 @@ impl Postgres {
             text.push('@');
         }
         text.push_str(&self.hosts);
-        text.push('/');
-        text.push_str(&self.database);
+        if !self.database.is_empty() {
+            text.push('/');
+            text.push_str(&self.database);
+        }
         if let Some(query) = &self.query {
             text.push('?');
             text.push_str(query);
         }
         text
     }
+}
+
+/// Whether a host of a URL, with its port if it has one, is this machine by its looks: a loopback address, or the folder of a socket.
+#[cfg(feature = "postgres")]
+fn is_this_machine(host: &str) -> bool {
+    let (name, _) = match host.strip_prefix('[') {
+        Some(v6) => v6.split_once(']').unwrap_or((v6, "")),
+        None => host.split_once(':').unwrap_or((host, "")),
+    };
+    let name = percent_decode(name);
+    name.is_empty()
+        || name.starts_with('/')
+        || name == "localhost"
+        || name
+            .parse::<std::net::IpAddr>()
+            .is_ok_and(|address| address.is_loopback())
 }
 
 /// Turns `%41` into `A`. What is no such sequence stays; what is not UTF-8 then is replaced.
@@ -218,7 +320,10 @@ impl FromStr for DatabaseUrl {
             .strip_prefix("postgres://")
             .or_else(|| text.strip_prefix("postgresql://"));
         let place = if let Some(rest) = postgres {
-            Place::Postgres(Postgres::parse(rest)?)
+            let parts = Postgres::parse(rest)?;
+            #[cfg(feature = "postgres")]
+            parts.encryption()?;
+            Place::Postgres(parts)
         } else if let Some(path) = text.strip_prefix("sqlite://") {
             if path.is_empty() || path.contains(":memory:") {
                 return Err(DatabaseUrlError::NoFile);
@@ -327,19 +432,81 @@ mod tests {
 
     #[cfg(feature = "postgres")]
     #[test]
-    fn parameters_of_ours_give_way_to_those_of_the_url() {
+    fn the_driver_is_told_what_is_meant_for_it() {
         let with = |text: &str| {
             text.parse::<DatabaseUrl>()
                 .unwrap()
-                .with_defaults(&[("connect_timeout", 2), ("keepalives_idle", 5)])
+                .for_driver(&[("connect_timeout", 2), ("keepalives_idle", 5)])
         };
         assert_eq!(
-            with("postgres://db/a"),
-            "postgres://db/a?connect_timeout=2&keepalives_idle=5"
+            with("postgres://jo:pw@db:1/a"),
+            "postgres://jo:pw@db:1/a?connect_timeout=2&keepalives_idle=5"
         );
         assert_eq!(
-            with("postgres://db/a?connect_timeout=9"),
+            with("postgresql://db?"),
+            "postgres://db?connect_timeout=2&keepalives_idle=5"
+        );
+        assert_eq!(
+            with("postgres://db/a?sslrootcert=/a.pem&connect_timeout=9&sslmode=require"),
             "postgres://db/a?connect_timeout=9&keepalives_idle=5"
         );
+    }
+
+    #[cfg(feature = "postgres")]
+    #[test]
+    fn a_connection_is_encrypted_to_somebody_known_or_not_at_all() {
+        let encryption = |query: &str| {
+            let url = format!("postgres://db.example/a{query}").parse::<DatabaseUrl>()?;
+            Ok(url.encryption())
+        };
+        let tls = |roots: Option<&str>| {
+            Ok(Encryption::Tls {
+                roots: roots.map(PathBuf::from),
+            })
+        };
+        assert_eq!(encryption(""), Ok(Encryption::None));
+        assert_eq!(encryption("?sslmode=disable"), Ok(Encryption::None));
+        assert_eq!(encryption("?sslmode=require"), tls(None));
+        assert_eq!(encryption("?sslmode=verify-full"), tls(None));
+        assert_eq!(encryption("?sslmode=verify-full&sslrootcert=system"), tls(None));
+        assert_eq!(
+            encryption("?sslrootcert=/etc/a%20b.pem&sslmode=verify-full"),
+            tls(Some("/etc/a b.pem"))
+        );
+        for mode in ["prefer", "allow", "verify-ca", "", "VERIFY-FULL"] {
+            assert_eq!(
+                encryption(&format!("?sslmode={mode}")),
+                Err(DatabaseUrlError::SslMode),
+                "{mode}"
+            );
+        }
+        for query in ["?sslrootcert=/a.pem", "?sslrootcert=/a.pem&sslmode=disable"] {
+            assert_eq!(encryption(query), Err(DatabaseUrlError::SslRootCert), "{query}");
+        }
+    }
+
+    #[cfg(feature = "postgres")]
+    #[test]
+    fn what_leaves_the_machine_in_the_clear_is_known() {
+        let is_overheard = |text: &str| text.parse::<DatabaseUrl>().unwrap().is_overheard();
+        for url in [
+            "postgres://db.example/a",
+            "postgres://jo@10.0.0.7:5432/a?sslmode=disable",
+            "postgres://localhost,db.example/a",
+            "postgres:///a?host=db.example",
+        ] {
+            assert!(is_overheard(url), "{url}");
+        }
+        for url in [
+            "sqlite:///a.db",
+            "postgres://localhost:5432/a",
+            "postgres://127.0.0.1/a",
+            "postgres://[::1]:5432/a",
+            "postgres://%2Frun%2Fpostgresql/a",
+            "postgres:///a?host=/run/postgresql",
+            "postgres://db.example/a?sslmode=verify-full",
+        ] {
+            assert!(!is_overheard(url), "{url}");
+        }
     }
 }

@@ -4,7 +4,7 @@
 //! or 0. So a row is a list of texts and nulls, and many rows are one text in JSON, which both engines make and take by themselves.
 
 use super::layout::{Kind, Table};
-use crate::url::Engine;
+use crate::{identifier::quoted, url::Engine};
 
 /// The tables, each with its columns: name, type, place in the primary key (0 for none), and whether the database counts it up.
 pub(super) const fn catalog(engine: Engine) -> &'static str {
@@ -104,11 +104,6 @@ fn write(engine: Engine, kind: Kind, text: &str) -> String {
         (Engine::Sqlite, Kind::Bool | Kind::Integer) => format!("CAST({text} AS INTEGER)"),
         (_, Kind::Text) | (Engine::Sqlite, Kind::Time | Kind::Json) => text.to_owned(),
     }
-}
-
-/// An identifier, as both engines quote it.
-pub(crate) fn quoted(name: &str) -> String {
-    format!("\"{}\"", name.replace('"', "\"\""))
 }
 
 fn joined(parts: impl Iterator<Item = String>) -> String {

@@ -19,13 +19,13 @@ use tigertrust_credentials::ports::StoreError;
 
 pub use self::tally::Tally;
 use self::{
-    dialect::quoted,
     layout::{Catalog, MIGRATIONS, Table, layout},
     tables::{Fate, NOT_NEW, TABLES, fate},
     tally::Row,
 };
 use crate::{
     DatabaseUrl, OpenError,
+    identifier::quoted,
     migrations::{self, MARK, MigrationError, compare},
     postgres, sqlite,
     storage::SchemaState,

@@ -4,18 +4,18 @@ use std::time::Duration;
 
 use diesel::{QueryableByName, pg::Pg, sql_types};
 use diesel_async::{
-    AsyncConnection, RunQueryDsl, SimpleAsyncConnection as _,
-    async_connection_wrapper::AsyncConnectionWrapper,
+    RunQueryDsl, SimpleAsyncConnection as _, async_connection_wrapper::AsyncConnectionWrapper,
 };
 use diesel_migrations::{EmbeddedMigrations, embed_migrations};
 use tigertrust_credentials::ports::StoreError;
 use tigertrust_model::Timestamp;
 use tokio::time::timeout;
 
-use super::{Connection, SOCKET_DEADLINES, queries};
+use super::{Connection, dial::dial, queries};
 use crate::{
     DatabaseUrl,
     error::{OrUnavailable, too_slow},
+    identifier::quoted,
     migrations::{self, Known, MigrationError, Work},
 };
 
@@ -76,9 +76,8 @@ pub(crate) async fn create_if_missing(url: &DatabaseUrl) -> Result<bool, Migrati
     let Some((name, mut connection)) = missing(url).await? else {
         return Ok(false);
     };
-    let quoted = name.replace('"', "\"\"");
     let created = connection
-        .batch_execute(&format!("CREATE DATABASE \"{quoted}\""))
+        .batch_execute(&format!("CREATE DATABASE {}", quoted(&name)))
         .await;
     match created {
         Ok(()) => Ok(true),
@@ -101,8 +100,7 @@ pub(crate) async fn mark_restored(url: &DatabaseUrl, now: Timestamp) -> Result<u
 }
 
 pub(super) async fn connect(url: &DatabaseUrl) -> Result<Connection, StoreError> {
-    let address = url.with_defaults(SOCKET_DEADLINES);
-    match timeout(PATIENCE, Connection::establish(&address)).await {
+    match timeout(PATIENCE, dial(url)).await {
         Ok(Ok(connection)) => Ok(connection),
         Ok(Err(error)) => Err(StoreError::unavailable(url.scrub(&error.to_string()))),
         Err(_) => Err(too_slow(PATIENCE)),

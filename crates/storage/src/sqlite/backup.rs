@@ -19,8 +19,8 @@ use crate::{
     DatabaseUrl,
     backup::{BackupError, Copied},
     error::OrUnavailable as _,
+    identifier::quoted,
     migrations::compare,
-    moving::dialect::quoted,
     storage::SchemaState,
     types::StoredTime,
 };

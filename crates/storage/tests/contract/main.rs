@@ -14,6 +14,7 @@ mod accounts;
 mod audit;
 mod changes;
 mod corruption;
+mod encryption;
 mod faults;
 mod invitations;
 mod keys;

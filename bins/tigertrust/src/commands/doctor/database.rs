@@ -39,6 +39,13 @@ pub async fn look(settings: &Settings, limit: Duration) -> Vec<Finding> {
             )];
         }
     }];
+    if settings.database.url.is_overheard() {
+        findings.push(Finding::warning(
+            ABOUT,
+            "what is said to it, passwords and digests of keys too, crosses the network in the clear",
+            "Add ?sslmode=verify-full to database.url, and sslrootcert=FILE if its authority is your own.",
+        ));
+    }
     findings.extend(facts(&storage, &clock).await);
     findings.extend(writes(&storage).await);
     findings.extend(space(settings));
