@@ -147,6 +147,9 @@ pub enum Command {
 /// Look for what is wrong.
 #[derive(Debug, Args)]
 pub struct Doctor {
+    /// Where the server listens that is looked at, if it was started with this flag too
+    #[arg(long, value_name = "ADDRESS:PORT|unix:PATH")]
+    pub listen: Option<String>,
     /// How long each look may take
     #[arg(long, value_name = "DURATION", value_parser = duration::parse, default_value = "5s")]
     pub timeout: std::time::Duration,

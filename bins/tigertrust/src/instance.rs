@@ -82,6 +82,10 @@ pub fn schema_failure(state: &SchemaState) -> Option<Failure> {
             "an instance was being moved into this database, and not all of it is there: run the same `tigertrust move` again, \
              which goes on, or begin anew with an empty database",
         )),
+        SchemaState::MovedAway => Some(Failure::new(
+            "the instance in this database was moved into another one, and goes on there: set database.url to the new one; to stay \
+             with this one, run `tigertrust move --reopen`",
+        )),
     }
 }
 

@@ -15,6 +15,12 @@ pub enum Unauthorized {
     /// Something that cannot be a credential: malformed, repeated, or two that differ.
     #[error("the credential is malformed, repeated, or one of two that differ")]
     Malformed,
+    /// A key or a token in `Authorization`, without the scheme before it.
+    #[error("there is a key or a token in Authorization, and no scheme before it")]
+    WithoutScheme,
+    /// A token in the header for keys.
+    #[error("there is a token in the header for keys")]
+    TokenInKeyHeader,
     /// Well formed and not known.
     #[error("the key is unknown")]
     Unknown,

@@ -159,10 +159,10 @@ macro_rules! events_query {
             #[param(example = "refused")]
             outcome: Option<String>,
             /// Only from this time on.
-            #[param(example = "2027-01-31T12:00:00Z")]
+            #[param(format = DateTime, example = "2027-01-31T12:00:00Z")]
             from: Option<String>,
             /// Only before this time.
-            #[param(example = "2027-02-01T12:00:00Z")]
+            #[param(format = DateTime, example = "2027-02-01T12:00:00Z")]
             to: Option<String>,
             $($more)*
         }
@@ -187,7 +187,7 @@ events_query! {
     /// Which events to list. Conditions add up.
     EventsQuery {
         /// How many entries at the most.
-        #[param(value_type = Option<u16>, minimum = 1, maximum = 200, example = 50)]
+        #[param(value_type = Option<u16>, minimum = 1, maximum = 200, default = 50)]
         limit: Option<String>,
         /// The `nextCursor` of the page before.
         cursor: Option<String>,

@@ -234,6 +234,12 @@ pub(crate) fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ApiError> {
 
 /// What serde says, without the value that it says it of: that may be a secret in the wrong place.
 fn without_value(message: &str) -> String {
+    let variant = message
+        .strip_prefix("unknown variant `")
+        .and_then(|rest| rest.rsplit_once("`, expected "));
+    if let Some((_, known)) = variant {
+        return format!("must be {known}");
+    }
     let of_value = ["invalid type: ", "invalid value: "]
         .iter()
         .find_map(|start| message.strip_prefix(start));

@@ -143,10 +143,10 @@ pub(crate) struct ListQuery {
     /// Only those with this external id.
     external_id: Option<String>,
     /// Only those that were made before this time and have not been used since.
-    #[param(example = "2027-01-31T12:00:00Z")]
+    #[param(format = DateTime, example = "2027-01-31T12:00:00Z")]
     unused_since: Option<String>,
     /// How many entries at the most.
-    #[param(value_type = Option<u16>, minimum = 1, maximum = 200, example = 50)]
+    #[param(value_type = Option<u16>, minimum = 1, maximum = 200, default = 50)]
     limit: Option<String>,
     /// The `nextCursor` of the page before.
     cursor: Option<String>,

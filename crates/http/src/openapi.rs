@@ -1,11 +1,17 @@
 //! The OpenAPI document, and the pages that show it.
 
-use actix_web::{HttpResponse, http::header, middleware::DefaultHeaders, web};
+use actix_web::{
+    HttpResponse,
+    dev::Service as _,
+    http::{Method, header},
+    middleware::DefaultHeaders,
+    web,
+};
 use utoipa::{
     Modify, OpenApi,
     openapi::{
         ContentBuilder, Ref, RefOr, Response, ResponseBuilder, Schema,
-        path::{Operation as Documented, PathItem},
+        path::{Operation as Documented, ParameterIn, PathItem},
         security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme},
     },
 };
@@ -184,7 +190,18 @@ pub(crate) fn mount_ui(config: &mut web::ServiceConfig) {
     config
         .service(web::redirect("/", "/docs/"))
         .service(web::redirect("/docs", "/docs/"))
-        .service(web::scope("/docs").wrap(headers).service(pages));
+        .service(
+            web::scope("/docs")
+                .wrap(headers)
+                .wrap_fn(|mut request, pages| {
+                    // RFC 9110 §9.3.2: HEAD is GET without the content, which the server leaves out; the pages know GET alone.
+                    if request.method() == Method::HEAD {
+                        request.head_mut().method = Method::GET;
+                    }
+                    pages.call(request)
+                })
+                .service(pages),
+        );
 }
 
 struct Schemes;
@@ -316,6 +333,16 @@ impl Modify for Refusals {
                     requirements.push(SecurityRequirement::default());
                 }
                 documented.security = Some(requirements);
+            }
+            let asks = documented.parameters.iter().flatten().any(
+                |parameter| matches!(parameter, RefOr::T(parameter) if parameter.parameter_in == ParameterIn::Query),
+            );
+            if asks || documented.request_body.is_some() {
+                documented
+                    .responses
+                    .responses
+                    .entry("400".to_owned())
+                    .or_insert_with(|| problem("The request is malformed"));
             }
             if documented.request_body.is_some() {
                 for (status, description) in

@@ -23,12 +23,33 @@ pub(crate) fn parse<T: DeserializeOwned>(request: &HttpRequest) -> Result<T, Api
 /// As [`parse`], of a text.
 pub(crate) fn read<T: DeserializeOwned>(text: &str) -> Result<T, ApiError> {
     serde_urlencoded::from_str(text).map_err(|error| {
-        Problem::new(
-            Code::ValidationError,
-            format!("The query string is not valid: {error}."),
-        )
-        .into()
+        let (parameter, detail) = in_words(&error.to_string());
+        invalid(&parameter, detail)
     })
+}
+
+/// Which parameter serde means, and what is wrong with it. All parameters are texts that may be left out, so that none has a wrong type
+/// or is missing.
+fn in_words(error: &str) -> (String, String) {
+    let unknown = error
+        .strip_prefix("unknown field `")
+        .and_then(|rest| rest.rsplit_once("`, expected "));
+    if let Some((name, known)) = unknown {
+        let known = known.strip_prefix("one of ").unwrap_or(known);
+        // RFC 6901: these two mean something in a pointer.
+        let name = name.replace('~', "~0").replace('/', "~1");
+        return (
+            name,
+            format!("is no parameter of this route, which knows {known}"),
+        );
+    }
+    let twice = error
+        .strip_prefix("duplicate field `")
+        .and_then(|rest| rest.strip_suffix('`'));
+    match twice {
+        Some(name) => (name.to_owned(), "must be given once at the most".to_owned()),
+        None => (String::new(), "is not valid".to_owned()),
+    }
 }
 
 pub(crate) fn invalid(parameter: &str, detail: impl Into<String>) -> ApiError {
@@ -65,7 +86,7 @@ fn refused(what: &str, name: &str, detail: impl Into<String>) -> ApiError {
 #[into_params(parameter_in = Query)]
 pub(crate) struct PageQuery {
     /// How many entries at the most.
-    #[param(value_type = Option<u16>, minimum = 1, maximum = 200, example = 50)]
+    #[param(value_type = Option<u16>, minimum = 1, maximum = 200, default = 50)]
     limit: Option<String>,
     /// The `nextCursor` of the page before.
     cursor: Option<String>,

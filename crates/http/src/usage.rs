@@ -15,10 +15,10 @@ use crate::{App, error::ApiError, keys::parse_id, permit::Admitted, query};
 #[into_params(parameter_in = Query)]
 pub(crate) struct KeyUsageQuery {
     /// From when on; an hour back for minutes, a day for hours, thirty days for days if nobody says.
-    #[param(example = "2027-01-31T12:00:00Z")]
+    #[param(format = DateTime, example = "2027-01-31T12:00:00Z")]
     from: Option<String>,
     /// Until when; now if nobody says.
-    #[param(example = "2027-02-01T12:00:00Z")]
+    #[param(format = DateTime, example = "2027-02-01T12:00:00Z")]
     to: Option<String>,
     /// How long each bucket is: `minute`, `hour` (if nobody says) or `day`.
     #[param(example = "hour")]
@@ -31,10 +31,10 @@ pub(crate) struct KeyUsageQuery {
 #[into_params(parameter_in = Query)]
 pub(crate) struct UsageQuery {
     /// From when on; an hour back for minutes, a day for hours, thirty days for days if nobody says.
-    #[param(example = "2027-01-31T12:00:00Z")]
+    #[param(format = DateTime, example = "2027-01-31T12:00:00Z")]
     from: Option<String>,
     /// Until when; now if nobody says.
-    #[param(example = "2027-02-01T12:00:00Z")]
+    #[param(format = DateTime, example = "2027-02-01T12:00:00Z")]
     to: Option<String>,
     /// How long each bucket is: `minute`, `hour` (if nobody says) or `day`.
     #[param(example = "hour")]
@@ -43,7 +43,7 @@ pub(crate) struct UsageQuery {
     #[param(example = "key")]
     group_by: Option<String>,
     /// With `groupBy=key`: how many keys at the most.
-    #[param(value_type = Option<u16>, minimum = 1, maximum = 200, example = 50)]
+    #[param(value_type = Option<u16>, minimum = 1, maximum = 200, default = 50)]
     limit: Option<String>,
 }
 

@@ -193,7 +193,7 @@ pub(crate) struct DeliveryQuery {
     #[param(value_type = Option<String>, example = "dead")]
     state: Option<String>,
     /// How many entries at the most.
-    #[param(value_type = Option<u16>, minimum = 1, maximum = 200, example = 50)]
+    #[param(value_type = Option<u16>, minimum = 1, maximum = 200, default = 50)]
     limit: Option<String>,
     /// The `nextCursor` of the page before.
     cursor: Option<String>,

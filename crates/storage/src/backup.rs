@@ -12,7 +12,11 @@ use tigertrust_model::Timestamp;
 use crate::postgres;
 #[cfg(feature = "sqlite")]
 use crate::sqlite;
-use crate::{DatabaseUrl, OpenError, url::Engine};
+use crate::{
+    DatabaseUrl, OpenError,
+    migrations::{self, MigrationError},
+    url::Engine,
+};
 
 /// Why there is no copy, or why it is not put in place.
 #[derive(Debug, thiserror::Error)]
@@ -41,7 +45,9 @@ pub enum BackupError {
     #[error("it is newer than this program: it has {}", .0.join(", "))]
     Newer(Vec<String>),
     /// It was made while an instance was being moved into the database.
-    #[error("it is of a database into which an instance was being moved, and holds only a part of it")]
+    #[error(
+        "it holds only a part of an instance, which was being moved there: run the same `tigertrust move` again first"
+    )]
     HalfMoved,
     /// The operating system refused.
     #[error("{} cannot be used: {source}", path.display())]
@@ -54,6 +60,9 @@ pub enum BackupError {
     /// There is no file, or the program was built without the engine.
     #[error(transparent)]
     Open(#[from] OpenError),
+    /// The database is in a state that no program works on.
+    #[error(transparent)]
+    Migration(#[from] MigrationError),
     /// The database cannot be reached, or refused.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -102,13 +111,21 @@ pub async fn restore(from: &Path, url: &DatabaseUrl, now: Timestamp) -> Result<C
 /// that servers and clients drop what they remember. Returns the number.
 ///
 /// # Errors
-/// [`BackupError`].
+/// [`BackupError`], also for a database that a move has left in a state that no program works on.
 pub async fn mark_restored(url: &DatabaseUrl, now: Timestamp) -> Result<u64, BackupError> {
+    if let Some(mark) = migrations::mark(url).await? {
+        return Err(MigrationError::from(mark).into());
+    }
+    Ok(leap(url, now).await?)
+}
+
+/// As [`mark_restored`], whatever state the database is in.
+pub(crate) async fn leap(url: &DatabaseUrl, now: Timestamp) -> Result<u64, MigrationError> {
     match url.engine() {
         #[cfg(feature = "postgres")]
-        Engine::Postgres => Ok(postgres::migrations::mark_restored(url, now).await?),
+        Engine::Postgres => Ok(postgres::migrations::leap(url, now).await?),
         #[cfg(feature = "sqlite")]
-        Engine::Sqlite => sqlite::backup::mark_restored(url, now).await,
+        Engine::Sqlite => sqlite::backup::leap(url, now).await,
         #[allow(unreachable_patterns, reason = "every engine may be built in")]
         missing => Err(missing.not_built_in().into()),
     }

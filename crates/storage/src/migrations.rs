@@ -4,6 +4,7 @@
 //! left to do.
 
 mod kind;
+mod marks;
 pub(crate) mod texts;
 
 use diesel::{
@@ -14,6 +15,7 @@ use diesel_migrations::{EmbeddedMigrations, MigrationHarness};
 use tigertrust_credentials::ports::StoreError;
 
 pub use self::kind::MigrationKind;
+pub(crate) use self::marks::Mark;
 #[cfg(feature = "postgres")]
 use crate::postgres;
 #[cfg(feature = "sqlite")]
@@ -29,19 +31,32 @@ pub enum MigrationError {
     /// The database was migrated by a newer program, whose migrations this one does not know.
     #[error("the database is newer than this program: it has {}", .0.join(", "))]
     Newer(Vec<String>),
+    /// There is no database, and the role of the URL may not make it, or not there.
+    #[error(
+        "there is no database {name}, and it cannot be made ({problem}): make it as an administrator of PostgreSQL, owned by the role \
+         of the URL (`CREATE DATABASE … OWNER …`), or give the role CREATEDB"
+    )]
+    NotCreated {
+        /// The database.
+        name: String,
+        /// What PostgreSQL says.
+        problem: String,
+    },
     /// An instance was being moved into the database.
     #[error(
         "an instance was being moved into the database, and not all of it is there: run the same `tigertrust move` again"
     )]
     HalfMoved,
+    /// The instance in the database was moved into another one.
+    #[error(
+        "the instance in this database was moved into another one: set database.url to that one, or run `tigertrust move --reopen` \
+         to stay with this one"
+    )]
+    MovedAway,
     /// The database cannot be reached, or refused.
     #[error(transparent)]
     Store(#[from] StoreError),
 }
-
-/// What stands among the versions of a database that an instance is being moved into. To a program that knows nothing of it, it is a
-/// migration of a newer one that does not let it work: so that none works on half of an instance.
-pub(crate) const MARK: &str = "unfinished_move";
 
 /// A migration that this program knows.
 #[derive(Clone, Debug)]
@@ -102,14 +117,7 @@ pub async fn revert_last(url: &DatabaseUrl) -> Result<Option<String>, MigrationE
 /// # Errors
 /// [`MigrationError`], also where [`run`] would refuse.
 pub async fn plan(url: &DatabaseUrl) -> Result<Plan, MigrationError> {
-    let is_there = match url.engine() {
-        #[cfg(feature = "postgres")]
-        Engine::Postgres => postgres::migrations::is_there(url).await?,
-        #[cfg(feature = "sqlite")]
-        Engine::Sqlite => sqlite::migrations::is_there(url),
-        #[allow(unreachable_patterns, reason = "every engine may be built in")]
-        missing => return Err(missing.not_built_in().into()),
-    };
+    let is_there = is_there(url).await?;
     let (known, applied) = look(url, is_there).await?;
     let texts: &[(&str, &str)] = match url.engine() {
         #[cfg(feature = "postgres")]
@@ -140,9 +148,12 @@ pub async fn plan(url: &DatabaseUrl) -> Result<Plan, MigrationError> {
 /// does not know. Changes nothing.
 ///
 /// # Errors
-/// [`MigrationError`].
+/// [`MigrationError`], also for a database that a move has left in a state that no program works on.
 pub async fn status(url: &DatabaseUrl) -> Result<Vec<(String, bool)>, MigrationError> {
     let (known, applied) = look(url, true).await?;
+    if let Some(mark) = Mark::among(&applied) {
+        return Err(mark.into());
+    }
     let unknown = unknown(&known, &applied)
         .into_iter()
         .map(|version| (version, true));
@@ -167,6 +178,24 @@ pub async fn create_database_if_missing(url: &DatabaseUrl) -> Result<bool, Migra
         #[allow(unreachable_patterns, reason = "every engine may be built in")]
         missing => Err(missing.not_built_in().into()),
     }
+}
+
+/// Whether there is a database.
+pub(crate) async fn is_there(url: &DatabaseUrl) -> Result<bool, MigrationError> {
+    match url.engine() {
+        #[cfg(feature = "postgres")]
+        Engine::Postgres => postgres::migrations::is_there(url).await,
+        #[cfg(feature = "sqlite")]
+        Engine::Sqlite => Ok(sqlite::migrations::is_there(url)),
+        #[allow(unreachable_patterns, reason = "every engine may be built in")]
+        missing => Err(missing.not_built_in().into()),
+    }
+}
+
+/// What a move has left in the database, if anything.
+pub(crate) async fn mark(url: &DatabaseUrl) -> Result<Option<Mark>, MigrationError> {
+    let (_, applied) = look(url, true).await?;
+    Ok(Mark::among(&applied))
 }
 
 /// The migrations that this program knows, and the versions that the database has seen.
@@ -206,8 +235,9 @@ async fn work(url: &DatabaseUrl, work: Work) -> Result<Vec<String>, MigrationErr
 pub(crate) fn compare(known: &[Known], applied: &[String]) -> SchemaState {
     let newer = match newer_that_allow_work(known, applied) {
         Ok(newer) => newer,
-        Err(Refused(unknown)) if bears_mark(&unknown) => return SchemaState::HalfMoved,
-        Err(Refused(unknown)) => return SchemaState::Newer(unknown),
+        Err(Refused(unknown)) => {
+            return Mark::among(&unknown).map_or(SchemaState::Newer(unknown), SchemaState::from);
+        }
     };
     let pending: Vec<String> = known
         .iter()
@@ -226,16 +256,8 @@ struct Refused(Vec<String>);
 
 impl From<Refused> for MigrationError {
     fn from(Refused(unknown): Refused) -> Self {
-        if bears_mark(&unknown) {
-            Self::HalfMoved
-        } else {
-            Self::Newer(unknown)
-        }
+        Mark::among(&unknown).map_or(Self::Newer(unknown), Self::from)
     }
-}
-
-fn bears_mark(versions: &[String]) -> bool {
-    versions.iter().any(|version| version == MARK)
 }
 
 /// What a newer program has run, if this one may go on as if it had not: nothing but additions, to a schema that is otherwise the one

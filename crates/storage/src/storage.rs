@@ -152,6 +152,8 @@ pub enum SchemaState {
     Newer(Vec<String>),
     /// An instance was being moved into the database, and not all of it is there.
     HalfMoved,
+    /// The instance in the database was moved into another one, which is served in its place.
+    MovedAway,
 }
 
 /// The latest time that the servers over a database have seen.

@@ -26,6 +26,7 @@ mod proxy;
 mod receiver;
 mod records;
 mod server;
+mod signal;
 mod tab;
 mod valkey;
 
@@ -44,5 +45,6 @@ pub use proxy::{ProxyKind, ThrowawayProxy, free_port};
 pub use receiver::{ReceivedWebhook, Receiver};
 pub use records::TestRecords;
 pub use server::{Answer, IDLE_TIMEOUT, MAX_STALENESS, PASSWORD, TestServer, send};
+pub use signal::signal;
 pub use tab::{Tab, TabSettings};
 pub use valkey::ThrowawayValkey;

@@ -11,6 +11,8 @@ use std::{
 
 use tempfile::TempDir;
 
+use crate::signal;
+
 /// The environment variable with the program Envoy, where it is not in the path.
 const ENVOY: &str = "TIGERTRUST_TEST_ENVOY";
 
@@ -110,8 +112,7 @@ impl Drop for ThrowawayProxy {
     fn drop(&mut self) {
         // The workers of nginx see that their master is gone, but not at once: so it is asked to end them.
         if self.kind == ProxyKind::Nginx {
-            let pid = self.process.id().to_string();
-            drop(Command::new("kill").args(["-s", "TERM", &pid]).status());
+            signal("TERM", self.process.id());
         } else {
             drop(self.process.kill());
         }

@@ -8,6 +8,8 @@ use std::{
 
 use tempfile::TempDir;
 
+use crate::signal;
+
 /// What the program is called, where it is installed.
 const PROGRAMS: [&str; 2] = ["valkey-server", "redis-server"];
 
@@ -76,21 +78,17 @@ impl ThrowawayValkey {
 
     /// Stops it in its tracks: it takes what is sent and answers nothing. See [`go_on`](Self::go_on).
     pub fn pause(&self) {
-        self.signal("-STOP");
+        self.signal("STOP");
     }
 
     /// Lets it go on after a [`pause`](Self::pause).
     pub fn go_on(&self) {
-        self.signal("-CONT");
+        self.signal("CONT");
     }
 
-    fn signal(&self, signal: &str) {
-        let pid = self.server.as_ref().expect("it runs").id().to_string();
-        let done = Command::new("kill")
-            .args([signal, &pid])
-            .status()
-            .expect("kill runs");
-        assert!(done.success(), "{signal}");
+    fn signal(&self, name: &str) {
+        let pid = self.server.as_ref().expect("it runs").id();
+        assert!(signal(name, pid), "{name}");
     }
 
     fn socket(&self) -> PathBuf {

@@ -239,6 +239,7 @@ impl Builder {
             SchemaState::Pending(missing) => return Err(BuildError::SchemaBehind(missing)),
             SchemaState::Newer(unknown) => return Err(BuildError::SchemaAhead(unknown)),
             SchemaState::HalfMoved => return Err(BuildError::HalfMoved),
+            SchemaState::MovedAway => return Err(BuildError::MovedAway),
         }
         instance.take_up_time().await?;
         instance.take_up_limits().await;

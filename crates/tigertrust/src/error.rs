@@ -98,6 +98,13 @@ pub enum BuildError {
         "an instance was being moved into the database, and not all of it is there: run the same `tigertrust move` again"
     )]
     HalfMoved,
+    /// The instance in the database was moved into another one.
+    #[cfg(feature = "storage")]
+    #[error(
+        "the instance in this database was moved into another one: name that one, or run `tigertrust move --reopen` to stay with \
+         this one"
+    )]
+    MovedAway,
     /// The database cannot be reached, or does not answer as it should.
     #[cfg(feature = "storage")]
     #[error(transparent)]

@@ -104,6 +104,14 @@ impl From<&AuthError> for Problem {
                 Code::Unauthorized,
                 "The credential is malformed or cut short, or more than one was presented: send one key, or one session's cookie.",
             ),
+            AuthError::Unauthorized(Unauthorized::WithoutScheme) => Self::new(
+                Code::Unauthorized,
+                "Authorization holds a key or a token without the word Bearer before it: send Authorization: Bearer KEY.",
+            ),
+            AuthError::Unauthorized(Unauthorized::TokenInKeyHeader) => Self::new(
+                Code::Unauthorized,
+                "X-Agent-API-Key takes API keys alone: send a token as Authorization: Bearer TOKEN.",
+            ),
             AuthError::Unauthorized(Unauthorized::SessionUnknown) => Self::new(
                 Code::Unauthorized,
                 "The session is unknown or has ended: sign in again.",

@@ -17,6 +17,10 @@ pub struct MoveArgs {
     #[arg(long, value_name = "URL", conflicts_with = "to_file")]
     pub to: Option<String>,
     /// A file that holds this URL, - for standard input
-    #[arg(long, value_name = "FILE", required_unless_present = "to")]
+    #[arg(long, value_name = "FILE")]
     pub to_file: Option<PathBuf>,
+    /// Move nothing: take away the mark that a move has left in its source, so that servers run over it again; what was done in the
+    /// other database since is not in it
+    #[arg(long, conflicts_with_all = ["to", "to_file"])]
+    pub reopen: bool,
 }

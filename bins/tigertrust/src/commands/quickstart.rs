@@ -11,7 +11,8 @@ use std::{
 use listenfd::ListenFd;
 use serde::Serialize;
 use tempfile::TempDir;
-use tigertrust_accounts::Bootstrapped;
+use tigertrust::{TigerTrust, mail::PublicUrl};
+use tigertrust_accounts::{Bootstrapped, ports::Page};
 use tigertrust_credentials::{OsRandom, Password};
 use tigertrust_storage::DatabaseUrl;
 
@@ -75,18 +76,24 @@ pub async fn run(common: &Common, args: Quickstart, mut handed: ListenFd) -> Res
         .map(|url| DatabaseConfig::new(&common.data, url))
         .transpose()?;
     let made_ring = prepare_folder(&common.data, before.keyring.is_none())?;
-    let (settings, traces, log) = settings_and_traces(common, flags.clone())?;
+    let (mut settings, traces, log) = settings_and_traces(common, flags.clone())?;
     let reload = Reload::new(common, flags, &settings, log)?;
     instance::migrate(&settings).await?;
     let base_url = listeners.at.local_url(settings.tls.is_some());
-    let found_at = base_url
+    let found_at: PublicUrl = base_url
         .parse()
         .map_err(|_| Failure::new(format!("{base_url} is no address")))?;
+    if settings.mail.public_url.is_none() {
+        // It is called what it announces, and nobody has to be told what that means elsewhere.
+        serve::call_itself(&mut settings.app, &base_url);
+        settings.mail.public_url = Some(found_at.clone());
+    }
     let mails =
         mail::over_smtp(&settings.mail)?.unwrap_or_else(|| mail::to_the_log(&settings.mail, found_at));
     let instance = instance::open(&settings, Some(mails))?;
     instance.take_up_time().await?;
 
+    ensure_nothing_is_left_behind(&instance, &common.data, &settings.database.url).await?;
     let password = Password::generate(&OsRandom)?;
     let shown = zeroize::Zeroizing::new(password.reveal().to_owned());
     let first = instance.bootstrap(args.email, password).await?;
@@ -105,6 +112,7 @@ pub async fn run(common: &Common, args: Quickstart, mut handed: ListenFd) -> Res
         common,
         ephemeral.is_some(),
         &base_url,
+        &curl(&listeners.at, settings.tls.is_some()),
         &listeners.at,
         first.as_ref(),
         &shown,
@@ -132,6 +140,30 @@ fn ensure_no_other_database(
         ))),
         _ => Ok(()),
     }
+}
+
+/// Refuses to make an instance where another one, in the data folder, is most likely meant to go on.
+async fn ensure_nothing_is_left_behind(
+    instance: &TigerTrust,
+    data: &Path,
+    url: &DatabaseUrl,
+) -> Result<(), Failure> {
+    let file = data.join("tigertrust.db");
+    if !url.reveal().starts_with("postgres") || !file.exists() {
+        return Ok(());
+    }
+    let one = Page {
+        after: None,
+        limit: 1,
+    };
+    if !instance.users().list(one).await?.is_empty() {
+        return Ok(());
+    }
+    let file = file.display();
+    Err(Failure::new(format!(
+        "{file} holds an instance, and {url} holds none. To take it there, put the URL of the new database into a file, run \
+         `tigertrust move --from sqlite://{file} --to-file FILE`, and then this again. To begin anew, choose another folder with --data"
+    )))
 }
 
 /// The file in the data folder by which later commands know of a database that was named once.
@@ -195,6 +227,7 @@ fn announce(
     common: &Common,
     ephemeral: bool,
     base_url: &str,
+    curl: &str,
     at: &Listen,
     first: Option<&Bootstrapped>,
     password: &str,
@@ -225,7 +258,7 @@ fn announce(
                 Listen::Unix(_) => at.to_string(),
             };
             writeln!(out, "\nTigerTrust serves {served}   ({kept})\n")?;
-            write_text(&mut out, &common.data, base_url, &curl(at), first, password)?;
+            write_text(&mut out, &common.data, base_url, curl, first, password)?;
         }
     }
     out.flush()?;
@@ -237,9 +270,11 @@ fn shell_quoted(text: &str) -> String {
     format!("'{}'", text.replace('\'', "'\\''"))
 }
 
-/// The program `curl`, told where to call.
-fn curl(at: &Listen) -> String {
+/// The program `curl`, told where to call. A certificate is of the name by which others call the server, most often not of this
+/// machine's own address, and who calls there needs no proof of who answers.
+fn curl(at: &Listen, tls: bool) -> String {
     match at {
+        Listen::Tcp(_) if tls => "curl -k".to_owned(),
         Listen::Tcp(_) => "curl".to_owned(),
         Listen::Unix(path) => format!("curl --unix-socket {}", shell_quoted(&path.display().to_string())),
     }
@@ -288,6 +323,12 @@ fn write_text(
                 "    Public key  {public}   {}\n",
                 scope.as_deref().unwrap_or("no scope")
             )?;
+            if base_url.starts_with("https://") {
+                writeln!(
+                    out,
+                    "  With -k curl does not ask whose certificate it is: it may be of another name than this address.\n"
+                )?;
+            }
             writeln!(out, "  Who is the agent key?\n")?;
             writeln!(
                 out,

@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use listenfd::ListenFd;
 
 use tigertrust::TigerTrust;
-use tigertrust_http::{Listener, serve, serve_metrics};
+use tigertrust_http::{AppSettings, Listener, serve, serve_metrics};
 use tigertrust_storage::SchemaState;
 use tokio::{
     signal::unix::{Signal, SignalKind, signal},
@@ -78,7 +78,8 @@ impl StopSignals {
         })
     }
 
-    async fn received(&mut self) {
+    /// Ends when one has come.
+    pub async fn received(&mut self) {
         tokio::select! {
             _ = self.interrupt.recv() => {}
             _ = self.terminate.recv() => {}
@@ -121,23 +122,10 @@ pub async fn serve_until_stopped(
     instance.take_up_limits().await;
     instance.start();
     let mut app = settings.app.clone();
-    if let (Some(sso), None) = (&mut app.sso, &settings.mail.public_url) {
+    if settings.mail.public_url.is_none() {
         // The port may have been the system's to choose.
-        sso.public_url.clone_from(&local_url);
-        if !sso.connections.is_empty() {
-            tracing::warn!(
-                "server.public_url is not set: providers are asked to send people back to {}",
-                sso.public_url
-            );
-        }
-    }
-    if let (Some(tokens), None) = (&mut app.tokens, &settings.mail.public_url) {
-        tokens.issuer = local_url;
-        tracing::warn!(
-            "server.public_url is not set: tokens name {} as their issuer, so that no other server takes them, nor a client that \
-             calls this one by another name",
-            tokens.issuer
-        );
+        call_itself(&mut app, &local_url);
+        warn_of_the_name(&app, &local_url);
     }
     let pages = Some(tigertrust_dashboard::pages());
     let listener = match (listeners.api, &certificates) {
@@ -204,18 +192,38 @@ pub async fn serve_until_stopped(
     }
 }
 
+/// Has the server call itself so, towards providers and in tokens.
+pub fn call_itself(app: &mut AppSettings, url: &str) {
+    if let Some(sso) = &mut app.sso {
+        url.clone_into(&mut sso.public_url);
+    }
+    if let Some(tokens) = &mut app.tokens {
+        url.clone_into(&mut tokens.issuer);
+    }
+}
+
+/// Tells what comes of it that nobody has said what the server is called.
+fn warn_of_the_name(app: &AppSettings, url: &str) {
+    if app.sso.as_ref().is_some_and(|sso| !sso.connections.is_empty()) {
+        tracing::warn!("server.public_url is not set: providers are asked to send people back to {url}");
+    }
+    if app.tokens.is_some() {
+        tracing::warn!(
+            "server.public_url is not set: tokens name {url} as their issuer, so that no other server takes them, nor a client that \
+             calls this one by another name"
+        );
+    }
+}
+
 /// Tells the operator when another program has taken the schema away from under this one.
 async fn watch_schema(instance: &TigerTrust) -> std::convert::Infallible {
     let mut ticks = interval(LOOK_AT_SCHEMA_EVERY);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         ticks.tick().await;
-        if let Ok(state @ (SchemaState::Pending(_) | SchemaState::Newer(_) | SchemaState::HalfMoved)) =
-            instance.storage().schema_state().await
+        if let Ok(state) = instance.storage().schema_state().await
+            && let Some(failure) = schema_failure(&state)
         {
-            let failure = schema_failure(&state)
-                .map(|failure| failure.to_string())
-                .unwrap_or_default();
             tracing::error!("{failure}");
         }
     }

@@ -21,7 +21,11 @@ pub(super) fn page() -> String {
         "Every route, as `/openapi.json` has it. [API reference](../api.md) says what all routes have in common, and shows \
          requests and answers; [Error codes](error-codes.md) says what refusals mean.\n\n\
          Under **Refusals** stand those that are about this route. Beside them a route that needs a caller answers 401, 403, 429 \
-         and 503 as all do, and one that takes a body 400, 413 and 415.",
+         and 503 as all do, one that takes parameters in the query 400, and one that takes a body 400, 413 and 415.\n\n\
+         Times are RFC 3339, in UTC where the server writes them.\n\n\
+         Three addresses are for people and for monitoring, and no part of the API: `/` is the [dashboard](../dashboard.md), \
+         `/docs/` shows `/openapi.json` in a browser, and `/metrics` has the figures for Prometheus, on the listener of its own \
+         that [`metrics.listen`](settings.md) names.",
     );
     let operations = operations();
     let mut by_tag: BTreeMap<&str, Vec<(&Operation, &Value)>> = BTreeMap::new();
@@ -67,7 +71,7 @@ pub(super) fn page() -> String {
         "tags that the OpenAPI document does not list: {:?}",
         by_tag.keys()
     );
-    page.push_str("\n## Types\n\nTimes are RFC 3339, in UTC where the server writes them. What may be null may be absent from a request, and is from some answers.\n");
+    page.push_str("\n## Types\n\nWhat may be null may be absent from a request, and is from some answers.\n");
     for (name, schema) in document["components"]["schemas"].as_object().unwrap() {
         schemas::section(&mut page, name, schema);
     }

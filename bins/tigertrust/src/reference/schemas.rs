@@ -32,6 +32,9 @@ pub(super) fn in_words(schema: &Value) -> String {
         _ => "anything".to_owned(),
     };
     words.push_str(&bounds(schema));
+    if let Some(default) = schema["default"].as_u64() {
+        write!(words, ", {default} if absent").unwrap();
+    }
     words
 }
 

@@ -198,3 +198,24 @@ async fn weak_settings_are_named() {
     let output = doctor(&folder, &[("TIGERTRUST__SERVER__WORKERS", "0")]);
     assert!(said(&report(&output), "error", "configuration").contains("server.workers"));
 }
+
+#[tokio::test]
+async fn the_address_of_a_flag_is_looked_at_where_it_is_given() {
+    let folder = Folder::new(Engine::Sqlite).await;
+    folder.quickstart(&[]).stop();
+    let arguments = [
+        "doctor",
+        "--listen",
+        "0.0.0.0:8080",
+        "--timeout",
+        "2s",
+        "--output",
+        "json",
+    ];
+    let found = report(&folder.run(&arguments));
+    let warned = said(&found, "warning", "server.listen");
+    assert!(
+        warned.contains("0.0.0.0:8080 is reached from other machines"),
+        "{warned}"
+    );
+}

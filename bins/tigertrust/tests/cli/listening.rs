@@ -41,7 +41,7 @@ fn write_key(folder: &Path, key: &KeyPair) {
 }
 
 /// Writes a certificate for this machine with its key, and returns the certificate.
-fn certificate(folder: &Path) -> String {
+pub fn certificate(folder: &Path) -> String {
     let key = KeyPair::generate().unwrap();
     let params = CertificateParams::new(vec!["localhost".to_owned(), "127.0.0.1".to_owned()]).unwrap();
     let certificate = pem("CERTIFICATE", params.self_signed(&key).unwrap().der());
@@ -106,7 +106,8 @@ fn over_tls(folder: &Folder, url: &str, more: &[&str]) -> String {
     String::from_utf8(output.stdout).unwrap()
 }
 
-const TLS: [(&str, &str); 3] = [
+/// What has a server speak TLS with it.
+pub const TLS: [(&str, &str); 3] = [
     ("TIGERTRUST__SERVER__TLS__CERTIFICATE_FILE", "certificate.pem"),
     ("TIGERTRUST__SERVER__TLS__KEY_FILE", "key.pem"),
     ("TIGERTRUST__SERVER__TLS__CHECK_EVERY", "50ms"),

@@ -1,9 +1,13 @@
 //! An instance moves into a database of the other engine, and goes on there.
 
-use std::fs;
+use std::{
+    fs,
+    io::{BufRead, BufReader, Write},
+    process::{Command, Stdio},
+};
 
 use serde_json::Value;
-use tigertrust_testkit::{Engine, ThrowawayDatabase};
+use tigertrust_testkit::{Engine, ThrowawayDatabase, eventually, signal};
 
 use crate::{
     backup::{first_event_after, head},
@@ -55,7 +59,10 @@ async fn an_instance_goes_on_in_the_other_engine() {
     assert!(told.contains("moving users: 1 rows"), "{told}");
     assert!(told.contains("comparing users: 1 rows"), "{told}");
     let report: Value = serde_json::from_slice(&output.stdout).unwrap();
-    assert_eq!(report["equal"], true);
+    assert_eq!(
+        (&report["equal"], &report["marked"]),
+        (&true.into(), &true.into())
+    );
     let tables = report["tables"].as_array().unwrap();
     for table in tables {
         assert_eq!(table["source"], table["target"], "{table}");
@@ -84,9 +91,26 @@ async fn an_instance_goes_on_in_the_other_engine() {
     );
     served.stop();
 
-    let mut again = folder.command(&["move", "--to-file", "to"]);
-    let again = String::from_utf8(again.output().unwrap().stderr).unwrap();
-    assert!(again.contains("the target is not empty"), "{again}");
+    // The old one is refused by whatever would work on it, and is not moved once more.
+    for (arguments, said) in [
+        (
+            &["serve", "--listen", "127.0.0.1:0"][..],
+            "set database.url to the new one",
+        ),
+        (
+            &["quickstart", "--listen", "127.0.0.1:0"],
+            "was moved into another one",
+        ),
+        (&["key", "list"], "`tigertrust move --reopen`"),
+        (&["migrate", "status"], "was moved into another one"),
+        (
+            &["move", "--to-file", "to"],
+            "moved into another database already",
+        ),
+    ] {
+        let refused = folder.failure(arguments);
+        assert!(refused.contains(said), "{arguments:?}: {refused}");
+    }
 
     // And back, into a file that is made.
     let mut back = folder.command(&["move", "--from-file", "to", "--to", "sqlite://./back.db"]);
@@ -100,6 +124,22 @@ async fn an_instance_goes_on_in_the_other_engine() {
     let served = folder.quickstart_in(&[(URL, "sqlite://./back.db")], &[]);
     assert_eq!(served.check(&key).await, 200);
     served.stop();
+
+    // Whoever stays with the first one says so, once: it is as it was when it was left.
+    let reopened = folder.run(&["move", "--reopen"]);
+    let (said, warned) = (
+        String::from_utf8(reopened.stdout).unwrap(),
+        String::from_utf8(reopened.stderr).unwrap(),
+    );
+    assert!(reopened.status.success(), "{warned}");
+    assert!(said.contains("can be served again"), "{said}");
+    assert!(warned.contains("ARE VALID HERE"), "{warned}");
+    assert!(head(folder.path()).await > heard + 1);
+    let served = folder.quickstart(&[]);
+    assert_eq!(served.check(&key).await, 200);
+    served.stop();
+    let again = folder.failure(&["move", "--reopen"]);
+    assert!(again.contains("bears no mark of a move"), "{again}");
 }
 
 #[tokio::test]
@@ -112,6 +152,8 @@ async fn half_an_instance_is_not_served() {
         &["serve", "--listen", "127.0.0.1:0", "--migrate"],
         &["user", "list"],
         &["migrate", "run"],
+        &["migrate", "status"],
+        &["restore", "--mark-only"],
     ] {
         let refused = folder.failure(arguments);
         assert!(
@@ -119,6 +161,96 @@ async fn half_an_instance_is_not_served() {
             "{arguments:?}: {refused}"
         );
     }
+    let folder = Folder::new(Engine::Sqlite).await;
+    folder.quickstart(&[]).stop();
+    folder.sql("INSERT INTO __diesel_schema_migrations (version) VALUES ('unfinished_move')");
+    let refused = folder.failure(&["backup", "copy.db"]);
+    assert!(refused.contains("only a part of an instance"), "{refused}");
+    assert!(!folder.path().join("copy.db").exists());
+}
+
+#[tokio::test]
+async fn what_cannot_be_moved_is_told_plainly() {
+    let folder = Folder::new(Engine::Sqlite).await;
+    folder.quickstart(&[]).stop();
+    for (arguments, said) in [
+        (&["move"][..], "--to-file FILE"),
+        (
+            &["move", "--to", "sqlite://./tigertrust-data/tigertrust.db"],
+            "name the one that is to be moved with --from",
+        ),
+        (&["move", "--to", "sqlite://./other.db"], "are of one engine"),
+        (
+            &[
+                "move",
+                "--from",
+                "sqlite://./typo.db",
+                "--to",
+                "postgres://jo@127.0.0.1:1/x",
+            ],
+            "there is no database at ./typo.db that could be moved",
+        ),
+        (
+            &["move", "--to", "postgres://jo@127.0.0.1:1/x"],
+            "the target: the database did not answer",
+        ),
+        (
+            &[
+                "move",
+                "--from",
+                "postgres://jo@127.0.0.1:1/x",
+                "--to",
+                "sqlite://./other.db",
+            ],
+            "the source: the database did not answer",
+        ),
+    ] {
+        let refused = folder.failure(arguments);
+        assert!(refused.contains(said), "{arguments:?}: {refused}");
+    }
+}
+
+/// Whether a process has a signal's handler of its own, by its number.
+fn catches(pid: u32, number: u32) -> bool {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+    let caught = status.lines().find_map(|line| line.strip_prefix("SigCgt:"));
+    let caught = caught.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
+    caught.is_some_and(|mask| mask >> (number - 1) & 1 == 1)
+}
+
+#[tokio::test]
+async fn a_move_that_is_interrupted_says_how_it_goes_on() {
+    let folder = Folder::new(Engine::Sqlite).await;
+    folder.quickstart(&[]).stop();
+    // It waits for whoever is connected to the target to go.
+    let to = ThrowawayDatabase::create(Engine::Postgres).await;
+    let mut other = Command::new("psql")
+        .args([to.url().reveal(), "-X", "-A", "-t"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let input = other.stdin.as_mut().unwrap();
+    input.write_all(b"SELECT 'connected';\n").unwrap();
+    let mut line = String::new();
+    let mut output = BufReader::new(other.stdout.as_mut().unwrap());
+    output.read_line(&mut line).unwrap();
+    assert_eq!(line.trim(), "connected");
+
+    let mut command = folder.command(&["move", "--to", to.url().reveal()]);
+    let moving = command.stderr(Stdio::piped()).spawn().unwrap();
+    let pid = moving.id();
+    eventually(true, async || catches(pid, 2)).await;
+    assert!(signal("INT", pid));
+    let ended = moving.wait_with_output().unwrap();
+    let told = String::from_utf8(ended.stderr).unwrap();
+    assert!(!ended.status.success());
+    assert!(
+        told.contains("run the same command again, which goes on"),
+        "{told}"
+    );
+    drop(other.stdin.take());
+    other.wait().unwrap();
 }
 
 #[tokio::test]

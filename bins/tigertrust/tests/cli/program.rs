@@ -10,7 +10,7 @@ use diesel::{Connection, SqliteConnection, connection::SimpleConnection};
 use reqwest::{Client, Method, RequestBuilder};
 use serde_json::Value;
 use tempfile::TempDir;
-use tigertrust_testkit::{Engine, ThrowawayDatabase};
+use tigertrust_testkit::{Engine, ThrowawayDatabase, signal};
 
 /// A folder to work in, and for PostgreSQL a name that no database has yet.
 pub struct Folder {
@@ -199,21 +199,12 @@ impl Served {
 
     /// Sends the server a signal, such as `HUP`.
     pub fn signal(&self, name: &str) {
-        let pid = self.child.id().to_string();
-        let sent = Command::new("kill").args([&format!("-{name}"), &pid]).status();
-        assert!(sent.unwrap().success());
+        assert!(signal(name, self.child.id()), "{name}");
     }
 
     /// Tells the server to stop, waits for its end, and returns what it logged.
     pub fn stop(mut self) -> String {
-        let pid = self.child.id().to_string();
-        assert!(
-            Command::new("kill")
-                .args(["-TERM", &pid])
-                .status()
-                .unwrap()
-                .success()
-        );
+        self.signal("TERM");
         let mut log = String::new();
         self.child
             .stderr
@@ -227,14 +218,7 @@ impl Served {
 
     /// Ends the server without warning, while others still speak with it.
     pub fn kill_now(&self) {
-        let pid = self.child.id().to_string();
-        assert!(
-            Command::new("kill")
-                .args(["-KILL", &pid])
-                .status()
-                .unwrap()
-                .success()
-        );
+        self.signal("KILL");
     }
 
     /// Ends the server without warning.

@@ -4,9 +4,12 @@ use std::{fs, net::TcpListener, os::unix::fs::PermissionsExt};
 
 use reqwest::Method;
 use serde_json::Value;
-use tigertrust_testkit::Engine;
+use tigertrust_testkit::{Engine, ThrowawayDatabase};
 
-use crate::program::{Folder, in_a_folder_for_each_engine};
+use crate::{
+    listening::{TLS, certificate},
+    program::{Folder, in_a_folder_for_each_engine},
+};
 
 in_a_folder_for_each_engine!(
     the_first_run_announces_an_account_and_keys_that_work,
@@ -38,6 +41,8 @@ async fn the_first_run_announces_an_account_and_keys_that_work(folder: Folder) {
     );
     let log = served.stop();
     assert!(log.contains("stopped"), "{log}");
+    // Whoever tries it out has done nothing to be warned of.
+    assert!(!log.contains("WARN"), "{log}");
 }
 
 async fn a_second_run_reuses_the_data_and_shows_no_secrets(folder: Folder) {
@@ -75,8 +80,19 @@ async fn the_secrets_are_for_their_owner_alone(folder: Folder) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_text_shows_curl_lines_that_work() {
-    use std::io::{BufRead, BufReader};
     let folder = Folder::new(Engine::Sqlite).await;
+    assert_curls_work(&folder, &[], "HTTP/1.1 200");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_text_shows_curl_lines_that_work_over_tls() {
+    let folder = Folder::new(Engine::Sqlite).await;
+    certificate(folder.path());
+    assert_curls_work(&folder, &TLS, "HTTP/2 200");
+}
+
+fn assert_curls_work(folder: &Folder, environment: &[(&str, &str)], begin: &str) {
+    use std::io::{BufRead, BufReader};
     let mut child = folder
         .command(&[
             "quickstart",
@@ -85,6 +101,7 @@ async fn the_text_shows_curl_lines_that_work() {
             "--email",
             "o'neil@example.com",
         ])
+        .envs(environment.iter().copied())
         .stdout(std::process::Stdio::piped())
         .stderr(std::process::Stdio::null())
         .spawn()
@@ -106,7 +123,7 @@ async fn the_text_shows_curl_lines_that_work() {
             .output()
             .unwrap();
         let answer = String::from_utf8(output.stdout).unwrap();
-        assert!(answer.starts_with("HTTP/1.1 200"), "{curl}: {answer}");
+        assert!(answer.starts_with(begin), "{curl}: {answer}");
     }
     child.kill().unwrap();
     child.wait().unwrap();
@@ -248,4 +265,28 @@ async fn no_new_key_ring_is_made_for_a_database_that_has_keys() {
         crate::program::Served::start(command).announced["agentKey"],
         Value::Null
     );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_instance_in_the_folder_is_not_left_behind_by_another_database() {
+    let folder = Folder::new(Engine::Sqlite).await;
+    let first = folder.quickstart(&[]);
+    let key = first.text("agentKey").to_owned();
+    first.stop();
+    let to = ThrowawayDatabase::unmade(Engine::Postgres).await;
+    let url = to.url().reveal();
+    let arguments = ["quickstart", "--listen", "127.0.0.1:0", "--database", url];
+    let refused = folder.failure(&arguments);
+    let way = "tigertrust move --from sqlite://./tigertrust-data/tigertrust.db --to-file FILE";
+    assert!(refused.contains(way), "{refused}");
+    // Which is possible still.
+    folder.json(&[
+        "move",
+        "--from",
+        "sqlite://./tigertrust-data/tigertrust.db",
+        "--to",
+        url,
+    ]);
+    let served = folder.quickstart(&["--database", url]);
+    assert_eq!(served.check(&key).await, 200);
 }

@@ -9,7 +9,7 @@ use std::{
 
 use reqwest::{Client, Method, RequestBuilder, header::HeaderMap, redirect};
 use serde_json::{Value, json};
-use tigertrust_testkit::{Engine, ProxyKind, ThrowawayProxy};
+use tigertrust_testkit::{Engine, ProxyKind, ThrowawayProxy, signal};
 
 use crate::program::{Folder, Served};
 
@@ -129,8 +129,7 @@ impl Behind {
     /// Stops the server in its tracks: it takes what is sent and answers nothing.
     pub fn pause_the_server(&self) {
         let pid = fs::read_to_string(self.folder.path().join("pid")).unwrap();
-        let done = Command::new("kill").args(["-s", "STOP", pid.trim()]).status();
-        assert!(done.unwrap().success());
+        assert!(signal("STOP", pid.trim()));
     }
 
     /// Signs the owner in through the proxy, and returns the cookie.

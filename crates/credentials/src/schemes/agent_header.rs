@@ -1,16 +1,19 @@
 //! `X-Agent-API-Key: <key>`.
 
 use super::{Credential, HeaderValues, Presented, Reading};
-use crate::{KeyFormats, ParsedKey};
+use crate::{KeyFormats, ParsedAccessToken, ParsedKey, Unauthorized};
 
 /// The header is ours alone: whatever stands in it must be a key.
 pub(super) fn read<'a>(presented: &Presented<'a>, formats: &'a KeyFormats) -> Reading<'a> {
     match presented.agent_api_key {
         HeaderValues::Absent => Reading::NotPresented,
-        HeaderValues::Repeated => Reading::Rejected,
+        HeaderValues::Repeated => Reading::Rejected(Unauthorized::Malformed),
         HeaderValues::One(value) => match ParsedKey::read(value, formats) {
             Some(Ok(key)) => Reading::Accepted(Credential::Key(key)),
-            Some(Err(_)) | None => Reading::Rejected,
+            None if ParsedAccessToken::read(value).is_some() => {
+                Reading::Rejected(Unauthorized::TokenInKeyHeader)
+            }
+            Some(Err(_)) | None => Reading::Rejected(Unauthorized::Malformed),
         },
     }
 }

@@ -75,7 +75,7 @@ enum Reading<'a> {
     /// A well-formed credential.
     Accepted(Credential<'a>),
     /// Something that claims to be ours and is not well formed, or is there twice.
-    Rejected,
+    Rejected(Unauthorized),
 }
 
 impl<'a> Presented<'a> {
@@ -103,12 +103,17 @@ impl<'a> Presented<'a> {
             match reading {
                 Reading::NotPresented => {}
                 Reading::Accepted(own) if found.is_none_or(|other| other == own) => found = Some(own),
-                Reading::Accepted(_) | Reading::Rejected => {
-                    return Err(AuthError::Unauthorized(Unauthorized::Malformed));
-                }
+                Reading::Accepted(_) => return Err(AuthError::Unauthorized(Unauthorized::Malformed)),
+                Reading::Rejected(why) => return Err(AuthError::Unauthorized(why)),
             }
         }
-        found.ok_or(AuthError::Unauthorized(Unauthorized::NotPresented))
+        found.ok_or_else(|| {
+            AuthError::Unauthorized(if bearer::lacks_scheme(self, formats) {
+                Unauthorized::WithoutScheme
+            } else {
+                Unauthorized::NotPresented
+            })
+        })
     }
 }
 
@@ -181,11 +186,21 @@ mod tests {
     }
 
     #[test]
+    fn a_key_without_its_scheme_is_told_so_and_is_none() {
+        let token = format!("{}AA.AA.AA", crate::ACCESS_TOKEN_PREFIX);
+        for value in [A, &format!(" {A} "), &token] {
+            assert_eq!(read(&[], &[value]), Err(Unauthorized::WithoutScheme), "{value}");
+        }
+        assert_eq!(read(&[B], &[A]).as_deref(), Ok(B));
+        assert_eq!(read(&[], &["ak_short"]), Err(Unauthorized::NotPresented));
+    }
+
+    #[test]
     fn a_token_is_a_bearer_value_alone() {
         let token = format!("{}AA.AA.AA", crate::ACCESS_TOKEN_PREFIX);
         let bearer = format!("Bearer {token}");
         assert_eq!(read(&[], &[&bearer]).as_deref(), Ok(token.as_str()));
-        assert_eq!(read(&[&token], &[]), Err(Unauthorized::Malformed));
+        assert_eq!(read(&[&token], &[]), Err(Unauthorized::TokenInKeyHeader));
         assert_eq!(read(&[A], &[&bearer]), Err(Unauthorized::Malformed));
         assert_eq!(
             read(&[], &[&format!("{bearer}.AA")]),

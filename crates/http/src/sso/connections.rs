@@ -97,7 +97,7 @@ pub(crate) async fn show(
 }
 
 /// Changes a connection; what is absent from the body stays. `oidc` and `saml` are taken as a whole, but for a client secret that is
-/// absent; metadata is read anew. Switched off, its sessions end.
+/// absent; metadata is read anew. Switched off, its sessions end. A person needs a fresh proof.
 #[utoipa::path(
     patch, path = "/api/workspaces/{id}/sso-connections/{connectionId}", tag = "sso", operation_id = "updateSsoConnection",
     request_body = UpdateSsoConnection,
@@ -127,7 +127,7 @@ pub(crate) async fn update(
 }
 
 /// Removes a connection, with the identities that were connected by it. The sessions that were begun by it end; accounts and memberships
-/// stay.
+/// stay. A person needs a fresh proof.
 #[utoipa::path(
     delete, path = "/api/workspaces/{id}/sso-connections/{connectionId}", tag = "sso", operation_id = "deleteSsoConnection",
     params(
@@ -169,7 +169,7 @@ pub(crate) async fn test(
     Ok(json(&TestReport::from(report)))
 }
 
-/// Fetches a SAML provider's metadata anew from where it is published, as when it changes its certificates.
+/// Fetches a SAML provider's metadata anew from where it is published, as when it changes its certificates. A person needs a fresh proof.
 #[utoipa::path(
     post, path = "/api/workspaces/{id}/sso-connections/{connectionId}/refresh", tag = "sso", operation_id = "refreshSsoMetadata",
     params(
@@ -192,7 +192,7 @@ pub(crate) async fn refresh(
     Ok(json(&shown(&app, &connection)?))
 }
 
-/// Makes a token by which the provider writes people (SCIM 2.0). It is shown once; an earlier one is dead.
+/// Makes a token by which the provider writes people (SCIM 2.0). It is shown once; an earlier one is dead. A person needs a fresh proof.
 #[utoipa::path(
     post, path = "/api/workspaces/{id}/sso-connections/{connectionId}/scim-token", tag = "sso", operation_id = "createScimToken",
     params(
@@ -213,7 +213,7 @@ pub(crate) async fn create_scim_token(
     Ok(HttpResponse::Created().json(ScimToken::new(&token, sso.public_url())))
 }
 
-/// Takes that token away: the provider writes no one any more.
+/// Takes that token away: the provider writes no one any more. A person needs a fresh proof.
 #[utoipa::path(
     delete, path = "/api/workspaces/{id}/sso-connections/{connectionId}/scim-token", tag = "sso", operation_id = "deleteScimToken",
     params(

@@ -22,7 +22,7 @@ pub(crate) async fn list(
 }
 
 /// Claims a domain. Nothing goes by it until a TXT record of the domain says what the answer names. One that is claimed already keeps
-/// its challenge.
+/// its challenge. A person needs a fresh proof.
 #[utoipa::path(
     post, path = "/api/workspaces/{id}/domains", tag = "sso", operation_id = "claimDomain", request_body = ClaimDomain,
     params(("id" = String, Path, description = "The workspace's id", example = "ws_01h2xcejqtf2nbrexx3vqjhp41")),
@@ -42,7 +42,7 @@ pub(crate) async fn claim(
     Ok(HttpResponse::Created().json(Domain::from(&domain)))
 }
 
-/// Looks whether the domain's TXT record says that it is the workspace's.
+/// Looks whether the domain's TXT record says that it is the workspace's. A person needs a fresh proof.
 #[utoipa::path(
     post, path = "/api/workspaces/{id}/domains/{domain}/verify", tag = "sso", operation_id = "verifyDomain",
     params(
@@ -67,7 +67,7 @@ pub(crate) async fn verify(
     Ok(json(&Domain::from(&domain)))
 }
 
-/// Says where people of a verified domain sign in, and whether there alone; what is absent from the body stays.
+/// Says where people of a verified domain sign in, and whether there alone; what is absent from the body stays. A person needs a fresh proof.
 #[utoipa::path(
     patch, path = "/api/workspaces/{id}/domains/{domain}", tag = "sso", operation_id = "updateDomain",
     request_body = UpdateDomain,
@@ -97,7 +97,7 @@ pub(crate) async fn update(
     Ok(json(&Domain::from(&domain)))
 }
 
-/// Gives a domain up. Its people can sign in with what is their own again.
+/// Gives a domain up. Its people can sign in with what is their own again. A person needs a fresh proof.
 #[utoipa::path(
     delete, path = "/api/workspaces/{id}/domains/{domain}", tag = "sso", operation_id = "deleteDomain",
     params(

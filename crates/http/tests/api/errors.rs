@@ -66,6 +66,10 @@ async fn every_error_body_is_as_documented(server: TestServer) {
             post(r#"{"name":"x","type":"agent","scopes":[],"color":"red"}"#),
         ),
         (
+            "validation_of_a_word",
+            post(r#"{"name":"x","type":"ak_secret","scopes":[]}"#),
+        ),
+        (
             "validation_of_a_type",
             post(r#"{"name":7,"type":"agent","scopes":[]}"#),
         ),

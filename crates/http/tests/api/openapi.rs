@@ -94,6 +94,9 @@ async fn the_pages_are_served_from_the_binary(server: TestServer) {
             "{asset}"
         );
     }
+    let head = send(server.request(Method::HEAD, "/docs/")).await;
+    assert_eq!((head.status, &head.body), (page.status, &Value::Null));
+    assert_eq!(head.header("content-type"), page.header("content-type"));
     let short = send(server.request(Method::GET, "/docs")).await;
     assert_eq!((short.status.as_u16(), short.header("location")), (307, "/docs/"));
 }

@@ -2,9 +2,11 @@
 //!
 //! Both databases are this program's alone meanwhile: nobody writes to the source, and nobody uses the target. The target bears a
 //! mark from before the first row to after the last comparison, which keeps every program from working on it. Rows are stored
-//! batch by batch, each in one transaction with how far it went: so a move that was stopped, in whatever way, goes on from there.
+//! batch by batch, each in one transaction with how far it went: so a move that was stopped, in whatever way, goes on from there. In
+//! the end the source gets a mark of its own, before the target loses its one: at no moment may both be worked on.
 
 pub(crate) mod dialect;
+mod error;
 mod layout;
 mod tables;
 mod tally;
@@ -16,17 +18,21 @@ use futures_util::future::try_join;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use tigertrust_credentials::ports::StoreError;
+use tigertrust_model::Timestamp;
 
-pub use self::tally::Tally;
 use self::{
     layout::{Catalog, MIGRATIONS, Table, layout},
     tables::{Fate, NOT_NEW, TABLES, fate},
     tally::Row,
 };
+pub use self::{
+    error::{MoveError, Place},
+    tally::Tally,
+};
 use crate::{
-    DatabaseUrl, OpenError,
+    DatabaseUrl, backup,
     identifier::quoted,
-    migrations::{self, MARK, MigrationError, compare},
+    migrations::{self, Mark, MigrationError, compare},
     postgres, sqlite,
     storage::SchemaState,
     url::Engine,
@@ -39,94 +45,14 @@ const PROGRESS: &str = "tigertrust_move";
 /// What every act on the source leaves its trace in, and every server that runs.
 const TELLTALES: [&str; 3] = ["change_head", "clock_mark", "audit_heads"];
 
-/// Which of the two databases.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Place {
-    /// The one that is moved from.
-    Source,
-    /// The one that is moved to.
-    Target,
-}
-
-impl fmt::Display for Place {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Source => "source",
-            Self::Target => "target",
-        })
-    }
-}
-
-/// Why an instance is not moved, or not to its end.
-#[derive(Debug, thiserror::Error)]
-pub enum MoveError {
-    /// Each engine copies its own databases better.
-    #[error(
-        "source and target are of one engine: an instance moves from SQLite to PostgreSQL or back; a copy is made with a backup"
-    )]
-    SameEngine,
-    /// Somebody else is connected.
-    #[error("the {0} is in use: stop every server and every other program that has it open")]
-    InUse(Place),
-    /// Migrations, by name, have not been run.
-    #[error("the schema of the {0} is behind this program, it lacks {names}: run `tigertrust migrate run` on it", names = .1.join(", "))]
-    Behind(Place, Vec<String>),
-    /// A newer program has run migrations, by version.
-    #[error("the schema of the {0} is ahead of this program, it has {names}: use the newer program", names = .1.join(", "))]
-    Ahead(Place, Vec<String>),
-    /// The source is what another move left unfinished.
-    #[error("the source is the target of a move that is not finished")]
-    HalfMoved,
-    /// The target is not ours alone.
-    #[error("the target has tables that are none of TigerTrust: {}", .0.join(", "))]
-    Foreign(Vec<String>),
-    /// The target has data already, by table.
-    #[error("the target is not empty: there are rows in {}", .0.join(", "))]
-    NotEmpty(Vec<String>),
-    /// The target has a part of something else.
-    #[error(
-        "what the target has of an unfinished move is not of this source, or the source has changed since: \
-         to begin again, make the target anew, empty"
-    )]
-    OtherSource,
-    /// There is something of which this program does not know how it is moved.
-    #[error("{0} is not known to this program, or differs between the engines, so that it cannot be moved")]
-    Layout(String),
-    /// A row cannot be read.
-    #[error("{0} cannot be read")]
-    Unreadable(String),
-    /// The rows of a table cannot be read or stored.
-    #[error("the table {table}: {source}")]
-    Table {
-        /// Which table.
-        table: String,
-        /// Why.
-        source: StoreError,
-    },
-    /// There is no file, or it cannot be used.
-    #[error(transparent)]
-    Open(#[from] OpenError),
-    /// The schema of the target cannot be made.
-    #[error(transparent)]
-    Migration(#[from] MigrationError),
-    /// A database cannot be reached, or refused.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-}
-
-impl MoveError {
-    fn unreadable(error: serde_json::Error) -> Self {
-        // What it says of the place says nothing of what stands there.
-        Self::Unreadable(format!("a row ({error})"))
-    }
-}
-
 /// One of the two databases, on a connection of its own that nobody else works beside.
 #[async_trait]
 pub(crate) trait Side: Send {
     fn engine(&self) -> Engine;
     /// Keeps others from writing to these tables for as long as this lives.
     async fn hold(&mut self, tables: &str) -> Result<(), StoreError>;
+    /// Lets others write again, and makes what was written meanwhile last.
+    async fn release(&mut self) -> Result<(), StoreError>;
     /// Does what is good for tables that were just filled.
     async fn settle(&mut self, tables: &str) -> Result<(), StoreError>;
     /// What statements are made on.
@@ -193,6 +119,23 @@ impl Compared {
     }
 }
 
+/// How a move ended.
+#[derive(Debug)]
+pub struct Conclusion {
+    /// What both databases have of each table.
+    pub tables: Vec<Compared>,
+    /// Why the source bears no mark, although it was moved: it takes no writes. Nothing then keeps a server from running over it.
+    pub unmarked: Option<StoreError>,
+}
+
+impl Conclusion {
+    /// Whether both databases have the same.
+    #[must_use]
+    pub fn is_equal(&self) -> bool {
+        self.tables.iter().all(Compared::is_equal)
+    }
+}
+
 /// After which row a move goes on.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 struct Position {
@@ -226,19 +169,35 @@ impl Move {
         if !names.is_empty() {
             source.hold(&names).await?;
         }
-        ensure_schema(&mut *source, Place::Source, &there).await?;
+        let seen = versions(&mut *source, &there).await?;
+        // If it was stopped just before its end, the same move goes on all the same.
+        let bears_mark = Mark::MovedAway.is_among(&seen);
+        ensure_schema(
+            &*source,
+            Place::Source,
+            seen,
+            bears_mark.then_some(Mark::MovedAway),
+        )?;
 
-        migrations::create_database_if_missing(to).await?;
+        if bears_mark && !migrations::is_there(to).await? {
+            return Err(MoveError::MovedAway);
+        }
+        create_target(to).await?;
         let mut target = open(to, Place::Target).await?;
         let mut here = Catalog::read(&mut *target).await?;
         if !here.has(PROGRESS) {
+            if bears_mark {
+                return Err(MoveError::MovedAway);
+            }
             ensure_empty(&mut *target, &here).await?;
             drop(target);
             migrations::run(to).await?;
             target = open(to, Place::Target).await?;
             here = Catalog::read(&mut *target).await?;
         }
-        ensure_schema(&mut *target, Place::Target, &here).await?;
+        let seen = versions(&mut *target, &here).await?;
+        let own = here.has(PROGRESS).then_some(Mark::UnfinishedMove);
+        ensure_schema(&*target, Place::Target, seen, own)?;
         let tables = layout((source.engine(), &there), (target.engine(), &here))?;
         let tables = counted(&mut *source, tables).await?;
         let fingerprint = fingerprint(&mut *source, &tables).await?;
@@ -301,16 +260,17 @@ impl Move {
         }
     }
 
-    /// Reads both databases from end to end and compares them, table by table. If all are the same, the target is ready to be served;
-    /// otherwise it keeps its mark. `tell` hears how far it is.
+    /// Reads both databases from end to end and compares them, table by table. If all are the same, the target is ready to be served,
+    /// and the source is not any longer; otherwise the target keeps its mark. `tell` hears how far it is.
     ///
     /// # Errors
     /// [`MoveError`]; the target keeps its mark.
     pub async fn conclude(
         mut self,
         tell: &mut (dyn FnMut(Progress) + Send),
-    ) -> Result<Vec<Compared>, MoveError> {
+    ) -> Result<Conclusion, MoveError> {
         let mut compared = Vec::with_capacity(self.tables.len());
+        let mut unmarked = None;
         let mut done = 0;
         for (table, _) in &self.tables {
             let mut tell = |rows| {
@@ -336,12 +296,18 @@ impl Move {
             let names = self.tables.iter().map(|(table, _)| quoted(&table.name));
             let names = names.collect::<Vec<_>>().join(", ");
             self.target.settle(&names).await?;
+            // The source first: if this ends in between, neither can be worked on until the same move is begun once more.
+            unmarked = mark_source(&mut *self.source).await.err();
             let unmark = format!(
-                "BEGIN; DROP TABLE {PROGRESS}; DELETE FROM {MIGRATIONS} WHERE version = '{MARK}'; COMMIT"
+                "BEGIN; DROP TABLE {PROGRESS}; DELETE FROM {MIGRATIONS} WHERE version = '{}'; COMMIT",
+                Mark::UnfinishedMove.version()
             );
             self.target.batch(&unmark).await?;
         }
-        Ok(compared)
+        Ok(Conclusion {
+            tables: compared,
+            unmarked,
+        })
     }
 
     /// Which table is worked on.
@@ -367,16 +333,65 @@ impl fmt::Debug for Move {
     }
 }
 
-/// The schema must be the one that this program knows, to the last migration: what a newer one has added would be lost.
-async fn ensure_schema(side: &mut dyn Side, place: Place, catalog: &Catalog) -> Result<(), MoveError> {
-    let mut applied = Vec::new();
-    if catalog.has(MIGRATIONS) {
-        let versions = format!("SELECT version AS value FROM {MIGRATIONS} ORDER BY version");
-        applied = side.texts(&versions, &[]).await?;
+/// Lets a database be worked on again whose instance was moved into another one. It is taken for one that went back in time, since the
+/// other one may have been served meanwhile: returns the number from which changes are numbered on, which nobody can have heard of.
+///
+/// # Errors
+/// [`MoveError`]; the mark stays.
+pub async fn reopen(url: &DatabaseUrl, now: Timestamp) -> Result<u64, MoveError> {
+    match migrations::mark(url).await? {
+        Some(Mark::MovedAway) => {}
+        Some(Mark::UnfinishedMove) => return Err(MigrationError::HalfMoved.into()),
+        None => return Err(MoveError::NotMovedAway),
     }
-    if place == Place::Target && catalog.has(PROGRESS) {
-        applied.retain(|version| version != MARK);
+    let number = backup::leap(url, now).await?;
+    let mut database = open(url, Place::Source).await?;
+    let unmark = format!(
+        "DELETE FROM {MIGRATIONS} WHERE version = '{}'",
+        Mark::MovedAway.version()
+    );
+    database.batch(&unmark).await?;
+    Ok(number)
+}
+
+/// Makes the target where it is missing.
+async fn create_target(to: &DatabaseUrl) -> Result<(), MoveError> {
+    match migrations::create_database_if_missing(to).await {
+        Ok(_) => Ok(()),
+        Err(MigrationError::Open(error)) => Err(MoveError::Unusable(Place::Target, error)),
+        Err(MigrationError::Store(error)) => Err(MoveError::Unreachable(Place::Target, error)),
+        Err(other) => Err(other.into()),
     }
+}
+
+/// Keeps every program from working on the source, unless that was done already.
+async fn mark_source(source: &mut dyn Side) -> Result<(), StoreError> {
+    let mark = format!(
+        "INSERT INTO {MIGRATIONS} (version) VALUES ('{}') ON CONFLICT DO NOTHING",
+        Mark::MovedAway.version()
+    );
+    source.batch(&mark).await?;
+    source.release().await
+}
+
+/// The versions of the migrations that a database has seen.
+async fn versions(side: &mut dyn Side, catalog: &Catalog) -> Result<Vec<String>, StoreError> {
+    if !catalog.has(MIGRATIONS) {
+        return Ok(Vec::new());
+    }
+    let versions = format!("SELECT version AS value FROM {MIGRATIONS} ORDER BY version");
+    side.texts(&versions, &[]).await
+}
+
+/// The schema must be the one that this program knows, to the last migration: what a newer one has added would be lost. A mark that
+/// this move has set itself does not count.
+fn ensure_schema(
+    side: &dyn Side,
+    place: Place,
+    mut applied: Vec<String>,
+    own: Option<Mark>,
+) -> Result<(), MoveError> {
+    applied.retain(|version| own.is_none_or(|own| own.version() != version));
     let known = match side.engine() {
         Engine::Postgres => postgres::migrations::known(),
         Engine::Sqlite => sqlite::migrations::known(),
@@ -384,6 +399,7 @@ async fn ensure_schema(side: &mut dyn Side, place: Place, catalog: &Catalog) -> 
     match compare(&known, &applied) {
         SchemaState::Current => Ok(()),
         SchemaState::HalfMoved => Err(MoveError::HalfMoved),
+        SchemaState::MovedAway => Err(MoveError::MovedAway),
         SchemaState::Pending(names) => Err(MoveError::Behind(place, names)),
         SchemaState::Expanded(versions) | SchemaState::Newer(versions) => {
             Err(MoveError::Ahead(place, versions))
@@ -476,7 +492,8 @@ async fn claim(
     target
         .batch(&format!(
             "CREATE TABLE {PROGRESS} (source TEXT NOT NULL, position TEXT NOT NULL); \
-             INSERT INTO {MIGRATIONS} (version) VALUES ('{MARK}')"
+             INSERT INTO {MIGRATIONS} (version) VALUES ('{}')",
+            Mark::UnfinishedMove.version()
         ))
         .await?;
     let insert = match target.engine() {

@@ -83,7 +83,10 @@ pub(crate) async fn create_if_missing(url: &DatabaseUrl) -> Result<bool, Migrati
         Ok(()) => Ok(true),
         // Another process was faster.
         Err(_) if exists(&mut connection, &name).await? => Ok(false),
-        Err(error) => Err(StoreError::unavailable(error).into()),
+        Err(error) => Err(MigrationError::NotCreated {
+            name,
+            problem: error.to_string(),
+        }),
     }
 }
 
@@ -95,7 +98,7 @@ async fn exists(connection: &mut Connection, name: &str) -> Result<bool, StoreEr
     Ok(answer.there)
 }
 
-pub(crate) async fn mark_restored(url: &DatabaseUrl, now: Timestamp) -> Result<u64, StoreError> {
+pub(crate) async fn leap(url: &DatabaseUrl, now: Timestamp) -> Result<u64, StoreError> {
     queries::leap(&mut connect(url).await?, now).await
 }
 

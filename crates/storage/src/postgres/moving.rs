@@ -29,7 +29,8 @@ pub(crate) struct Database(Connection);
 impl Database {
     /// Connects, where nobody else is.
     pub(crate) async fn open(url: &DatabaseUrl, place: Place) -> Result<Self, MoveError> {
-        let mut connection = migrations::connect(url).await?;
+        let connection = migrations::connect(url).await;
+        let mut connection = connection.map_err(|error| MoveError::Unreachable(place, error))?;
         connection.batch(SESSION).await?;
         for _ in 0..LOOKS {
             if connection.texts(OTHERS, &[]).await? == ["0"] {
@@ -51,6 +52,10 @@ impl Side for Database {
         // Others may read. The lock ends with the connection.
         let hold = format!("BEGIN; LOCK TABLE {tables} IN SHARE MODE");
         self.0.batch(&hold).await
+    }
+
+    async fn release(&mut self) -> Result<(), StoreError> {
+        self.0.batch("COMMIT").await
     }
 
     async fn settle(&mut self, tables: &str) -> Result<(), StoreError> {

@@ -17,7 +17,7 @@ use tigertrust_model::{Act, AuditAction, AuditEntry, Chain, Clock, FieldChange, 
 use super::{Connection, Store, Written, applied_migrations, schema::clock_mark};
 use crate::{
     error::OrUnavailable,
-    migrations::{MARK, MigrationError},
+    migrations::{Mark, MigrationError},
     storage::ClockMark,
     types::StoredTime,
 };
@@ -59,8 +59,8 @@ impl MarkedClock {
         }
         // Beside a move nobody was let in who looked; whoever could not look then comes by here.
         let applied = applied_migrations(connection).await.or_unavailable()?;
-        if applied.iter().any(|version| version == MARK) {
-            return Err(StoreError::unavailable(MigrationError::HalfMoved));
+        if let Some(mark) = Mark::among(&applied) {
+            return Err(StoreError::unavailable(MigrationError::from(mark)));
         }
         let before = self.now();
         self.follow(read(connection).await?);

@@ -20,7 +20,7 @@ use crate::{
     backup::{BackupError, Copied},
     error::OrUnavailable as _,
     identifier::quoted,
-    migrations::compare,
+    migrations::{Mark, MigrationError, compare},
     storage::SchemaState,
     types::StoredTime,
 };
@@ -43,7 +43,11 @@ pub(crate) async fn write(url: &DatabaseUrl, to: &Path) -> Result<Copied, Backup
         .execute(&mut connection)
         .await
         .or_unavailable()?;
-    let copied = look_into(part.path(), to).await?;
+    let (copied, state) = look_into(part.path(), to).await?;
+    // It would be taken for a copy of an instance.
+    if state == SchemaState::HalfMoved {
+        return Err(BackupError::HalfMoved);
+    }
     put(part, to)?;
     Ok(copied)
 }
@@ -63,30 +67,29 @@ pub(crate) async fn restore(from: &Path, url: &DatabaseUrl, now: Timestamp) -> R
     let mut part = part_beside(to)?;
     let mut source = File::open(from).map_err(unusable(from))?;
     io::copy(&mut source, part.as_file_mut()).map_err(unusable(from))?;
-    let copied = look_into(part.path(), from).await?;
+    let (copied, state) = look_into(part.path(), from).await?;
+    match state {
+        SchemaState::Newer(unknown) => return Err(BackupError::Newer(unknown)),
+        SchemaState::HalfMoved => return Err(BackupError::HalfMoved),
+        // What was moved away is whole, and goes on bearing the mark.
+        SchemaState::Current
+        | SchemaState::Pending(_)
+        | SchemaState::Expanded(_)
+        | SchemaState::MovedAway => {}
+    }
     let mut connection = connect(&DatabaseFile::at(utf8(part.path())?).uri()).await?;
     // What is put in place is one file, and has nothing beside it.
     connection
         .batch_execute("PRAGMA journal_mode = DELETE; PRAGMA synchronous = FULL")
         .await
         .or_unavailable()?;
-    match compare(
-        &migrations::known(),
-        &queries::applied_migrations(&mut connection)
-            .await
-            .or_unavailable()?,
-    ) {
-        SchemaState::Newer(unknown) => return Err(BackupError::Newer(unknown)),
-        SchemaState::HalfMoved => return Err(BackupError::HalfMoved),
-        SchemaState::Current | SchemaState::Pending(_) | SchemaState::Expanded(_) => {}
-    }
     queries::leap(&mut connection, now).await?;
     drop(connection);
     put(part, to)?;
     Ok(copied)
 }
 
-pub(crate) async fn mark_restored(url: &DatabaseUrl, now: Timestamp) -> Result<u64, BackupError> {
+pub(crate) async fn leap(url: &DatabaseUrl, now: Timestamp) -> Result<u64, MigrationError> {
     let file = DatabaseFile::of(url);
     file.ensure_there()?;
     Ok(queries::leap(&mut connect(&file.uri()).await?, now).await?)
@@ -104,8 +107,8 @@ struct Count {
     count: i64,
 }
 
-/// Reads a copy from end to end. Errors call it `name`.
-async fn look_into(path: &Path, name: &Path) -> Result<Copied, BackupError> {
+/// Reads a copy from end to end, and how its schema compares. Errors call it `name`.
+async fn look_into(path: &Path, name: &Path) -> Result<(Copied, SchemaState), BackupError> {
     let not_ours = || BackupError::NotOurs(name.to_owned());
     let damaged = |problem: String| BackupError::Damaged {
         path: name.to_owned(),
@@ -155,13 +158,15 @@ async fn look_into(path: &Path, name: &Path) -> Result<Copied, BackupError> {
         .optional()
         .or_unavailable()?;
     let (bytes, sha256) = digest(path).map_err(unusable(name))?;
-    Ok(Copied {
+    let newest = applied.iter().rfind(|version| !Mark::is_one(version));
+    let copied = Copied {
         bytes,
         sha256,
-        schema: applied.last().cloned().unwrap_or_default(),
+        schema: newest.cloned().unwrap_or_default(),
         last_change_at: last_change_at.and_then(StoredTime::read),
         tables,
-    })
+    };
+    Ok((copied, compare(&known, &applied)))
 }
 
 async fn connect(uri: &str) -> Result<Connection, StoreError> {

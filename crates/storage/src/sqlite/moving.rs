@@ -6,7 +6,7 @@ use tigertrust_credentials::ports::StoreError;
 
 use super::{Connection, file::DatabaseFile};
 use crate::{
-    DatabaseUrl,
+    DatabaseUrl, OpenError,
     moving::{MoveError, Place, Side, Statements},
     url::Engine,
 };
@@ -22,13 +22,19 @@ impl Database {
     /// Opens the file, where nobody else has it open.
     pub(crate) async fn open(url: &DatabaseUrl, place: Place) -> Result<Self, MoveError> {
         let file = DatabaseFile::of(url);
-        file.ensure_there()?;
+        file.ensure_there().map_err(|error| match error {
+            OpenError::NoFile { path } if place == Place::Source => MoveError::NoSource(path),
+            other => MoveError::Unusable(place, other),
+        })?;
+        let unreachable = |error: &dyn std::fmt::Display| {
+            MoveError::Unreachable(place, StoreError::unavailable(error.to_string()))
+        };
         let connection = Connection::establish(&file.uri()).await;
-        let mut connection = connection.map_err(StoreError::unavailable)?;
+        let mut connection = connection.map_err(|error| unreachable(&error))?;
         match connection.batch_execute(ALONE).await {
             Ok(()) => Ok(Self(connection)),
             Err(error) if error.to_string().contains("locked") => Err(MoveError::InUse(place)),
-            Err(error) => Err(StoreError::unavailable(error).into()),
+            Err(error) => Err(unreachable(&error)),
         }
     }
 }
@@ -41,6 +47,11 @@ impl Side for Database {
 
     async fn hold(&mut self, _: &str) -> Result<(), StoreError> {
         // It is held since it was opened.
+        Ok(())
+    }
+
+    async fn release(&mut self) -> Result<(), StoreError> {
+        // Each statement lasts by itself, and the file stays this connection's until it ends.
         Ok(())
     }
 

@@ -9,11 +9,12 @@ use diesel::{
 };
 use tigertrust_accounts::FlowError;
 use tigertrust_credentials::{KeyDigest, ports::StoreError};
-use tigertrust_model::Act;
+use tigertrust_model::{Act, Timestamp};
 use tigertrust_storage::{
     DatabaseUrl, Options, SchemaState,
+    backup::{self, BackupError},
     migrations::{self, MigrationError},
-    moving::{BATCH, Compared, Move, MoveError, Place, Progress},
+    moving::{self, BATCH, Compared, Conclusion, Move, MoveError, Place, Progress},
 };
 use tigertrust_testkit::{Engine, ThrowawayDatabase, patient};
 
@@ -27,8 +28,12 @@ on_both_engines!(
     nobody_works_beside_a_move,
     a_source_with_another_schema_is_refused,
     what_is_not_known_is_not_moved,
+    what_was_moved_is_not_worked_on_until_it_is_reopened,
+    a_move_that_was_stopped_at_its_end_is_ended_by_the_same,
+    a_source_that_takes_no_mark_is_moved_all_the_same,
 );
 
+const NOW: Timestamp = Timestamp::from_unix_micros(1_800_000_000_000_000);
 const ONE: NonZeroUsize = NonZeroUsize::MIN;
 
 fn other(engine: Engine) -> Engine {
@@ -70,16 +75,17 @@ async fn work_on(url: &DatabaseUrl, email: &str, options: Options) -> Result<(),
 }
 
 /// Moves all that is left, and compares.
-async fn finish(mut moving: Move) -> Vec<Compared> {
+async fn finish(mut moving: Move) -> Conclusion {
     while moving.step().await.unwrap().is_some() {}
     moving.conclude(&mut ignore).await.unwrap()
 }
 
 async fn moved(from: &ThrowawayDatabase, to: &ThrowawayDatabase) -> Vec<Compared> {
-    let compared = finish(begin(from, to).await.unwrap()).await;
-    let differing: Vec<_> = compared.iter().filter(|table| !table.is_equal()).collect();
+    let moved = finish(begin(from, to).await.unwrap()).await;
+    let differing: Vec<_> = moved.tables.iter().filter(|table| !table.is_equal()).collect();
     assert!(differing.is_empty(), "{differing:?}");
-    compared
+    assert!(moved.unmarked.is_none(), "{:?}", moved.unmarked);
+    moved.tables
 }
 
 async fn schema(url: &DatabaseUrl) -> SchemaState {
@@ -251,6 +257,9 @@ async fn every_table_moves_there_and_back() {
     assert_eq!(content(&first), content(&last));
     // And it is not moved into what it has become.
     let again = begin(&first, &between).await.unwrap_err();
+    assert!(matches!(again, MoveError::MovedAway), "{again}");
+    moving::reopen(first.url(), NOW).await.unwrap();
+    let again = begin(&first, &between).await.unwrap_err();
     assert!(matches!(again, MoveError::NotEmpty(_)), "{again}");
 }
 
@@ -284,8 +293,8 @@ async fn a_move_that_was_stopped_goes_on_where_it_was(engine: Engine) {
     }
     // All is there, and it was not looked at yet.
     assert_eq!(schema(to).await, SchemaState::HalfMoved);
-    let compared = finish(Move::begin(from, to, BATCH).await.unwrap()).await;
-    assert!(compared.iter().all(Compared::is_equal), "{compared:?}");
+    let moved = finish(Move::begin(from, to, BATCH).await.unwrap()).await;
+    assert!(moved.is_equal(), "{moved:?}");
     assert_eq!(schema(to).await, SchemaState::Current);
 
     // It is worked on: the log goes on where it ended, and so do the numbers of changes.
@@ -301,7 +310,7 @@ async fn a_source_that_changed_is_refused_or_found_out(engine: Engine) {
 
     // By somebody who leaves no trace in the log, and whom only the comparison finds out.
     from.run("UPDATE users SET name = 'Mallory'");
-    let compared = finish(begin(&from, &to).await.unwrap()).await;
+    let compared = finish(begin(&from, &to).await.unwrap()).await.tables;
     let differing = compared.iter().filter(|table| !table.is_equal());
     let differing: Vec<&str> = differing.map(|table| table.table.as_str()).collect();
     assert_eq!(differing, ["users"]);
@@ -362,9 +371,27 @@ async fn half_an_instance_is_not_worked_on(engine: Engine) {
         migrations::run(to.url()).await.map(|_| ()),
         migrations::plan(to.url()).await.map(|_| ()),
         migrations::revert_last(to.url()).await.map(|_| ()),
+        migrations::status(to.url()).await.map(|_| ()),
     ] {
         assert!(matches!(refused, Err(MigrationError::HalfMoved)), "{refused:?}");
     }
+    let refused = backup::mark_restored(to.url(), NOW).await.unwrap_err();
+    assert!(
+        matches!(refused, BackupError::Migration(MigrationError::HalfMoved)),
+        "{refused}"
+    );
+    if to.engine() == Engine::Sqlite {
+        let copy = tempfile::tempdir().unwrap();
+        let copy = copy.path().join("copy.db");
+        let refused = backup::write(to.url(), &copy).await.unwrap_err();
+        assert!(matches!(refused, BackupError::HalfMoved), "{refused}");
+        assert!(!copy.exists());
+    }
+    let refused = moving::reopen(to.url(), NOW).await.unwrap_err();
+    assert!(
+        matches!(refused, MoveError::Migration(MigrationError::HalfMoved)),
+        "{refused}"
+    );
     let onward = ThrowawayDatabase::unmade(engine).await;
     let refused = begin(&to, &onward).await.unwrap_err();
     assert!(matches!(refused, MoveError::HalfMoved), "{refused}");
@@ -442,4 +469,112 @@ async fn what_is_not_known_is_not_moved(engine: Engine) {
     to.run("ALTER TABLE users DROP COLUMN colour");
     to.run("ALTER TABLE users ADD COLUMN colour text");
     moved(&from, &to).await;
+}
+
+async fn what_was_moved_is_not_worked_on_until_it_is_reopened(engine: Engine) {
+    let from = instance(engine).await;
+    let to = ThrowawayDatabase::unmade(other(engine)).await;
+    moved(&from, &to).await;
+    assert_eq!(schema(from.url()).await, SchemaState::MovedAway);
+    for refused in [
+        migrations::run(from.url()).await.map(|_| ()),
+        migrations::plan(from.url()).await.map(|_| ()),
+        migrations::revert_last(from.url()).await.map(|_| ()),
+        migrations::status(from.url()).await.map(|_| ()),
+    ] {
+        assert!(matches!(refused, Err(MigrationError::MovedAway)), "{refused:?}");
+    }
+    backup::mark_restored(from.url(), NOW).await.unwrap_err();
+    // Neither by a server that could not look at its start.
+    work_on(from.url(), "late@example.com", patient())
+        .await
+        .unwrap_err();
+    // It is not moved once more either, and nothing is made for that.
+    let onward = ThrowawayDatabase::unmade(other(engine)).await;
+    let refused = begin(&from, &onward).await.unwrap_err();
+    assert!(matches!(refused, MoveError::MovedAway), "{refused}");
+    assert!(migrations::plan(onward.url()).await.unwrap().makes_database);
+
+    let before = begin(&to, &from).await.unwrap_err();
+    assert!(matches!(before, MoveError::NotEmpty(_)), "{before}");
+    moving::reopen(from.url(), NOW).await.unwrap();
+    assert_eq!(schema(from.url()).await, SchemaState::Current);
+    work_on(from.url(), "late@example.com", patient()).await.unwrap();
+    let again = moving::reopen(from.url(), NOW).await.unwrap_err();
+    assert!(matches!(again, MoveError::NotMovedAway), "{again}");
+}
+
+async fn a_move_that_was_stopped_at_its_end_is_ended_by_the_same(engine: Engine) {
+    let from = instance(engine).await;
+    let to = ThrowawayDatabase::unmade(other(engine)).await;
+    let mut moving = begin(&from, &to).await.unwrap();
+    while moving.step().await.unwrap().is_some() {}
+    drop(moving);
+    // As it is between the two marks: neither is worked on.
+    from.run("INSERT INTO __diesel_schema_migrations (version) VALUES ('moved_away')");
+    assert_eq!(schema(from.url()).await, SchemaState::MovedAway);
+    assert_eq!(schema(to.url()).await, SchemaState::HalfMoved);
+    moved(&from, &to).await;
+    assert_eq!(schema(from.url()).await, SchemaState::MovedAway);
+    assert_eq!(schema(to.url()).await, SchemaState::Current);
+}
+
+async fn a_source_that_takes_no_mark_is_moved_all_the_same(engine: Engine) {
+    let from = instance(engine).await;
+    let to = ThrowawayDatabase::unmade(other(engine)).await;
+    from.run(match engine {
+        Engine::Postgres => {
+            "DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET default_transaction_read_only = on', current_database()); END $$"
+        }
+        Engine::Sqlite => {
+            "CREATE TRIGGER no_mark BEFORE INSERT ON __diesel_schema_migrations BEGIN SELECT RAISE(ABORT, 'read only'); END"
+        }
+    });
+    let moved = finish(begin(&from, &to).await.unwrap()).await;
+    assert!(moved.is_equal() && moved.unmarked.is_some(), "{moved:?}");
+    assert_eq!(schema(to.url()).await, SchemaState::Current);
+    assert_eq!(schema(from.url()).await, SchemaState::Current);
+}
+
+/// The same database under another role.
+fn under(url: &DatabaseUrl, role: &str) -> DatabaseUrl {
+    let (scheme, rest) = url.reveal().split_once("://").unwrap();
+    let (authority, path) = rest.split_once('/').unwrap();
+    let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
+    format!("{scheme}://{role}@{host}/{path}").parse().unwrap()
+}
+
+/// A role that is no superuser is told little of the sessions of others, and enough.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn others_are_seen_under_a_plain_role_too() {
+    let server = ThrowawayDatabase::create(Engine::Postgres).await;
+    let database = ThrowawayDatabase::unmade(Engine::Postgres).await;
+    let name = database.url().reveal().rsplit('/').next().unwrap();
+    let name = name.split('?').next().unwrap();
+    let (mover, guest) = (format!("{name}_mover"), format!("{name}_guest"));
+    server.run(&format!("CREATE ROLE {mover} LOGIN CREATEDB"));
+    server.run(&format!("CREATE ROLE {guest} LOGIN"));
+    let own = under(database.url(), &mover);
+
+    // Who may not make a database is told what to do.
+    let refused = migrations::create_database_if_missing(&under(&own, &guest)).await;
+    assert!(
+        matches!(&refused, Err(MigrationError::NotCreated { name: missing, .. }) if missing == name),
+        "{refused:?}"
+    );
+    migrations::create_database_if_missing(&own).await.unwrap();
+    migrations::run(&own).await.unwrap();
+    let to = ThrowawayDatabase::unmade(Engine::Sqlite).await;
+    let node = Node::open(&under(&own, &guest), patient());
+    node.storage.ping().await.unwrap();
+    let refused = Move::begin(&own, to.url(), BATCH).await.unwrap_err();
+    assert!(matches!(refused, MoveError::InUse(Place::Source)), "{refused}");
+    node.storage.close().await;
+    drop(node);
+    let moved = finish(Move::begin(&own, to.url(), BATCH).await.unwrap()).await;
+    assert!(moved.is_equal() && moved.unmarked.is_none(), "{moved:?}");
+
+    drop(database);
+    server.run(&format!("DROP ROLE {mover}"));
+    server.run(&format!("DROP ROLE {guest}"));
 }

@@ -11,8 +11,9 @@ use std::{
 
 use tempfile::TempDir;
 
-use super::{signal, until};
+use super::until;
 use crate::free_port;
+use crate::signal;
 
 /// The numbers of an account and its group.
 type Account = (u32, u32);
@@ -121,7 +122,7 @@ impl Cluster {
         drop(server.kill());
         for child in children.split_whitespace() {
             // It may have noticed, and gone by itself.
-            signal("-KILL", child);
+            signal("KILL", child);
         }
         drop(server.wait());
         // Who was killed leaves it, and the number may have gone to another process.

@@ -15,10 +15,7 @@ mod tally;
 mod traffic;
 mod verify;
 
-use std::{
-    path::Path,
-    process::{Command, Stdio},
-};
+use std::{path::Path, process::Command};
 
 pub use tally::Figures;
 
@@ -126,10 +123,4 @@ pub fn engines() -> String {
         Some(told.split(" sha=").next()?.trim().to_owned())
     });
     format!("{}; {}", cluster::Cluster::version(), store.unwrap_or_default())
-}
-
-/// Sends a signal to a process, which may be gone.
-fn signal(signal: &str, pid: &str) {
-    let mut kill = Command::new("kill");
-    drop(kill.args([signal, pid]).stderr(Stdio::null()).status());
 }

@@ -12,8 +12,8 @@ use std::{
 use reqwest::{Client, Method, RequestBuilder};
 use tokio::sync::watch;
 
-use super::signal;
 use crate::Gate;
+use crate::signal;
 
 /// A span of time that may not have ended.
 #[derive(Clone, Copy, Debug)]
@@ -118,7 +118,7 @@ impl Node {
         let Some(mut process) = self.process().take() else {
             return;
         };
-        signal("-TERM", &process.id().to_string());
+        signal("TERM", process.id());
         let ended = tokio::task::spawn_blocking(move || process.wait()).await;
         self.running.send_replace(false);
         let status = ended.expect("it is waited for").expect("it ends");
@@ -127,7 +127,7 @@ impl Node {
 
     /// Stops it in its tracks.
     pub(super) fn pause(&self) {
-        signal("-STOP", &self.pid());
+        signal("STOP", self.pid());
         self.paused.begin(Instant::now());
     }
 
@@ -136,7 +136,7 @@ impl Node {
         // Before it wakes: what is answered after that was decided after that.
         self.paused.end(Instant::now());
         self.is_up();
-        signal("-CONT", &self.pid());
+        signal("CONT", self.pid());
     }
 
     /// From now on it cannot hear of changes as it should.

@@ -12,6 +12,7 @@ use serde::Serialize;
 use tokio::time::timeout;
 
 use self::finding::{Finding, Level};
+use super::serve;
 use crate::{
     cli::{Common, Doctor},
     config::Settings,
@@ -28,7 +29,7 @@ struct Report {
 }
 
 pub async fn run(common: &Common, args: &Doctor) -> Result<(), Failure> {
-    let source = super::source(common, Vec::new())?;
+    let source = super::source(common, serve::listen_flag(args.listen.clone()))?;
     let file = source.file.as_ref().map_or_else(
         || "no configuration file".to_owned(),
         |file| file.display().to_string(),

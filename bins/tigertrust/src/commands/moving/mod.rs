@@ -5,19 +5,27 @@ mod meter;
 use std::{fs, io, path::Path};
 
 use serde::Serialize;
+use tigertrust_credentials::SystemClock;
+use tigertrust_model::Clock as _;
 use tigertrust_storage::{
     DatabaseUrl,
-    moving::{BATCH, Compared, Move, Tally},
+    moving::{self, BATCH, Compared, Conclusion, Move, MoveError, Tally},
 };
 use zeroize::Zeroizing;
 
 use self::meter::Meter;
-use super::settings;
+use super::{serve::StopSignals, settings};
 use crate::{
     cli::{Common, MoveArgs},
     failure::Failure,
     output,
 };
+
+/// What nobody may overlook.
+const REOPENED: &str = "\
+WHAT WAS DONE IN THE OTHER DATABASE SINCE THE MOVE IS NOT IN THIS ONE: keys that were revoked there ARE VALID HERE, and keys that were
+made there are unknown. Let no server run over the other one. Servers and clients that followed the changes will forget all they
+remember. Run `tigertrust audit verify`.";
 
 #[derive(Serialize)]
 struct Report {
@@ -25,6 +33,8 @@ struct Report {
     to: String,
     rows: u64,
     equal: bool,
+    /// Whether the source bears a mark by which no program works on it any longer.
+    marked: bool,
     tables: Vec<TableReport>,
 }
 
@@ -63,13 +73,15 @@ impl From<Compared> for TableReport {
 }
 
 impl Report {
-    fn new(from: &DatabaseUrl, to: &DatabaseUrl, compared: Vec<Compared>) -> Self {
+    fn new(from: &DatabaseUrl, to: &DatabaseUrl, conclusion: Conclusion) -> Self {
+        let equal = conclusion.is_equal();
         Self {
             from: from.to_string(),
             to: to.to_string(),
-            rows: compared.iter().map(|table| table.target.rows).sum(),
-            equal: compared.iter().all(Compared::is_equal),
-            tables: compared.into_iter().map(TableReport::from).collect(),
+            rows: conclusion.tables.iter().map(|table| table.target.rows).sum(),
+            equal,
+            marked: equal && conclusion.unmarked.is_none(),
+            tables: conclusion.tables.into_iter().map(TableReport::from).collect(),
         }
     }
 
@@ -89,9 +101,14 @@ impl Report {
         if !self.equal {
             return table;
         }
+        let old = if self.marked {
+            "The old database bears a mark now, and no program works on it any longer; `tigertrust move --reopen` takes the mark away."
+        } else {
+            "The old database is as it was: let no server run over it."
+        };
         format!(
             "{table}\n\nMoved {} rows from {} to {}, read back from both, and found them alike.\nSet database.url to the new \
-             database, run `tigertrust audit verify`, and start the servers. The old database is as it was: let no server run over it.",
+             database, run `tigertrust audit verify`, and start the servers.\n{old}",
             self.rows, self.from, self.to
         )
     }
@@ -99,29 +116,94 @@ impl Report {
 
 pub async fn run(common: &Common, args: MoveArgs) -> Result<(), Failure> {
     let settings = settings(common, Vec::new())?;
-    let from = url("--from", args.from, args.from_file.as_deref())?;
-    let from = from.unwrap_or(settings.database.url);
-    let to = url("--to", args.to, args.to_file.as_deref())?
-        .ok_or_else(|| Failure::new("name the database to move to with --to or --to-file"))?;
+    let named = url("--from", args.from, args.from_file.as_deref())?;
+    let is_named = named.is_some();
+    let from = named.unwrap_or(settings.database.url);
+    if args.reopen {
+        return reopen(common, &from).await;
+    }
+    let to = url("--to", args.to, args.to_file.as_deref())?.ok_or_else(|| {
+        Failure::new(format!(
+            "name the database that {from} is moved into: --to-file FILE, with a file that holds its URL, or --to URL"
+        ))
+    })?;
+    let mut signals = StopSignals::catch()?;
+    tokio::select! {
+        moved = move_all(common, &from, &to) => moved.map_err(|refused| match refused {
+            Refused::Move(MoveError::SameEngine) => of_one_engine(&from, &to, is_named),
+            Refused::Move(error) => error.into(),
+            Refused::Other(failure) => failure,
+        }),
+        // What was stored stays, and what was being stored is as if it had not begun.
+        () = signals.received() => Err(Failure::new(
+            "stopped before the end: run the same command again, which goes on from here, and let no server run meanwhile",
+        )),
+    }
+}
 
-    let mut moving = Move::begin(&from, &to, BATCH).await?;
+/// Why an instance was not moved.
+enum Refused {
+    Move(MoveError),
+    Other(Failure),
+}
+
+impl From<MoveError> for Refused {
+    fn from(error: MoveError) -> Self {
+        Self::Move(error)
+    }
+}
+
+impl From<Failure> for Refused {
+    fn from(failure: Failure) -> Self {
+        Self::Other(failure)
+    }
+}
+
+/// Most often the settings name the target already.
+fn of_one_engine(from: &DatabaseUrl, to: &DatabaseUrl, is_named: bool) -> Failure {
+    let what = if from == to {
+        format!("source and target are one database, {from}")
+    } else {
+        format!("{}: {from} and {to}", MoveError::SameEngine)
+    };
+    let hint = if is_named {
+        ""
+    } else {
+        ". The source is the one that database.url names: name the one that is to be moved with --from"
+    };
+    Failure::new(format!("{what}{hint}"))
+}
+
+async fn reopen(common: &Common, url: &DatabaseUrl) -> Result<(), Failure> {
+    let number = moving::reopen(url, SystemClock::new().now()).await?;
+    eprintln!("{REOPENED}");
+    output::print(common.output, &number, |number| {
+        format!("{url} can be served again. Changes are numbered from {number} on.")
+    })
+}
+
+async fn move_all(common: &Common, from: &DatabaseUrl, to: &DatabaseUrl) -> Result<(), Refused> {
+    let mut moving = Move::begin(from, to, BATCH).await?;
     let mut meter = Meter::new("moving", moving.rows(), moving.done());
     while let Some(progress) = moving.step().await? {
         meter.tell(&progress);
     }
     drop(meter);
     let mut meter = Meter::new("comparing", moving.rows(), 0);
-    let compared = moving.conclude(&mut |progress| meter.tell(&progress)).await?;
+    let concluded = moving.conclude(&mut |progress| meter.tell(&progress)).await?;
     drop(meter);
 
-    let report = Report::new(&from, &to, compared);
+    if let Some(error) = &concluded.unmarked {
+        tracing::warn!(%error, "the old database takes no mark, so that nothing keeps a server from running over it");
+    }
+    let report = Report::new(from, to, concluded);
     output::print(common.output, &report, Report::text)?;
     if report.equal {
         Ok(())
     } else {
-        Err(Failure::new(
+        Err(Refused::Other(Failure::new(
             "the target is not what the source is, and cannot be served: make it anew, empty, and move again",
-        ))
+        )))
     }
 }
 
