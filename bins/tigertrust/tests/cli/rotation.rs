@@ -227,6 +227,7 @@ async fn a_ring_that_lacks_a_secret_is_not_taken_up(folder: Folder) {
     folder.json(&["secrets", "create", path.to_str().unwrap()]);
     served.signal("HUP");
     served.logged("the new key ring lacks secrets that are in use");
+    served.logged("settings read again");
     assert_eq!(served.check(served.text("agentKey")).await, 200);
     fs::write(&path, made).unwrap();
     // Several servers learn a secret first, and use it after.
@@ -327,6 +328,7 @@ async fn a_secret_that_is_needed_and_gone_is_kept_and_told_of(folder: Folder) {
     served.signal("HUP");
     let line = served.logged("the new key ring lacks secrets that are in use");
     assert!(line.contains("pepper p1"), "{line}");
+    served.logged("settings read again");
     fs::write(&path, &whole).unwrap();
     reload(&mut served);
     fs::write(&path, &lacking).unwrap();
@@ -346,6 +348,11 @@ async fn a_secret_that_is_needed_and_gone_is_kept_and_told_of(folder: Folder) {
     assert!(!report.status.success());
     let report = String::from_utf8(report.stdout).unwrap();
     assert!(report.contains("key ring: pepper p1 is MISSING: "), "{report}");
+
+    assert!(
+        report.contains("holds pepper p1, which is no longer in this key ring"),
+        "{report}"
+    );
 
     served.stop();
     let mut served = folder.quickstart(&[]);

@@ -75,6 +75,7 @@ fn running(ring: &Keyring, servers: &Servers) -> Vec<Finding> {
 fn one(ring: &Keyring, node: &RunningNode) -> Option<Finding> {
     let name = servers::name(node);
     let mut differences = Vec::new();
+    let mut spare = Vec::new();
     let mut is_lost = false;
     for kind in SecretKind::ALL {
         let Some(running) = servers::ids_on(node, kind) else {
@@ -98,11 +99,18 @@ fn one(ring: &Keyring, node: &RunningNode) -> Option<Finding> {
         let lacking = held.iter().filter(|id| !running.iter().any(|own| own == *id));
         differences.extend(lacking.map(|id| format!("does not know {kind} {id}")));
         let more = running.iter().skip(1).filter(|id| !held.contains(&id.as_str()));
-        differences.extend(more.map(|id| format!("holds {kind} {id}, which is no longer in this key ring")));
+        spare.extend(more.map(|id| format!("holds {kind} {id}, which is no longer in this key ring")));
     }
     if differences.is_empty() {
-        return None;
+        return (!spare.is_empty()).then(|| {
+            Finding::note(
+                SERVERS,
+                format!("{name} {}", spare.join(", ")),
+                "Send it SIGHUP, so that it forgets what nothing needs; what is MISSING it keeps until that is back.",
+            )
+        });
     }
+    differences.extend(spare);
     let finding = format!("{name} {}", differences.join(", "));
     Some(if is_lost {
         Finding::error(

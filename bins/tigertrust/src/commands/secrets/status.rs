@@ -81,15 +81,17 @@ impl Usage {
         if self.state == State::Current {
             return Some("it is the one in use".to_owned());
         }
-        if !self.dependents.is_empty() {
-            return Some(format!("{} depend on it", described(&self.dependents)));
-        }
         // A server that merely holds it is no reason: it seals nothing with it, so that nothing can come to depend on it, and forgets it
         // when it next takes the ring up.
-        in_use_by(&self.servers).or_else(|| {
-            let until = self.tokens_until.as_ref()?;
-            Some(format!("tokens that it may have signed are good until {until}"))
-        })
+        let by_servers = in_use_by(&self.servers);
+        let by_rows =
+            (!self.dependents.is_empty()).then(|| format!("{} depend on it", described(&self.dependents)));
+        let by_tokens = self
+            .tokens_until
+            .as_ref()
+            .map(|until| format!("tokens that it may have signed are good until {until}"));
+        let reasons: Vec<String> = [by_servers, by_rows, by_tokens].into_iter().flatten().collect();
+        (!reasons.is_empty()).then(|| reasons.join("; "))
     }
 
     fn advice(&self) -> String {
