@@ -297,7 +297,7 @@ impl RingFile {
                 sentence("would hold")
             } else {
                 let tell = if ring.ids(kind).any(|held| held == id) {
-                    "Send the servers SIGHUP, so that they take it up: until then they may refuse what the command line makes. Keep a copy of the ring apart from the database."
+                    "Send the servers SIGHUP, so that they take it up. Keep a copy of the ring apart from the database."
                 } else {
                     "Send the servers SIGHUP, so that they forget it."
                 };
