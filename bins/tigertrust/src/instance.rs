@@ -3,7 +3,12 @@
 use tigertrust::{TigerTrust, webhooks::WebhookSettings};
 use tigertrust_storage::{Options, SchemaState, migrations};
 
-use crate::{config::Settings, failure::Failure, mail::Mails};
+use crate::{
+    config::{Keyring, SecretKind, Settings},
+    failure::Failure,
+    mail::Mails,
+    servers::{self, Servers},
+};
 
 /// Makes the database where it is missing and brings its schema up to date. Returns the migrations that ran.
 pub async fn migrate(settings: &Settings) -> Result<Vec<String>, Failure> {
@@ -38,6 +43,7 @@ pub fn open(settings: &Settings, mails: Option<Mails>) -> Result<TigerTrust, Fai
         .password_cost(settings.password_cost)
         .usage_retention(settings.usage)
         .hygiene(settings.hygiene)
+        .name(servers::own_name())
         .database_url(database.url.clone())
         .storage_options(Options {
             pool_size: database.pool_size,
@@ -63,6 +69,47 @@ pub async fn open_ready(settings: &Settings) -> Result<TigerTrust, Failure> {
     }
     instance.take_up_time().await?;
     Ok(instance)
+}
+
+/// As [`open_ready`], for a command that makes what servers have to understand: with secrets that all of them know.
+pub async fn open_for_servers(settings: &Settings) -> Result<TigerTrust, Failure> {
+    let instance = open_ready(settings).await?;
+    if let Some(ring) = &settings.keyring {
+        let servers = Servers::read(instance.storage(), instance.clock().now()).await?;
+        // Tokens are signed by servers alone.
+        for kind in [SecretKind::Pepper, SecretKind::Encryption] {
+            prefer_known(ring, &servers, kind)?;
+        }
+    }
+    Ok(instance)
+}
+
+/// Has what is new made with the newest secret that all servers know. Between a rotation and SIGHUP that is not the first one, and a key
+/// under that would be refused.
+fn prefer_known(ring: &Keyring, servers: &Servers, kind: SecretKind) -> Result<(), Failure> {
+    let Some(current) = ring.ids(kind).next() else {
+        return Ok(());
+    };
+    match servers.first_known_to_all(kind, ring.ids(kind)) {
+        Some(known) if known == current => {}
+        Some(known) => {
+            tracing::warn!(
+                %kind,
+                current,
+                used = known,
+                "not all servers know the current secret yet, so that an earlier one is used: send them SIGHUP"
+            );
+            ring.prefer(kind, known);
+        }
+        None => {
+            return Err(Failure::new(format!(
+                "the servers that run share no {} with this key ring, and would not understand what is made here: set keyring_file to the \
+                 ring that they run with; `tigertrust secrets status` shows its ids",
+                kind.name()
+            )));
+        }
+    }
+    Ok(())
 }
 
 /// Why the database's schema cannot be worked on, if so.

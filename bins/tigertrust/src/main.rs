@@ -8,6 +8,7 @@ mod checkpoints;
 mod cli;
 mod commands;
 mod config;
+mod dependents;
 mod duration;
 mod failure;
 mod instance;
@@ -17,6 +18,7 @@ mod mail;
 mod output;
 #[cfg(test)]
 mod reference;
+mod servers;
 mod since;
 mod supervisor;
 mod tls;

@@ -47,6 +47,29 @@ impl<T> LiveRing<T> {
     }
 }
 
+impl<T: Clone> LiveRing<T> {
+    /// As [`replace`](Self::replace), but keeps some of its own, behind the others.
+    pub(crate) fn replace_but_keep(&self, other: &Self, is_kept: impl Fn(&T) -> bool) {
+        let (own, new) = (self.load(), other.load());
+        let kept = own.all().filter(|secret| is_kept(secret));
+        self.0.store(Arc::new(Secrets {
+            current: new.current.clone(),
+            others: new.others.iter().chain(kept).cloned().collect(),
+        }));
+    }
+
+    /// Makes the first secret that is wanted the current one.
+    pub(crate) fn prefer(&self, is_wanted: impl Fn(&T) -> bool) {
+        let secrets = self.load();
+        let Some(at) = secrets.all().position(is_wanted) else {
+            return;
+        };
+        let mut all: Vec<T> = secrets.all().cloned().collect();
+        let current = all.remove(at);
+        self.0.store(Arc::new(Secrets { current, others: all }));
+    }
+}
+
 impl<T> Clone for LiveRing<T> {
     fn clone(&self) -> Self {
         Self(Arc::clone(&self.0))

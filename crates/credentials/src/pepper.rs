@@ -164,6 +164,24 @@ impl PepperRing {
         self.0.replace(&other.0);
     }
 
+    /// As [`replace`](Self::replace), but keeps those of its own with these ids, behind the others.
+    pub fn replace_but_keep(&self, other: &Self, ids: &[&str]) {
+        self.0
+            .replace_but_keep(&other.0, |pepper| ids.contains(&pepper.id()));
+    }
+
+    /// Makes the pepper with the id the current one, if it is there.
+    pub fn prefer(&self, id: &str) {
+        self.0.prefer(|pepper| pepper.id() == id);
+    }
+
+    /// The ids of all, that of the current one first.
+    #[must_use]
+    pub fn ids(&self) -> Vec<String> {
+        let peppers = self.0.load();
+        peppers.all().map(|pepper| pepper.id().to_owned()).collect()
+    }
+
     /// The MAC of a message under the pepper with the id, as [`Pepper::mac`].
     pub(crate) fn mac_under(&self, id: &str, purpose: &[u8], message: &[u8]) -> Option<[u8; 32]> {
         let peppers = self.0.load();

@@ -8,7 +8,7 @@ use tigertrust_model::{
     Timestamp, User, UserId, Workspace, WorkspaceId,
 };
 
-use crate::{KeyDigest, TokenDigest};
+use crate::{KeyDigest, NodeNote, RunningNode, TokenDigest};
 
 /// Storage did not answer as it should. The text is for the operator; a client learns only that a part is down.
 #[derive(Clone)]
@@ -303,12 +303,24 @@ pub trait SpendStore: Send + Sync {
     /// [`StoreError`].
     async fn take_spends(&self) -> Result<Vec<Vec<u8>>, StoreError>;
 
-    /// Notes that a server runs, forgets those that were last heard of before `dead_before`, and counts the others, this one among
+    /// Notes that a server runs, and what it says of itself; forgets those that were last heard of before `dead_before`, and counts the others, this one among
     /// them.
     ///
     /// # Errors
     /// [`StoreError`].
-    async fn beat(&self, node: NodeId, now: Timestamp, dead_before: Timestamp) -> Result<u32, StoreError>;
+    async fn beat(
+        &self,
+        node: NodeId,
+        note: NodeNote,
+        now: Timestamp,
+        dead_before: Timestamp,
+    ) -> Result<u32, StoreError>;
+
+    /// The servers that were heard of since then.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    async fn nodes(&self, since: Timestamp) -> Result<Vec<RunningNode>, StoreError>;
 
     /// Forgets a server that stops.
     ///

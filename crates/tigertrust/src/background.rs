@@ -15,9 +15,10 @@ use tokio::{
     time::{Interval, MissedTickBehavior, interval},
 };
 
-#[cfg(feature = "valkey")]
-use crate::limits::BEAT_EVERY;
-use crate::limits::{Ledger, SWEEP_EVERY};
+use crate::{
+    limits::{Ledger, SWEEP_EVERY},
+    presence::{BEAT_EVERY, Presence},
+};
 
 /// How long changes stay readable for a node or client that was away.
 const CHANGES_KEPT: Duration = Duration::from_secs(24 * 60 * 60);
@@ -79,7 +80,7 @@ impl Background {
             runtime.spawn(sealing),
             runtime.spawn(refused),
         ];
-        Self(tasks.into_iter().chain(sharing(ledger, clock, runtime)).collect())
+        Self(tasks.into_iter().chain(sharing(ledger, runtime)).collect())
     }
 
     /// The same, and time does not go back.
@@ -91,6 +92,12 @@ impl Background {
     ) -> Self {
         let keeping = keep_time(Arc::clone(storage), Arc::clone(clock));
         self.0.push(runtime.spawn(keeping));
+        self
+    }
+
+    /// The same, and the others over the database know of it.
+    pub(crate) fn and_presence(mut self, presence: &Arc<Presence>, runtime: &Handle) -> Self {
+        self.0.push(runtime.spawn(keep_beating(Arc::clone(presence))));
         self
     }
 
@@ -173,19 +180,14 @@ async fn keep_sending(courier: tigertrust_notify::webhooks::Courier) {
 
 /// What sharing limits takes, where they are shared.
 #[cfg(feature = "valkey")]
-fn sharing(ledger: &Ledger, clock: &Arc<dyn Clock>, runtime: &Handle) -> Vec<JoinHandle<()>> {
-    let Some(shared) = ledger.limits.limiter().shared().map(Arc::clone) else {
-        return Vec::new();
-    };
-    vec![
-        runtime.spawn(async move { shared.keep_connected().await }),
-        runtime.spawn(keep_beating(ledger.clone(), Arc::clone(clock))),
-    ]
+fn sharing(ledger: &Ledger, runtime: &Handle) -> Option<JoinHandle<()>> {
+    let shared = ledger.limits.limiter().shared().map(Arc::clone)?;
+    Some(runtime.spawn(async move { shared.keep_connected().await }))
 }
 
 #[cfg(not(feature = "valkey"))]
-const fn sharing(_: &Ledger, _: &Arc<dyn Clock>, _: &Handle) -> [JoinHandle<()>; 0] {
-    []
+const fn sharing(_: &Ledger, _: &Handle) -> Option<JoinHandle<()>> {
+    None
 }
 
 async fn keep_time(storage: Arc<Storage>, clock: Arc<SteadyClock>) {
@@ -225,12 +227,14 @@ async fn keep_limits(ledger: Ledger) {
     }
 }
 
-#[cfg(feature = "valkey")]
-async fn keep_beating(ledger: Ledger, clock: Arc<dyn Clock>) {
+async fn keep_beating(presence: Arc<Presence>) {
     let mut ticks = every(BEAT_EVERY);
     loop {
         ticks.tick().await;
-        ledger.beat(&*clock).await;
+        // The feed says it when the database is away.
+        if let Err(error) = presence.beat().await {
+            tracing::debug!(%error, "the other servers could not be told that this one runs");
+        }
     }
 }
 

@@ -35,6 +35,7 @@ pub struct Builder {
     password_cost: PasswordCost,
     usage: UsageRetention,
     hygiene: HygieneSettings,
+    name: Option<String>,
     #[cfg(feature = "valkey")]
     valkey: Option<ValkeySettings>,
     clock: Option<Arc<dyn Clock>>,
@@ -63,6 +64,7 @@ impl Builder {
             password_cost: PasswordCost::MIN,
             usage: UsageRetention::default(),
             hygiene: HygieneSettings::default(),
+            name: None,
             #[cfg(feature = "valkey")]
             valkey: None,
             clock: None,
@@ -180,6 +182,13 @@ impl Builder {
         self
     }
 
+    /// What people know this process by, such as the name of its machine: `tigertrust secrets status` and `doctor` show it among the
+    /// processes over the database.
+    pub fn name(mut self, name: impl Into<String>) -> Self {
+        self.name = Some(name.into());
+        self
+    }
+
     /// Where time comes from; the machine's clock if nobody says otherwise. Where it goes back, the instance's own does not: it goes on
     /// from the latest time that was seen, be it before a restart or by another process over the database.
     pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
@@ -283,6 +292,7 @@ impl Builder {
             hasher: PasswordHasher::with_cost(self.password_cost)?,
             usage: self.usage,
             hygiene: self.hygiene,
+            name: self.name,
             #[cfg(feature = "valkey")]
             valkey: self.valkey,
             clock: Arc::clone(&steady) as Arc<dyn Clock>,

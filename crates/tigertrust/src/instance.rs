@@ -2,7 +2,7 @@
 
 use std::{
     fmt,
-    sync::{Arc, OnceLock},
+    sync::{Arc, Mutex, OnceLock},
     time::Duration,
 };
 
@@ -35,6 +35,7 @@ use crate::{
     background::{self, Background},
     gate::GateParts,
     limits::Ledger,
+    presence::Presence,
 };
 
 /// How long the end of an instance waits for mails that are under way.
@@ -58,6 +59,8 @@ pub(crate) struct Foundation {
     pub(crate) hasher: PasswordHasher,
     pub(crate) usage: UsageRetention,
     pub(crate) hygiene: HygieneSettings,
+    /// What people know this process by.
+    pub(crate) name: Option<String>,
     #[cfg(feature = "valkey")]
     pub(crate) valkey: Option<ValkeySettings>,
     /// The same as `clock`, by its type.
@@ -107,6 +110,7 @@ struct Inner {
     postman: Option<Postman>,
     foundation: Foundation,
     ledger: Ledger,
+    presence: Arc<Presence>,
     tracker: Arc<ChangeTracker>,
     #[cfg_attr(
         not(feature = "server"),
@@ -186,6 +190,23 @@ impl TigerTrust {
             store: storage.spends(),
             node: NodeId::new(clock.now(), &**random)?,
         };
+        #[cfg(feature = "webhooks")]
+        let encryption = foundation.webhooks.encryption.clone();
+        #[cfg(not(feature = "webhooks"))]
+        let encryption = None;
+        let presence = Arc::new(Presence {
+            store: storage.spends(),
+            #[cfg(feature = "valkey")]
+            limits: Arc::clone(&limits),
+            clock: Arc::clone(clock),
+            node: ledger.node,
+            name: foundation.name.clone(),
+            peppers: peppers.clone(),
+            encryption,
+            #[cfg(feature = "server")]
+            app: OnceLock::new(),
+            told: Mutex::default(),
+        });
         let admission = Admission::new(
             peppers.clone(),
             Arc::clone(clock),
@@ -302,6 +323,7 @@ impl TigerTrust {
             gate,
             foundation,
             ledger,
+            presence,
             tracker,
             recent,
             feed: OnceLock::new(),
@@ -504,7 +526,22 @@ impl TigerTrust {
         self.0.ledger.take_up().await;
     }
 
-    /// Starts what runs beside the requests: to hear of changes that others make, to take old changes
+    /// Tells the others over the database that this process runs, and with which secrets: to be awaited when those were replaced, so that
+    /// `tigertrust secrets` knows it. Beside that it happens by itself every two seconds once the instance is [started](Self::start).
+    ///
+    /// # Errors
+    /// [`StoreError`]: the database does not answer.
+    pub async fn tell_presence(&self) -> Result<(), StoreError> {
+        self.0.presence.beat().await
+    }
+
+    /// The id of this process, by which the others know it.
+    #[must_use]
+    pub fn node(&self) -> NodeId {
+        self.0.ledger.node
+    }
+
+    /// Starts what runs beside the requests: to say that this process runs, to hear of changes that others make, to take old changes
     /// away, to store when keys were last used and how often, and to send webhooks.
     /// [`Builder::build`] has done so; after [`Builder::open`] it is the caller's to do. Doing it again changes nothing.
     pub fn start(&self) {
@@ -525,6 +562,7 @@ impl TigerTrust {
                 &inner.foundation.steady,
                 &inner.foundation.runtime,
             )
+            .and_presence(&inner.presence, &inner.foundation.runtime)
             .and_reviews(inner.reviews.clone(), &inner.foundation.runtime);
             #[cfg(feature = "webhooks")]
             let background = background.and_webhooks(inner.courier.clone(), &inner.foundation.runtime);
@@ -581,6 +619,11 @@ impl TigerTrust {
         use tigertrust_credentials::SessionAdmission;
 
         let foundation = &self.0.foundation;
+        // The first application tells which secrets are in use: another one over the same instance has no others.
+        self.0.presence.app.get_or_init(|| crate::presence::AppRings {
+            encryption: settings.encryption.clone(),
+            signing: settings.tokens.as_ref().map(|tokens| tokens.ring.clone()),
+        });
         let (clock, random) = (&foundation.clock, &foundation.random);
         let mut instance = [0; 8];
         random.fill(&mut instance)?;

@@ -19,6 +19,8 @@ mod limits;
 mod needs;
 #[cfg(any(feature = "actix", feature = "axum"))]
 mod permitted;
+#[cfg(feature = "storage")]
+mod presence;
 #[cfg(feature = "answers")]
 mod rejection;
 #[cfg(feature = "server")]

@@ -1,4 +1,4 @@
-//! What limits of rates need beside the requests: to be kept while no process runs, and to know who else does.
+//! What limits of rates need beside the requests: to be kept while no process runs.
 
 use std::{sync::Arc, time::Duration};
 
@@ -6,8 +6,6 @@ use tigertrust_credentials::{
     RateLimits,
     ports::{SpendStore, StoreError},
 };
-#[cfg(feature = "valkey")]
-use tigertrust_model::Clock;
 use tigertrust_model::NodeId;
 #[cfg(feature = "valkey")]
 use tigertrust_rate_limit::LimiterEvents;
@@ -50,29 +48,10 @@ impl Ledger {
             tracing::warn!(%error, "what keys have spent of their limits could not be kept");
         }
     }
-
-    /// Says that this process runs, and hears how many do.
-    #[cfg(feature = "valkey")]
-    pub(crate) async fn beat(&self, clock: &dyn Clock) {
-        /// A process that was not heard of for so long does not run.
-        const DEAD_AFTER: Duration = Duration::from_secs(10);
-        let now = clock.now();
-        // While the database is away the last count stands.
-        if let Ok(nodes) = self
-            .store
-            .beat(self.node, now, now.saturating_sub(DEAD_AFTER))
-            .await
-        {
-            self.limits.limiter().set_nodes(nodes);
-        }
-    }
 }
 
 /// How often what says nothing any more is forgotten.
 pub(crate) const SWEEP_EVERY: Duration = Duration::from_secs(60);
-/// How often a process says that it runs.
-#[cfg(feature = "valkey")]
-pub(crate) const BEAT_EVERY: Duration = Duration::from_secs(2);
 
 /// Tells the operator, once each time.
 #[cfg(feature = "valkey")]

@@ -4,11 +4,17 @@ use serde::Serialize;
 
 use super::source;
 use crate::{
-    cli::{Common, ConfigCommand},
-    config::{Asked, Settings},
+    cli::{Common, ConfigCommand, OutputFormat},
+    config::{Asked, Settings, place_of},
     failure::Failure,
     output,
 };
+
+/// What is wrong with the settings.
+#[derive(Serialize)]
+struct Mistakes<'a> {
+    errors: &'a [String],
+}
 
 /// A setting as it counts.
 #[derive(Serialize)]
@@ -48,20 +54,35 @@ pub fn run(common: &Common, verb: &ConfigCommand) -> Result<(), Failure> {
 }
 
 fn check(common: &Common) -> Result<(), Failure> {
-    let settings = Settings::load(&source(common, Vec::new())?, &common.data)?;
-    let all: Vec<Shown> = settings.asked.into_iter().map(Into::into).collect();
+    let settings = match Settings::load(&source(common, Vec::new())?, &common.data) {
+        Ok(settings) => settings,
+        Err(errors) => {
+            if common.output == OutputFormat::Json {
+                output::print(common.output, &Mistakes { errors: &errors.0 }, |_| String::new())?;
+            }
+            return Err(errors.into());
+        }
+    };
+    let mut asked = settings.asked;
+    // As in the handbook.
+    asked.sort_by_key(|asked| place_of(&asked.key));
+    let all: Vec<Shown> = asked.into_iter().map(Into::into).collect();
     output::print(common.output, &all, |all| {
         let rows = all
             .iter()
             .map(|shown| [shown.key.clone(), shown.source.clone(), shown.text()]);
-        let ring = if settings.keyring.is_some() {
-            ""
-        } else {
-            "\nThere is no key ring, so `serve` will not start: `tigertrust secrets create FILE` makes one; set keyring_file to it."
-        };
-        format!(
-            "{}\nThe configuration is valid.{ring}",
-            output::table(["SETTING", "SOURCE", "VALUE"], rows)
-        )
-    })
+        let table = output::table(["SETTING", "SOURCE", "VALUE"], rows);
+        match settings.keyring {
+            Some(_) => format!("{table}\nThe configuration is valid."),
+            None => table,
+        }
+    })?;
+    if settings.keyring.is_none() {
+        return Err(Failure::new(format!(
+            "there is no key ring, so `serve` will not start: {} is not there and nothing else is set. `tigertrust secrets create FILE` makes \
+             one; set keyring_file to it",
+            common.data.join("keyring.toml").display()
+        )));
+    }
+    Ok(())
 }

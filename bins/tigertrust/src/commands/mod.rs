@@ -122,6 +122,6 @@ async fn instance_and_settings(common: &Common) -> Result<(TigerTrust, Settings)
             common.data.display()
         )));
     }
-    let instance = crate::instance::open_ready(&settings).await?;
+    let instance = crate::instance::open_for_servers(&settings).await?;
     Ok((instance, settings))
 }

@@ -3,6 +3,7 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use tigertrust::TigerTrust;
+use tigertrust_credentials::ports::StoreError;
 use tokio::{
     signal::unix::{Signal, SignalKind, signal},
     task::spawn_blocking,
@@ -12,8 +13,10 @@ use super::source;
 use crate::{
     cli::Common,
     config::{Flag, Keyring, OnReload, SecretKind, Settings, documented},
+    dependents::Dependents,
     failure::Failure,
     logging::LogFilter,
+    servers::Servers,
     supervisor,
     tls::CertificateFiles,
 };
@@ -94,18 +97,41 @@ impl Reload {
         if ring.is_same(running) {
             return;
         }
-        let lost = running.lost_in(&ring);
-        if !lost.is_empty() {
-            let lost = lost.iter().map(|(kind, id)| format!("{kind} {id}"));
+        let lost: Vec<(SecretKind, String)> = running
+            .lost_in(&ring)
+            .into_iter()
+            .map(|(kind, id)| (kind, id.to_owned()))
+            .collect();
+        // A ring that has been changed in the ordinary way holds what this server uses for what is new: `secrets remove` refuses to take it
+        // out before. So another ring is a wrong one, and to use its secrets would be the greater harm.
+        let is_wrong = |(kind, id): &&(SecretKind, String)| {
+            running.ids(*kind).next() == Some(id.as_str()) || ring.ids(*kind).any(|held| held == id)
+        };
+        let wrong: Vec<_> = lost.iter().filter(is_wrong).collect();
+        if !wrong.is_empty() {
             tracing::error!(
-                lost = lost.collect::<Vec<_>>().join(", "),
-                "the new key ring lacks secrets that are in use, or has others of their ids: the server goes on with the one it has. \
-                 Put them back, or restart the server to go on without"
+                lost = named(wrong),
+                "the new key ring lacks secrets that are in use for what is new, or has others of their ids: the server goes on with the one \
+                 it has. Put them back, or restart the server to go on without"
             );
             return;
         }
-        for kind in running.replace(&ring) {
+        let (kept, dropped): (Vec<_>, Vec<_>) = needed(instance, lost).await;
+        if !kept.is_empty() {
+            tracing::warn!(
+                lost = named(&kept),
+                "the new key ring lacks secrets that are still needed: the server keeps them until it ends. Put them back before it does"
+            );
+        }
+        if !dropped.is_empty() {
+            tracing::info!(secrets = named(&dropped), "taken out");
+        }
+        for kind in running.replace(&ring, &kept) {
             tracing::warn!(%kind, "the key ring held no secret of this kind at the start: that needs a restart");
+        }
+        // At once, so that the others need not wait for it.
+        if let Err(error) = instance.tell_presence().await {
+            tracing::debug!(%error, "the other servers could not be told which secrets this one runs with");
         }
         for kind in SecretKind::ALL {
             if let Some(id) = running.ids(kind).next() {
@@ -117,6 +143,41 @@ impl Reload {
             tracing::warn!(%error, "the heads of the audit log could not be sealed anew: the next start does it");
         }
     }
+}
+
+/// Parts secrets that a new ring lacks into those that are still needed, and the others. While that cannot be known all are: to keep one
+/// does no harm, and without one what depends on it would be refused.
+async fn needed(
+    instance: &TigerTrust,
+    lost: Vec<(SecretKind, String)>,
+) -> (Vec<(SecretKind, String)>, Vec<(SecretKind, String)>) {
+    if lost.is_empty() {
+        return (lost, Vec::new());
+    }
+    let found = async {
+        let others = Servers::read(instance.storage(), instance.clock().now()).await?;
+        let dependents = Dependents::read(instance.storage()).await?;
+        Ok::<_, StoreError>((others.without(instance.node()), dependents))
+    };
+    let found = match found.await {
+        Ok(found) => Some(found),
+        Err(error) => {
+            tracing::warn!(%error, "it is not known what depends on the secrets that the new key ring lacks");
+            None
+        }
+    };
+    lost.into_iter().partition(|(kind, id)| {
+        found.as_ref().is_none_or(|(others, dependents)| {
+            // What another server makes with it meanwhile has to be understood here.
+            let others = others.standing(*kind, id);
+            !others.using.is_empty() || !others.unknown.is_empty() || !dependents.on(*kind, id).is_empty()
+        })
+    })
+}
+
+fn named<'a>(secrets: impl IntoIterator<Item = &'a (SecretKind, String)>) -> String {
+    let names = secrets.into_iter().map(|(kind, id)| format!("{kind} {id}"));
+    names.collect::<Vec<_>>().join(", ")
 }
 
 /// The settings of which the values differ, without those that are taken up.

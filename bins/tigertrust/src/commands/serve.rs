@@ -16,7 +16,8 @@ use super::{reload::Reload, settings_and_traces};
 use crate::{
     checkpoints,
     cli::{Common, Serve},
-    config::{Flag, Settings},
+    config::{Flag, Keyring, SecretKind, Settings},
+    dependents::{Dependents, described},
     failure::Failure,
     instance::{self, schema_failure},
     listener::{Api, Listeners},
@@ -135,7 +136,12 @@ pub async fn serve_until_stopped(
         (Api::Tcp(listener), None) => Listener::Tcp(listener),
         (Api::Unix(listener), _) => Listener::Unix(listener),
     };
-    let server = serve(instance.app(app)?, pages, listener, settings.server)?;
+    let app = instance.app(app)?;
+    // Before anything is made with a secret, so that nobody takes that out.
+    if let Err(error) = instance.tell_presence().await {
+        tracing::debug!(%error, "the other servers could not be told that this one runs");
+    }
+    let server = serve(app, pages, listener, settings.server)?;
     let handle = server.handle();
     if let Some(listener) = listeners.metrics {
         let address = listener.local_addr()?;
@@ -157,6 +163,10 @@ pub async fn serve_until_stopped(
     }
     if settings.app.tokens.is_none() {
         tracing::warn!("the key ring holds no signing key: keys cannot be exchanged for short-lived tokens");
+    }
+    if let Some(ring) = settings.keyring.clone() {
+        // Rows are counted for it, and nobody has to wait for that.
+        tokio::spawn(tell_missing(instance.clone(), ring));
     }
     if settings.shared_limits.is_some() {
         tracing::info!("rate limits are shared with other servers");
@@ -212,6 +222,29 @@ fn warn_of_the_name(app: &AppSettings, url: &str) {
             "server.public_url is not set: tokens name {url} as their issuer, so that no other server takes them, nor a client that \
              calls this one by another name"
         );
+    }
+}
+
+/// Tells the operator what the key ring lacks. The server runs all the same: what does not need those secrets works, and nothing would work
+/// without the server.
+async fn tell_missing(instance: TigerTrust, ring: Keyring) {
+    let dependents = match Dependents::read(instance.storage()).await {
+        Ok(dependents) => dependents,
+        Err(error) => {
+            tracing::debug!(%error, "it could not be looked whether the key ring lacks a secret");
+            return;
+        }
+    };
+    for kind in SecretKind::ALL {
+        for id in dependents.missing_in(&ring, kind) {
+            let needed_by = described(&dependents.on(kind, id));
+            tracing::error!(
+                %kind,
+                id,
+                needed_by,
+                "a secret is MISSING in the key ring, and what depends on it is refused: put it back from a copy of the ring, and send SIGHUP"
+            );
+        }
     }
 }
 

@@ -92,6 +92,7 @@ pub(super) fn secret<T, E: Display>(
         reader.refuse(file_key, &origin, &format!("{key} is set too: keep one of them"));
         return plain;
     }
+    reader.comes_from(key, file_key);
     let read = path
         .into_string()
         .map_err(|_| "must be the path of a file".to_owned())

@@ -131,6 +131,11 @@ impl SecretKind {
         }
     }
 
+    /// The number of an id that nobody chose: a later one was made later.
+    pub fn number(self, id: &str) -> Option<u32> {
+        u32::from_str(id.strip_prefix(self.letter())?).ok()
+    }
+
     /// A new secret as it stands in a key ring.
     pub fn entry(self, id: &str, random: &dyn RandomSource) -> Result<Zeroizing<String>, RandomError> {
         let secret = match self {
@@ -218,10 +223,7 @@ impl Keyring {
 
     /// An id that the ring does not have yet: one more than the highest of the usual form.
     pub fn next_id(&self, kind: SecretKind) -> String {
-        let numbers = self.ids(kind).filter_map(|id| {
-            let number = id.strip_prefix(kind.letter())?;
-            u32::from_str(number).ok()
-        });
+        let numbers = self.ids(kind).filter_map(|id| kind.number(id));
         let next = numbers.max().unwrap_or_default().saturating_add(1);
         format!("{}{next}", kind.letter())
     }
@@ -247,24 +249,40 @@ impl Keyring {
         all(self) == all(other)
     }
 
-    /// Takes the secrets of another ring, for all that share this one. The kinds of which this one holds none at all stay without: those are
-    /// returned.
-    pub fn replace(&mut self, other: &Self) -> Vec<SecretKind> {
+    /// Takes the secrets of another ring, for all that share this one, and keeps some of its own behind them, by kind and id. The kinds of
+    /// which this one holds none at all stay without: those are returned.
+    pub fn replace(&mut self, other: &Self, kept: &[(SecretKind, String)]) -> Vec<SecretKind> {
+        let kept_of = |wanted| -> Vec<&str> {
+            let of_kind = kept.iter().filter(|(kind, _)| *kind == wanted);
+            of_kind.map(|(_, id)| id.as_str()).collect()
+        };
         let mut left = Vec::new();
-        self.peppers.replace(&other.peppers);
+        let peppers = kept_of(SecretKind::Pepper);
+        self.peppers.replace_but_keep(&other.peppers, &peppers);
         match (&self.encryption, &other.encryption) {
-            (Some(running), Some(new)) => running.replace(new),
+            (Some(running), Some(new)) => running.replace_but_keep(new, &kept_of(SecretKind::Encryption)),
             (None, Some(_)) => left.push(SecretKind::Encryption),
             (_, None) => {}
         }
         match (&self.signing, &other.signing) {
-            (Some(running), Some(new)) => running.replace(new),
+            (Some(running), Some(new)) => running.replace_but_keep(new, &kept_of(SecretKind::Signing)),
             (None, Some(_)) => left.push(SecretKind::Signing),
             (_, None) => {}
         }
-        self.entries.clone_from(&other.entries);
-        self.entries.retain(|entry| !left.contains(&entry.kind));
+        let is_kept = |entry: &Entry| kept_of(entry.kind).contains(&entry.id.as_str());
+        let own = self.entries.iter().filter(|entry| is_kept(entry));
+        let new = other.entries.iter().filter(|entry| !left.contains(&entry.kind));
+        self.entries = new.chain(own).cloned().collect();
         left
+    }
+
+    /// Makes what is new with another secret of a kind than the first, for all that share this ring.
+    pub fn prefer(&self, kind: SecretKind, id: &str) {
+        match kind {
+            SecretKind::Pepper => self.peppers.prefer(id),
+            SecretKind::Encryption => self.encryption.iter().for_each(|ring| ring.prefer(id)),
+            SecretKind::Signing => self.signing.iter().for_each(|ring| ring.prefer(id)),
+        }
     }
 
     /// The text of a new key ring with one random secret of each kind.
@@ -318,11 +336,33 @@ mod tests {
         let rotated = Keyring::parse(&format!("{}{first}", *more)).unwrap();
         assert!(running.lost_in(&rotated).is_empty());
         assert_eq!(rotated.lost_in(&running), [(SecretKind::Pepper, "p2")]);
-        assert_eq!(running.replace(&rotated), []);
+        assert_eq!(running.replace(&rotated, &[]), []);
         assert_eq!(shared.peppers.current().id(), "p2");
         assert!(running.is_same(&rotated));
         assert_eq!(running.next_id(SecretKind::Pepper), "p3");
         assert_eq!(running.next_id(SecretKind::Signing), "s2");
+    }
+
+    #[test]
+    fn a_secret_that_another_ring_lacks_may_be_kept_behind_its_own() {
+        let first = Keyring::generate(&OsRandom).unwrap();
+        let more = SecretKind::Pepper.entry("p2", &OsRandom).unwrap();
+        let mut running = Keyring::parse(&format!("{}{first}", *more)).unwrap();
+        let shared = running.clone();
+        let removed = Keyring::parse(&format!(
+            "{}{}",
+            *more,
+            first.replacen("[[peppers]]\nid = \"p1\"", "[[peppers]]\nid = \"p3\"", 1)
+        ));
+        let removed = removed.unwrap();
+        let kept = [(SecretKind::Pepper, "p1".to_owned())];
+        assert_eq!(running.replace(&removed, &kept), []);
+        assert_eq!(shared.peppers.ids(), ["p2", "p3", "p1"]);
+        assert_eq!(running.lost_in(&removed), [(SecretKind::Pepper, "p1")]);
+        running.replace(&removed, &[]);
+        assert_eq!(shared.peppers.ids(), ["p2", "p3"]);
+        running.prefer(SecretKind::Pepper, "p3");
+        assert_eq!(shared.peppers.ids(), ["p3", "p2"]);
     }
 
     #[test]

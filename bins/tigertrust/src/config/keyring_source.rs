@@ -81,6 +81,9 @@ pub(super) fn read(reader: &mut Reader, default: &Path) -> Option<(Keyring, Keyr
         ("keyring_command", origin, found)
     } else {
         let origin = default.display().to_string();
+        if default.exists() {
+            reader.default_is("keyring_file", &origin);
+        }
         let found = match fs::read_to_string(default) {
             Err(error) if error.kind() == ErrorKind::NotFound => return None,
             Err(error) => Err(format!("cannot be read: {error}")),

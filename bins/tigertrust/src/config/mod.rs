@@ -14,6 +14,7 @@ mod mail;
 mod passkeys;
 mod reader;
 mod scopes;
+mod sections;
 mod settings;
 mod sso;
 mod tls;
@@ -31,6 +32,9 @@ pub use keyring_text::{KeyringText, NotOurForm};
 pub use listen::Listen;
 pub use mail::MailSettings;
 pub use reader::{Flag, SettingErrors, Source};
+pub use sections::place_of;
+#[cfg(test)]
+pub use sections::{SECTIONS, section_of};
 pub use settings::{LogFormat, LogSettings, Settings};
 pub use sso::group_role;
 pub use tls::TlsSettings;

@@ -134,6 +134,13 @@ impl Reader {
         }
     }
 
+    /// Notes that the value of a setting that was asked for comes from where another one says.
+    pub fn comes_from(&mut self, key: &str, other: &str) {
+        if let Some(asked) = self.asked.iter_mut().rfind(|asked| asked.key == key) {
+            asked.source = other.to_owned();
+        }
+    }
+
     /// Reads a setting that must not be shown.
     pub fn read_secret<T, E: fmt::Display>(
         &mut self,
@@ -300,6 +307,11 @@ fn origin(key: &str, value: &Value) -> String {
         Some(ENVIRONMENT) => format!("{PREFIX}__{}", key.replace('.', "__").to_uppercase()),
         Some(origin) => origin.to_owned(),
     }
+}
+
+/// Whether a value comes from an environment variable, by its origin.
+pub(super) fn is_variable(origin: &str) -> bool {
+    origin.starts_with(PREFIX)
 }
 
 /// A known setting that differs by at most two characters, or only by its table.

@@ -4,7 +4,10 @@ use config::Value;
 use serde::Deserialize;
 use tigertrust_model::{KeyType, Scope, ScopeCatalog, ScopeDefinition};
 
-use super::{forms::tables, reader::Reader};
+use super::{
+    forms::tables,
+    reader::{self, Reader},
+};
 
 const KEY: &str = "scopes";
 const TABLES: &str = "tables [[scopes]] with name, description and types";
@@ -27,6 +30,11 @@ pub(super) fn read(reader: &mut Reader) -> ScopeCatalog {
     let Some((value, origin)) = set else {
         return ScopeCatalog::default();
     };
+    if reader::is_variable(&origin) {
+        let detail = format!("cannot be an environment variable: write {TABLES} into the configuration file");
+        reader.refuse(KEY, &origin, &detail);
+        return ScopeCatalog::default();
+    }
     read_entries(value).unwrap_or_else(|detail| {
         reader.refuse(KEY, &origin, &detail);
         ScopeCatalog::default()

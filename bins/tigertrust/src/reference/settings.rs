@@ -3,31 +3,7 @@
 use std::{collections::BTreeMap, fmt::Write, path::Path};
 
 use super::markdown::head;
-use crate::config::{Asked, OnReload, Settings, Source, catalogued, documented};
-
-/// Which settings stand together, under which title of `configuration.md`.
-const SECTIONS: [(&str, &str); 20] = [
-    ("server", "Server"),
-    ("database", "Database"),
-    ("keyring", "Key ring"),
-    ("cache", "Cache"),
-    ("rate_limit", "Rate limits"),
-    ("sessions", "Sessions"),
-    ("passkeys", "Passkeys"),
-    ("sso", "Single sign-on"),
-    ("passwords", "Passwords"),
-    ("mail", "Mail"),
-    ("audit", "Audit"),
-    ("keys.leaked", "Leaked keys"),
-    ("keys.formats", "Imported keys"),
-    ("usage", "Usage"),
-    ("hygiene", "Key hygiene"),
-    ("webhooks", "Webhooks"),
-    ("log", "Logs"),
-    ("metrics", "Metrics"),
-    ("traces", "Traces"),
-    ("scopes", "Scopes"),
-];
+use crate::config::{Asked, OnReload, SECTIONS, Settings, Source, catalogued, documented, section_of};
 
 /// A provider of each kind, so that all of its fields are asked for. `azure` has all that OpenID providers have.
 const PROVIDERS: [&str; 2] = [
@@ -68,7 +44,7 @@ pub(super) fn page() -> String {
         .unwrap();
         for asked in settings
             .iter()
-            .filter(|asked| asked.key.starts_with(prefix) && section_of(&asked.key) == prefix)
+            .filter(|asked| asked.key.starts_with(prefix) && section_of(&asked.key) == Some(prefix))
         {
             setting(&mut page, asked);
             written += 1;
@@ -80,18 +56,9 @@ pub(super) fn page() -> String {
     assert_eq!(
         written,
         settings.len(),
-        "a setting stands in no section of the page: name it in SECTIONS"
+        "a setting stands in no section of the page: name it in SECTIONS of bins/tigertrust/src/config/sections.rs"
     );
     page
-}
-
-/// The section with the longest beginning of the name.
-fn section_of(key: &str) -> &'static str {
-    let sections = SECTIONS.iter().map(|(prefix, _)| *prefix);
-    sections
-        .filter(|prefix| key.starts_with(prefix))
-        .max_by_key(|prefix| prefix.len())
-        .unwrap_or_default()
 }
 
 fn setting(page: &mut String, asked: &Asked) {

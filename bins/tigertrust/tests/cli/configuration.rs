@@ -119,6 +119,66 @@ async fn what_each_setting_is_is_shown_but_no_secret() {
 }
 
 #[tokio::test]
+async fn what_is_in_effect_is_shown_in_the_order_of_the_handbook() {
+    let folder = folder().await;
+    write(&folder, "url", "sqlite://./CANARY.db\n");
+    let check = |output: &str| {
+        let mut command = folder.command(&["config", "check", "--output", output]);
+        command
+            .env("TIGERTRUST__DATABASE__URL_FILE", "url")
+            .output()
+            .unwrap()
+    };
+    let output = check("text");
+    assert_eq!(output.status.code(), Some(1));
+    let message = String::from_utf8(output.stderr).unwrap();
+    assert!(
+        message.contains("there is no key ring") && message.contains("tigertrust-data/keyring.toml"),
+        "{message}"
+    );
+    folder.make_ring();
+    let output = check("json");
+    assert!(output.status.success());
+    let settings: Vec<serde_json::Value> = serde_json::from_slice(&output.stdout).unwrap();
+    let place = |key: &str| settings.iter().position(|setting| setting["key"] == key).unwrap();
+    let shown = |key: &str| &settings[place(key)];
+    assert_eq!(shown("keyring_file")["value"], "./tigertrust-data/keyring.toml");
+    assert_eq!(shown("keyring_file")["source"], "default");
+    assert_eq!(shown("database.url_file")["value"], "url");
+    assert_eq!(shown("database.url")["source"], "database.url_file");
+    assert_eq!(shown("database.url")["value"], serde_json::Value::Null);
+    assert!(place("server.public_url") < place("database.url"));
+    assert!(place("database.url") < place("keyring_file") && place("keyring_file") < place("cache.max_keys"));
+}
+
+#[tokio::test]
+async fn mistakes_are_json_where_json_is_asked_for() {
+    let folder = folder().await;
+    let mut command = folder.command(&["config", "check", "--output", "json"]);
+    command
+        .env("TIGERTRUST__SCOPES", "a:b,c:d")
+        .env("TIGERTRUST__SERVER__WORKERS", "0");
+    let output = command.output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    let mistakes: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    let mistakes: Vec<&str> = mistakes["errors"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|mistake| mistake.as_str().unwrap())
+        .collect();
+    assert_eq!(mistakes.len(), 2, "{mistakes:?}");
+    let scopes = mistakes
+        .iter()
+        .find(|mistake| mistake.starts_with("scopes "))
+        .unwrap();
+    assert!(
+        scopes.contains("TIGERTRUST__SCOPES") && scopes.contains("cannot be an environment variable"),
+        "{scopes}"
+    );
+}
+
+#[tokio::test]
 async fn a_secret_is_never_part_of_a_message() {
     let folder = folder().await;
     let canary = "CANARYsecret";
@@ -265,6 +325,7 @@ async fn formats_of_imported_keys_are_configuration() {
             "[[keys.formats]]\nid = \"a\"\nprefix = \"sk_\"\nlength = 40\ntype = \"agent\"\ndigest = \"sha256\"\n{more}"
         )
     };
+    folder.make_ring();
     write(&folder, "good.toml", &table(""));
     assert!(
         folder

@@ -121,6 +121,7 @@ async fn serve_says_once_that_no_mail_is_sent() {
 #[tokio::test]
 async fn mail_that_is_half_set_is_refused() {
     let folder = Folder::new(Engine::Sqlite).await;
+    folder.make_ring();
     let check = |environment: &[(&str, &str)]| {
         let mut command = folder.command(&["config", "check"]);
         command.envs(environment.iter().copied());

@@ -3,7 +3,7 @@
 use std::{
     io::{BufRead, BufReader, Read},
     path::Path,
-    process::{Child, Command, Output, Stdio},
+    process::{Child, ChildStderr, Command, Output, Stdio},
 };
 
 use diesel::{Connection, SqliteConnection, connection::SimpleConnection};
@@ -113,6 +113,12 @@ impl Folder {
         String::from_utf8(output.stderr).unwrap()
     }
 
+    /// Makes a key ring where programs look for one.
+    pub fn make_ring(&self) {
+        std::fs::create_dir_all(self.path().join("tigertrust-data")).unwrap();
+        self.json(&["secrets", "create", "tigertrust-data/keyring.toml"]);
+    }
+
     /// Starts the quickstart on a free port, and reads what it announces.
     pub fn quickstart(&self, more: &[&str]) -> Served {
         self.quickstart_in(&[], more)
@@ -138,6 +144,8 @@ impl Folder {
 /// A server that was started by the test, and is ended with it.
 pub struct Served {
     child: Child,
+    /// What it logs, from where it was last read.
+    log: BufReader<ChildStderr>,
     /// What the first line on standard output says.
     pub announced: Value,
     client: Client,
@@ -157,15 +165,17 @@ impl Served {
         BufReader::new(child.stdout.as_mut().unwrap())
             .read_line(&mut line)
             .unwrap();
+        let mut log = BufReader::new(child.stderr.take().unwrap());
         if line.is_empty() {
             let mut message = String::new();
-            child.stderr.take().unwrap().read_to_string(&mut message).unwrap();
+            log.read_to_string(&mut message).unwrap();
             panic!("the program ended: {message}");
         }
         let announced: Value = serde_json::from_str(&line).unwrap();
         let base_url = announced["baseUrl"].as_str().unwrap().to_owned();
         Self {
             child,
+            log,
             announced,
             client: Client::builder().no_proxy().build().unwrap(),
             base_url,
@@ -192,8 +202,7 @@ impl Served {
 
     /// The next line of the log that holds a text; what comes before is passed over.
     pub fn logged(&mut self, text: &str) -> String {
-        let log = BufReader::new(self.child.stderr.as_mut().unwrap());
-        let mut lines = log.lines().map(Result::unwrap);
+        let mut lines = self.log.by_ref().lines().map(Result::unwrap);
         lines.find(|line| line.contains(text)).unwrap()
     }
 
@@ -206,12 +215,7 @@ impl Served {
     pub fn stop(mut self) -> String {
         self.signal("TERM");
         let mut log = String::new();
-        self.child
-            .stderr
-            .take()
-            .unwrap()
-            .read_to_string(&mut log)
-            .unwrap();
+        self.log.read_to_string(&mut log).unwrap();
         assert!(self.child.wait().unwrap().success(), "{log}");
         log
     }

@@ -12,6 +12,10 @@ use tigertrust_testkit::{Receiver, eventually};
 use crate::program::{Folder, Served, in_a_folder_for_each_engine};
 
 in_a_folder_for_each_engine!(
+    what_one_of_two_servers_still_uses_is_not_taken_out,
+    a_secret_that_is_needed_and_gone_is_kept_and_told_of,
+    the_command_line_makes_keys_that_servers_know,
+    a_server_that_says_nothing_stands_in_the_way,
     every_kind_is_rotated_and_all_that_was_made_before_goes_on,
     a_ring_that_lacks_a_secret_is_not_taken_up,
 );
@@ -170,13 +174,7 @@ async fn every_kind_is_rotated_and_all_that_was_made_before_goes_on(folder: Fold
     );
 
     let status = folder.json(&["secrets", "status"]);
-    let find = |kind: &str, id: &str| {
-        let all = status.as_array().unwrap().iter();
-        all.clone()
-            .find(|secret| secret["kind"] == kind && secret["id"] == id)
-            .unwrap()
-            .clone()
-    };
+    let find = |kind: &str, id: &str| secret(&status, kind, id);
     assert_eq!(find("pepper", "p2")["dependents"]["keySecrets"], 1);
     assert_eq!(find("pepper", "p1")["dependents"]["keySecrets"], 2);
     assert_eq!(
@@ -203,8 +201,12 @@ async fn every_kind_is_rotated_and_all_that_was_made_before_goes_on(folder: Fold
     folder.json(&["user", "reset-2fa", "owner@example.com"]);
     let removed = folder.json(&["secrets", "remove", "encryption", "e1"]);
     assert_eq!(removed["ids"], json!(["e2"]));
+    // A server forgets what nothing needs.
     served.signal("HUP");
-    served.logged("the new key ring lacks secrets that are in use");
+    let line = served.logged("taken out");
+    assert!(line.contains("encryption e1"), "{line}");
+    served.logged("settings read again");
+    assert_eq!(served.check(&made.key).await, 200);
 
     served.stop();
     let served = folder.quickstart_in(&[PRIVATE], &[]);
@@ -225,6 +227,7 @@ async fn a_ring_that_lacks_a_secret_is_not_taken_up(folder: Folder) {
     folder.json(&["secrets", "create", path.to_str().unwrap()]);
     served.signal("HUP");
     served.logged("the new key ring lacks secrets that are in use");
+    served.logged("settings read again");
     assert_eq!(served.check(served.text("agentKey")).await, 200);
     fs::write(&path, made).unwrap();
     // Several servers learn a secret first, and use it after.
@@ -237,6 +240,197 @@ async fn a_ring_that_lacks_a_secret_is_not_taken_up(folder: Folder) {
     served.signal("HUP");
     served.logged("in use from now on");
     assert_eq!(served.check(served.text("agentKey")).await, 200);
+}
+
+/// A secret in the status of the ring.
+fn secret(status: &Value, kind: &str, id: &str) -> Value {
+    let mut all = status.as_array().unwrap().iter();
+    let found = all.find(|secret| secret["kind"] == kind && secret["id"] == id);
+    found.unwrap_or_else(|| panic!("{kind} {id}: {status:#}")).clone()
+}
+
+fn reload(served: &mut Served) {
+    served.signal("HUP");
+    served.logged("settings read again");
+}
+
+async fn what_one_of_two_servers_still_uses_is_not_taken_out(folder: Folder) {
+    let mut servers = [folder.quickstart(&[]), folder.quickstart(&[])];
+    let key = servers[0].text("agentKey").to_owned();
+    for served in &mut servers {
+        served.logged("tls=false");
+    }
+    let failure = folder.failure(&["secrets", "rotate", "encryption"]);
+    assert!(
+        failure.contains("2 servers run") && failure.contains("--behind"),
+        "{failure}"
+    );
+    folder.json(&["secrets", "rotate", "encryption", "--behind"]);
+    let next = secret(&folder.json(&["secrets", "status"]), "encryption", "e2");
+    assert_eq!(
+        (&next["state"], &next["removable"]),
+        (&json!("next"), &json!(false))
+    );
+    assert_eq!(next["servers"]["lacking"].as_array().unwrap().len(), 2);
+    reload(&mut servers[0]);
+    let failure = folder.failure(&["secrets", "promote", "encryption", "e2"]);
+    assert!(failure.contains("not known yet to "), "{failure}");
+    reload(&mut servers[1]);
+    folder.json(&["secrets", "promote", "encryption", "e2"]);
+
+    reload(&mut servers[0]);
+    let status = folder.json(&["secrets", "status"]);
+    let earlier = secret(&status, "encryption", "e1");
+    let using = earlier["servers"]["using"].as_array().unwrap();
+    assert_eq!((using.len(), &earlier["removable"]), (1, &json!(false)));
+    assert_eq!(earlier["servers"]["holding"].as_array().unwrap().len(), 1);
+    let name = using[0].as_str().unwrap();
+    let failure = folder.failure(&["secrets", "remove", "encryption", "e1"]);
+    assert!(
+        failure.contains("has to stay") && failure.contains(name) && failure.contains("SIGHUP"),
+        "{failure}"
+    );
+    let report = folder.run(&["doctor"]);
+    let report = String::from_utf8(report.stdout).unwrap();
+    assert!(
+        report.contains(&format!(
+            "servers: {name} makes what is new with encryption e1 still"
+        )),
+        "{report}"
+    );
+
+    reload(&mut servers[1]);
+    let removed = folder.json(&["secrets", "remove", "encryption", "e1"]);
+    assert_eq!(removed["ids"], json!(["e2"]));
+    for served in &mut servers {
+        served.signal("HUP");
+        served.logged("taken out");
+        served.logged("settings read again");
+        assert_eq!(served.check(&key).await, 200);
+    }
+    let report = String::from_utf8(folder.run(&["doctor"]).stdout).unwrap();
+    assert!(
+        report.contains("servers: 2 servers run, with the secrets of this key ring"),
+        "{report}"
+    );
+}
+
+async fn a_secret_that_is_needed_and_gone_is_kept_and_told_of(folder: Folder) {
+    let mut served = folder.quickstart(&[]);
+    let [key, other] = ["agentKey", "publicKey"].map(|name| served.text(name).to_owned());
+    served.logged("tls=false");
+    let path = folder.path().join("tigertrust-data/keyring.toml");
+    folder.json(&["secrets", "rotate", "pepper"]);
+    let whole = fs::read_to_string(&path).unwrap();
+    // What the server uses for what is new is in no ring that lacks it: that is a wrong one.
+    folder.json(&["secrets", "remove", "pepper", "p1", "--allow-loss"]);
+    let lacking = fs::read_to_string(&path).unwrap();
+    served.signal("HUP");
+    let line = served.logged("the new key ring lacks secrets that are in use");
+    assert!(line.contains("pepper p1"), "{line}");
+    served.logged("settings read again");
+    fs::write(&path, &whole).unwrap();
+    reload(&mut served);
+    fs::write(&path, &lacking).unwrap();
+    served.signal("HUP");
+    let line = served.logged("the new key ring lacks secrets that are still needed");
+    assert!(line.contains("pepper p1"), "{line}");
+    served.logged("settings read again");
+    assert_eq!(served.check(&key).await, 200);
+
+    let missing = secret(&folder.json(&["secrets", "status"]), "pepper", "p1");
+    assert_eq!(
+        (&missing["state"], &missing["removable"]),
+        (&json!("missing"), &json!(false))
+    );
+    assert_eq!(missing["servers"]["holding"].as_array().unwrap().len(), 1);
+    let report = folder.run(&["doctor"]);
+    assert!(!report.status.success());
+    let report = String::from_utf8(report.stdout).unwrap();
+    assert!(report.contains("key ring: pepper p1 is MISSING: "), "{report}");
+
+    assert!(
+        report.contains("holds pepper p1, which is no longer in this key ring"),
+        "{report}"
+    );
+
+    served.stop();
+    let mut served = folder.quickstart(&[]);
+    let line = served.logged("MISSING");
+    assert!(line.contains("p1") && line.contains("2 keySecrets"), "{line}");
+    assert_eq!(served.check(&key).await, 401);
+    fs::write(&path, &whole).unwrap();
+    reload(&mut served);
+    // Another one, since it is remembered for ten seconds that there is no such key.
+    assert_eq!(served.check(&other).await, 200);
+}
+
+async fn the_command_line_makes_keys_that_servers_know(folder: Folder) {
+    let create = |folder: &Folder| {
+        let made = folder.json(&["key", "create", "--name", "new", "--scope", "certificates:read"]);
+        made["key"].as_str().unwrap().to_owned()
+    };
+    let key_secrets = |folder: &Folder, id: &str| {
+        let status = folder.json(&["secrets", "status"]);
+        secret(&status, "pepper", id)["dependents"]["keySecrets"].as_u64()
+    };
+    let mut served = folder.quickstart(&[]);
+    served.logged("tls=false");
+    folder.json(&["secrets", "rotate", "pepper"]);
+    let before = create(&folder);
+    assert_eq!(served.check(&before).await, 200);
+    assert_eq!(
+        (key_secrets(&folder, "p1"), key_secrets(&folder, "p2")),
+        (Some(3), None)
+    );
+    reload(&mut served);
+    let after = create(&folder);
+    assert_eq!(served.check(&after).await, 200);
+    assert_eq!(
+        (key_secrets(&folder, "p1"), key_secrets(&folder, "p2")),
+        (Some(3), Some(1))
+    );
+    // Whoever has quite another ring would make what no server understands.
+    assert!(folder.run(&["secrets", "create", "other.toml"]).status.success());
+    let other = fs::read_to_string(folder.path().join("other.toml")).unwrap();
+    fs::write(
+        folder.path().join("other.toml"),
+        other.replace("\"p1\"", "\"q1\""),
+    )
+    .unwrap();
+    let mut command = folder.command(&["key", "create", "--name", "lost"]);
+    let output = command
+        .env("TIGERTRUST__KEYRING_FILE", "other.toml")
+        .output()
+        .unwrap();
+    let message = String::from_utf8(output.stderr).unwrap();
+    assert!(
+        !output.status.success() && message.contains("share no pepper"),
+        "{message}"
+    );
+}
+
+async fn a_server_that_says_nothing_stands_in_the_way(folder: Folder) {
+    let mut served = folder.quickstart(&[]);
+    served.logged("tls=false");
+    folder.json(&["secrets", "rotate", "encryption"]);
+    reload(&mut served);
+    let id = match folder.database_url().starts_with("postgres") {
+        true => "'00000000-0000-7000-8000-000000000001'",
+        false => "x'00000000000070008000000000000001'",
+    };
+    folder.sql(&format!(
+        "INSERT INTO nodes (id, seen_at) VALUES ({id}, '2099-01-01 00:00:00.000000+00:00')"
+    ));
+    let status = folder.json(&["secrets", "status"]);
+    let unknown = secret(&status, "encryption", "e1")["servers"]["unknown"].clone();
+    assert!(unknown[0].as_str().unwrap().starts_with("node_"), "{status:#}");
+    for change in [["remove", "encryption", "e1"], ["promote", "encryption", "e1"]] {
+        let failure = folder.failure(&[&["secrets"][..], &change].concat());
+        assert!(failure.contains("of an older release"), "{failure}");
+    }
+    folder.sql(&format!("DELETE FROM nodes WHERE id = {id}"));
+    folder.json(&["secrets", "remove", "encryption", "e1"]);
 }
 
 #[tokio::test]

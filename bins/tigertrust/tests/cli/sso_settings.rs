@@ -129,6 +129,7 @@ async fn who_does_not_say_where_people_find_the_server_is_warned() {
 #[tokio::test]
 async fn settings_of_a_provider_are_shown_with_their_source() {
     let folder = folder("[sso.saml.corp]\nmetadata_file = \"idp.xml\"\n").await;
+    folder.make_ring();
     let mut command = folder.command(&["config", "check", "--config", "tt.toml", "--output", "json"]);
     let output = command.envs(GOOGLE).output().unwrap();
     assert!(

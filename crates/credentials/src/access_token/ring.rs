@@ -154,6 +154,23 @@ impl SigningRing {
         self.0.replace(&other.0);
     }
 
+    /// As [`replace`](Self::replace), but keeps those of its own with these ids, behind the others.
+    pub fn replace_but_keep(&self, other: &Self, ids: &[&str]) {
+        self.0.replace_but_keep(&other.0, |key| ids.contains(&key.id()));
+    }
+
+    /// Makes the key with the id the current one, if it is there.
+    pub fn prefer(&self, id: &str) {
+        self.0.prefer(|key| key.id() == id);
+    }
+
+    /// The ids of all, that of the current one first.
+    #[must_use]
+    pub fn ids(&self) -> Vec<String> {
+        let keys = self.0.load();
+        keys.all().map(|key| key.id().to_owned()).collect()
+    }
+
     pub(super) fn load(&self) -> Guard<Arc<Secrets<SigningKey>>> {
         self.0.load()
     }

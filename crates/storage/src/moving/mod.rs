@@ -20,14 +20,14 @@ use sha2::{Digest as _, Sha256};
 use tigertrust_credentials::ports::StoreError;
 use tigertrust_model::Timestamp;
 
+pub use self::{
+    error::{MoveError, Place},
+    tally::Tally,
+};
 use self::{
     layout::{Catalog, MIGRATIONS, Table, layout},
     tables::{Fate, NOT_NEW, TABLES, fate},
     tally::Row,
-};
-pub use self::{
-    error::{MoveError, Place},
-    tally::Tally,
 };
 use crate::{
     DatabaseUrl, backup,

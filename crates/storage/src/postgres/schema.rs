@@ -399,6 +399,9 @@ diesel::table! {
     nodes (id) {
         id -> Uuid,
         seen_at -> Timestamptz,
+        name -> Nullable<Text>,
+        ring -> Nullable<Jsonb>,
+        ring_since -> Nullable<Timestamptz>,
     }
 }
 

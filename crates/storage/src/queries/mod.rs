@@ -21,6 +21,7 @@ mod keys;
 mod lookups;
 mod mail_tokens;
 mod members;
+mod nodes;
 mod passkeys;
 mod pool;
 mod profile;

@@ -1,13 +1,17 @@
 //! What is kept of rate limits while no server runs, and which servers do.
 
 use async_trait::async_trait;
-use diesel::{ExpressionMethods, QueryDsl, dsl::count_star};
+use diesel::{ExpressionMethods, QueryDsl, SelectableHelper, dsl::count_star};
 use diesel_async::RunQueryDsl;
-use tigertrust_credentials::ports::{SpendStore, StoreError};
+use tigertrust_credentials::{
+    NodeNote, RunningNode,
+    ports::{SpendStore, StoreError},
+};
 use tigertrust_model::{NodeId, Timestamp};
 
 use super::{
     Store, execute_all,
+    nodes::{NodeRow, Said},
     schema::{nodes, saved_spends},
 };
 use crate::{
@@ -60,15 +64,20 @@ impl SpendStore for Store {
         .await
     }
 
-    async fn beat(&self, node: NodeId, now: Timestamp, dead_before: Timestamp) -> Result<u32, StoreError> {
+    async fn beat(
+        &self,
+        node: NodeId,
+        note: NodeNote,
+        now: Timestamp,
+        dead_before: Timestamp,
+    ) -> Result<u32, StoreError> {
         self.write_unheard(move |connection| {
             Box::pin(async move {
-                let seen = nodes::seen_at.eq(StoredTime::new(now));
                 diesel::insert_into(nodes::table)
-                    .values((nodes::id.eq(StoredId::new(node.as_uuid())), seen))
+                    .values((nodes::id.eq(StoredId::new(node.as_uuid())), Said::new(&note, now)))
                     .on_conflict(nodes::id)
                     .do_update()
-                    .set(seen)
+                    .set(Said::new(&note, now))
                     .execute(connection)
                     .await
                     .or_unavailable()?;
@@ -82,6 +91,22 @@ impl SpendStore for Store {
                     .await
                     .or_unavailable()?;
                 Ok(u32::try_from(alive).unwrap_or(u32::MAX))
+            })
+        })
+        .await
+    }
+
+    async fn nodes(&self, since: Timestamp) -> Result<Vec<RunningNode>, StoreError> {
+        self.read(move |connection| {
+            Box::pin(async move {
+                let rows: Vec<NodeRow> = nodes::table
+                    .filter(nodes::seen_at.ge(StoredTime::new(since)))
+                    .order(nodes::id)
+                    .select(NodeRow::as_select())
+                    .load(connection)
+                    .await
+                    .or_unavailable()?;
+                rows.into_iter().map(NodeRow::read).collect()
             })
         })
         .await

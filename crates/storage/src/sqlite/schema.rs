@@ -399,6 +399,9 @@ diesel::table! {
     nodes (id) {
         id -> Binary,
         seen_at -> TimestamptzSqlite,
+        name -> Nullable<Text>,
+        ring -> Nullable<Text>,
+        ring_since -> Nullable<TimestamptzSqlite>,
     }
 }
 

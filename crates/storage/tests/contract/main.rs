@@ -22,6 +22,7 @@ mod lookups;
 mod mail_tokens;
 mod members;
 mod moving;
+mod nodes;
 mod passkeys;
 mod races;
 mod schema;

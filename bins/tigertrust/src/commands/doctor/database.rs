@@ -8,7 +8,10 @@ use tigertrust_storage::{Options, SchemaState, Storage, StorageParts};
 use tigertrust_wire::parse_rfc3339;
 use tokio::runtime::Handle;
 
-use super::{finding::Finding, line};
+use super::{
+    finding::{Finding, Level},
+    line, secrets,
+};
 use crate::{
     config::{Keyring, Settings},
     duration,
@@ -49,7 +52,13 @@ pub async fn look(settings: &Settings, limit: Duration) -> Vec<Finding> {
     findings.extend(facts(&storage, &clock).await);
     findings.extend(writes(&storage).await);
     findings.extend(space(settings));
-    findings.extend(schema(&storage, &clock).await);
+    let schema = schema(&storage, &clock).await;
+    let is_ready = schema.iter().all(|finding| finding.level != Level::Error);
+    findings.extend(schema);
+    if let (true, Some(ring)) = (is_ready, &settings.keyring) {
+        // All looks at the database share the limit.
+        findings.extend(secrets::look(&storage, ring, clock.now(), limit / 2).await);
+    }
     storage.close().await;
     findings
 }

@@ -3,6 +3,7 @@
 mod database;
 mod finding;
 mod key_ring;
+mod secrets;
 mod services;
 mod settings;
 

@@ -12,15 +12,13 @@ use tempfile::NamedTempFile;
 use tigertrust_credentials::OsRandom;
 use zeroize::Zeroizing;
 
-use super::{
-    super::settings,
-    status::{Usage, usages},
-};
+use super::{super::settings, status::usages};
 use crate::{
     cli::Common,
     config::{Keyring, KeyringSource, KeyringText, NotOurForm, SecretKind, Settings},
     failure::Failure,
-    output,
+    instance, output,
+    servers::Servers,
 };
 
 /// What was done.
@@ -36,7 +34,7 @@ struct Edited<'a> {
 }
 
 /// Puts a new secret in front of the others of its kind, or behind the one in use.
-pub fn rotate(
+pub async fn rotate(
     common: &Common,
     kind: SecretKind,
     id: Option<&str>,
@@ -65,6 +63,9 @@ pub fn rotate(
             kind.table()
         )));
     };
+    if !behind {
+        ensure_one_server(&settings, kind).await?;
+    }
     let entry = kind.entry(&id, &OsRandom)?;
     let file = RingFile::open(path)?;
     let text = file
@@ -82,11 +83,12 @@ pub fn rotate(
 }
 
 /// Puts a secret that is there in front.
-pub fn promote(common: &Common, kind: SecretKind, id: &str, dry_run: bool) -> Result<(), Failure> {
+pub async fn promote(common: &Common, kind: SecretKind, id: &str, dry_run: bool) -> Result<(), Failure> {
     let settings = settings(common, Vec::new())?;
     let (ring, source) = ring_of(&settings)?;
     ensure_there(ring, kind, id)?;
     let path = file_of(source)?;
+    ensure_known(&settings, kind, id).await?;
     let file = RingFile::open(path)?;
     let text = file
         .read()?
@@ -115,11 +117,11 @@ pub async fn remove(
         )));
     }
     if !allow_loss {
-        let usages = usages(&settings).await?;
+        let (usages, _) = usages(&settings).await?;
         let reason = usages
             .into_iter()
             .find(|usage| usage.kind == kind && usage.id == id)
-            .and_then(|usage: Usage| usage.stays_because());
+            .and_then(|usage| usage.stays_because());
         if let Some(reason) = reason {
             return Err(Failure::new(format!(
                 "{kind} {id} has to stay: {reason}. --allow-loss takes it out regardless, and what depends on it is lost"
@@ -134,6 +136,60 @@ pub async fn remove(
     file.finish(common, &text, (kind, id), dry_run, |verb| {
         format!("{} {verb} no {} {id} any more.", path.display(), kind.name())
     })
+}
+
+/// With one server nothing is amiss between its taking a ring up and another's.
+async fn ensure_one_server(settings: &Settings, kind: SecretKind) -> Result<(), Failure> {
+    let Some(servers) = servers(settings).await else {
+        return Ok(());
+    };
+    match servers.concerned(kind) {
+        0 | 1 => Ok(()),
+        count => Err(Failure::new(format!(
+            "{count} servers run, and until all have taken the ring up some would not know the {} that others use: run `tigertrust secrets \
+             rotate {kind} --behind`, bring the ring to all, send them SIGHUP, and then run `tigertrust secrets promote {kind} ID`",
+            kind.name()
+        ))),
+    }
+}
+
+/// What is made with a secret has to be understood by all.
+async fn ensure_known(settings: &Settings, kind: SecretKind, id: &str) -> Result<(), Failure> {
+    let Some(servers) = servers(settings).await else {
+        return Ok(());
+    };
+    let standing = servers.standing(kind, id);
+    if !standing.lacking.is_empty() {
+        return Err(Failure::new(format!(
+            "{kind} {id} is not known yet to {}: bring the ring there and send SIGHUP; `tigertrust secrets status` shows what each server \
+             runs with, and one that was killed is counted for ten seconds more",
+            standing.lacking.join(", ")
+        )));
+    }
+    if !standing.unknown.is_empty() {
+        return Err(Failure::new(format!(
+            "it is not known whether {} know {kind} {id}, of an older release: upgrade or stop them first",
+            standing.unknown.join(", ")
+        )));
+    }
+    Ok(())
+}
+
+/// The servers that run. Where the database does not answer, nobody can know, and the ring may be changed all the same: nothing is lost by a
+/// secret that is new.
+async fn servers(settings: &Settings) -> Option<Servers> {
+    let read = async {
+        let instance = instance::open_ready(settings).await?;
+        let servers = Servers::read(instance.storage(), instance.clock().now()).await;
+        servers.map_err(Failure::from)
+    };
+    match read.await {
+        Ok(servers) => Some(servers),
+        Err(failure) => {
+            tracing::warn!(%failure, "it is not known which servers run: see to it yourself that all of them know the new secret first");
+            None
+        }
+    }
 }
 
 /// The ring and where it comes from.
@@ -240,11 +296,10 @@ impl RingFile {
             if dry_run {
                 sentence("would hold")
             } else {
-                // A server takes no ring up that lacks what it runs with.
                 let tell = if ring.ids(kind).any(|held| held == id) {
-                    "Send the servers SIGHUP, so that they take it up: until then they may refuse what the command line makes. Keep a copy of the ring apart from the database."
+                    "Send the servers SIGHUP, so that they take it up. Keep a copy of the ring apart from the database."
                 } else {
-                    "Running servers go on with it, and take up no ring without it: restart them before the next rotation."
+                    "Send the servers SIGHUP, so that they forget it."
                 };
                 format!("{} {tell}", sentence("holds"))
             }

@@ -43,8 +43,8 @@ pub async fn run(common: &Common, verb: Secrets) -> Result<(), Failure> {
             id,
             behind,
             dry_run,
-        } => edit::rotate(common, kind, id.as_deref(), behind, dry_run),
-        Secrets::Promote { kind, id, dry_run } => edit::promote(common, kind, &id, dry_run),
+        } => edit::rotate(common, kind, id.as_deref(), behind, dry_run).await,
+        Secrets::Promote { kind, id, dry_run } => edit::promote(common, kind, &id, dry_run).await,
         Secrets::Status => status::status(common).await,
         Secrets::Remove {
             kind,

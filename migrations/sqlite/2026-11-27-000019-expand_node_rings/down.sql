@@ -1,0 +1,3 @@
+ALTER TABLE nodes DROP COLUMN ring_since;
+ALTER TABLE nodes DROP COLUMN ring;
+ALTER TABLE nodes DROP COLUMN name;
