@@ -25,6 +25,10 @@ measure *arguments:
 faults *arguments:
     ./scripts/faults "$@"
 
+# Container, compose file and package, as an operator runs them: just deployments --only systemd
+deployments *arguments:
+    ./scripts/deployments "$@"
+
 # A server to try things on
 quickstart:
     ./scripts/quickstart
