@@ -21,7 +21,7 @@ on_both_engines!(
     pruning_removes_what_is_old_in_batches_and_keeps_the_newest,
 );
 
-async fn touch(world: &World, key: &ApiKey) {
+pub(crate) async fn touch(world: &World, key: &ApiKey) {
     let keys = world.node.storage.keys();
     keys.edit_key(
         Act::of_operator(),
