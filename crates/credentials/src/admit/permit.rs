@@ -8,7 +8,7 @@ use tigertrust_rate_limit::Decision;
 use super::access_token;
 use crate::{access_token::AccessGrant, cache::Remembered, known_key::KnownKey, ports::KeyRecord};
 
-/// The proof that a request was admitted. Only [`Admission::admit`] makes one.
+/// The proof that a request was admitted. Only [`Admission::admit`](super::Admission::admit) makes one.
 #[derive(Clone, Debug)]
 pub struct Permit {
     pub(super) record: Arc<Remembered<KnownKey>>,

@@ -51,7 +51,7 @@ impl<'a> Verification<'a> {
     }
 }
 
-/// What a key that was presented to somebody else is worth. It is no [`Permit`]: it lets nobody in here.
+/// What a key that was presented to somebody else is worth. It is no [`Permit`](super::Permit): it lets nobody in here.
 #[derive(Clone, Debug)]
 pub struct Verdict {
     pub(super) record: Option<Arc<Remembered<KnownKey>>>,
@@ -97,7 +97,7 @@ impl Verdict {
         access_token::narrowed(scopes, self.token.as_deref())
     }
 
-    /// As [`Permit::derived`], for a key that is good. `None`, and nothing is made, for one that is refused too.
+    /// As [`Permit::derived`](super::Permit::derived), for a key that is good. `None`, and nothing is made, for one that is refused too.
     pub fn derived<T: Any + Send + Sync>(&self, make: impl FnOnce(&Self) -> T) -> Option<&T> {
         match (&self.record, &self.refusal, &self.workspace) {
             (Some(record), None, PermitWorkspace::Of(0) | PermitWorkspace::Open) if self.token.is_none() => {
