@@ -84,6 +84,23 @@ pub async fn open_for_servers(settings: &Settings) -> Result<TigerTrust, Failure
     Ok(instance)
 }
 
+/// As [`open_for_servers`], for a server that takes secrets up: the others have to understand what it makes, the seals of the audit log
+/// above all. It works all the same where they cannot.
+pub async fn prefer_known_to_others(instance: &TigerTrust, ring: &Keyring) {
+    let servers = match Servers::read(instance.storage(), instance.clock().now()).await {
+        Ok(servers) => servers.without(instance.node()),
+        Err(error) => {
+            tracing::warn!(%error, "it is not known which secrets the other servers have");
+            return;
+        }
+    };
+    for kind in SecretKind::ALL {
+        if let Err(failure) = prefer_known(ring, &servers, kind) {
+            tracing::error!(%kind, %failure, "the other servers run with another key ring");
+        }
+    }
+}
+
 /// Has what is new made with the newest secret that all servers know. Between a rotation and SIGHUP that is not the first one, and a key
 /// under that would be refused.
 fn prefer_known(ring: &Keyring, servers: &Servers, kind: SecretKind) -> Result<(), Failure> {

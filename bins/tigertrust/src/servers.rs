@@ -1,11 +1,16 @@
 //! The servers that run over the database, and the secrets that they run with.
 
+use std::time::Duration;
+
 use serde::Serialize;
 use tigertrust_credentials::{NODE_LIVES_FOR, RunningNode, RunningRing, ports::StoreError};
 use tigertrust_model::{NodeId, Timestamp};
 use tigertrust_storage::Storage;
 
 use crate::config::SecretKind;
+
+/// Longer than a server takes from one word to the next, on a busy machine too.
+const SEEN_AGAIN_AFTER: Duration = Duration::from_secs(5);
 
 /// The servers that were heard of lately.
 pub struct Servers(Vec<RunningNode>);
@@ -28,7 +33,29 @@ impl Servers {
     /// Those that run now.
     pub async fn read(storage: &Storage, now: Timestamp) -> Result<Self, StoreError> {
         let since = now.saturating_sub(NODE_LIVES_FOR);
-        storage.spends().nodes(since).await.map(Self)
+        let mut nodes = storage.spends().nodes(since).await?;
+        // Nobody was seen in the future: a clock was wrong.
+        nodes.retain(|node| node.seen_at <= now.saturating_add(NODE_LIVES_FOR));
+        Ok(Self(nodes))
+    }
+
+    /// Those that run now, whatever the clocks say: who was not seen lately by the clock of this machine may be one that runs by another, and
+    /// is waited for until it should have been seen again. For what does harm if a server is overlooked.
+    pub async fn read_surely(storage: &Storage, now: Timestamp) -> Result<Self, StoreError> {
+        let before = storage.spends().nodes(Timestamp::MIN).await?;
+        let lately = Self::read(storage, now).await?;
+        if before.len() == lately.0.len() {
+            return Ok(lately);
+        }
+        tokio::time::sleep(SEEN_AGAIN_AFTER).await;
+        let mut nodes = storage.spends().nodes(Timestamp::MIN).await?;
+        nodes.retain(|node| {
+            let has_moved = before
+                .iter()
+                .all(|earlier| earlier.id != node.id || earlier.seen_at != node.seen_at);
+            has_moved || lately.0.iter().any(|known| known.id == node.id)
+        });
+        Ok(Self(nodes))
     }
 
     /// All but one.
@@ -88,8 +115,12 @@ impl Servers {
 
 /// What people know a server by.
 pub fn name(node: &RunningNode) -> String {
-    let name = node.note.as_ref().and_then(|note| note.name.clone());
-    name.unwrap_or_else(|| node.id.to_string())
+    let name = node.note.as_ref().and_then(|note| note.name.as_deref());
+    // It comes from the database: nothing in it is to move the cursor.
+    name.map_or_else(
+        || node.id.to_string(),
+        |name| name.replace(char::is_control, "\u{fffd}"),
+    )
 }
 
 /// The ids of the secrets of a kind that a server holds, that for what is new first; none if it does not say.

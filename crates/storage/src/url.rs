@@ -3,7 +3,10 @@
 use std::{fmt, str::FromStr};
 
 #[cfg(feature = "postgres")]
-use std::path::PathBuf;
+use std::{net::IpAddr, path::PathBuf};
+
+#[cfg(feature = "postgres")]
+use tokio_postgres::config::Host;
 
 #[cfg(feature = "postgres")]
 const SSL_MODE: &str = "sslmode";
@@ -77,8 +80,11 @@ pub enum DatabaseUrlError {
          whom"
     )]
     SslMode,
+    /// A name that the driver reads and we would not.
+    #[error("must have the names of its parameters written as they are, without %")]
+    Parameter,
     /// Roots without encryption would look as if there were some.
-    #[error("must say sslmode=verify-full where it names sslrootcert")]
+    #[error("must say sslmode=verify-full where it names sslrootcert or sslnegotiation")]
     SslRootCert,
 }
 
@@ -155,11 +161,19 @@ impl DatabaseUrl {
     #[cfg(feature = "postgres")]
     #[must_use]
     pub fn is_overheard(&self) -> bool {
-        let Place::Postgres(parts) = &self.place else {
+        if self.engine() == Engine::Sqlite || self.encryption() != Encryption::None {
+            return false;
+        }
+        // As the driver takes it: parameters name hosts too, and addresses in their place.
+        let Ok(config) = self.for_driver(&[]).parse::<tokio_postgres::Config>() else {
             return false;
         };
-        let hosts = parts.parameter("host").unwrap_or(&parts.hosts);
-        self.encryption() == Encryption::None && !hosts.split(',').all(is_this_machine)
+        let addresses = config.get_hostaddrs();
+        if addresses.is_empty() {
+            !config.get_hosts().iter().all(is_this_machine)
+        } else {
+            !addresses.iter().all(IpAddr::is_loopback)
+        }
     }
 
     /// The name of the database, and the URL of the database that is always there, for PostgreSQL.
@@ -191,7 +205,16 @@ impl Postgres {
             None => (rest, None),
         };
         // What is split in the wrong place would be shown, or sent to a host that is none.
-        if address.contains('@') || credentials.is_some_and(|text| text.contains(['/', '?'])) {
+        // A password without a host behind it would stand where a port does.
+        let has_ports = address
+            .split_once('/')
+            .map_or(address, |(hosts, _)| hosts)
+            .split(',')
+            .all(|host| match host.rsplit_once(':') {
+                Some((_, port)) => host.ends_with(']') || port.bytes().all(|byte| byte.is_ascii_digit()),
+                None => true,
+            });
+        if !has_ports || address.contains('@') || credentials.is_some_and(|text| text.contains(['/', '?'])) {
             return Err(DatabaseUrlError::Credentials);
         }
         let (user, password) = match credentials.map(|text| text.split_once(':').ok_or(text)) {
@@ -227,9 +250,16 @@ impl Postgres {
     /// What `sslmode` and `sslrootcert` say, which mean what they mean to libpq, but that there are fewer modes.
     #[cfg(feature = "postgres")]
     fn encryption(&self) -> Result<Encryption, DatabaseUrlError> {
+        // The driver decodes them: it would take for a mode what is none here.
+        if self.parameters().any(|(name, _)| name.contains('%')) {
+            return Err(DatabaseUrlError::Parameter);
+        }
         let roots = self.parameter(SSL_ROOT_CERT).map(percent_decode);
+        let negotiation = self.parameter("sslnegotiation");
         match self.parameter(SSL_MODE) {
-            None | Some("disable") if roots.is_some() => Err(DatabaseUrlError::SslRootCert),
+            None | Some("disable") if roots.is_some() || negotiation.is_some() => {
+                Err(DatabaseUrlError::SslRootCert)
+            }
             None | Some("disable") => Ok(Encryption::None),
             Some("require" | "verify-full") => Ok(Encryption::Tls {
                 roots: roots.filter(|roots| roots != SYSTEM_ROOTS).map(PathBuf::from),
@@ -262,20 +292,16 @@ impl Postgres {
     }
 }
 
-/// Whether a host of a URL, with its port if it has one, is this machine by its looks: a loopback address, or the folder of a socket.
+/// Whether a host is this machine by its looks: a loopback address, or the folder of a socket.
 #[cfg(feature = "postgres")]
-fn is_this_machine(host: &str) -> bool {
-    let (name, _) = match host.strip_prefix('[') {
-        Some(v6) => v6.split_once(']').unwrap_or((v6, "")),
-        None => host.split_once(':').unwrap_or((host, "")),
-    };
-    let name = percent_decode(name);
-    name.is_empty()
-        || name.starts_with('/')
-        || name == "localhost"
-        || name
-            .parse::<std::net::IpAddr>()
-            .is_ok_and(|address| address.is_loopback())
+fn is_this_machine(host: &Host) -> bool {
+    match host {
+        Host::Tcp(name) => {
+            name == "localhost" || name.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
+        }
+        #[cfg(unix)]
+        Host::Unix(_) => true,
+    }
 }
 
 /// Turns `%41` into `A`. What is no such sequence stays; what is not UTF-8 then is replaced.
@@ -397,6 +423,7 @@ mod tests {
             ("sqlite://a\0b", DatabaseUrlError::Nul),
             ("postgres://jo:CAN@RY@db/auth", DatabaseUrlError::Credentials),
             ("postgres://jo:CAN/RY@db/auth", DatabaseUrlError::Credentials),
+            ("postgres://jo:CANARY/auth", DatabaseUrlError::Credentials),
             (
                 "postgres://db/auth?password=CAN@RY",
                 DatabaseUrlError::Credentials,
@@ -480,8 +507,19 @@ mod tests {
                 "{mode}"
             );
         }
-        for query in ["?sslrootcert=/a.pem", "?sslrootcert=/a.pem&sslmode=disable"] {
+        for query in [
+            "?sslrootcert=/a.pem",
+            "?sslrootcert=/a.pem&sslmode=disable",
+            "?sslnegotiation=direct",
+        ] {
             assert_eq!(encryption(query), Err(DatabaseUrlError::SslRootCert), "{query}");
+        }
+        for query in [
+            "?ssl%6Dode=require",
+            "?sslmode=disable&ssl%6Dode=require",
+            "?hos%74=db",
+        ] {
+            assert_eq!(encryption(query), Err(DatabaseUrlError::Parameter), "{query}");
         }
     }
 
@@ -494,6 +532,8 @@ mod tests {
             "postgres://jo@10.0.0.7:5432/a?sslmode=disable",
             "postgres://localhost,db.example/a",
             "postgres:///a?host=db.example",
+            "postgres://localhost/a?hostaddr=192.0.2.7",
+            "postgres://db.example/a?host=localhost",
         ] {
             assert!(is_overheard(url), "{url}");
         }
@@ -501,6 +541,7 @@ mod tests {
             "sqlite:///a.db",
             "postgres://localhost:5432/a",
             "postgres://127.0.0.1/a",
+            "postgres://db.example/a?hostaddr=127.0.0.1",
             "postgres://[::1]:5432/a",
             "postgres://%2Frun%2Fpostgresql/a",
             "postgres:///a?host=/run/postgresql",

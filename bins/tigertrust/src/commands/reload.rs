@@ -15,6 +15,7 @@ use crate::{
     config::{Flag, Keyring, OnReload, SecretKind, Settings, documented},
     dependents::Dependents,
     failure::Failure,
+    instance::prefer_known_to_others,
     logging::LogFilter,
     servers::Servers,
     supervisor,
@@ -129,6 +130,7 @@ impl Reload {
         for kind in running.replace(&ring, &kept) {
             tracing::warn!(%kind, "the key ring held no secret of this kind at the start: that needs a restart");
         }
+        prefer_known_to_others(instance, running).await;
         // At once, so that the others need not wait for it.
         if let Err(error) = instance.tell_presence().await {
             tracing::debug!(%error, "the other servers could not be told which secrets this one runs with");

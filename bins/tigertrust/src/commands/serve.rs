@@ -19,7 +19,7 @@ use crate::{
     config::{Flag, Keyring, SecretKind, Settings},
     dependents::{Dependents, described},
     failure::Failure,
-    instance::{self, schema_failure},
+    instance::{self, prefer_known_to_others, schema_failure},
     listener::{Api, Listeners},
     mail, supervisor,
     tls::CertificateFiles,
@@ -121,6 +121,9 @@ pub async fn serve_until_stopped(
         tracing::debug!(%error, "it is not known yet how late it was when a server last ran");
     }
     instance.take_up_limits().await;
+    if let Some(ring) = &settings.keyring {
+        prefer_known_to_others(&instance, ring).await;
+    }
     instance.start();
     let mut app = settings.app.clone();
     if settings.mail.public_url.is_none() {

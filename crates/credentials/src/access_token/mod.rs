@@ -113,6 +113,10 @@ pub trait AccessTokenSigner: Send + Sync {
     /// What a token of this issuer says; `None` where the signature or a claim is wrong. Its time is not looked at.
     fn read(&self, token: ParsedAccessToken<'_>) -> Option<AccessClaims>;
 
+    /// Whether the token names a key to verify it with that is there still, so that one which was read before is good no longer than
+    /// that key.
+    fn holds_key_of(&self, token: ParsedAccessToken<'_>) -> bool;
+
     /// The token of a key, which others are told of it too. `change` is the number of the last change that was known.
     fn write(&self, claims: &AccessClaims, key: &KeyRecord, change: u64) -> Option<String>;
 }
@@ -162,9 +166,9 @@ impl AccessTokens {
         &*self.signer
     }
 
-    /// A token that was seen before, by its digest.
-    pub(crate) fn known(&self, digest: &[u8; 32]) -> Option<Arc<AccessGrant>> {
-        self.known.get(digest)
+    /// A token that was seen before, by its digest. What its key has signed ends with the key: that may have leaked.
+    pub(crate) fn known(&self, token: ParsedAccessToken<'_>, digest: &[u8; 32]) -> Option<Arc<AccessGrant>> {
+        self.known.get(digest).filter(|_| self.signer.holds_key_of(token))
     }
 
     /// A token that was not; `None` where we have not signed it, or not yet.

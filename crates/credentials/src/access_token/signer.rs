@@ -121,6 +121,11 @@ impl AccessTokenSigner for RingSigner {
         })
     }
 
+    fn holds_key_of(&self, token: ParsedAccessToken<'_>) -> bool {
+        let keys = self.ring.load();
+        keys.all().any(|key| token.as_str().starts_with(key.header()))
+    }
+
     fn write(&self, claims: &AccessClaims, record: &KeyRecord, change: u64) -> Option<String> {
         let key = &record.key;
         let id = key.id.to_string();

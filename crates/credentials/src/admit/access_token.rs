@@ -146,7 +146,7 @@ impl Admission {
             why
         };
         let digest = digest_of(token);
-        let grant = match self.tokens.get().and_then(|tokens| tokens.known(&digest)) {
+        let grant = match self.tokens.get().and_then(|tokens| tokens.known(token, &digest)) {
             Some(grant) => grant,
             None => {
                 // 2. A signature takes its time, as a look-up does.
@@ -181,7 +181,7 @@ impl Admission {
             return Err(AuthError::Unauthorized(Unauthorized::Malformed));
         };
         let digest = digest_of(token);
-        let grant = match self.tokens.get().and_then(|tokens| tokens.known(&digest)) {
+        let grant = match self.tokens.get().and_then(|tokens| tokens.known(token, &digest)) {
             Some(grant) => grant,
             None => self.read_token(token, digest)?,
         };

@@ -142,6 +142,9 @@ struct Position {
     table: String,
     after: Option<Vec<String>>,
     rows: u64,
+    /// Whether all was found alike, and only the marks are left to be set: no other target of a source that has moved is to be served.
+    #[serde(default)]
+    is_ready: bool,
 }
 
 /// A move that has begun. If it is dropped, the same can be begun once more, and goes on.
@@ -206,6 +209,9 @@ impl Move {
         } else {
             claim(&mut *target, &here, &fingerprint, &tables).await?
         };
+        if bears_mark && !position.is_ready {
+            return Err(MoveError::MovedAway);
+        }
         Ok(Self {
             source,
             target,
@@ -244,6 +250,7 @@ impl Move {
                     table: table.name.clone(),
                     after: Some(key_of(table, last)?),
                     rows: self.position.rows + rows.len() as u64,
+                    is_ready: false,
                 };
                 store(&mut *self.target, table, &rows, &position).await?;
                 self.position = position;
@@ -256,6 +263,7 @@ impl Move {
                 table: next.name.clone(),
                 after: None,
                 rows: 0,
+                is_ready: false,
             };
         }
     }
@@ -296,6 +304,8 @@ impl Move {
             let names = self.tables.iter().map(|(table, _)| quoted(&table.name));
             let names = names.collect::<Vec<_>>().join(", ");
             self.target.settle(&names).await?;
+            self.position.is_ready = true;
+            note(&mut *self.target, &self.position).await?;
             // The source first: if this ends in between, neither can be worked on until the same move is begun once more.
             unmarked = mark_source(&mut *self.source).await.err();
             let unmark = format!(
@@ -481,6 +491,7 @@ async fn claim(
             .map_or_else(String::new, |(table, _)| table.name.clone()),
         after: None,
         rows: 0,
+        is_ready: false,
     };
     let text = serde_json::to_string(&position).map_err(MoveError::unreadable)?;
     // What fails here ends the connection, and with it the transaction.
@@ -545,18 +556,13 @@ async fn store(
     rows: &[String],
     position: &Position,
 ) -> Result<(), MoveError> {
-    let position = serde_json::to_string(position).map_err(MoveError::unreadable)?;
-    let update = match target.engine() {
-        Engine::Postgres => format!("UPDATE {PROGRESS} SET position = $1"),
-        Engine::Sqlite => format!("UPDATE {PROGRESS} SET position = ?1"),
-    };
     let stored: Result<usize, StoreError> = async {
         target.batch("BEGIN").await?;
         let insert = dialect::insert(target.engine(), table);
         let stored = target
             .execute(&insert, &[&format!("[{}]", rows.join(","))])
             .await?;
-        target.execute(&update, &[&position]).await?;
+        note(target, position).await?;
         target.batch("COMMIT").await?;
         Ok(stored)
     }
@@ -573,6 +579,17 @@ async fn store(
             Err(of_table(table, source))
         }
     }
+}
+
+/// Keeps in the target how far the move is.
+async fn note(target: &mut dyn Side, position: &Position) -> Result<(), StoreError> {
+    let position = serde_json::to_string(position).map_err(StoreError::unavailable)?;
+    let update = match target.engine() {
+        Engine::Postgres => format!("UPDATE {PROGRESS} SET position = $1"),
+        Engine::Sqlite => format!("UPDATE {PROGRESS} SET position = ?1"),
+    };
+    target.execute(&update, &[&position]).await?;
+    Ok(())
 }
 
 /// What a table has, read from end to end.

@@ -3,7 +3,7 @@
 use std::{
     sync::{
         Arc,
-        atomic::{AtomicI64, Ordering},
+        atomic::{AtomicBool, AtomicI64, Ordering},
     },
     time::Duration,
 };
@@ -14,7 +14,10 @@ use tigertrust_accounts::{FlowError, format_rfc3339};
 use tigertrust_credentials::{SteadyClock, ports::StoreError};
 use tigertrust_model::{Act, AuditAction, AuditEntry, Chain, Clock, FieldChange, Timestamp};
 
-use super::{Connection, Store, Written, applied_migrations, schema::clock_mark};
+use super::{
+    Connection, Store, Written, applied_migrations,
+    schema::{clock_mark, nodes},
+};
 use crate::{
     error::OrUnavailable,
     migrations::{Mark, MigrationError},
@@ -33,6 +36,8 @@ const DIFFERS: Duration = Duration::from_secs(1);
 pub(super) struct MarkedClock {
     clock: Arc<SteadyClock>,
     resets: AtomicI64,
+    /// Whether the database was out of reach: it may have been moved meanwhile.
+    was_lost: AtomicBool,
 }
 
 impl MarkedClock {
@@ -40,6 +45,7 @@ impl MarkedClock {
         Self {
             clock,
             resets: AtomicI64::new(UNKNOWN),
+            was_lost: AtomicBool::new(false),
         }
     }
 
@@ -51,16 +57,25 @@ impl MarkedClock {
         self.clock.monotonic()
     }
 
+    /// Has whoever comes next look whether the database is still to be worked on.
+    pub(super) fn was_lost(&self) {
+        self.was_lost.store(true, Ordering::SeqCst);
+    }
+
     /// Reads the mark before anything else is read. Whoever has looked at the clock before that, and found it behind, has to ask
     /// again: what it took for valid may have expired.
     pub(super) async fn learn(&self, connection: &mut Connection) -> Result<(), StoreError> {
-        if AtomicI64::load(&self.resets, Ordering::Relaxed) != UNKNOWN {
+        let is_known = AtomicI64::load(&self.resets, Ordering::Relaxed) != UNKNOWN;
+        if is_known && !self.was_lost.swap(false, Ordering::SeqCst) {
             return Ok(());
         }
-        // Beside a move nobody was let in who looked; whoever could not look then comes by here.
-        let applied = applied_migrations(connection).await.or_unavailable()?;
-        if let Some(mark) = Mark::among(&applied) {
-            return Err(StoreError::unavailable(MigrationError::from(mark)));
+        // Beside a move nobody was let in who looked; whoever could not look then comes by here, and who was cut off from the database.
+        if let Err(refusal) = ensure_unmarked(connection).await {
+            self.was_lost();
+            return Err(refusal);
+        }
+        if is_known {
+            return Ok(());
         }
         let before = self.now();
         self.follow(read(connection).await?);
@@ -80,6 +95,14 @@ impl MarkedClock {
         } else {
             self.clock.reset(mark.latest);
         }
+    }
+}
+
+async fn ensure_unmarked(connection: &mut Connection) -> Result<(), StoreError> {
+    let applied = applied_migrations(connection).await.or_unavailable()?;
+    match Mark::among(&applied) {
+        Some(mark) => Err(StoreError::unavailable(MigrationError::from(mark))),
+        None => Ok(()),
     }
 }
 
@@ -146,6 +169,11 @@ impl Store {
                         clock_mark::resets.eq(clock_mark::resets + 1),
                         clock_mark::latest.eq(StoredTime::new(machine)),
                     ))
+                    .execute(connection)
+                    .await
+                    .or_unavailable()?;
+                // What servers said at the wrong time says nothing: who runs says it again.
+                diesel::delete(nodes::table)
                     .execute(connection)
                     .await
                     .or_unavailable()?;

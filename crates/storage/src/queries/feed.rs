@@ -32,6 +32,7 @@ impl Store {
         };
         loop {
             let Err(error) = self.listen(&mut progress).await;
+            self.clock.was_lost();
             if !progress.is_broken {
                 progress.is_broken = true;
                 tracing::warn!(%error, "the feed of changes is broken; connecting again until it is back");
@@ -43,6 +44,8 @@ impl Store {
 
     async fn listen(&self, progress: &mut Progress) -> Result<Infallible, StoreError> {
         let mut source = Source::open(&self.settings).await?;
+        // Where it was moved away meanwhile, what is remembered of it is not to be trusted any longer either.
+        bounded(self.clock.learn(source.connection())).await?;
         loop {
             // Before asking: what is committed in between may not be in the answer.
             let as_of = self.clock.monotonic();

@@ -65,15 +65,16 @@ impl NodeRow {
         let corrupt = Corrupt::new("nodes", id);
         let note = match (self.ring, self.ring_since) {
             (Some(ring), Some(since)) => {
-                let ring: RingJson = serde_json::from_str(&ring.0).map_err(|_| corrupt.at("ring"))?;
-                Some(NodeNote {
+                // What cannot be read says nothing, so that one row does not shut out whoever asks for all.
+                let ring = serde_json::from_str::<RingJson>(&ring.0).ok();
+                ring.zip(since.read()).map(|(ring, since)| NodeNote {
                     name: self.name,
                     ring: RunningRing {
                         peppers: ring.peppers,
                         encryption_keys: ring.encryption_keys,
                         signing_keys: ring.signing_keys,
                     },
-                    ring_since: corrupt.time(since, "ring_since")?,
+                    ring_since: since,
                 })
             }
             // A server of an older release says nothing.

@@ -1,10 +1,10 @@
 //! What is kept of rate limits while no server runs, and which servers do.
 
 use async_trait::async_trait;
-use diesel::{ExpressionMethods, QueryDsl, SelectableHelper, dsl::count_star};
+use diesel::{BoolExpressionMethods, ExpressionMethods, QueryDsl, SelectableHelper, dsl::count_star};
 use diesel_async::RunQueryDsl;
 use tigertrust_credentials::{
-    NodeNote, RunningNode,
+    NODE_LIVES_FOR, NodeNote, RunningNode,
     ports::{SpendStore, StoreError},
 };
 use tigertrust_model::{NodeId, Timestamp};
@@ -71,6 +71,8 @@ impl SpendStore for Store {
         now: Timestamp,
         dead_before: Timestamp,
     ) -> Result<u32, StoreError> {
+        // Nobody was seen in the future: a clock was wrong, and is not any longer.
+        let future = now.saturating_add(NODE_LIVES_FOR);
         self.write_unheard(move |connection| {
             Box::pin(async move {
                 diesel::insert_into(nodes::table)
@@ -81,7 +83,10 @@ impl SpendStore for Store {
                     .execute(connection)
                     .await
                     .or_unavailable()?;
-                diesel::delete(nodes::table.filter(nodes::seen_at.lt(StoredTime::new(dead_before))))
+                let is_dead = nodes::seen_at
+                    .lt(StoredTime::new(dead_before))
+                    .or(nodes::seen_at.gt(StoredTime::new(future)));
+                diesel::delete(nodes::table.filter(is_dead))
                     .execute(connection)
                     .await
                     .or_unavailable()?;

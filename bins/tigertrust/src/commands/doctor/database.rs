@@ -85,7 +85,8 @@ fn open(settings: &Settings, clock: &Arc<SteadyClock>, limit: Duration) -> Resul
     };
     let options = Options {
         pool_size: 2,
-        acquire_timeout: limit,
+        // So that it is told why, before all of it takes too long.
+        acquire_timeout: limit / 2,
         statement_timeout: limit,
         ..Options::default()
     };

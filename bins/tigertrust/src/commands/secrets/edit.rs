@@ -50,6 +50,9 @@ pub async fn rotate(
             "the ring has a {kind} {id} already: choose another --id"
         )));
     }
+    if !behind {
+        ensure_one_server(&settings, kind).await?;
+    }
     let KeyringSource::File(path) = source else {
         let place = if behind {
             "behind the first of"
@@ -63,9 +66,6 @@ pub async fn rotate(
             kind.table()
         )));
     };
-    if !behind {
-        ensure_one_server(&settings, kind).await?;
-    }
     let entry = kind.entry(&id, &OsRandom)?;
     let file = RingFile::open(path)?;
     let text = file
@@ -180,7 +180,7 @@ async fn ensure_known(settings: &Settings, kind: SecretKind, id: &str) -> Result
 async fn servers(settings: &Settings) -> Option<Servers> {
     let read = async {
         let instance = instance::open_ready(settings).await?;
-        let servers = Servers::read(instance.storage(), instance.clock().now()).await;
+        let servers = Servers::read_surely(instance.storage(), instance.clock().now()).await;
         servers.map_err(Failure::from)
     };
     match read.await {
@@ -299,7 +299,7 @@ impl RingFile {
                 let tell = if ring.ids(kind).any(|held| held == id) {
                     "Send the servers SIGHUP, so that they take it up. Keep a copy of the ring apart from the database."
                 } else {
-                    "Send the servers SIGHUP, so that they forget it."
+                    "Send the servers SIGHUP, so that they forget it. What still depends on it they keep until they are restarted."
                 };
                 format!("{} {tell}", sentence("holds"))
             }

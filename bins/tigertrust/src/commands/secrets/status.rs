@@ -180,7 +180,7 @@ pub async fn usages(settings: &Settings) -> Result<(Vec<Usage>, Servers), Failur
     let instance = instance::open_ready(settings).await?;
     let now = instance.clock().now();
     // The servers first: what one has made with a secret that it no longer uses is counted then.
-    let servers = Servers::read(instance.storage(), now).await?;
+    let servers = Servers::read_surely(instance.storage(), now).await?;
     let dependents = Dependents::read(instance.storage()).await?;
     let tokens_until = tokens_until(source, &servers, now);
     let mut usages = Vec::new();
