@@ -75,6 +75,8 @@ pub struct TestServer {
     /// The audit log.
     pub audit: AuditFlows,
     refusals: RefusalLog,
+    /// What tokens are signed with.
+    pub signing: SigningRing,
     /// Somebody who owns the test's workspaces.
     pub owner: UserId,
     /// What people are told by mail.
@@ -491,7 +493,7 @@ impl TestServer {
                 // The tests play a proxy now and then: they come from the loopback address.
                 proxies: TrustedProxies::new(vec!["127.0.0.0/8".parse().expect("a network")]),
                 tokens: Some(TokenSettings {
-                    ring: signing,
+                    ring: signing.clone(),
                     issuer: public_url,
                 }),
                 ..AppSettings::default()
@@ -525,6 +527,7 @@ impl TestServer {
             profiles,
             audit,
             refusals,
+            signing,
             recent,
             sso,
             trust_rules,

@@ -83,20 +83,24 @@ impl Reload {
         for key in changed(&self.fingerprints, &settings.fingerprints) {
             tracing::warn!(setting = key, "has changed: that needs a restart");
         }
-        self.take_up_ring(instance, settings.keyring).await;
-        tracing::info!("settings read again");
+        if self.take_up_ring(instance, settings.keyring).await {
+            tracing::info!("settings read again");
+        } else {
+            tracing::warn!("settings read again, but not the key ring");
+        }
     }
 
-    async fn take_up_ring(&mut self, instance: &TigerTrust, ring: Option<Keyring>) {
+    /// Whether the ring is one to go on with.
+    async fn take_up_ring(&mut self, instance: &TigerTrust, ring: Option<Keyring>) -> bool {
         let Some(running) = &mut self.keyring else {
-            return;
+            return true;
         };
         let Some(ring) = ring else {
             tracing::error!("the key ring is gone: the server goes on with the one it has");
-            return;
+            return false;
         };
         if ring.is_same(running) {
-            return;
+            return true;
         }
         let lost: Vec<(SecretKind, String)> = running
             .lost_in(&ring)
@@ -115,7 +119,7 @@ impl Reload {
                 "the new key ring lacks secrets that are in use for what is new, or has others of their ids: the server goes on with the one \
                  it has. Put them back, or restart the server to go on without"
             );
-            return;
+            return false;
         }
         let (kept, dropped): (Vec<_>, Vec<_>) = needed(instance, lost).await;
         if !kept.is_empty() {
@@ -144,6 +148,7 @@ impl Reload {
         if let Err(error) = instance.storage().audit().reseal_heads().await {
             tracing::warn!(%error, "the heads of the audit log could not be sealed anew: the next start does it");
         }
+        true
     }
 }
 

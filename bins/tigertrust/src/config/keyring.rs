@@ -221,9 +221,10 @@ impl Keyring {
         of_kind.map(|entry| entry.id.as_str())
     }
 
-    /// An id that the ring does not have yet: one more than the highest of the usual form.
-    pub fn next_id(&self, kind: SecretKind) -> String {
-        let numbers = self.ids(kind).filter_map(|id| kind.number(id));
+    /// An id that neither the ring has yet nor is among those: one more than the highest of the usual form.
+    pub fn next_id(&self, kind: SecretKind, taken: &[String]) -> String {
+        let taken = taken.iter().map(String::as_str);
+        let numbers = self.ids(kind).chain(taken).filter_map(|id| kind.number(id));
         let next = numbers.max().unwrap_or_default().saturating_add(1);
         format!("{}{next}", kind.letter())
     }
@@ -339,8 +340,10 @@ mod tests {
         assert_eq!(running.replace(&rotated, &[]), []);
         assert_eq!(shared.peppers.current().id(), "p2");
         assert!(running.is_same(&rotated));
-        assert_eq!(running.next_id(SecretKind::Pepper), "p3");
-        assert_eq!(running.next_id(SecretKind::Signing), "s2");
+        assert_eq!(running.next_id(SecretKind::Pepper, &[]), "p3");
+        assert_eq!(running.next_id(SecretKind::Signing, &[]), "s2");
+        let taken = ["p7".to_owned(), "p1".to_owned()];
+        assert_eq!(running.next_id(SecretKind::Pepper, &taken), "p8");
     }
 
     #[test]

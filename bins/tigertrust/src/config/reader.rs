@@ -1,6 +1,10 @@
 //! Reads settings one by one, and keeps what is wrong with them.
 
-use std::{collections::BTreeMap, fmt, path::PathBuf};
+use std::{
+    collections::BTreeMap,
+    fmt, fs,
+    path::{Path, PathBuf},
+};
 
 use config::{Config, ConfigError, Environment, File, FileFormat, Map, Value, ValueKind};
 use sha2::{Digest, Sha256};
@@ -63,6 +67,7 @@ impl Reader {
     pub fn new(source: &Source) -> Result<Self, SettingErrors> {
         let mut builder = Config::builder();
         if let Some(path) = &source.file {
+            ensure_toml(path)?;
             builder = builder.add_source(File::from(path.as_path()).format(FileFormat::Toml));
         }
         let environment = source
@@ -350,6 +355,24 @@ fn distance(left: &str, right: &str) -> usize {
 }
 
 /// Errors of `config` name the file and, for a malformed one, the line.
+/// That a file can be read at all. What the parser of the configuration says of a mistake quotes the line, and with it what may be a
+/// password: so only where it is, and what was expected there, is told.
+fn ensure_toml(path: &Path) -> Result<(), SettingErrors> {
+    // What cannot be opened is told by whoever reads it next.
+    let Ok(text) = fs::read_to_string(path) else {
+        return Ok(());
+    };
+    let Err(error) = toml::from_str::<toml::Table>(&text) else {
+        return Ok(());
+    };
+    let before = error.span().and_then(|span| text.get(..span.start));
+    let line = before.map_or(1, |before| before.matches('\n').count() + 1);
+    Err(SettingErrors(vec![format!(
+        "{}: line {line} is not TOML: a text stands between quotes on one line, a table's name between brackets",
+        path.display()
+    )]))
+}
+
 fn readable(error: &ConfigError) -> String {
     match error {
         ConfigError::FileParse { uri, cause } => {

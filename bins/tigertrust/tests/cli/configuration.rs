@@ -391,6 +391,18 @@ async fn a_file_that_is_no_toml_names_the_line() {
         message.contains("tt.toml") && message.contains("line 2"),
         "{message}"
     );
+    // What stands there may be a password.
+    write(
+        &folder,
+        "tt.toml",
+        "[database]\nurl = \"postgres://jo:CANARY@db/x\n",
+    );
+    for output in ["text", "json"] {
+        let said = folder.run(&["--output", output, "config", "check", "--config", "tt.toml"]);
+        let said = [said.stdout, said.stderr].map(|bytes| String::from_utf8(bytes).unwrap());
+        let said = said.concat();
+        assert!(said.contains("line 2") && !said.contains("CANARY"), "{said}");
+    }
     assert!(
         folder
             .failure(&["config", "check", "--config", "none.toml"])

@@ -1,6 +1,10 @@
 //! The providers that all people of a server are offered: they are settings.
 
-use std::fs;
+use std::{
+    fs,
+    io::{BufRead as _, BufReader},
+    process::Stdio,
+};
 
 use serde_json::{Value, json};
 use tigertrust_testkit::{Engine, ThrowawayProvider};
@@ -121,9 +125,17 @@ async fn providers_of_the_whole_server_are_offered_to_everybody() {
 #[tokio::test(flavor = "multi_thread")]
 async fn who_does_not_say_where_people_find_the_server_is_warned() {
     let folder = folder("").await;
-    let mut served = folder.quickstart_in(&GOOGLE, &[]);
-    let warned = served.logged("server.public_url");
-    assert!(warned.contains(served.text("baseUrl")), "{warned}");
+    folder.quickstart(&[]).stop();
+    let mut command = folder.command(&["serve", "--listen", "127.0.0.1:0"]);
+    let mut child = command.envs(GOOGLE).stderr(Stdio::piped()).spawn().unwrap();
+    let mut lines = BufReader::new(child.stderr.take().unwrap())
+        .lines()
+        .map(Result::unwrap);
+    let warned = lines.find(|line| line.contains("server.public_url"));
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let warned = warned.expect("it warns");
+    assert!(warned.contains("http://127.0.0.1:"), "{warned}");
 }
 
 #[tokio::test]

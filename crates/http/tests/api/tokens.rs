@@ -6,13 +6,14 @@ use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 use tigertrust_accounts::{IssuedKey, ReachRequest};
-use tigertrust_credentials::ACCESS_TOKEN_PREFIX;
+use tigertrust_credentials::{ACCESS_TOKEN_PREFIX, SigningKey, SigningRing};
 use tigertrust_model::{KeyType, Role};
 use tigertrust_testkit::{Answer, TestServer, eventually, on_both_engines, send};
 
 on_both_engines!(
     a_token_acts_as_its_key_in_one_workspace_for_its_scopes_alone,
     a_token_says_what_the_documentation_says,
+    a_token_ends_with_the_key_that_signed_it,
     a_token_ends_with_its_time_and_never_outlives_its_key,
     a_revoked_key_s_tokens_are_refused_at_once_also_elsewhere,
     a_token_ends_with_the_secret_that_it_was_exchanged_for,
@@ -151,6 +152,26 @@ async fn a_token_says_what_the_documentation_says(server: TestServer) {
     aws_lc_rs::signature::UnparsedPublicKey::new(&aws_lc_rs::signature::ED25519, x)
         .verify(message.as_bytes(), &signature)
         .unwrap();
+}
+
+async fn a_token_ends_with_the_key_that_signed_it(server: TestServer) {
+    let home = server.workspace("Home").await;
+    let key = server.key(&home, KeyType::Agent, &["certificates:read"]).await;
+    let seen = token(&server, &key, &json!({})).await;
+    assert_eq!(get(&server, "/api/auth/me", &seen).await.status, StatusCode::OK);
+    let ring = |ids: &[&str]| {
+        let keys = ids
+            .iter()
+            .map(|id| SigningKey::new(id, &id.repeat(22)[..43]).unwrap());
+        SigningRing::new(keys.collect()).unwrap()
+    };
+    server.signing.replace_but_keep(&ring(&["s2"]), &["s1"]);
+    assert_eq!(get(&server, "/api/auth/me", &seen).await.status, StatusCode::OK);
+    // It may have leaked, so that what was remembered of its tokens says nothing either.
+    server.signing.replace(&ring(&["s2"]));
+    assert_eq!(get(&server, "/api/auth/me", &seen).await.problem().0, 401);
+    let new = token(&server, &key, &json!({})).await;
+    assert_eq!(get(&server, "/api/auth/me", &new).await.status, StatusCode::OK);
 }
 
 async fn a_token_ends_with_its_time_and_never_outlives_its_key(server: TestServer) {

@@ -109,7 +109,16 @@ pub(super) async fn lock(
     };
     let row = row.ok_or_else(|| StoreError::unavailable("the head of an audit chain vanished"))?;
     let head = row.read()?;
-    if chain::seal_of(ring, &head) == Some(head.seal) {
+    let Some(seal) = chain::seal_of(ring, &head) else {
+        // Nothing is done here either, but nobody is accused: an old copy of the key ring is more likely.
+        let problem = format!(
+            "the audit log is sealed under the pepper {}, which is not in the key ring: put it back",
+            head.key
+        );
+        tracing::error!(%chain, pepper = head.key, "the audit log is sealed under a pepper that is MISSING in the key ring");
+        return Err(StoreError::unavailable(problem));
+    };
+    if seal == head.seal {
         Ok(head)
     } else {
         tracing::error!(%chain, "the audit log was tampered with: nothing is done there that could not be logged. See `tigertrust audit verify` and `audit restart`");

@@ -474,8 +474,17 @@ async fn what_is_not_known_is_not_moved(engine: Engine) {
 async fn what_was_moved_is_not_worked_on_until_it_is_reopened(engine: Engine) {
     let from = instance(engine).await;
     let to = ThrowawayDatabase::unmade(other(engine)).await;
+    // Another one, which was given up halfway.
+    let elsewhere = ThrowawayDatabase::unmade(other(engine)).await;
+    let mut moving = begin(&from, &elsewhere).await.unwrap();
+    moving.step().await.unwrap().unwrap();
+    drop(moving);
     moved(&from, &to).await;
     assert_eq!(schema(from.url()).await, SchemaState::MovedAway);
+    // It is not to be served beside the one that was moved to.
+    let refused = begin(&from, &elsewhere).await.unwrap_err();
+    assert!(matches!(refused, MoveError::MovedAway), "{refused}");
+    assert_eq!(schema(elsewhere.url()).await, SchemaState::HalfMoved);
     for refused in [
         migrations::run(from.url()).await.map(|_| ()),
         migrations::plan(from.url()).await.map(|_| ()),
@@ -511,6 +520,9 @@ async fn a_move_that_was_stopped_at_its_end_is_ended_by_the_same(engine: Engine)
     while moving.step().await.unwrap().is_some() {}
     drop(moving);
     // As it is between the two marks: neither is worked on.
+    to.run(
+        "UPDATE tigertrust_move SET position = replace(position, '\"is_ready\":false', '\"is_ready\":true')",
+    );
     from.run("INSERT INTO __diesel_schema_migrations (version) VALUES ('moved_away')");
     assert_eq!(schema(from.url()).await, SchemaState::MovedAway);
     assert_eq!(schema(to.url()).await, SchemaState::HalfMoved);

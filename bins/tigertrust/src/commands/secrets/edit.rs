@@ -16,9 +16,10 @@ use super::{super::settings, status::usages};
 use crate::{
     cli::Common,
     config::{Keyring, KeyringSource, KeyringText, NotOurForm, SecretKind, Settings},
+    dependents::Dependents,
     failure::Failure,
     instance, output,
-    servers::Servers,
+    servers::{Servers, ids_on},
 };
 
 /// What was done.
@@ -43,8 +44,15 @@ pub async fn rotate(
 ) -> Result<(), Failure> {
     let settings = settings(common, Vec::new())?;
     let (ring, source) = ring_of(&settings)?;
-    let id = id.map_or_else(|| ring.next_id(kind), str::to_owned);
+    // What servers hold and rows name is taken, too: under the same id they would not notice that it is another secret.
+    let taken = taken_ids(&settings, ring, kind).await;
+    let id = id.map_or_else(|| ring.next_id(kind, &taken), str::to_owned);
     super::ensure_id(&id)?;
+    if taken.contains(&id) && !ring.ids(kind).any(|held| held == id) {
+        return Err(Failure::new(format!(
+            "there was a {kind} {id} before, which servers hold or rows name: choose another --id"
+        )));
+    }
     if ring.ids(kind).any(|held| held == id) {
         return Err(Failure::new(format!(
             "the ring has a {kind} {id} already: choose another --id"
@@ -190,6 +198,21 @@ async fn servers(settings: &Settings) -> Option<Servers> {
             None
         }
     }
+}
+
+/// The ids that servers hold, or rows name that the ring does not have.
+async fn taken_ids(settings: &Settings, ring: &Keyring, kind: SecretKind) -> Vec<String> {
+    let read = async {
+        let instance = instance::open_ready(settings).await?;
+        let servers = Servers::read(instance.storage(), instance.clock().now()).await?;
+        let dependents = Dependents::read(instance.storage()).await?;
+        let held = servers.iter().filter_map(|node| ids_on(node, kind)).flatten();
+        let named = dependents.missing_in(ring, kind);
+        let named = named.into_iter().map(str::to_owned);
+        Ok::<Vec<String>, Failure>(held.cloned().chain(named).collect())
+    };
+    // Where the database does not answer, the ring is all there is to go by.
+    read.await.unwrap_or_default()
 }
 
 /// The ring and where it comes from.
