@@ -415,17 +415,25 @@ async fn a_server_that_says_nothing_stands_in_the_way(folder: Folder) {
     served.logged("tls=false");
     folder.json(&["secrets", "rotate", "encryption"]);
     reload(&mut served);
-    let id = match folder.database_url().starts_with("postgres") {
-        true => "'00000000-0000-7000-8000-000000000001'",
-        false => "x'00000000000070008000000000000001'",
+    let (id, now) = match folder.database_url().starts_with("postgres") {
+        true => ("'00000000-0000-7000-8000-000000000001'", "now()"),
+        false => (
+            "x'00000000000070008000000000000001'",
+            "strftime('%Y-%m-%d %H:%M:%f000+00:00', 'now')",
+        ),
     };
-    folder.sql(&format!(
-        "INSERT INTO nodes (id, seen_at) VALUES ({id}, '2099-01-01 00:00:00.000000+00:00')"
-    ));
+    // It was heard of just now, each time.
+    let is_heard_of = || {
+        folder.sql(&format!(
+            "INSERT INTO nodes (id, seen_at) VALUES ({id}, {now}) ON CONFLICT (id) DO UPDATE SET seen_at = {now}"
+        ));
+    };
+    is_heard_of();
     let status = folder.json(&["secrets", "status"]);
     let unknown = secret(&status, "encryption", "e1")["servers"]["unknown"].clone();
     assert!(unknown[0].as_str().unwrap().starts_with("node_"), "{status:#}");
     for change in [["remove", "encryption", "e1"], ["promote", "encryption", "e1"]] {
+        is_heard_of();
         let failure = folder.failure(&[&["secrets"][..], &change].concat());
         assert!(failure.contains("of an older release"), "{failure}");
     }
