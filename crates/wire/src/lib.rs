@@ -2,6 +2,10 @@
 //!
 //! JSON in camelCase, times in RFC 3339 and UTC, ids as TypeIDs. Unknown fields of a request are refused.
 
+// First, since a macro is known only to what stands below it.
+#[macro_use]
+mod silent;
+
 mod audit;
 mod audit_archive;
 mod code;

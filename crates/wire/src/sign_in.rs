@@ -1,7 +1,5 @@
 //! Signing in, sessions and second factors.
 
-use std::fmt;
-
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tigertrust_accounts::{NewTotp, RecoveryCodes as Codes, SecondFactorMethods};
@@ -11,17 +9,6 @@ use utoipa::ToSchema;
 use zeroize::Zeroizing;
 
 use crate::{Workspace, me::PrincipalType, timestamp};
-
-/// Says of a body that holds secrets no more than its name.
-macro_rules! silent {
-    ($($name:ident),+) => {
-        $(impl fmt::Debug for $name {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str(stringify!($name))
-            }
-        })+
-    };
-}
 
 /// Who signs in.
 #[derive(Deserialize, ToSchema)]

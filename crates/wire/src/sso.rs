@@ -1,21 +1,8 @@
 //! Single sign-on: connections, domains and identities.
 
-/// Has types with secrets in them show nothing but their names.
-macro_rules! silent {
-    ($($name:ident),+) => {
-        $(impl fmt::Debug for $name {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str(stringify!($name))
-            }
-        })+
-    };
-}
-
 mod domain;
 mod identity;
 mod settings;
-
-use std::fmt;
 
 use serde::{Deserialize, Serialize};
 use tigertrust_accounts::sso::{

@@ -1,7 +1,5 @@
 //! What somebody asks of a connection: to be made, or to be another way.
 
-use std::fmt;
-
 use serde::Deserialize;
 use tigertrust_accounts::sso::{
     ClientSecret, ConnectionChanges, GroupRole, MetadataSource, NewConnection, NewProvider, NewSaml,
