@@ -85,7 +85,7 @@ pub async fn open_for_servers(settings: &Settings) -> Result<TigerTrust, Failure
 }
 
 /// As [`open_for_servers`], for a server that takes secrets up: the others have to understand what it makes, the seals of the audit log
-/// above all. It works all the same where they cannot.
+/// above all. It works all the same where they cannot. Who ended a moment ago without a word counts, too: it cannot be told from one that runs.
 pub async fn prefer_known_to_others(instance: &TigerTrust, ring: &Keyring) {
     let servers = match Servers::read(instance.storage(), instance.clock().now()).await {
         Ok(servers) => servers.without(instance.node()),
@@ -108,15 +108,21 @@ fn prefer_known(ring: &Keyring, servers: &Servers, kind: SecretKind) -> Result<(
         return Ok(());
     };
     match servers.first_known_to_all(kind, ring.ids(kind)) {
-        Some(known) if known == current => {}
+        Some(known) if ring.in_use(kind).as_deref() == Some(known) => {}
         Some(known) => {
-            tracing::warn!(
-                %kind,
-                current,
-                used = known,
-                "not all servers know the current secret yet, so that an earlier one is used: send them SIGHUP"
-            );
             ring.prefer(kind, known);
+            if known == current {
+                tracing::info!(%kind, id = current, "all servers know the current secret now");
+            } else {
+                let unaware = servers.standing(kind, current).lacking.join(", ");
+                tracing::warn!(
+                    %kind,
+                    current,
+                    used = known,
+                    unaware,
+                    "not all servers know the current secret, so that an earlier one is used until they do: send them SIGHUP"
+                );
+            }
         }
         None => {
             return Err(Failure::new(format!(

@@ -1,12 +1,13 @@
 //! What SIGHUP takes up while the server runs.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use tigertrust::TigerTrust;
 use tigertrust_credentials::ports::StoreError;
 use tokio::{
     signal::unix::{Signal, SignalKind, signal},
     task::spawn_blocking,
+    time::sleep,
 };
 
 use super::source;
@@ -21,6 +22,9 @@ use crate::{
     supervisor,
     tls::CertificateFiles,
 };
+
+/// As often as servers say which secrets they have.
+const LOOK_AGAIN_AFTER: Duration = Duration::from_secs(2);
 
 /// Where settings are read from again.
 pub struct Reload {
@@ -52,27 +56,45 @@ impl Reload {
         })
     }
 
-    /// Reads the settings again whenever it is told to, for ever.
+    /// Reads the settings again whenever it is told to, for ever, and uses the first secret of each kind as soon as all servers know it.
     pub async fn keep(mut self, instance: TigerTrust, certificates: Option<Arc<CertificateFiles>>) {
-        while self.hangup.recv().await.is_some() {
-            supervisor::reloading();
-            if let Some(certificates) = &certificates {
-                certificates.take_up();
-            }
-            let (common, flags) = (self.common.clone(), self.flags.clone());
-            // A command may have to be waited for.
-            let read = spawn_blocking(move || {
-                Settings::load(&source(&common, flags)?, &common.data).map_err(Failure::from)
-            });
-            match read.await {
-                Ok(Ok(settings)) => self.take_up(&instance, settings).await,
-                Ok(Err(failure)) => {
-                    tracing::error!(%failure, "the settings cannot be read again: the server goes on with those it has");
+        loop {
+            let held_back = self.keyring.as_ref().filter(|ring| !ring.uses_the_first());
+            tokio::select! {
+                hangup = self.hangup.recv() => {
+                    if hangup.is_none() {
+                        return;
+                    }
+                    self.read_again(&instance, certificates.as_deref()).await;
                 }
-                Err(error) => tracing::error!(%error, "the settings could not be read again"),
+                Some(ring) = look_again(held_back) => {
+                    prefer_known_to_others(&instance, ring).await;
+                    if ring.uses_the_first() {
+                        taken_up(&instance, ring).await;
+                    }
+                }
             }
-            supervisor::ready();
         }
+    }
+
+    async fn read_again(&mut self, instance: &TigerTrust, certificates: Option<&CertificateFiles>) {
+        supervisor::reloading();
+        if let Some(certificates) = certificates {
+            certificates.take_up();
+        }
+        let (common, flags) = (self.common.clone(), self.flags.clone());
+        // A command may have to be waited for.
+        let read = spawn_blocking(move || {
+            Settings::load(&source(&common, flags)?, &common.data).map_err(Failure::from)
+        });
+        match read.await {
+            Ok(Ok(settings)) => self.take_up(instance, settings).await,
+            Ok(Err(failure)) => {
+                tracing::error!(%failure, "the settings cannot be read again: the server goes on with those it has");
+            }
+            Err(error) => tracing::error!(%error, "the settings could not be read again"),
+        }
+        supervisor::ready();
     }
 
     async fn take_up(&mut self, instance: &TigerTrust, settings: Settings) {
@@ -110,7 +132,7 @@ impl Reload {
         // A ring that has been changed in the ordinary way holds what this server uses for what is new: `secrets remove` refuses to take it
         // out before. So another ring is a wrong one, and to use its secrets would be the greater harm.
         let is_wrong = |(kind, id): &&(SecretKind, String)| {
-            running.ids(*kind).next() == Some(id.as_str()) || ring.ids(*kind).any(|held| held == id)
+            running.in_use(*kind).as_ref() == Some(id) || ring.ids(*kind).any(|held| held == id)
         };
         let wrong: Vec<_> = lost.iter().filter(is_wrong).collect();
         if !wrong.is_empty() {
@@ -131,24 +153,37 @@ impl Reload {
         if !dropped.is_empty() {
             tracing::info!(secrets = named(&dropped), "taken out");
         }
+        // Before it is taken up: nothing is to be made with what others do not understand.
+        prefer_known_to_others(instance, &ring).await;
         for kind in running.replace(&ring, &kept) {
             tracing::warn!(%kind, "the key ring held no secret of this kind at the start: that needs a restart");
         }
-        prefer_known_to_others(instance, running).await;
-        // At once, so that the others need not wait for it.
-        if let Err(error) = instance.tell_presence().await {
-            tracing::debug!(%error, "the other servers could not be told which secrets this one runs with");
-        }
-        for kind in SecretKind::ALL {
-            if let Some(id) = running.ids(kind).next() {
-                tracing::info!(%kind, id, "in use from now on");
-            }
-        }
-        // So that an earlier pepper is not needed for what is new.
-        if let Err(error) = instance.storage().audit().reseal_heads().await {
-            tracing::warn!(%error, "the heads of the audit log could not be sealed anew: the next start does it");
-        }
+        taken_up(instance, running).await;
         true
+    }
+}
+
+/// Waits until it is time to look whether a ring may use its first secrets; for ever without one.
+async fn look_again(ring: Option<&Keyring>) -> Option<&Keyring> {
+    let ring = ring?;
+    sleep(LOOK_AGAIN_AFTER).await;
+    Some(ring)
+}
+
+/// What follows when what is new is made with other secrets than before.
+async fn taken_up(instance: &TigerTrust, ring: &Keyring) {
+    // At once, so that the others need not wait for it.
+    if let Err(error) = instance.tell_presence().await {
+        tracing::debug!(%error, "the other servers could not be told which secrets this one runs with");
+    }
+    for kind in SecretKind::ALL {
+        if let Some(id) = ring.in_use(kind) {
+            tracing::info!(%kind, id, "in use from now on");
+        }
+    }
+    // So that an earlier pepper is not needed for what is new.
+    if let Err(error) = instance.storage().audit().reseal_heads().await {
+        tracing::warn!(%error, "the heads of the audit log could not be sealed anew: the next start does it");
     }
 }
 

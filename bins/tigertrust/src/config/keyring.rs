@@ -277,6 +277,22 @@ impl Keyring {
         left
     }
 
+    /// The id of the secret of a kind that what is new is made with: the first, unless [`prefer`](Self::prefer) said otherwise.
+    pub fn in_use(&self, kind: SecretKind) -> Option<String> {
+        match kind {
+            SecretKind::Pepper => Some(self.peppers.current().id().to_owned()),
+            SecretKind::Encryption => Some(self.encryption.as_ref()?.current().id().to_owned()),
+            SecretKind::Signing => Some(self.signing.as_ref()?.current().id().to_owned()),
+        }
+    }
+
+    /// Whether what is new is made with the first secret of each kind.
+    pub fn uses_the_first(&self) -> bool {
+        SecretKind::ALL
+            .into_iter()
+            .all(|kind| self.in_use(kind).as_deref() == self.ids(kind).next())
+    }
+
     /// Makes what is new with another secret of a kind than the first, for all that share this ring.
     pub fn prefer(&self, kind: SecretKind, id: &str) {
         match kind {

@@ -16,6 +16,7 @@ in_a_folder_for_each_engine!(
     a_secret_that_is_needed_and_gone_is_kept_and_told_of,
     the_command_line_makes_keys_that_servers_know,
     a_server_that_says_nothing_stands_in_the_way,
+    a_secret_put_in_front_by_hand_is_used_once_all_servers_know_it,
     every_kind_is_rotated_and_all_that_was_made_before_goes_on,
     a_ring_that_lacks_a_secret_is_not_taken_up,
 );
@@ -408,6 +409,52 @@ async fn the_command_line_makes_keys_that_servers_know(folder: Folder) {
         !output.status.success() && message.contains("share no pepper"),
         "{message}"
     );
+}
+
+async fn a_secret_put_in_front_by_hand_is_used_once_all_servers_know_it(folder: Folder) {
+    let put_in_front = |entry: &str| {
+        let path = folder.path().join("tigertrust-data/keyring.toml");
+        let ring = fs::read_to_string(&path).unwrap();
+        fs::write(
+            &path,
+            ring.replacen("[[signing_keys]]", &format!("{entry}\n[[signing_keys]]"), 1),
+        )
+        .unwrap();
+    };
+    let generated = |id: &str| {
+        let output = folder.run(&["secrets", "generate", "signing", id]);
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let using = |id: &str| {
+        let status = folder.json(&["secrets", "status"]);
+        secret(&status, "signing", id)["servers"]["using"]
+            .as_array()
+            .unwrap()
+            .len()
+    };
+    let [mut first, mut second] = [folder.quickstart(&[]), folder.quickstart(&[])];
+    for served in [&mut first, &mut second] {
+        served.logged("tls=false");
+    }
+    let key = first.text("agentKey").to_owned();
+    put_in_front(&generated("s2"));
+    reload(&mut first);
+    assert_eq!((using("s1"), using("s2")), (2, 0));
+    reload(&mut second);
+    // Nobody has to tell the first one that the second knows it now.
+    let line = first.logged("all servers know the current secret now");
+    assert!(line.contains("s2"), "{line}");
+    first.logged("in use from now on");
+    assert_eq!((using("s1"), using("s2")), (0, 2));
+    // Who was killed counts as one that runs, until it has been silent for long enough.
+    second.kill();
+    put_in_front(&generated("s3"));
+    first.signal("HUP");
+    let line = first.logged("not all servers know the current secret");
+    assert!(line.contains("unaware") && line.contains("s2"), "{line}");
+    first.logged("all servers know the current secret now");
+    assert_eq!(using("s3"), 1);
+    assert_eq!(first.check(&key).await, 200);
 }
 
 async fn a_server_that_says_nothing_stands_in_the_way(folder: Folder) {
