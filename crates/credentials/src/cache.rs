@@ -4,6 +4,7 @@ use std::{
     any::Any,
     fmt,
     hash::{BuildHasher, Hash},
+    hint::black_box,
     ops::Deref,
     sync::{
         Arc, OnceLock,
@@ -36,7 +37,7 @@ pub(crate) struct Remembered<V> {
     /// None where the value was true once and is not to be used again.
     watch: Option<Watch>,
     derived: Derived,
-    explained: Derived,
+    written: OnceLock<Option<Box<str>>>,
     value: V,
 }
 
@@ -57,7 +58,7 @@ impl<V> Remembered<V> {
             value,
             watch,
             derived: Derived::default(),
-            explained: Derived::default(),
+            written: OnceLock::new(),
         }
     }
 
@@ -76,9 +77,16 @@ impl<V> Remembered<V> {
         &self.derived
     }
 
-    /// What callers make of a verdict on the value.
-    pub(crate) const fn explained(&self) -> &Derived {
-        &self.explained
+    /// What callers write of a verdict on the value, once: what `make` answers.
+    pub(crate) fn written(&self, make: impl FnOnce() -> Option<String>) -> Option<&str> {
+        let written = self.written.get_or_init(|| make().map(String::into_boxed_str));
+        written.as_deref()
+    }
+
+    /// Has memory fetch what callers wrote of a verdict.
+    pub(crate) fn fetch_written(&self) {
+        let text = self.written.get().and_then(Option::as_deref);
+        black_box(text.and_then(|text| text.as_bytes().first().copied()));
     }
 }
 

@@ -93,11 +93,7 @@ impl RateLimits {
     }
 
     fn bound<'a>(&self, record: &'a KnownKey, charge: Charge) -> &'a Bound {
-        let place = match charge {
-            Charge::Plan => &record.counts.plan,
-            Charge::Verify => &record.counts.verify,
-        };
-        place.get_or_init(|| {
+        record.counts.of(charge).get_or_init(|| {
             let subject = match charge {
                 Charge::Plan => Subject::Key(record.key.id),
                 Charge::Verify => Subject::Verifier(record.key.id),
@@ -164,6 +160,22 @@ struct Bound {
 pub(crate) struct KeyCounts {
     plan: OnceLock<Bound>,
     verify: OnceLock<Bound>,
+}
+
+impl KeyCounts {
+    const fn of(&self, charge: Charge) -> &OnceLock<Bound> {
+        match charge {
+            Charge::Plan => &self.plan,
+            Charge::Verify => &self.verify,
+        }
+    }
+
+    /// Has memory fetch what was spent.
+    pub(crate) fn fetch(&self, charge: Charge) {
+        if let Some(bound) = self.of(charge).get() {
+            bound.slot.fetch();
+        }
+    }
 }
 
 /// Why a caller does not get in, and how its limits stand if they were asked.

@@ -96,9 +96,14 @@ impl KeyUsage {
         taken.filter(|(_, counted)| counted.calls > 0)
     }
 
+    /// Whether the log knows that there is something to collect.
+    pub(crate) fn waits(&self) -> bool {
+        self.waits.load(Ordering::SeqCst)
+    }
+
     /// Whether the log has to hear of this key, for the first time since its counts were collected.
     fn has_to_tell(&self) -> bool {
-        !self.waits.load(Ordering::SeqCst) && !self.waits.swap(true, Ordering::SeqCst)
+        !self.waits() && !self.waits.swap(true, Ordering::SeqCst)
     }
 
     /// Notes that a scope was asked for, and says whether that is news of the day.

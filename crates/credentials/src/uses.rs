@@ -29,12 +29,17 @@ impl UseMark {
     /// Whether this is the first use in its second.
     fn is_first_in(&self, now: Timestamp) -> bool {
         let second = now.unix_micros().div_euclid(1_000_000);
-        let noted = self.second.load(Ordering::Relaxed);
+        let noted = self.second();
         second != noted
             && self
                 .second
                 .compare_exchange(noted, second, Ordering::Relaxed, Ordering::Relaxed)
                 .is_ok()
+    }
+
+    /// The second in which the use was last noted, since 1970.
+    pub(crate) fn second(&self) -> i64 {
+        self.second.load(Ordering::Relaxed)
     }
 
     fn pending(&self) -> MutexGuard<'_, Option<LastUse>> {

@@ -337,13 +337,9 @@ pub(crate) fn verification<'a>(
 /// What whoever asked is told.
 pub(crate) fn tell(verdict: &Verdict) -> HttpResponse {
     // The same for every good use of the key in its home, so that it is written once.
-    let kept = verdict.derived(|verdict| {
-        // No longer than it must be: there is one for each key.
-        let text = serde_json::to_string(&KeyVerdict::from(verdict).without_limits());
-        text.map(String::into_boxed_str).ok()
-    });
+    let kept =
+        verdict.written(|verdict| serde_json::to_string(&KeyVerdict::from(verdict).without_limits()).ok());
     let written = kept
-        .and_then(Option::as_deref)
         .zip(verdict.limits())
         .and_then(|(text, limits)| with_limits(text, limits));
     match written {

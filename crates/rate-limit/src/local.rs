@@ -4,6 +4,7 @@ use std::{
     collections::{HashMap, hash_map::RandomState},
     fmt,
     hash::BuildHasher,
+    hint::black_box,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
@@ -23,6 +24,11 @@ impl Slot {
     /// Decides whether a call is admitted, and spends its cost if so: see [`decide`].
     pub fn decide(&self, now: Timestamp, quotas: &Quotas, cost: u32) -> Decision {
         decide(&mut self.lock(), now, quotas, cost)
+    }
+
+    /// Has memory fetch the state, for who decides in a moment.
+    pub fn fetch(&self) {
+        black_box(self.0.is_poisoned());
     }
 
     /// Counts what was admitted elsewhere.

@@ -59,7 +59,7 @@ impl Window {
         let passed = bucket.saturating_sub(self.newest);
         if passed >= BUCKETS {
             self.clear();
-        } else {
+        } else if passed > 0 {
             let newest = self.newest;
             let is_over = |run: &&u32| age(newest, **run) + passed >= BUCKETS;
             let over = self.runs.iter().take_while(is_over).count();

@@ -12,7 +12,9 @@ mod schema;
 use std::{pin::pin, sync::Arc, time::Duration};
 
 use diesel::{
-    ConnectionError, ConnectionResult, ExpressionMethods, OptionalExtension, QueryDsl, QueryResult,
+    BoolExpressionMethods, ConnectionError, ConnectionResult, ExpressionMethods, JoinOnDsl,
+    NullableExpressionMethods, OptionalExtension, QueryDsl, QueryResult,
+    dsl::{exists, not},
     upsert::excluded,
 };
 use diesel_async::{
@@ -24,7 +26,7 @@ use tigertrust_credentials::ports::StoreError;
 use tokio::time::timeout;
 
 pub(crate) use self::queries::Store;
-use self::queries::{Access, CountRow, Pool};
+use self::queries::{Access, CountRow, Pool, UseRow};
 use crate::{
     error::{OrUnavailable, too_slow},
     options::Options,
@@ -183,6 +185,32 @@ async fn add_counts(connection: &mut Connection, counts: Vec<CountRow>) -> Query
             .await?;
     }
     Ok(())
+}
+
+/// Notes when secrets were last used, where no later use is noted.
+async fn note_uses(connection: &mut Connection, uses: Vec<UseRow>) -> QueryResult<()> {
+    use schema::{api_key_secrets as secrets, api_keys, users};
+
+    let statements = uses.into_iter().map(|used| {
+        let earlier = secrets::last_used_at
+            .is_null()
+            .or(secrets::last_used_at.lt(used.at));
+        // A server may have noted a use before it heard that the owner was erased, and bring it after.
+        let of_erased = api_keys::table
+            .inner_join(users::table.on(users::id.nullable().eq(api_keys::owner_id)))
+            .filter(api_keys::id.eq(secrets::key_id))
+            .filter(users::erased_at.is_not_null());
+        let secret = secrets::table
+            .find(used.digest.to_vec())
+            .filter(earlier)
+            .filter(not(exists(of_erased)));
+        diesel::update(secret).set((
+            secrets::last_used_at.eq(Some(used.at)),
+            secrets::last_used_address.eq(used.address),
+            secrets::last_used_user_agent.eq(used.user_agent),
+        ))
+    });
+    execute_all(connection, statements.collect()).await
 }
 
 async fn begin_write(connection: &mut Connection) -> QueryResult<()> {

@@ -1,6 +1,7 @@
 //! SQLite, and what is done there in a way of its own.
 
 pub(crate) mod backup;
+mod batches;
 mod file;
 pub(crate) mod migrations;
 #[cfg(feature = "postgres")]
@@ -13,8 +14,8 @@ mod schema;
 use std::{sync::Arc, time::Duration};
 
 use diesel::{
-    ConnectionError, ConnectionResult, ExpressionMethods, QueryResult, QueryableByName, SqliteConnection,
-    connection::AnsiTransactionManager, query_dsl::methods::ExecuteDsl, sql_types, upsert::excluded,
+    ConnectionError, ConnectionResult, QueryResult, QueryableByName, SqliteConnection,
+    connection::AnsiTransactionManager, query_dsl::methods::ExecuteDsl, sql_types,
 };
 use diesel_async::{
     AsyncConnection, RunQueryDsl, SimpleAsyncConnection, pooled_connection::RecyclingMethod,
@@ -26,8 +27,9 @@ use tokio::time::{Interval, MissedTickBehavior, interval};
 
 pub(crate) use self::queries::Store;
 use self::{
+    batches::{add_counts, note_uses},
     file::{DatabaseFile, FileId},
-    queries::{Access, CountRow, Pool},
+    queries::{Access, Pool},
 };
 use crate::{
     error::{OpenError, OrUnavailable},
@@ -166,20 +168,6 @@ where
             .try_for_each(|statement| ExecuteDsl::execute(statement, connection).map(drop))
     };
     connection.spawn_blocking(all).await
-}
-
-/// Adds counts to those that are there. Diesel knows no batch here, and prepares the statement once.
-async fn add_counts(connection: &mut Connection, counts: Vec<CountRow>) -> QueryResult<()> {
-    use schema::usage_counts::{bucket, calls, granularity, key_id, outcome, table};
-
-    let statements = counts.into_iter().map(|count| {
-        diesel::insert_into(table)
-            .values(count)
-            .on_conflict((key_id, granularity, bucket, outcome))
-            .do_update()
-            .set(calls.eq(calls + excluded(calls)))
-    });
-    execute_all(connection, statements.collect()).await
 }
 
 async fn set_up(connection: &mut Connection, patience: Duration, access: Access) -> QueryResult<()> {

@@ -173,7 +173,7 @@ mod sqlite {
 /// `2027-01-15 08:00:00.000000+00:00`: of one length, so that the order of the texts is the order of the times. Diesel's
 /// own form leaves zeros out, and is not.
 #[cfg(feature = "sqlite")]
-fn time_to_text(time: Timestamp) -> Option<String> {
+pub(crate) fn time_to_text(time: Timestamp) -> Option<String> {
     let time = OffsetDateTime::from_unix_timestamp_nanos(i128::from(time.unix_micros()) * 1000).ok()?;
     Some(format!(
         "{:04}-{:02}-{:02} {:02}:{:02}:{:02}.{:06}+00:00",

@@ -6,7 +6,7 @@ use tigertrust_accounts::{
     HygieneReviews, UsageRetention,
     audit::{LoggedUsage, RefusalLog},
 };
-use tigertrust_credentials::{Admission, SteadyClock, ports::StoreError};
+use tigertrust_credentials::{Admission, SteadyClock};
 use tigertrust_model::{Clock, Granularity};
 use tigertrust_storage::Storage;
 use tokio::{
@@ -16,6 +16,7 @@ use tokio::{
 };
 
 use crate::{
+    key_uses::{keep_storing_usage, keep_storing_uses},
     limits::{Ledger, SWEEP_EVERY},
     presence::{BEAT_EVERY, Presence},
 };
@@ -27,10 +28,6 @@ const PRUNE_EVERY: Duration = Duration::from_secs(10 * 60);
 #[cfg(feature = "webhooks")]
 const LOOK_FOR_WEBHOOKS_EVERY: Duration = Duration::from_secs(1);
 const PRUNE_BATCH: u32 = 10_000;
-/// How often it is stored when keys were last used, and for how many secrets. Each is a page of the database's log, so
-/// that a server on which a hundred thousand keys are used would do little else; it falls behind instead.
-const STORE_USES_EVERY: Duration = Duration::from_secs(5);
-const STORE_USES_OF: usize = 5_000;
 /// How often keys are looked at, and how long after a start: it is no time for what can wait.
 const REVIEW_EVERY: Duration = Duration::from_secs(24 * 60 * 60);
 const FIRST_REVIEW_AFTER: Duration = Duration::from_secs(10 * 60);
@@ -42,12 +39,6 @@ const RESEAL_EVERY: Duration = Duration::from_secs(10);
 const STORE_TIME_EVERY: Duration = Duration::from_secs(5);
 /// From when on the operator is told that the clock of the machine is behind.
 const WORTH_TELLING: Duration = Duration::from_secs(60);
-/// How often it is stored how often keys were used, and how many counts at once. What a crash loses is what came in since the last time.
-const STORE_USAGE_EVERY: Duration = Duration::from_secs(1);
-const STORE_USAGE_OF: usize = 250;
-/// How long that may go on each time. On a server on which a hundred thousand keys are used it would take most of the time otherwise;
-/// it falls behind instead.
-const STORE_USAGE_FOR: Duration = Duration::from_millis(50);
 
 /// Tasks that run until they are stopped or dropped.
 pub(crate) struct Background(Vec<JoinHandle<()>>);
@@ -63,7 +54,7 @@ impl Background {
         runtime: &Handle,
     ) -> Self {
         let pruning = prune(Arc::clone(storage), Arc::clone(clock), retention);
-        let uses = keep_storing_uses(Arc::clone(admission), Arc::clone(storage));
+        let uses = keep_storing_uses(Arc::clone(admission), Arc::clone(storage), Arc::clone(clock));
         let usage = keep_storing_usage(
             Arc::clone(admission),
             LoggedUsage::new(storage.usage(), refusals.clone()),
@@ -129,7 +120,7 @@ impl Drop for Background {
     }
 }
 
-fn every(period: Duration) -> Interval {
+pub(crate) fn every(period: Duration) -> Interval {
     let mut ticks = interval(period);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     ticks
@@ -238,48 +229,6 @@ async fn keep_beating(presence: Arc<Presence>) {
     }
 }
 
-async fn keep_storing_uses(admission: Arc<Admission>, storage: Arc<Storage>) {
-    let mut ticks = every(STORE_USES_EVERY);
-    loop {
-        ticks.tick().await;
-        tell(admission.flush_some_uses(&*storage.uses(), STORE_USES_OF).await);
-    }
-}
-
-async fn keep_storing_usage(admission: Arc<Admission>, usage: LoggedUsage, clock: Arc<dyn Clock>) {
-    let mut ticks = every(STORE_USAGE_EVERY);
-    loop {
-        ticks.tick().await;
-        let since = clock.monotonic();
-        loop {
-            let stored = admission.flush_some_usage(&usage, STORE_USAGE_OF).await;
-            let may_be_more = stored.as_ref().is_ok_and(|stored| *stored >= STORE_USAGE_OF);
-            tell_usage(stored.map(drop));
-            if !may_be_more || clock.monotonic().saturating_sub(since) >= STORE_USAGE_FOR {
-                break;
-            }
-        }
-    }
-}
-
-/// Stores how often keys were used, for the last time.
-pub(crate) async fn store_usage(admission: &Admission, storage: &Storage, refusals: &RefusalLog) {
-    let usage = LoggedUsage::new(storage.usage(), refusals.clone());
-    tell_usage(admission.flush_usage(&usage).await);
-}
-
-/// What fails is tried again the next time.
-fn tell_usage(stored: Result<(), StoreError>) {
-    if let Err(error) = stored {
-        tracing::debug!(%error, "it could not be stored how often keys were used");
-    }
-}
-
-/// Stores when keys were last used, for the last time.
-pub(crate) async fn store_uses(admission: &Admission, storage: &Storage) {
-    tell(admission.flush_uses(&*storage.uses()).await);
-}
-
 /// Seals the audit log's heads under the current pepper, so that an earlier one can be taken away.
 async fn reseal(storage: Arc<Storage>) {
     let mut ticks = every(RESEAL_EVERY);
@@ -316,12 +265,5 @@ async fn keep_storing_refusals(refusals: RefusalLog) {
 pub(crate) async fn store_refusals(refusals: &RefusalLog) {
     if let Err(error) = refusals.flush().await {
         tracing::warn!(%error, "some refusals could not be logged; that is tried again");
-    }
-}
-
-/// What fails is tried again the next time.
-fn tell(stored: Result<(), StoreError>) {
-    if let Err(error) = stored {
-        tracing::debug!(%error, "it could not be stored when keys were last used");
     }
 }

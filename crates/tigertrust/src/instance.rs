@@ -34,6 +34,7 @@ use crate::{
     BuildError, Builder, Gate,
     background::{self, Background},
     gate::GateParts,
+    key_uses,
     limits::Ledger,
     presence::Presence,
 };
@@ -591,8 +592,8 @@ impl TigerTrust {
     pub async fn close(&self) {
         if let Some(background) = self.0.background.get() {
             background.stop();
-            background::store_uses(&self.0.admission, &self.0.storage).await;
-            background::store_usage(&self.0.admission, &self.0.storage, &self.0.refusals).await;
+            key_uses::store_uses(&self.0.admission, &self.0.storage).await;
+            key_uses::store_usage(&self.0.admission, &self.0.storage, &self.0.refusals).await;
             background::store_refusals(&self.0.refusals).await;
             self.0.ledger.put_down().await;
             background::store_time(&self.0.storage).await;

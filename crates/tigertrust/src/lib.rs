@@ -15,6 +15,8 @@ mod guard;
 #[cfg(feature = "storage")]
 mod instance;
 #[cfg(feature = "storage")]
+mod key_uses;
+#[cfg(feature = "storage")]
 mod limits;
 mod needs;
 #[cfg(any(feature = "actix", feature = "axum"))]

@@ -1,6 +1,6 @@
 //! Keys that were presented to somebody else: what they are worth, and why.
 
-use std::{any::Any, borrow::Cow, net::IpAddr, sync::Arc};
+use std::{borrow::Cow, net::IpAddr, sync::Arc};
 
 use tigertrust_model::{ScopeSet, Workspace, WorkspaceId};
 use tigertrust_rate_limit::Decision;
@@ -97,11 +97,12 @@ impl Verdict {
         access_token::narrowed(scopes, self.token.as_deref())
     }
 
-    /// As [`Permit::derived`](super::Permit::derived), for a key that is good. `None`, and nothing is made, for one that is refused too.
-    pub fn derived<T: Any + Send + Sync>(&self, make: impl FnOnce(&Self) -> T) -> Option<&T> {
+    /// What `make` writes of the verdict, kept beside the key for as long as that is remembered, so that it is not written for each
+    /// question. `None`, and nothing is written, for a key that is refused, for another workspace than its own and for a token.
+    pub fn written(&self, make: impl FnOnce(&Self) -> Option<String>) -> Option<&str> {
         match (&self.record, &self.refusal, &self.workspace) {
             (Some(record), None, PermitWorkspace::Of(0) | PermitWorkspace::Open) if self.token.is_none() => {
-                record.explained().get_or_make(|| make(self))
+                record.written(|| make(self))
             }
             _ => None,
         }

@@ -66,8 +66,11 @@ pub(crate) use self::{
     pool::{Access, Pool},
     schema_state::applied_migrations,
     usage::CountRow,
+    uses::UseRow,
 };
-use super::{Connection, Pools, Settings, add_counts, begin_write, execute_all, schema, within_deadline};
+use super::{
+    Connection, Pools, Settings, add_counts, begin_write, execute_all, note_uses, schema, within_deadline,
+};
 use crate::{
     SecretUse,
     audit_counts::AuditCounts,

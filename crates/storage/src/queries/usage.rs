@@ -26,12 +26,12 @@ use crate::{
 #[derive(Clone, Debug, Insertable)]
 #[diesel(table_name = usage_counts)]
 pub(crate) struct CountRow {
-    key_id: StoredId,
-    granularity: &'static str,
-    bucket: StoredTime,
-    outcome: &'static str,
-    workspace_id: Option<StoredId>,
-    calls: i64,
+    pub(in super::super) key_id: StoredId,
+    pub(in super::super) granularity: &'static str,
+    pub(in super::super) bucket: StoredTime,
+    pub(in super::super) outcome: &'static str,
+    pub(in super::super) workspace_id: Option<StoredId>,
+    pub(in super::super) calls: i64,
 }
 
 #[async_trait]
