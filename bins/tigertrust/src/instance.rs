@@ -84,20 +84,29 @@ pub async fn open_for_servers(settings: &Settings) -> Result<TigerTrust, Failure
     Ok(instance)
 }
 
-/// As [`open_for_servers`], for a server that takes secrets up: the others have to understand what it makes, the seals of the audit log
-/// above all. It works all the same where they cannot. Who ended a moment ago without a word counts, too: it cannot be told from one that runs.
-pub async fn prefer_known_to_others(instance: &TigerTrust, ring: &Keyring) {
-    let servers = match Servers::read(instance.storage(), instance.clock().now()).await {
-        Ok(servers) => servers.without(instance.node()),
-        Err(error) => {
-            tracing::warn!(%error, "it is not known which secrets the other servers have");
-            return;
-        }
-    };
-    for kind in SecretKind::ALL {
-        if let Err(failure) = prefer_known(ring, &servers, kind) {
-            tracing::error!(%kind, %failure, "the other servers run with another key ring");
-        }
+/// As [`open_for_servers`], for a server: the others have to understand what it makes, the seals of the audit log above all. It works all
+/// the same where they cannot, and goes on with what it uses where nobody can know. Who ended a moment ago without a word counts, too:
+/// it cannot be told from one that runs.
+///
+/// # Errors
+/// What the operator has to know.
+pub async fn prefer_known_to_others(instance: &TigerTrust, ring: &Keyring) -> Result<(), Failure> {
+    let servers = Servers::read(instance.storage(), instance.clock().now()).await;
+    let servers = servers
+        .map_err(|error| {
+            Failure::new(format!(
+                "it is not known which secrets the other servers have: {error}"
+            ))
+        })?
+        .without(instance.node());
+    let failures = SecretKind::ALL
+        .into_iter()
+        .filter_map(|kind| prefer_known(ring, &servers, kind).err());
+    let failures: Vec<String> = failures.map(|failure| failure.to_string()).collect();
+    if failures.is_empty() {
+        Ok(())
+    } else {
+        Err(Failure::new(failures.join("; ")))
     }
 }
 
@@ -120,7 +129,8 @@ fn prefer_known(ring: &Keyring, servers: &Servers, kind: SecretKind) -> Result<(
                     current,
                     used = known,
                     unaware,
-                    "not all servers know the current secret, so that an earlier one is used until they do: send them SIGHUP"
+                    "not all servers know the current secret, so that an earlier one is used until they do: bring the ring there, and send \
+                     them SIGHUP"
                 );
             }
         }

@@ -1,6 +1,6 @@
 //! Results on standard output.
 
-use std::io::{self, Write};
+use std::io::{self, ErrorKind, Write};
 
 use serde::Serialize;
 
@@ -17,9 +17,11 @@ pub fn print<T: Serialize>(
         OutputFormat::Text => text(value),
     };
     let mut out = io::stdout().lock();
-    writeln!(out, "{line}")?;
-    out.flush()?;
-    Ok(())
+    match writeln!(out, "{line}").and_then(|()| out.flush()) {
+        // Whoever reads has seen enough.
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
+        written => Ok(written?),
+    }
 }
 
 /// Rows under headings, each column as wide as its widest cell.

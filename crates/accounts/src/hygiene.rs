@@ -1,4 +1,4 @@
-//! Which keys somebody should look at: unused, about to expire, old, or allowed more than they are used for.
+//! Which keys somebody should look at: reported as leaked, unused, about to expire, old, or allowed more than they are used for.
 
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
@@ -44,6 +44,11 @@ impl Default for HygieneSettings {
 /// What is worth a look.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Finding {
+    /// Somebody reported that it has leaked, and nobody has rotated it since.
+    Leaked {
+        /// When it was reported.
+        since: Timestamp,
+    },
     /// It is not used.
     Unused {
         /// When it was last used, or made if it never was.
@@ -178,7 +183,12 @@ struct History {
 
 impl HygieneSettings {
     fn findings(&self, details: &KeyDetails, history: &History, now: Timestamp) -> Vec<Finding> {
+        let leaked = details
+            .key
+            .leak_reported_at
+            .map(|since| Finding::Leaked { since });
         let found = [
+            leaked,
             self.unused(details, now),
             self.expiring(details, now),
             self.over_scoped(details, history, now),

@@ -19,6 +19,8 @@ const PAGE: u16 = 200;
 /// How many keys of a workspace are worth a look, and why. A key may count more than once.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct HygieneTally {
+    /// Somebody reported that they have leaked.
+    pub leaked: u64,
     /// Nobody uses them.
     pub unused: u64,
     /// They expire soon.
@@ -34,6 +36,7 @@ pub struct HygieneTally {
 impl HygieneTally {
     fn count(&mut self, finding: &Finding) {
         match finding {
+            Finding::Leaked { .. } => self.leaked += 1,
             Finding::Unused { .. } => self.unused += 1,
             Finding::Expiring { urgent, .. } => {
                 self.expiring += 1;
@@ -44,8 +47,9 @@ impl HygieneTally {
         }
     }
 
-    fn fields(self) -> [(&'static str, u64); 5] {
+    fn fields(self) -> [(&'static str, u64); 6] {
         [
+            ("leaked", self.leaked),
             ("unused", self.unused),
             ("expiring", self.expiring),
             ("urgent", self.urgent),
@@ -196,6 +200,7 @@ fn tally_fields() -> Vec<&'static str> {
 impl HygieneTally {
     fn set(&mut self, field: &str, number: u64) {
         match field {
+            "leaked" => self.leaked = number,
             "unused" => self.unused = number,
             "expiring" => self.expiring = number,
             "urgent" => self.urgent = number,

@@ -17,6 +17,8 @@ use crate::ports::{ScopeUse, StoreError, UsageBatch, UsageCount, UsageStore};
 const BATCH: usize = 1_000;
 /// How many counts wait at the most while they cannot be stored. From there on a minute's count joins an earlier one of its key.
 const MAX_WAITING: usize = 500_000;
+/// How many wait at the very most: from there on those of keys of which nothing waits are lost.
+const MAX_WAITING_AT_ALL: usize = 1_000_000;
 /// How many keys wait with their counts in them, each of them kept for as long. Those before them are collected.
 const MAX_TELLING: usize = 250_000;
 /// The last scope of a key that is told apart: those after it count as used together with it.
@@ -172,7 +174,7 @@ impl<U> Default for Waiting<U> {
 
 impl<U: Used> Waiting<U> {
     /// Where too much waits, the calls of a minute join those of an earlier one: the hour or the day is the same mostly, the sum
-    /// always.
+    /// always. A key of which nothing waits has its count all the same, as long as there is room at all.
     fn add(&mut self, place: Place, calls: Calls) {
         let is_full = self.counts.len() >= MAX_WAITING;
         match self.counts.entry(place) {
@@ -182,10 +184,13 @@ impl<U: Used> Waiting<U> {
             }
             Entry::Vacant(_) => {
                 let (key, outcome, minute) = place;
-                let mut earlier = self.counts.range_mut((key, outcome, 0)..(key, outcome, minute));
-                match earlier.next_back() {
-                    Some((_, known)) => known.number += calls.number,
-                    None => self.lost += calls.number,
+                let before = (key, outcome, 0)..(key, outcome, minute);
+                if let Some((_, earlier)) = self.counts.range_mut(before).next_back() {
+                    earlier.number += calls.number;
+                } else if self.counts.len() < MAX_WAITING_AT_ALL {
+                    self.counts.insert(place, calls);
+                } else {
+                    self.lost += calls.number;
                 }
             }
         }
@@ -196,11 +201,11 @@ impl<U: Used> Waiting<U> {
         *noted = day.max(*noted);
     }
 
-    /// Collects until so many counts wait, and from all for whom there is no room.
+    /// Collects until so many counts wait, from all for whom there is no room, and from some in any case, so that nobody waits for ever.
     fn collect(&mut self, limit: usize) {
         let missing = limit.saturating_sub(self.counts.len());
         let surplus = self.telling.len().saturating_sub(MAX_TELLING);
-        let turn = missing.max(surplus).min(self.telling.len());
+        let turn = missing.max(surplus).max(limit / 4).min(self.telling.len());
         let turn: Vec<Arc<U>> = self.telling.drain(..turn).collect();
         for used in turn {
             for (outcome, counted) in used.usage().collect() {

@@ -85,10 +85,12 @@ pub(crate) fn usage(usage: &Usage, title: &str) -> Markup {
                             rect class={ "series-" (class) } x=(place(x + step * 0.12)) y=(place(y)) width=(place(step * 0.76)) height=(place(height)) {}
                         }
                     }
-                    @if index % every == 0 {
-                        // What begins at the edge would be cut off there. A phone has room for every other one.
+                    // What would be cut off at the edge is moved, or left out where it would stand under another bar.
+                    @let (middle, within) = (x + step / 2.0, (x + step / 2.0).clamp(LEFT + 24.0, WIDTH - 34.0));
+                    @if index % every == 0 && (within - middle).abs() <= step / 2.0 {
+                        // A phone has room for every other one.
                         @let class = ((index / every) % 2 == 1).then_some("minor");
-                        text class=[class] x=(place((x + step / 2.0).clamp(LEFT + 24.0, WIDTH - 34.0))) y=(HEIGHT - 6.0) text-anchor="middle" {
+                        text class=[class] x=(place(within)) y=(HEIGHT - 6.0) text-anchor="middle" {
                             (label(bucket.start))
                         }
                     }

@@ -290,6 +290,7 @@ fn tallied(tally: HygieneTally) -> String {
         urgent => format!("expire soon, {urgent} of them very soon"),
     };
     let lines = [
+        (tally.leaked, "were reported as leaked"),
         (tally.expiring, expiring.as_str()),
         (tally.unused, "have not been used for a long time"),
         (tally.over_scoped, "may do more than they are used for"),
@@ -474,6 +475,7 @@ mod tests {
     #[test]
     fn keys_to_review() {
         let tally = HygieneTally {
+            leaked: 0,
             unused: 12,
             expiring: 3,
             urgent: 1,

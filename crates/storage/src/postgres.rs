@@ -12,9 +12,7 @@ mod schema;
 use std::{pin::pin, sync::Arc, time::Duration};
 
 use diesel::{
-    BoolExpressionMethods, ConnectionError, ConnectionResult, ExpressionMethods, JoinOnDsl,
-    NullableExpressionMethods, OptionalExtension, QueryDsl, QueryResult,
-    dsl::{exists, not},
+    ConnectionError, ConnectionResult, ExpressionMethods, OptionalExtension, QueryDsl, QueryResult,
     upsert::excluded,
 };
 use diesel_async::{
@@ -187,30 +185,41 @@ async fn add_counts(connection: &mut Connection, counts: Vec<CountRow>) -> Query
     Ok(())
 }
 
-/// Notes when secrets were last used, where no later use is noted.
+/// Notes when secrets were last used, where no later use is noted: all in one statement, since each one is a way to the server and back. The
+/// rows are locked in one order on every node first: two that lock them in different orders wait for each other. A server may have
+/// noted a use before it heard that the owner was erased, and bring it after.
 async fn note_uses(connection: &mut Connection, uses: Vec<UseRow>) -> QueryResult<()> {
-    use schema::{api_key_secrets as secrets, api_keys, users};
+    use diesel::sql_types::{Array, Binary, Nullable, Text, Timestamptz};
 
-    let statements = uses.into_iter().map(|used| {
-        let earlier = secrets::last_used_at
-            .is_null()
-            .or(secrets::last_used_at.lt(used.at));
-        // A server may have noted a use before it heard that the owner was erased, and bring it after.
-        let of_erased = api_keys::table
-            .inner_join(users::table.on(users::id.nullable().eq(api_keys::owner_id)))
-            .filter(api_keys::id.eq(secrets::key_id))
-            .filter(users::erased_at.is_not_null());
-        let secret = secrets::table
-            .find(used.digest.to_vec())
-            .filter(earlier)
-            .filter(not(exists(of_erased)));
-        diesel::update(secret).set((
-            secrets::last_used_at.eq(Some(used.at)),
-            secrets::last_used_address.eq(used.address),
-            secrets::last_used_user_agent.eq(used.user_agent),
-        ))
-    });
-    execute_all(connection, statements.collect()).await
+    const NOTE_USES: &str = "\
+        WITH used AS MATERIALIZED ( \
+            SELECT * FROM unnest($1, $2, $3, $4) AS used (digest, at, address, user_agent) \
+        ), locked AS MATERIALIZED ( \
+            SELECT digest FROM api_key_secrets WHERE digest IN (SELECT digest FROM used) ORDER BY digest FOR UPDATE \
+        ) \
+        UPDATE api_key_secrets AS secret \
+        SET last_used_at = used.at, last_used_address = used.address, last_used_user_agent = used.user_agent \
+        FROM used JOIN locked USING (digest) \
+        WHERE secret.digest = used.digest AND (secret.last_used_at IS NULL OR secret.last_used_at < used.at) \
+        AND NOT EXISTS ( \
+            SELECT 1 FROM api_keys JOIN users ON users.id = api_keys.owner_id \
+            WHERE api_keys.id = secret.key_id AND users.erased_at IS NOT NULL \
+        )";
+    let (mut digests, mut times, mut addresses, mut agents) = (vec![], vec![], vec![], vec![]);
+    for used in uses {
+        digests.push(used.digest.to_vec());
+        times.push(used.at);
+        addresses.push(used.address);
+        agents.push(used.user_agent);
+    }
+    diesel::sql_query(NOTE_USES)
+        .bind::<Array<Binary>, _>(digests)
+        .bind::<Array<Timestamptz>, _>(times)
+        .bind::<Array<Nullable<Text>>, _>(addresses)
+        .bind::<Array<Nullable<Text>>, _>(agents)
+        .execute(connection)
+        .await
+        .map(drop)
 }
 
 async fn begin_write(connection: &mut Connection) -> QueryResult<()> {

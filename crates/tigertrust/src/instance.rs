@@ -592,11 +592,14 @@ impl TigerTrust {
     pub async fn close(&self) {
         if let Some(background) = self.0.background.get() {
             background.stop();
-            key_uses::store_uses(&self.0.admission, &self.0.storage).await;
-            key_uses::store_usage(&self.0.admission, &self.0.storage, &self.0.refusals).await;
+            // What is short and weighs most comes first, since whoever waits for the end may not wait for all of it.
             background::store_refusals(&self.0.refusals).await;
             self.0.ledger.put_down().await;
             background::store_time(&self.0.storage).await;
+            key_uses::store_usage(&self.0.admission, &self.0.storage, &self.0.refusals).await;
+            // The counts may have added some.
+            background::store_refusals(&self.0.refusals).await;
+            key_uses::store_uses(&self.0.admission, &self.0.storage).await;
         }
         #[cfg(feature = "mail")]
         if let Some(postman) = &self.0.postman {

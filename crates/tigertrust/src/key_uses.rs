@@ -15,6 +15,8 @@ const STORE_USES_EVERY: Duration = Duration::from_secs(5);
 const STORE_USAGE_EVERY: Duration = Duration::from_secs(1);
 /// How many counts are stored at once.
 const STORE_USAGE_OF: usize = 250;
+/// From how many counts on that wait the process catches up, however busy it is: minutes would be told apart no longer.
+const CATCH_UP_FROM: usize = 400_000;
 /// From how many checks a second on, for each core, a process is held for busy. A core answers about a hundred thousand.
 const BUSY_FROM: u64 = 20_000;
 
@@ -89,7 +91,10 @@ pub(crate) async fn keep_storing_usage(admission: Arc<Admission>, usage: LoggedU
     loop {
         ticks.tick().await;
         let since = clock.monotonic();
-        let share = load.share(checks(&admission), since);
+        let share = match load.share(checks(&admission), since) {
+            _ if admission.waiting_usage_counts() >= CATCH_UP_FROM => &AT_EASE,
+            share => share,
+        };
         loop {
             let stored = admission.flush_some_usage(&usage, STORE_USAGE_OF).await;
             let may_be_more = stored.as_ref().is_ok_and(|stored| *stored >= STORE_USAGE_OF);

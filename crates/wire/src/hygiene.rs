@@ -11,6 +11,8 @@ use crate::{Page, timestamp};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub enum FindingName {
+    /// Somebody reported that the key has leaked.
+    Leaked,
     /// The key is not used.
     Unused,
     /// It expires soon.
@@ -32,7 +34,7 @@ pub struct KeyFinding {
     pub name: String,
     /// Why.
     pub finding: FindingName,
-    /// Since when: the last use of an unused key, or when it was made if there was none; when an old secret was made; from when on
+    /// Since when: the report of a leaked key; the last use of an unused key, or when it was made if there was none; when an old secret was made; from when on
     /// nobody asked for the scopes. Null for one that expires.
     #[serde(serialize_with = "timestamp::serialize_option")]
     #[schema(value_type = Option<String>, format = DateTime)]
@@ -63,6 +65,13 @@ impl From<&accounts::KeyFinding> for KeyFinding {
             advice,
         };
         match &found.finding {
+            accounts::Finding::Leaked { since } => Self {
+                since: Some(*since),
+                ..with(
+                    FindingName::Leaked,
+                    "Rotate it without an overlap, or revoke it: whoever reported it has its secret.",
+                )
+            },
             accounts::Finding::Unused { since, never } => Self {
                 since: Some(*since),
                 ..with(

@@ -4,7 +4,7 @@ use std::{borrow::Cow, fmt, net::IpAddr};
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
-use tigertrust_credentials::{AuthError, Verdict};
+use tigertrust_credentials::{AuthError, Unauthorized, Verdict};
 use tigertrust_model::Timestamp;
 use utoipa::ToSchema;
 use zeroize::Zeroizing;
@@ -156,6 +156,10 @@ impl<'a> From<&'a Verdict> for KeyVerdict<'a> {
                     valid: false,
                     code: code.as_str(),
                     detail: Some(match refusal {
+                        // What was presented here is a key, and not how the caller calls.
+                        AuthError::Unauthorized(Unauthorized::Malformed) => {
+                            "The API key is malformed or cut short.".to_owned()
+                        }
                         AuthError::RateLimited {
                             retry_after: Some(after),
                             ..

@@ -54,6 +54,7 @@ fn describe(report: &Page<KeyFinding>) -> String {
 
 const fn named(found: &KeyFinding) -> &'static str {
     match found.finding {
+        FindingName::Leaked => "LEAKED: reported",
         FindingName::Unused => "unused since",
         FindingName::Expiring if found.urgent => "URGENT: expires",
         FindingName::Expiring => "expires",

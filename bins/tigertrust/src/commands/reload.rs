@@ -7,7 +7,7 @@ use tigertrust_credentials::ports::StoreError;
 use tokio::{
     signal::unix::{Signal, SignalKind, signal},
     task::spawn_blocking,
-    time::sleep,
+    time::{MissedTickBehavior, interval},
 };
 
 use super::source;
@@ -24,7 +24,7 @@ use crate::{
 };
 
 /// As often as servers say which secrets they have.
-const LOOK_AGAIN_AFTER: Duration = Duration::from_secs(2);
+const LOOK_EVERY: Duration = Duration::from_secs(2);
 
 /// Where settings are read from again.
 pub struct Reload {
@@ -56,10 +56,13 @@ impl Reload {
         })
     }
 
-    /// Reads the settings again whenever it is told to, for ever, and uses the first secret of each kind as soon as all servers know it.
+    /// Reads the settings again whenever it is told to, for ever, and uses of each kind the first secret that all servers know: others come
+    /// and go, and may bring another ring.
     pub async fn keep(mut self, instance: TigerTrust, certificates: Option<Arc<CertificateFiles>>) {
+        let mut looks = interval(LOOK_EVERY);
+        looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut told = None;
         loop {
-            let held_back = self.keyring.as_ref().filter(|ring| !ring.uses_the_first());
             tokio::select! {
                 hangup = self.hangup.recv() => {
                     if hangup.is_none() {
@@ -67,10 +70,13 @@ impl Reload {
                     }
                     self.read_again(&instance, certificates.as_deref()).await;
                 }
-                Some(ring) = look_again(held_back) => {
-                    prefer_known_to_others(&instance, ring).await;
-                    if ring.uses_the_first() {
-                        taken_up(&instance, ring).await;
+                _ = looks.tick() => {
+                    if let Some(ring) = &self.keyring {
+                        let trouble = follow_others(&instance, ring).await.err().map(|failure| failure.to_string());
+                        if let Some(trouble) = trouble.as_ref().filter(|_| trouble != told) {
+                            tracing::error!("{trouble}");
+                        }
+                        told = trouble;
                     }
                 }
             }
@@ -153,33 +159,57 @@ impl Reload {
         if !dropped.is_empty() {
             tracing::info!(secrets = named(&dropped), "taken out");
         }
+        let before = in_use(running);
+        for (kind, id) in &before {
+            ring.prefer(*kind, id);
+        }
         // Before it is taken up: nothing is to be made with what others do not understand.
-        prefer_known_to_others(instance, &ring).await;
+        if let Err(failure) = prefer_known_to_others(instance, &ring).await {
+            tracing::warn!(%failure, "what is new is made as before, as far as the ring has the secrets for it");
+        }
+        let known: Vec<(SecretKind, String)> = all_ids(running);
         for kind in running.replace(&ring, &kept) {
             tracing::warn!(%kind, "the key ring held no secret of this kind at the start: that needs a restart");
         }
-        taken_up(instance, running).await;
+        let added = all_ids(running).into_iter().filter(|held| !known.contains(held));
+        let added = named(&added.collect::<Vec<_>>());
+        if !added.is_empty() {
+            tracing::info!(secrets = added, "held from now on");
+        }
+        taken_up(instance, running, &before).await;
         true
     }
 }
 
-/// Waits until it is time to look whether a ring may use its first secrets; for ever without one.
-async fn look_again(ring: Option<&Keyring>) -> Option<&Keyring> {
-    let ring = ring?;
-    sleep(LOOK_AGAIN_AFTER).await;
-    Some(ring)
+fn all_ids(ring: &Keyring) -> Vec<(SecretKind, String)> {
+    let of_kind = |kind| ring.ids(kind).map(move |id| (kind, id.to_owned()));
+    SecretKind::ALL.into_iter().flat_map(of_kind).collect()
 }
 
-/// What follows when what is new is made with other secrets than before.
-async fn taken_up(instance: &TigerTrust, ring: &Keyring) {
+/// What is new is made with these.
+fn in_use(ring: &Keyring) -> Vec<(SecretKind, String)> {
+    let of_kind = |kind| ring.in_use(kind).map(|id| (kind, id));
+    SecretKind::ALL.into_iter().filter_map(of_kind).collect()
+}
+
+/// Has what is new made with what all servers know now.
+async fn follow_others(instance: &TigerTrust, ring: &Keyring) -> Result<(), Failure> {
+    let before = in_use(ring);
+    let followed = prefer_known_to_others(instance, ring).await;
+    if in_use(ring) != before {
+        taken_up(instance, ring, &before).await;
+    }
+    followed
+}
+
+/// What follows when what is new may be made with other secrets than before.
+async fn taken_up(instance: &TigerTrust, ring: &Keyring, before: &[(SecretKind, String)]) {
     // At once, so that the others need not wait for it.
     if let Err(error) = instance.tell_presence().await {
         tracing::debug!(%error, "the other servers could not be told which secrets this one runs with");
     }
-    for kind in SecretKind::ALL {
-        if let Some(id) = ring.in_use(kind) {
-            tracing::info!(%kind, id, "in use from now on");
-        }
+    for (kind, id) in in_use(ring).iter().filter(|used| !before.contains(used)) {
+        tracing::info!(%kind, id, "in use from now on");
     }
     // So that an earlier pepper is not needed for what is new.
     if let Err(error) = instance.storage().audit().reseal_heads().await {

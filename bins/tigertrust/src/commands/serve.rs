@@ -121,8 +121,10 @@ pub async fn serve_until_stopped(
         tracing::debug!(%error, "it is not known yet how late it was when a server last ran");
     }
     instance.take_up_limits().await;
-    if let Some(ring) = &settings.keyring {
-        prefer_known_to_others(&instance, ring).await;
+    if let Some(ring) = &settings.keyring
+        && let Err(failure) = prefer_known_to_others(&instance, ring).await
+    {
+        tracing::warn!(%failure, "the first secrets of the key ring are used");
     }
     instance.start();
     let mut app = settings.app.clone();

@@ -286,13 +286,6 @@ impl Keyring {
         }
     }
 
-    /// Whether what is new is made with the first secret of each kind.
-    pub fn uses_the_first(&self) -> bool {
-        SecretKind::ALL
-            .into_iter()
-            .all(|kind| self.in_use(kind).as_deref() == self.ids(kind).next())
-    }
-
     /// Makes what is new with another secret of a kind than the first, for all that share this ring.
     pub fn prefer(&self, kind: SecretKind, id: &str) {
         match kind {

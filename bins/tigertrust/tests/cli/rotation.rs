@@ -412,8 +412,8 @@ async fn the_command_line_makes_keys_that_servers_know(folder: Folder) {
 }
 
 async fn a_secret_put_in_front_by_hand_is_used_once_all_servers_know_it(folder: Folder) {
+    let path = folder.path().join("tigertrust-data/keyring.toml");
     let put_in_front = |entry: &str| {
-        let path = folder.path().join("tigertrust-data/keyring.toml");
         let ring = fs::read_to_string(&path).unwrap();
         fs::write(
             &path,
@@ -448,12 +448,27 @@ async fn a_secret_put_in_front_by_hand_is_used_once_all_servers_know_it(folder: 
     assert_eq!((using("s1"), using("s2")), (0, 2));
     // Who was killed counts as one that runs, until it has been silent for long enough.
     second.kill();
+    let earlier = fs::read(&path).unwrap();
     put_in_front(&generated("s3"));
     first.signal("HUP");
     let line = first.logged("not all servers know the current secret");
     assert!(line.contains("unaware") && line.contains("s2"), "{line}");
     first.logged("all servers know the current secret now");
+    first.logged("in use from now on");
     assert_eq!(using("s3"), 1);
+    // One that comes with the ring of before is understood again soon, and stands back once it has the present one.
+    let present = fs::read(&path).unwrap();
+    fs::write(&path, earlier).unwrap();
+    let mut third = folder.quickstart(&[]);
+    let line = first.logged("not all servers know the current secret");
+    assert!(line.contains("s2"), "{line}");
+    first.logged("in use from now on");
+    fs::write(&path, present).unwrap();
+    assert_eq!((using("s2"), using("s3")), (2, 0));
+    reload(&mut third);
+    first.logged("all servers know the current secret now");
+    first.logged("in use from now on");
+    assert_eq!((using("s2"), using("s3")), (0, 2));
     assert_eq!(first.check(&key).await, 200);
 }
 

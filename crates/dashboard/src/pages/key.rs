@@ -53,12 +53,12 @@ pub(crate) fn routes() -> Vec<PathPages> {
 
 /// How long the old secret goes on, in seconds.
 const OVERLAPS: [(&str, &str); 6] = [
-    ("86400", "For a day"),
+    ("0", "Not at all"),
+    ("300", "For five minutes"),
     ("3600", "For an hour"),
+    ("86400", "For a day"),
     ("604800", "For a week"),
     ("2592000", "For 30 days"),
-    ("300", "For five minutes"),
-    ("0", "Not at all"),
 ];
 
 /// Over what time a chart shows calls: the word in the address, what it is called, how long it is and by what.
@@ -185,7 +185,7 @@ pub(crate) async fn show(visitor: Visitor) -> PageResult {
             }
             section.card {
                 h2 { "Secrets" }
-                (secrets(&details.secrets, now))
+                (secrets(&details.secrets, state == KeyState::Revoked, now))
             }
             section.card {
                 h2 { "About" }
@@ -231,7 +231,7 @@ fn limits(standing: &Decision, state: KeyState, is_at_home: bool, plan: &str) ->
 }
 
 /// The secrets of a key, newest first, and which of them is still used.
-fn secrets(secrets: &[SecretInfo], now: Timestamp) -> Markup {
+fn secrets(secrets: &[SecretInfo], is_revoked: bool, now: Timestamp) -> Markup {
     html! {
         ul.list {
             @for secret in secrets {
@@ -243,7 +243,7 @@ fn secrets(secrets: &[SecretInfo], now: Timestamp) -> Markup {
                             "made " (instant::from_now(secret.created_at, now))
                             @match secret.ends_at {
                                 None => {}
-                                Some(at) if at > now => { ", goes on until " (instant::at(at)) }
+                                Some(at) if at > now && !is_revoked => { ", goes on until " (instant::at(at)) }
                                 Some(_) => { ", replaced" }
                             }
                         }
@@ -322,6 +322,12 @@ fn rotate_page(
     refused: Option<&ApiError>,
 ) -> HttpResponse {
     let key = &details.key;
+    // Whoever reported it has the secret.
+    let overlap = if key.leak_reported_at.is_some() {
+        "0"
+    } else {
+        "86400"
+    };
     let content = html! {
         section.card.narrow {
             h1 { "Rotate " (key.name) }
@@ -330,7 +336,7 @@ fn rotate_page(
             form method="post" action=(path(visitor, key.id, "/rotate")) {
                 (token(visitor))
                 (select(form, &Input {
-                    name: "overlapSeconds", label: "The old secret goes on", value: "86400",
+                    name: "overlapSeconds", label: "The old secret goes on", value: overlap,
                     hint: "Not at all, if it may have leaked: whoever still uses it is refused at once.", ..Input::default()
                 }, &OVERLAPS))
                 div.actions { (submit("Rotate")) a.button.quiet href=(path(visitor, key.id, "")) { "Cancel" } }

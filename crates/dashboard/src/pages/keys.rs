@@ -205,7 +205,10 @@ fn table(visitor: &Visitor, keys: &[KeyDetails], now: Timestamp) -> Markup {
                                 @if let Some(secret) = secrets.first() { (shown_of(secret)) @if let Some(format) = imported_as(secret) { " · " (format) } }
                             }
                             td data-label="Type" { (kind_name(key.kind)) @if key.owner.is_some() { " · personal" } }
-                            td data-label="State" { (key_state(key.state(now))) }
+                            td data-label="State" {
+                                (key_state(key.state(now)))
+                                @if key.leak_reported_at.is_some() { " " (badge("bad", "leaked")) }
+                            }
                             td data-label="Scopes" { (scopes(key.scopes.iter().map(|scope| scope.as_str()))) }
                             td data-label="Last used" {
                                 @match secrets.iter().filter_map(|secret| secret.last_use.as_ref()).map(|last| last.at).max() {

@@ -124,7 +124,7 @@ fn busy(visitor: &Visitor, busiest: &UsageByKey) -> Markup {
 fn worth_a_look(visitor: &Visitor, findings: &[KeyFinding], now: Timestamp) -> Markup {
     html! {
         @if findings.is_empty() {
-            (empty("Nothing", "Keys that expire soon, are not used, are old, or may do more than they are used for are listed here.", None))
+            (empty("Nothing", "Keys that were reported as leaked, expire soon, are not used, are old, or may do more than they are used for are listed here.", None))
         } @else {
             ul.list {
                 @for found in findings.iter().take(FINDINGS) {
@@ -141,6 +141,10 @@ fn worth_a_look(visitor: &Visitor, findings: &[KeyFinding], now: Timestamp) -> M
 
 fn finding(finding: &Finding, now: Timestamp) -> Markup {
     match finding {
+        Finding::Leaked { since } => badge(
+            "bad",
+            &format!("reported as leaked {}", instant::distance(*since, now)),
+        ),
         Finding::Expiring { at, urgent } => badge(
             if *urgent { "bad" } else { "warn" },
             &format!("expires {}", instant::distance(*at, now)),

@@ -2,14 +2,16 @@
 
 use std::time::Duration;
 
+use reqwest::Method;
 use serde_json::{Value, json};
 use tigertrust_accounts::IssuedKey;
 use tigertrust_model::{KeyType, Role};
-use tigertrust_testkit::{TestServer, on_both_engines};
+use tigertrust_testkit::{TestServer, on_both_engines, send};
 
 use crate::people::Browser;
 
 on_both_engines!(
+    a_key_that_was_reported_as_leaked_is_found_until_it_is_rotated,
     an_unused_key_is_found_and_a_used_one_is_not,
     a_key_that_expires_soon_is_found_and_very_soon_is_urgent,
     scopes_that_nobody_asks_for_are_found,
@@ -95,6 +97,23 @@ fn names(items: &[Value]) -> Vec<&str> {
 async fn check(server: &TestServer, key: &IssuedKey, scope: &str) {
     let answer = server.get(&format!("/api/auth/check?scope={scope}"), key).await;
     assert_eq!(answer.status, 200, "{answer:?}");
+}
+
+async fn a_key_that_was_reported_as_leaked_is_found_until_it_is_rotated(server: TestServer) {
+    let home = server.workspace("Home").await;
+    let admin = server.admin(&home).await;
+    // Those of agents are revoked by default, and so looked at no more.
+    let key = server.key(&home, KeyType::Public, &[]).await;
+    let body = json!({"key": key.secret.reveal()});
+    let report = server.request(Method::POST, "/api/keys/report-leak").json(&body);
+    assert_eq!(send(report).await.status, 202);
+    let found_then = found(&server, &admin, &key).await;
+    assert_eq!(names(&found_then), ["leaked"]);
+    assert_eq!(found_then[0]["since"], "2027-01-15T08:00:00Z");
+    server
+        .post(&format!("/api/keys/{}/rotate", key.key.id), &admin, &json!({}))
+        .await;
+    assert!(found(&server, &admin, &key).await.is_empty());
 }
 
 async fn an_unused_key_is_found_and_a_used_one_is_not(server: TestServer) {

@@ -16,7 +16,8 @@ pub fn look(settings: &Settings) -> Vec<Finding> {
         return vec![Finding::error(
             ABOUT,
             "there is none, so that nothing can be served",
-            "Make one with `tigertrust secrets create FILE` and set keyring_file to it.",
+            "If there was one, put it back from a copy: another one is no good for a database that has keys. Otherwise make one with \
+             `tigertrust secrets create FILE` and set keyring_file to it.",
         )];
     };
     let mut findings = Vec::new();

@@ -23,11 +23,11 @@ use crate::{
 
 /// How long the old secret goes on, in seconds.
 const OVERLAPS: [(&str, &str); 5] = [
-    ("86400", "For a day"),
+    ("0", "Not at all"),
     ("3600", "For an hour"),
+    ("86400", "For a day"),
     ("604800", "For a week"),
     ("2592000", "For 30 days"),
-    ("0", "Not at all"),
 ];
 
 /// A page that asks, with what stood against it.
