@@ -160,12 +160,12 @@ impl Reload {
             tracing::info!(secrets = named(&dropped), "taken out");
         }
         let before = in_use(running);
-        for (kind, id) in &before {
-            ring.prefer(*kind, id);
-        }
         // Before it is taken up: nothing is to be made with what others do not understand.
         if let Err(failure) = prefer_known_to_others(instance, &ring).await {
             tracing::warn!(%failure, "what is new is made as before, as far as the ring has the secrets for it");
+            for (kind, id) in &before {
+                ring.prefer(*kind, id);
+            }
         }
         let known: Vec<(SecretKind, String)> = all_ids(running);
         for kind in running.replace(&ring, &kept) {
