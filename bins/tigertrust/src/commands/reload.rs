@@ -130,11 +130,7 @@ impl Reload {
         if ring.is_same(running) {
             return true;
         }
-        let lost: Vec<(SecretKind, String)> = running
-            .lost_in(&ring)
-            .into_iter()
-            .map(|(kind, id)| (kind, id.to_owned()))
-            .collect();
+        let lost = owned(running.lost_in(&ring));
         // A ring that has been changed in the ordinary way holds what this server uses for what is new: `secrets remove` refuses to take it
         // out before. So another ring is a wrong one, and to use its secrets would be the greater harm.
         let is_wrong = |(kind, id): &&(SecretKind, String)| {
@@ -167,23 +163,22 @@ impl Reload {
                 ring.prefer(*kind, id);
             }
         }
-        let known: Vec<(SecretKind, String)> = all_ids(running);
+        let mut added = owned(ring.lost_in(running));
         for kind in running.replace(&ring, &kept) {
             tracing::warn!(%kind, "the key ring held no secret of this kind at the start: that needs a restart");
+            added.retain(|(of, _)| *of != kind);
         }
-        let added = all_ids(running).into_iter().filter(|held| !known.contains(held));
-        let added = named(&added.collect::<Vec<_>>());
         if !added.is_empty() {
-            tracing::info!(secrets = added, "held from now on");
+            tracing::info!(secrets = named(&added), "held from now on");
         }
         taken_up(instance, running, &before).await;
         true
     }
 }
 
-fn all_ids(ring: &Keyring) -> Vec<(SecretKind, String)> {
-    let of_kind = |kind| ring.ids(kind).map(move |id| (kind, id.to_owned()));
-    SecretKind::ALL.into_iter().flat_map(of_kind).collect()
+fn owned(secrets: Vec<(SecretKind, &str)>) -> Vec<(SecretKind, String)> {
+    let owned = secrets.into_iter().map(|(kind, id)| (kind, id.to_owned()));
+    owned.collect()
 }
 
 /// What is new is made with these.
