@@ -4,6 +4,7 @@
 //! [`serve`] runs one with the limits that a server on the open network needs. Routes, and what each needs of its
 //! caller, stand in one table, [`operations`]: the extractor enforces it, OpenAPI shows it, the refusal tests walk it.
 
+mod access;
 mod app;
 mod audit;
 mod auth;
@@ -20,6 +21,7 @@ mod invitations;
 mod keys;
 mod members;
 mod metrics;
+mod mount;
 mod openapi;
 mod origin;
 pub mod page;
@@ -42,12 +44,14 @@ mod verifications;
 mod webhooks;
 mod workspaces;
 
+pub use access::Access;
 pub use app::{App, AppSettings, Parts, SsoSettings, TokenSettings};
 pub use client_address::TrustedProxies;
 pub use error::ApiError;
 pub use metrics::{Labels, Metrics, serve_metrics};
+pub use mount::{configure, configure_with};
 pub use openapi::document as openapi_document;
 pub use permit::Person;
-pub use routes::{Access, Operation, configure, configure_with, operations};
+pub use routes::{Operation, operations};
 pub use server::{Listener, ServerSettings, serve};
 pub use trace::TraceContext;

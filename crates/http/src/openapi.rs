@@ -18,9 +18,8 @@ use utoipa::{
 use utoipa_swagger_ui::SwaggerUi;
 
 use crate::{
-    App, audit, auth, changes, health, hygiene, invitations, keys, members,
-    routes::{Access, operations},
-    sso, tokens, trust_rules, usage, webhooks, workspaces,
+    App, access::Access, audit, auth, changes, health, hygiene, invitations, keys, members,
+    routes::operations, sso, tokens, trust_rules, usage, webhooks, workspaces,
 };
 
 #[derive(OpenApi)]

@@ -17,10 +17,11 @@ use tigertrust_wire::Problem;
 
 use crate::{
     ApiError, App, Operation, Person,
+    access::{MethodNeed, Needs},
     body::parse,
     cookies, invitations,
+    mount::{allowed, method_not_allowed},
     origin::origin,
-    routes::{MethodNeed, Needs, allowed, method_not_allowed},
     same_site,
     sso::sign_in::waiting_cookie,
 };

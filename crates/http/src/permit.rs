@@ -17,12 +17,12 @@ use tigertrust_model::{Creator, Origin, Principal, Scope, Workspace};
 use tigertrust_wire::{Code, Problem};
 
 use crate::{
-    App, cookies,
+    App,
+    access::{Exception, MethodNeed, Needs},
+    cookies,
     error::ApiError,
     origin::origin,
-    rate_limit, refused,
-    routes::{Exception, MethodNeed, Needs},
-    same_site, trace,
+    rate_limit, refused, same_site, trace,
 };
 
 // A name as text would be parsed for each request.

@@ -1,100 +1,13 @@
 //! Every route, and what it needs of its caller.
 
-use actix_web::{
-    Handler, HttpRequest, HttpResponse, Resource, Responder, Route, guard,
-    http::{Method, header},
-    web::{self, ServiceConfig},
-};
+use actix_web::{Handler, Responder, Route, guard, http::Method, web};
 use tigertrust_credentials::{Charge, Need, WorkspaceNeed};
 use tigertrust_model::{Scope, management};
-use tigertrust_wire::{Code, Problem};
 
 use crate::{
-    audit, auth, changes,
-    error::ApiError,
-    health, hygiene, invitations, keys, members, openapi,
-    page::{Pages, wants_page},
-    pages,
-    respond::Respond,
-    sso, tokens, trust_rules, usage, webhooks, workspaces,
+    access::Access, audit, auth, changes, health, hygiene, invitations, keys, members, openapi, sso, tokens,
+    trust_rules, usage, webhooks, workspaces,
 };
-
-/// Who may call an operation.
-#[derive(Clone, Debug)]
-pub enum Access {
-    /// Anybody.
-    Anonymous,
-    /// A caller that fulfils the need.
-    Needs(Need),
-    /// A caller that fulfils the need, or the very key that the path names as `{id}`, whatever it may do; or a person, for its
-    /// own keys.
-    NeedsUnlessItself(Need),
-    /// A caller that fulfils the need, or a person, for its own keys.
-    NeedsUnlessOwnKeys(Need),
-    /// A key that fulfils the need, or whoever shows in the body what a trust rule takes in its place. No person who is signed in.
-    NeedsUnlessVouched(Need),
-    /// A key that fulfils the need, or any person who is signed in.
-    NeedsUnlessPerson(Need),
-    /// A person who is signed in.
-    People,
-    /// A person who is signed in, be it in a session that reaches one workspace alone.
-    PeopleAnywhere,
-    /// A person who is signed in, also one whose session has called too often.
-    PeopleUncounted,
-    /// A caller that fulfils the need in the workspace that the path names as `{id}`.
-    NeedsInWorkspace(Need),
-    /// As [`NeedsInWorkspace`](Self::NeedsInWorkspace), or the very person that the path names as `{userId}`, whatever its
-    /// role: its key must hold the scope all the same.
-    NeedsInWorkspaceUnlessOneself(Need),
-    /// Forward-auth: a caller that fulfils what the query asks for.
-    Asked,
-}
-
-/// What a person must fulfil to do something with the own account.
-static SIGNED_IN: Need = Need::own_account();
-
-/// The same where it reaches beyond any one workspace.
-static WHOLLY_SIGNED_IN: Need = Need::whole_account();
-
-impl Access {
-    /// What a caller must fulfil, where that stands fast.
-    #[must_use]
-    pub fn need(&self) -> Option<&Need> {
-        match self {
-            Self::Needs(need)
-            | Self::NeedsUnlessItself(need)
-            | Self::NeedsUnlessOwnKeys(need)
-            | Self::NeedsUnlessVouched(need)
-            | Self::NeedsUnlessPerson(need)
-            | Self::NeedsInWorkspace(need)
-            | Self::NeedsInWorkspaceUnlessOneself(need) => Some(need),
-            Self::People => Some(&WHOLLY_SIGNED_IN),
-            Self::PeopleAnywhere | Self::PeopleUncounted => Some(&SIGNED_IN),
-            Self::Anonymous | Self::Asked => None,
-        }
-    }
-
-    /// Whether the path says in which workspace the need is to be fulfilled.
-    #[must_use]
-    pub const fn is_in_workspace(&self) -> bool {
-        matches!(
-            self,
-            Self::NeedsInWorkspace(_) | Self::NeedsInWorkspaceUnlessOneself(_)
-        )
-    }
-
-    /// Who may call without fulfilling the need.
-    const fn exception(&self) -> Exception {
-        match self {
-            Self::NeedsUnlessItself(_) => Exception::Itself,
-            Self::NeedsUnlessOwnKeys(_) => Exception::OwnKeys,
-            Self::NeedsUnlessPerson(_) => Exception::AnyPerson,
-            Self::PeopleUncounted => Exception::Uncounted,
-            Self::NeedsInWorkspaceUnlessOneself(_) => Exception::Oneself,
-            _ => Exception::Nobody,
-        }
-    }
-}
 
 /// One operation of the HTTP contract.
 pub struct Operation {
@@ -104,7 +17,7 @@ pub struct Operation {
     pub path: &'static str,
     /// Who may call it.
     pub access: Access,
-    route: Route,
+    pub(crate) route: Route,
 }
 
 impl Operation {
@@ -127,70 +40,10 @@ impl Operation {
         }
     }
 
-    fn answers(&self, method: &Method) -> bool {
+    pub(crate) fn answers(&self, method: &Method) -> bool {
         self.method
             .as_ref()
             .is_none_or(|own| own == method || (*own == Method::GET && *method == Method::HEAD))
-    }
-}
-
-/// What the operations of one path need.
-#[derive(Clone)]
-pub(crate) struct Needs(Vec<MethodNeed>);
-
-/// What one operation needs.
-#[derive(Clone)]
-pub(crate) struct MethodNeed {
-    method: Option<Method>,
-    /// What a caller must fulfil.
-    pub(crate) need: Need,
-    /// Whether the path says in which workspace.
-    pub(crate) is_in_workspace: bool,
-    /// Who may call without fulfilling it.
-    pub(crate) exception: Exception,
-}
-
-impl MethodNeed {
-    /// What a method needs where an operation has the access; none where anybody may call it.
-    pub(crate) fn of(method: Option<&Method>, access: &Access, is_in_workspace: bool) -> Option<Self> {
-        Some(Self {
-            method: method.cloned(),
-            need: access.need()?.clone(),
-            is_in_workspace,
-            exception: access.exception(),
-        })
-    }
-}
-
-/// Who may call an operation without fulfilling its need.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Exception {
-    /// No one.
-    Nobody,
-    /// The key that the path names as `{id}`, and people for their own keys.
-    Itself,
-    /// People, for their own keys.
-    OwnKeys,
-    /// Any person who is signed in.
-    AnyPerson,
-    /// A key of the person that the path names as `{userId}`, if it holds the scope.
-    Oneself,
-    /// Whoever is signed in, however often the session has called.
-    Uncounted,
-}
-
-impl Needs {
-    pub(crate) const fn new(of_methods: Vec<MethodNeed>) -> Self {
-        Self(of_methods)
-    }
-
-    pub(crate) fn of(&self, method: &Method) -> Option<&MethodNeed> {
-        let method = if *method == Method::HEAD {
-            &Method::GET
-        } else {
-            method
-        };
-        self.0.iter().find(|own| own.method.as_ref() == Some(method))
     }
 }
 
@@ -775,103 +628,4 @@ pub fn operations() -> Vec<Operation> {
             invitations::accept,
         ),
     ]
-}
-
-/// Mounts every operation. The application must hold a `web::Data<App>`.
-pub fn configure(config: &mut ServiceConfig) {
-    let scope = web::scope("").wrap(Respond);
-    config.service(scope.configure(|config| mount(config, None)));
-}
-
-/// Mounts pages and every operation: as [`configure`], with pages beside the API.
-pub fn configure_with(pages: Pages) -> impl FnOnce(&mut ServiceConfig) {
-    move |config| {
-        let scope = web::scope("").wrap(Respond);
-        config.service(scope.configure(|config| mount(config, Some(pages))));
-    }
-}
-
-/// Mounts every operation, and pages, to be wrapped in [`Respond`].
-///
-/// The operations come first, and the busiest first of all: the router tries one path after the other, and one with a variable in
-/// it costs more than all else that a check does.
-pub(crate) fn mount(config: &mut ServiceConfig, pages: Option<Pages>) {
-    let mut operations = operations().into_iter().peekable();
-    while let Some(first) = operations.next() {
-        let mut of_path = vec![first];
-        while let Some(next) = operations.next_if(|next| of_path.iter().any(|known| known.path == next.path))
-        {
-            of_path.push(next);
-        }
-        config.service(resource(of_path));
-    }
-    // Before what stands in their place where there are none.
-    if let Some(pages) = pages {
-        config.app_data(pages);
-        (pages.mount)(config);
-    }
-    openapi::mount_ui(config);
-    pages::mount(config);
-    config.default_service(web::to(not_found));
-}
-
-fn resource(operations: Vec<Operation>) -> Resource {
-    let path = operations.first().map_or("", |operation| operation.path);
-    let needs = operations
-        .iter()
-        .filter_map(|operation| {
-            let access = &operation.access;
-            MethodNeed::of(operation.method.as_ref(), access, access.is_in_workspace())
-        })
-        .collect();
-    let allow = allowed(|method| operations.iter().any(|operation| operation.answers(method)));
-    operations
-        .into_iter()
-        .fold(
-            web::resource(path).app_data(Needs::new(needs)),
-            |resource, operation| resource.route(operation.route),
-        )
-        .default_service(web::to(move |request| method_not_allowed(request, allow.clone())))
-}
-
-/// The value of `Allow` (RFC 9110 §10.2.1).
-pub(crate) fn allowed(answers: impl Fn(&Method) -> bool) -> String {
-    [
-        Method::GET,
-        Method::HEAD,
-        Method::POST,
-        Method::PUT,
-        Method::PATCH,
-        Method::DELETE,
-    ]
-    .iter()
-    .filter(|method| answers(method))
-    .map(Method::as_str)
-    .collect::<Vec<_>>()
-    .join(", ")
-}
-
-pub(crate) async fn method_not_allowed(request: HttpRequest, allow: String) -> HttpResponse {
-    let detail = format!("This route knows the methods {allow}.");
-    let mut response = refused(&request, &Problem::new(Code::MethodNotAllowed, detail).into());
-    if let Ok(allow) = header::HeaderValue::from_str(&allow) {
-        response.headers_mut().insert(header::ALLOW, allow);
-    }
-    response
-}
-
-async fn not_found(request: HttpRequest) -> HttpResponse {
-    refused(
-        &request,
-        &Problem::new(Code::NotFound, "There is no such route.").into(),
-    )
-}
-
-/// On a page, for whoever reads one.
-fn refused(request: &HttpRequest, error: &ApiError) -> HttpResponse {
-    use actix_web::ResponseError as _;
-    match request.app_data::<Pages>() {
-        Some(pages) if wants_page(request) => (pages.refused)(error),
-        _ => error.error_response(),
-    }
 }

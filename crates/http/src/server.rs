@@ -6,7 +6,7 @@ use std::{io, net::TcpListener, time::Duration};
 
 use actix_web::{App as ActixApp, HttpServer, dev::Server, web};
 
-use crate::{App, express::express, page::Pages, respond::Respond, routes::mount};
+use crate::{App, express::express, mount::mount, page::Pages, respond::Respond};
 
 /// The limits of a server.
 #[derive(Clone, Copy, Debug)]

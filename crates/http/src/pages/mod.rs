@@ -12,7 +12,7 @@ use actix_web::{
 
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
-use crate::{error::ApiError, routes::method_not_allowed};
+use crate::{error::ApiError, mount::method_not_allowed};
 
 const HTML: &str = "text/html; charset=utf-8";
 const SHELL: &str = include_str!("link.html");
