@@ -279,7 +279,7 @@ impl KeyFlows {
         if overlap > MAX_OVERLAP {
             validation.refuse(
                 "/overlapSeconds",
-                format!("must be {} or less", MAX_OVERLAP.as_secs()),
+                format!("must be {} or fewer, which is 30 days", MAX_OVERLAP.as_secs()),
             );
         }
         validation.finish()?;

@@ -224,7 +224,7 @@ pub(crate) fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ApiError> {
     let mut deserializer = serde_json::Deserializer::from_slice(bytes);
     let value = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
         let pointer = pointer(error.path());
-        invalid(pointer, without_value(&error.into_inner().to_string()))
+        invalid(pointer, in_words(&error.into_inner()))
     })?;
     deserializer
         .end()
@@ -232,8 +232,15 @@ pub(crate) fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ApiError> {
     Ok(value)
 }
 
-/// What serde says, without the value that it says it of: that may be a secret in the wrong place.
-fn without_value(message: &str) -> String {
+/// What serde says, in words of JSON, and without the value that it says it of: that may be a secret in the wrong place.
+fn in_words(error: &serde_json::Error) -> String {
+    let message = error.to_string();
+    // Where it is no JSON at all, the place in the text is all that helps; else the pointer says where.
+    let place = format!(" at line {} column {}", error.line(), error.column());
+    let message = match message.strip_suffix(&place) {
+        Some(message) if error.is_data() => message,
+        _ => &message,
+    };
     let variant = message
         .strip_prefix("unknown variant `")
         .and_then(|rest| rest.rsplit_once("`, expected "));
@@ -244,9 +251,23 @@ fn without_value(message: &str) -> String {
         .iter()
         .find_map(|start| message.strip_prefix(start));
     match of_value.and_then(|rest| rest.rsplit_once(", expected ")) {
-        Some((_, expected)) if expected.starts_with("struct ") => "must be a JSON object".to_owned(),
-        Some((_, expected)) => format!("must be {expected}"),
+        Some((_, expected)) => format!("must be {}", kind_in_words(expected)),
         None => message.to_owned(),
+    }
+}
+
+/// What a type of Rust is to those who write JSON.
+fn kind_in_words(expected: &str) -> &str {
+    match expected {
+        "u8" | "u16" | "u32" | "u64" | "usize" => "a whole number that is not negative and not too large",
+        "i8" | "i16" | "i32" | "i64" | "isize" => "a whole number that is not too large",
+        "f32" | "f64" => "a number",
+        "a boolean" => "true or false",
+        "a borrowed string" => "a string",
+        "a sequence" => "an array",
+        "a map" => "a JSON object",
+        of_struct if of_struct.starts_with("struct ") => "a JSON object",
+        other => other,
     }
 }
 
@@ -268,4 +289,29 @@ fn pointer(path: &serde_path_to_error::Path) -> String {
             Segment::Enum { .. } | Segment::Unknown => String::new(),
         })
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::from_str;
+
+    use super::*;
+
+    #[test]
+    fn what_is_wrong_is_said_in_words_of_json() {
+        let words = |error: serde_json::Error| in_words(&error);
+        let not_negative = "must be a whole number that is not negative and not too large";
+        assert_eq!(words(from_str::<u32>("-1").unwrap_err()), not_negative);
+        assert_eq!(
+            words(from_str::<u32>("\n 99999999999").unwrap_err()),
+            not_negative
+        );
+        assert_eq!(
+            words(from_str::<bool>("\"yes\"").unwrap_err()),
+            "must be true or false"
+        );
+        assert_eq!(words(from_str::<Vec<u8>>("{}").unwrap_err()), "must be an array");
+        let syntax = "expected `,` or `]` at line 1 column 4";
+        assert_eq!(words(from_str::<Vec<u8>>("[1 2]").unwrap_err()), syntax);
+    }
 }

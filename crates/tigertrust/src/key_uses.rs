@@ -81,7 +81,10 @@ pub(crate) async fn keep_storing_uses(
     loop {
         ticks.tick().await;
         let share = load.share(checks(&admission), clock.monotonic());
-        tell(admission.flush_some_uses(&*storage.uses(), share.uses).await);
+        tell(
+            admission.flush_some_uses(&*storage.uses(), share.uses).await,
+            LAST_USES,
+        );
     }
 }
 
@@ -98,7 +101,7 @@ pub(crate) async fn keep_storing_usage(admission: Arc<Admission>, usage: LoggedU
         loop {
             let stored = admission.flush_some_usage(&usage, STORE_USAGE_OF).await;
             let may_be_more = stored.as_ref().is_ok_and(|stored| *stored >= STORE_USAGE_OF);
-            tell_usage(stored.map(drop));
+            tell(stored.map(drop), USAGE);
             if !may_be_more || clock.monotonic().saturating_sub(since) >= share.usage_for {
                 break;
             }
@@ -108,26 +111,22 @@ pub(crate) async fn keep_storing_usage(admission: Arc<Admission>, usage: LoggedU
 
 /// Stores when keys were last used, for the last time.
 pub(crate) async fn store_uses(admission: &Admission, storage: &Storage) {
-    tell(admission.flush_uses(&*storage.uses()).await);
+    tell(admission.flush_uses(&*storage.uses()).await, LAST_USES);
 }
 
 /// Stores how often keys were used, for the last time.
 pub(crate) async fn store_usage(admission: &Admission, storage: &Storage, refusals: &RefusalLog) {
     let usage = LoggedUsage::new(storage.usage(), refusals.clone());
-    tell_usage(admission.flush_usage(&usage).await);
+    tell(admission.flush_usage(&usage).await, USAGE);
 }
 
-/// What fails is tried again the next time.
-fn tell(stored: Result<(), StoreError>) {
-    if let Err(error) = stored {
-        tracing::debug!(%error, "it could not be stored when keys were last used");
-    }
-}
+const LAST_USES: &str = "when keys were last used";
+const USAGE: &str = "how often keys were used";
 
-/// What fails is tried again the next time.
-fn tell_usage(stored: Result<(), StoreError>) {
+/// What could not be stored is tried again the next time.
+fn tell(stored: Result<(), StoreError>, what: &str) {
     if let Err(error) = stored {
-        tracing::debug!(%error, "it could not be stored how often keys were used");
+        tracing::debug!(%error, "it could not be stored {what}");
     }
 }
 

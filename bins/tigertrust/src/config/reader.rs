@@ -59,6 +59,8 @@ pub struct Reader {
     values: BTreeMap<String, Value>,
     asked: Vec<Asked>,
     fingerprints: BTreeMap<String, [u8; 32]>,
+    /// The names of variables that are nearly named as ours.
+    misnamed: Vec<String>,
     errors: Vec<String>,
 }
 
@@ -70,10 +72,16 @@ impl Reader {
             ensure_toml(path)?;
             builder = builder.add_source(File::from(path.as_path()).format(FileFormat::Toml));
         }
-        let environment = source
+        let named_as_ours = source
             .environment
             .iter()
-            .filter(|(name, _)| name.starts_with(PREFIX))
+            .filter(|(name, _)| name.starts_with(PREFIX));
+        let misnamed = named_as_ours
+            .clone()
+            .map(|(name, _)| name.clone())
+            .filter(|name| !name.starts_with(&variable("")))
+            .collect();
+        let environment = named_as_ours
             .map(|(name, value)| (name.clone(), value.clone()))
             .collect();
         builder = builder.add_source(
@@ -95,6 +103,7 @@ impl Reader {
         Ok(Self {
             values,
             fingerprints,
+            misnamed,
             asked: Vec::new(),
             errors: Vec::new(),
         })
@@ -234,6 +243,15 @@ impl Reader {
             };
             self.refuse(&key, &origin(&key, &value), &detail);
         }
+        // Whoever wrote one underscore for two would have a server with other settings, and not a word.
+        let flat = |name: &str| name.to_lowercase().replace('.', "_").replace("__", "_");
+        for name in &self.misnamed {
+            let rest = name.trim_start_matches(PREFIX).trim_start_matches('_');
+            if let Some(key) = known.iter().find(|key| flat(key) == flat(rest)) {
+                self.errors
+                    .push(format!("{name}: it is not read; did you mean {}?", variable(key)));
+            }
+        }
         if self.errors.is_empty() {
             Ok(())
         } else {
@@ -309,9 +327,14 @@ fn shown(value: &Value) -> String {
 fn origin(key: &str, value: &Value) -> String {
     match value.origin() {
         None => DEFAULT.to_owned(),
-        Some(ENVIRONMENT) => format!("{PREFIX}__{}", key.replace('.', "__").to_uppercase()),
+        Some(ENVIRONMENT) => variable(key),
         Some(origin) => origin.to_owned(),
     }
+}
+
+/// The environment variable for a setting.
+fn variable(key: &str) -> String {
+    format!("{PREFIX}__{}", key.replace('.', "__").to_uppercase())
 }
 
 /// Whether a value comes from an environment variable, by its origin.
@@ -354,7 +377,6 @@ fn distance(left: &str, right: &str) -> usize {
     row.last().copied().unwrap_or_default()
 }
 
-/// Errors of `config` name the file and, for a malformed one, the line.
 /// That a file can be read at all. What the parser of the configuration says of a mistake quotes the line, and with it what may be a
 /// password: so only where it is, and what was expected there, is told.
 fn ensure_toml(path: &Path) -> Result<(), SettingErrors> {
@@ -373,6 +395,7 @@ fn ensure_toml(path: &Path) -> Result<(), SettingErrors> {
     )]))
 }
 
+/// Errors of `config` name the file and, for a malformed one, the line.
 fn readable(error: &ConfigError) -> String {
     match error {
         ConfigError::FileParse { uri, cause } => {

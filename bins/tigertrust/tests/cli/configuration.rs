@@ -27,7 +27,10 @@ async fn every_wrong_value_names_its_key_its_source_and_what_is_allowed() {
         .env("TIGERTRUST__DATABASE__POOL_SIZE", "many")
         .env("TIGERTRUST__CACHE__MAX_KEYS", "-1")
         .env("TIGERTRUST__TRACES__URL", "collector:4318")
-        .env("TIGERTRUST__TRACES__SAMPLE", "5%");
+        .env("TIGERTRUST__TRACES__SAMPLE", "5%")
+        .env("TIGERTRUST_SERVER__PUBLIC_URL", "https://tt.example.com")
+        .env("TIGERTRUST_DATABASE_URL", "postgres://tt:secret@db/tt")
+        .env("TIGERTRUST_API_KEY", "of somebody else");
     let output = command.output().unwrap();
     assert!(!output.status.success());
     let message = String::from_utf8(output.stderr).unwrap();
@@ -40,9 +43,12 @@ async fn every_wrong_value_names_its_key_its_source_and_what_is_allowed() {
         "traces.url = \"collector:4318\" (TIGERTRUST__TRACES__URL): must be an address such as http://127.0.0.1:4318",
         "traces.sample = \"5%\" (TIGERTRUST__TRACES__SAMPLE): must be a share from 0 to 1, such as 0.05",
         "cache.max_stalenes (tt.toml): there is no such setting; did you mean cache.max_staleness?",
+        "TIGERTRUST_SERVER__PUBLIC_URL: it is not read; did you mean TIGERTRUST__SERVER__PUBLIC_URL?",
+        "TIGERTRUST_DATABASE_URL: it is not read; did you mean TIGERTRUST__DATABASE__URL?",
     ] {
         assert!(message.contains(expected), "{expected}\n{message}");
     }
+    assert!(!message.contains("TIGERTRUST_API_KEY"), "{message}");
 }
 
 #[tokio::test]

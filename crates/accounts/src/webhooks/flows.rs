@@ -226,7 +226,7 @@ impl WebhookFlows {
     ) -> Result<IssuedWebhook, WebhookError> {
         actor.acts_in(workspace)?;
         if overlap > MAX_OVERLAP {
-            let detail = format!("must be {} or fewer", MAX_OVERLAP.as_secs());
+            let detail = format!("must be {} or fewer, which is 30 days", MAX_OVERLAP.as_secs());
             return Err(FlowError::invalid("/overlapSeconds", detail).into());
         }
         let now = self.0.clock.now();

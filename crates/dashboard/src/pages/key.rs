@@ -51,8 +51,8 @@ pub(crate) fn routes() -> Vec<PathPages> {
     ]
 }
 
-/// How long the old secret goes on, in seconds.
-const OVERLAPS: [(&str, &str); 6] = [
+/// How long an old secret goes on once there is another, in seconds.
+pub(super) const OVERLAPS: [(&str, &str); 6] = [
     ("0", "Not at all"),
     ("300", "For five minutes"),
     ("3600", "For an hour"),

@@ -17,18 +17,9 @@ use crate::{
     form::{Fields, Filled},
     instant,
     layout::{self, Place},
-    pages::keys::is_of_form,
+    pages::{key::OVERLAPS, keys::is_of_form},
     visitor::{PageResult, Visitor, see_other},
 };
-
-/// How long the old secret goes on, in seconds.
-const OVERLAPS: [(&str, &str); 5] = [
-    ("0", "Not at all"),
-    ("3600", "For an hour"),
-    ("86400", "For a day"),
-    ("604800", "For a week"),
-    ("2592000", "For 30 days"),
-];
 
 /// A page that asks, with what stood against it.
 fn question(visitor: &Visitor, title: &str, content: &Markup, refused: Option<&ApiError>) -> HttpResponse {
