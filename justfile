@@ -13,6 +13,14 @@ test *filter:
 test-full:
     ./scripts/test --full
 
+# The release program as it is given out, at target/release/tigertrust
+build:
+    ./scripts/build
+
+# What scripts/build compiles by: before a release
+profile:
+    ./scripts/profile
+
 # How fast the server is, beside a bare actix handler: just bench --quick
 bench *arguments:
     ./scripts/bench "$@"

@@ -163,6 +163,11 @@ impl Notice {
 pub trait Notifier: Send + Sync {
     /// Takes a notice on its way, without waiting for anything: an act neither fails nor takes longer because of it.
     fn tell(&self, to: Email, notice: Notice);
+
+    /// Whether there is such a way at all.
+    fn reaches_people(&self) -> bool {
+        true
+    }
 }
 
 /// Tells nobody anything: where there is no mail.
@@ -171,4 +176,8 @@ pub struct TellsNobody;
 
 impl Notifier for TellsNobody {
     fn tell(&self, _: Email, _: Notice) {}
+
+    fn reaches_people(&self) -> bool {
+        false
+    }
 }

@@ -24,6 +24,7 @@ cp "$program" "$scratch/compiler/tigertrust"
 made "$scratch/compiler" docker.io/library/rust:1.95-bookworm <<'FILE'
 FROM debian:bookworm-slim
 COPY --chmod=0755 cargo /usr/local/bin/cargo
+RUN ln --symbolic cargo /usr/local/bin/rustc
 COPY --chmod=0755 tigertrust /usr/local/share/tigertrust
 FILE
 

@@ -7,7 +7,8 @@ TREES_RELEASE=bookworm
 # trees_packages NAME: what is in it beside what every Debian has.
 trees_packages() {
   case $1 in
-    base) echo bash ;;
+    # The compiler's image, which is made of it, has xz.
+    base) echo bash,xz-utils ;;
     postgres) echo postgresql-15 ;;
     # Valkey is in no release before Debian 13; what is asked of it here, Redis answers alike.
     valkey) echo redis-server ;;

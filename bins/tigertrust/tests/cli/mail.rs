@@ -5,7 +5,7 @@ use std::{
     process::Stdio,
 };
 
-use reqwest::Method;
+use reqwest::{Client, Method};
 use serde_json::json;
 use tigertrust_credentials::OsRandom;
 use tigertrust_model::RandomSource;
@@ -98,24 +98,47 @@ async fn without_smtp_the_quickstart_shows_mails_in_its_log(folder: Folder) {
 }
 
 #[tokio::test]
-async fn serve_says_once_that_no_mail_is_sent() {
+async fn serve_says_once_that_no_mail_is_sent_and_so_does_the_page_that_would_send_one() {
     let folder = Folder::new(Engine::Sqlite).await;
-    folder.quickstart(&[]).stop();
+    // Which writes its mails to the terminal.
+    let quickstart = folder.quickstart(&[]);
+    let page = quickstart
+        .request(Method::GET, "/password/forgot")
+        .send()
+        .await
+        .unwrap();
+    assert!(page.text().await.unwrap().contains("Send the mail"));
+    quickstart.stop();
     let mut command = folder.command(&["serve", "--listen", "127.0.0.1:0"]);
-    let mut served = command.stderr(Stdio::piped()).spawn().unwrap();
-    let lines = BufReader::new(served.stderr.take().unwrap()).lines();
+    let command = command
+        .env("TIGERTRUST__LOG__FORMAT", "json")
+        .stderr(Stdio::piped());
+    let mut served = command.spawn().unwrap();
+    let mut lines = BufReader::new(served.stderr.take().unwrap()).lines();
     let mut said = Vec::new();
-    for line in lines.map_while(Result::ok) {
-        let ready = line.contains("serving");
+    let address = loop {
+        let line = lines.next().unwrap().unwrap();
+        let event: serde_json::Value = serde_json::from_str(&line).unwrap();
         said.push(line);
-        if ready {
-            break;
+        if let Some(address) = event["address"].as_str() {
+            break address.to_owned();
         }
-    }
+    };
+    let client = Client::builder().no_proxy().build().unwrap();
+    let page = client
+        .get(format!("http://{address}/password/forgot"))
+        .send()
+        .await
+        .unwrap();
+    let page = page.text().await.unwrap();
     served.kill().unwrap();
     served.wait().unwrap();
     let warnings = said.iter().filter(|line| line.contains("no mail is sent"));
     assert_eq!(warnings.count(), 1, "{said:?}");
+    assert!(
+        page.contains("This server sends no mail") && !page.contains("Send the mail"),
+        "{page}"
+    );
 }
 
 #[tokio::test]

@@ -30,6 +30,12 @@ impl SignInFlows {
         self.tell(&account.user.email, Notice::PasswordChanged { remaining, by });
     }
 
+    /// Whether people get mails, such as the link that sets a forgotten password.
+    #[must_use]
+    pub fn sends_mail(&self) -> bool {
+        self.0.notifier.reaches_people()
+    }
+
     pub(super) fn tell(&self, to: &Email, notice: Notice) {
         self.0.notifier.tell(to.clone(), notice);
     }

@@ -151,8 +151,19 @@ impl OpenForm {
 }
 
 /// Where somebody asks for a link.
-pub(crate) async fn forgot() -> HttpResponse {
-    FORGOT.page(&Filled::empty(), None)
+pub(crate) async fn forgot(app: web::Data<App>) -> HttpResponse {
+    if app.sign_in.sends_mail() {
+        return FORGOT.page(&Filled::empty(), None);
+    }
+    let content = html! {
+        section.card {
+            h1 { (FORGOT.title) }
+            p { "This server sends no mail. Whoever runs it can give you another password:" }
+            pre { "tigertrust user reset-password you@example.com" }
+            p { a href="/sign-in" { "To sign in" } }
+        }
+    };
+    layout::answer(layout::plain(FORGOT.title, &content), None)
 }
 
 /// Sends it, if there is such an account; the answer is the same.
