@@ -131,7 +131,7 @@ async def test_serves_nothing_remembered_until_it_has_caught_up(server: Server, 
 
 
 async def test_serves_nothing_remembered_if_it_could_not_be_read_for_longer_than_the_bound(
-    server: Server, worlds: Worlds
+    server: Server, worlds: Worlds, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     world = await worlds.follower(staleness=1.5)
     key = await server.create_key()
@@ -140,8 +140,9 @@ async def test_serves_nothing_remembered_if_it_could_not_be_read_for_longer_than
         return await _is_served_from_memory(world, key)
 
     await eventually("it is remembered", is_remembered)
-    # The whole process stands still.
-    time.sleep(1.6)  # noqa: ASYNC251
+    # As after the whole process stood still.
+    monotonic = time.monotonic
+    monkeypatch.setattr(time, "monotonic", lambda: monotonic() + 1.6)
     before = len(world.proxy.verifies)
     assert world.client.state == "connecting"
     valid(await world.client.verify(key.key))

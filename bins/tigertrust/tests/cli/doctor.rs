@@ -10,6 +10,7 @@ use crate::program::{Folder, in_a_folder_for_each_engine};
 in_a_folder_for_each_engine!(
     a_healthy_server_has_no_errors,
     a_schema_that_is_behind_and_a_mark_ahead_are_found,
+    another_databases_ring_is_told_from_a_log_that_was_changed,
 );
 
 fn report(output: &Output) -> Value {
@@ -101,6 +102,33 @@ async fn a_schema_that_is_behind_and_a_mark_ahead_are_found(folder: Folder) {
     assert_eq!(output.status.code(), Some(1));
     let behind = said(&report(&output), "error", "schema");
     assert!(behind.contains("behind this program by 1 migration"), "{behind}");
+}
+
+async fn another_databases_ring_is_told_from_a_log_that_was_changed(folder: Folder) {
+    folder.quickstart(&[]).stop();
+    let healthy = report(&doctor(&folder, &[]));
+    assert!(
+        said(&healthy, "ok", "audit log").contains("end as they were written"),
+        "{healthy:#}"
+    );
+    folder
+        .sql("UPDATE audit_heads SET seq = seq + 1 WHERE chain_id IN (SELECT chain_id FROM audit_heads ORDER BY seq DESC LIMIT 1)");
+    let changed = report(&doctor(&folder, &[]));
+    let told = said(&changed, "error", "audit log");
+    assert!(told.contains("1 chain of it end otherwise"), "{changed:#}");
+    // Every new ring has the same ids.
+    let ring = folder.path().join("another.toml");
+    folder.run(&["secrets", "create", ring.to_str().unwrap()]);
+    let found = report(&doctor(
+        &folder,
+        &[("TIGERTRUST__KEYRING_FILE", ring.to_str().unwrap())],
+    ));
+    let told = said(&found, "error", "key ring");
+    assert!(
+        told.contains("the pepper p1 in it is not the p1 that this database was written with"),
+        "{found:#}"
+    );
+    assert_eq!(said(&found, "error", "audit log"), "");
 }
 
 #[tokio::test]

@@ -351,7 +351,7 @@ async fn a_secret_that_is_needed_and_gone_is_kept_and_told_of(folder: Folder) {
     assert!(report.contains("key ring: pepper p1 is MISSING: "), "{report}");
 
     assert!(
-        report.contains("holds pepper p1, which is no longer in this key ring"),
+        report.contains("holds pepper p1, which is not in this key ring"),
         "{report}"
     );
 

@@ -121,7 +121,7 @@ pub(super) async fn lock(
     if seal == head.seal {
         Ok(head)
     } else {
-        tracing::error!(%chain, "the audit log was tampered with: nothing is done there that could not be logged. See `tigertrust audit verify` and `audit restart`");
+        tracing::error!(%chain, "the audit log was tampered with, or this is the key ring of another database, which `tigertrust doctor` tells: nothing is done there that could not be logged. See `tigertrust audit verify` and `audit restart`");
         Err(StoreError::Corrupt {
             table: "audit_heads",
             column: "seal",

@@ -9,6 +9,7 @@ use tigertrust_wire::parse_rfc3339;
 use tokio::runtime::Handle;
 
 use super::{
+    audit,
     finding::{Finding, Level},
     line, secrets,
 };
@@ -58,6 +59,7 @@ pub async fn look(settings: &Settings, limit: Duration) -> Vec<Finding> {
     if let (true, Some(ring)) = (is_ready, &settings.keyring) {
         // All looks at the database share the limit.
         findings.extend(secrets::look(&storage, ring, clock.now(), limit / 2).await);
+        findings.extend(audit::look(&storage, ring, limit / 4).await);
     }
     storage.close().await;
     findings

@@ -1,5 +1,6 @@
 //! `tigertrust doctor`: what is wrong with the settings and with what they name.
 
+mod audit;
 mod database;
 mod finding;
 mod key_ring;

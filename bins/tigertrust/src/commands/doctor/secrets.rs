@@ -99,14 +99,14 @@ fn one(ring: &Keyring, node: &RunningNode) -> Option<Finding> {
         let lacking = held.iter().filter(|id| !running.iter().any(|own| own == *id));
         differences.extend(lacking.map(|id| format!("does not know {kind} {id}")));
         let more = running.iter().skip(1).filter(|id| !held.contains(&id.as_str()));
-        spare.extend(more.map(|id| format!("holds {kind} {id}, which is no longer in this key ring")));
+        spare.extend(more.map(|id| format!("holds {kind} {id}, which is not in this key ring")));
     }
     if differences.is_empty() {
         return (!spare.is_empty()).then(|| {
             Finding::note(
                 SERVERS,
                 format!("{name} {}", spare.join(", ")),
-                "Send it SIGHUP, so that it forgets what nothing needs; what is MISSING it keeps until that is back.",
+                "Bring it this key ring and send it SIGHUP, so that it forgets what nothing needs; what is MISSING it keeps until that is back.",
             )
         });
     }
@@ -122,7 +122,7 @@ fn one(ring: &Keyring, node: &RunningNode) -> Option<Finding> {
         Finding::warning(
             SERVERS,
             finding,
-            "Send it SIGHUP, and see in its log that it has read its settings again.",
+            "Bring it this key ring, send it SIGHUP, and see in its log that it has read its settings again.",
         )
     })
 }
