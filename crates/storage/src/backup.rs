@@ -77,8 +77,8 @@ pub struct Copied {
     pub sha256: [u8; 32],
     /// The newest migration that it has seen, by version.
     pub schema: String,
-    /// When the last change of a key, a person or a workspace was made that is in it, if any is remembered.
-    pub last_change_at: Option<Timestamp>,
+    /// When the last act was done that it knows of: a change, or anything else that is logged.
+    pub last_act_at: Option<Timestamp>,
     /// How many rows each table has, by name.
     pub tables: Vec<(String, u64)>,
 }

@@ -44,7 +44,7 @@ impl Report {
             bytes: copied.bytes,
             sha256: copied.sha256.iter().map(|byte| format!("{byte:02x}")).collect(),
             schema: copied.schema,
-            last_change_at: copied.last_change_at.map(format_rfc3339),
+            last_change_at: copied.last_act_at.map(format_rfc3339),
             tables: copied.tables.into_iter().collect(),
         }
     }
@@ -57,7 +57,7 @@ impl Report {
             .map(|(name, count)| format!("{} {count}", name.replace('_', " ")))
             .collect();
         format!(
-            "{done} {} ({} bytes): {}.\nThe last change in it is of {}.\nSHA-256 {}",
+            "{done} {} ({} bytes): {}.\nThe last thing that was done in it is of {}.\nSHA-256 {}",
             self.file,
             self.bytes,
             told.join(", "),

@@ -14,7 +14,12 @@ use tempfile::NamedTempFile;
 use tigertrust_credentials::ports::StoreError;
 use tigertrust_model::Timestamp;
 
-use super::{Connection, file::DatabaseFile, migrations, queries, schema::changes};
+use super::{
+    Connection,
+    file::DatabaseFile,
+    migrations, queries,
+    schema::{audit_events, changes},
+};
 use crate::{
     DatabaseUrl,
     backup::{BackupError, Copied},
@@ -150,20 +155,35 @@ async fn look_into(path: &Path, name: &Path) -> Result<(Copied, SchemaState), Ba
             .or_unavailable()?;
         tables.push((table, u64::try_from(count).unwrap_or(0)));
     }
-    let last_change_at: Option<StoredTime> = changes::table
+    let last_change: Option<StoredTime> = changes::table
         .select(changes::created_at)
         .order(changes::seq.desc())
         .first(&mut connection)
         .await
         .optional()
         .or_unavailable()?;
+    let mut last_act: Option<StoredTime> = None;
+    // A copy may be older than the log.
+    if tables.iter().any(|(name, _)| name == "audit_events") {
+        last_act = audit_events::table
+            .select(audit_events::created_at)
+            .order(audit_events::created_at.desc())
+            .first(&mut connection)
+            .await
+            .optional()
+            .or_unavailable()?;
+    }
     let (bytes, sha256) = digest(path).map_err(unusable(name))?;
     let newest = applied.iter().rfind(|version| !Mark::is_one(version));
     let copied = Copied {
         bytes,
         sha256,
         schema: newest.cloned().unwrap_or_default(),
-        last_change_at: last_change_at.and_then(StoredTime::read),
+        last_act_at: [last_change, last_act]
+            .into_iter()
+            .flatten()
+            .filter_map(StoredTime::read)
+            .max(),
         tables,
     };
     Ok((copied, compare(&known, &applied)))
