@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use ipnet::IpNet;
-use tigertrust_credentials::rate_limit::Quota;
+use tigertrust_credentials::{KeyFormats, rate_limit::Quota};
 use tigertrust_model::{KeyLimits, KeyType, Metadata, Scope, ScopeCatalog, ScopeSet, Timestamp};
 
 use crate::{FlowError, Violation};
@@ -37,6 +37,14 @@ impl Validation {
                 "must not hold control characters, or such as turn or hide text",
             );
         }
+        self.no_key(pointer, text);
+    }
+
+    /// What is kept for people to read must hold no key: whoever may read it could use it, and the audit log keeps it for good.
+    fn no_key(&mut self, pointer: &str, text: &str) {
+        if KeyFormats::default().holds_key(text) {
+            self.refuse(pointer, "must not hold an API key");
+        }
     }
 
     /// What is wrong, with one thing more.
@@ -58,6 +66,7 @@ impl Validation {
                 format!("must have {MAX_METADATA_BYTES} bytes or fewer as JSON"),
             );
         }
+        self.no_key("/metadata", metadata.as_json());
     }
 
     pub(crate) fn limits(&mut self, limits: KeyLimits) {

@@ -30,7 +30,7 @@ use crate::{
     ports::{CredentialStore, StoreError, UsageStore, UseStore},
     schemes::Credential,
     usage::{KeyUsage, UsageLog, Used},
-    uses::{Marked, UseLog, UseMark, user_agent},
+    uses::{MAX_USER_AGENT, Marked, UseLog, UseMark},
 };
 
 use self::{
@@ -345,7 +345,7 @@ impl Admission {
         self.uses.note(&record.secret_digest, record, now, || LastUse {
             at: now,
             address,
-            user_agent: agent.map(user_agent),
+            user_agent: agent.map(|agent| self.formats.shown(agent, MAX_USER_AGENT)),
         });
     }
 

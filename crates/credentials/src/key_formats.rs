@@ -5,8 +5,8 @@ use std::sync::Arc;
 use tigertrust_model::KeyType;
 
 use crate::{
-    KeyFormat,
-    key_format::{Checksum, Digested},
+    KeyFormat, ParsedKey,
+    key_format::{Checksum, Digested, KEY_LENGTH},
     ring_secret,
 };
 
@@ -18,6 +18,9 @@ const MAX_PREFIX: usize = 32;
 /// The characters beside the prefix: of fewer the SHA-256 could be searched through, which others hold as well.
 const MIN_SECRET: usize = 20;
 const MAX_LENGTH: usize = 512;
+/// The longest word that is shown of what somebody wrote in the wrong place, in bytes: whatever is named so that people read it is shorter,
+/// and secrets of machines are longer.
+const LONGEST_WORD: usize = 40;
 /// By how much the lengths of keys without a prefix may differ: their length is most of what they are known by.
 const MAX_SPREAD: usize = 4;
 
@@ -146,6 +149,60 @@ impl KeyFormats {
         self.0.iter()
     }
 
+    /// Whether a whole key stands somewhere in a text: one of ours, whose checksum is right, or a word that has another format's shape.
+    #[must_use]
+    pub fn holds_key(&self, text: &str) -> bool {
+        let is_key = |value: &str| matches!(ParsedKey::read(value.as_bytes(), self), Some(Ok(_)));
+        let of_ours = |kind: KeyType| {
+            text.match_indices(kind.prefix())
+                .filter_map(|(start, _)| text.get(start..start + KEY_LENGTH))
+                .any(is_key)
+        };
+        KeyType::ALL.into_iter().any(of_ours)
+            || (!self.0.is_empty() && text.split(|letter| !is_word(letter)).any(is_key))
+    }
+
+    /// A text that somebody else wrote, as it may be shown and kept: in one line of so many characters, and without keys.
+    #[must_use]
+    pub fn shown(&self, text: &[u8], longest: usize) -> String {
+        let text = String::from_utf8_lossy(text);
+        let line: String = text.chars().filter(|letter| !letter.is_control()).collect();
+        let line = if self.holds_key(&line) {
+            self.without_keys(&line).unwrap_or_default()
+        } else {
+            line
+        };
+        line.chars().take(longest).collect()
+    }
+
+    /// The text without the words that may be keys, tokens or passwords of machines; `None` if there is none in it.
+    #[must_use]
+    pub fn without_keys(&self, text: &str) -> Option<String> {
+        let mut rest = text;
+        let mut clean: Option<String> = None;
+        let mut seen = 0;
+        while let Some(start) = rest.find(is_word) {
+            let (before, from) = rest.split_at(start);
+            let (word, after) = from.split_at(from.find(|letter| !is_word(letter)).unwrap_or(from.len()));
+            let is_key = self.may_hold_key(word);
+            let is_secret = is_key || word.len() > LONGEST_WORD;
+            if is_secret && clean.is_none() {
+                clean = text.get(..seen).map(str::to_owned);
+            }
+            seen += before.len() + word.len();
+            if let Some(clean) = &mut clean {
+                clean.push_str(before);
+                clean.push_str(match (is_key, is_secret) {
+                    (true, _) => "[a key]",
+                    (false, true) => "[…]",
+                    (false, false) => word,
+                });
+            }
+            rest = after;
+        }
+        clean.map(|clean| clean + rest)
+    }
+
     /// Whether a word, which stands where people read it, may be a key or hold one: then it must not be shown.
     #[must_use]
     pub fn may_hold_key(&self, word: &str) -> bool {
@@ -159,6 +216,11 @@ impl KeyFormats {
                 }
             })
     }
+}
+
+/// What words consist of that may be keys.
+const fn is_word(letter: char) -> bool {
+    letter.is_ascii_alphanumeric() || letter == '_' || letter == '-'
 }
 
 fn check(format: &KeyFormat) -> Result<(), KeyFormatError> {
@@ -232,7 +294,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::{KeyHash, KeySecret, MalformedKey, OsRandom, ParsedKey, Pepper, PepperRing};
+    use crate::{KeyHash, KeySecret, MalformedKey, OsRandom, Pepper, PepperRing};
 
     const SECRET: &str = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8";
 
@@ -373,6 +435,51 @@ mod tests {
         ] {
             assert!(!formats.may_hold_key(word), "{word}");
         }
+    }
+
+    #[test]
+    fn a_whole_key_is_found_in_a_text_and_not_shown() {
+        let formats = formats();
+        let key = KeySecret::generate(KeyType::Agent, &OsRandom).unwrap();
+        let (key, imported) = (key.reveal(), format!("sk_live_{}", "a".repeat(32)));
+        for text in [
+            key.to_owned(),
+            format!("leaked: {key}."),
+            format!("x-{key}y"),
+            format!("it was {imported}"),
+        ] {
+            assert!(formats.holds_key(&text), "{text}");
+            let shown = formats.shown(text.as_bytes(), 200);
+            assert!(
+                shown.contains("[a key]") && !shown.contains(&key[3..20]) && !shown.contains("aaaa"),
+                "{shown}"
+            );
+        }
+        assert!(!KeyFormats::default().holds_key(&imported));
+        // Whose checksum is wrong, or which only look alike.
+        for text in [
+            "ak_00000000000000000000000000000000000000000002PL60v",
+            "break_glass_keys",
+            "task_ak_20261127_0001",
+            "",
+        ] {
+            assert!(!formats.holds_key(text), "{text}");
+            assert_eq!(formats.shown(text.as_bytes(), 200), text);
+        }
+    }
+
+    #[test]
+    fn what_is_shown_cannot_forge_a_line() {
+        let shown = |text: &[u8]| KeyFormats::default().shown(text, 200);
+        assert_eq!(shown(b"curl/8\r\n\x1b[31m \xff"), "curl/8[31m \u{fffd}");
+        assert_eq!(shown(&[b'x'; 5000]).len(), 200);
+    }
+
+    #[test]
+    fn long_words_are_not_shown_where_something_is_wrong() {
+        let token = format!("unknown field `{}`, expected `name`", "a1".repeat(22));
+        let clean = KeyFormats::default().without_keys(&token);
+        assert_eq!(clean.as_deref(), Some("unknown field `[…]`, expected `name`"));
     }
 
     proptest! {

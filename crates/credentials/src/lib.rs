@@ -86,5 +86,6 @@ pub use system::{OsRandom, SystemClock};
 pub use token::{MalformedToken, Token, TokenDigest, TokenKind};
 pub use totp::{TotpCode, TotpSecret, TotpStep};
 pub use tracker::ChangeTracker;
+pub use uses::MAX_USER_AGENT;
 
 pub use tigertrust_rate_limit as rate_limit;

@@ -221,48 +221,67 @@ pub(crate) fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ApiError> {
     if let Ok(value) = serde_json::from_slice(bytes) {
         return Ok(value);
     }
+    if bytes.trim_ascii().is_empty() {
+        return Err(invalid(String::new(), "must be a JSON object, and is empty"));
+    }
     let mut deserializer = serde_json::Deserializer::from_slice(bytes);
     let value = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
-        let pointer = pointer(error.path());
-        invalid(pointer, in_words(&error.into_inner()))
+        let place = pointer(error.path());
+        let (field, detail) = in_words(error.inner());
+        invalid(place + &field.unwrap_or_default(), detail)
     })?;
     deserializer
         .end()
-        .map_err(|error| invalid(String::new(), error))?;
+        .map_err(|error| invalid(String::new(), in_words(&error).1))?;
     Ok(value)
 }
 
-/// What serde says, in words of JSON, and without the value that it says it of: that may be a secret in the wrong place.
-fn in_words(error: &serde_json::Error) -> String {
+/// What serde says, in words of JSON, and without the value that it says it of: that may be a secret in the wrong place. The field comes
+/// first that it says it of, as the end of a pointer, where the path to it does not have that.
+fn in_words(error: &serde_json::Error) -> (Option<String>, String) {
     let message = error.to_string();
-    // Where it is no JSON at all, the place in the text is all that helps; else the pointer says where.
     let place = format!(" at line {} column {}", error.line(), error.column());
-    let message = match message.strip_suffix(&place) {
-        Some(message) if error.is_data() => message,
-        _ => &message,
-    };
+    let message = message.strip_suffix(&place).unwrap_or(&message);
+    if error.is_eof() {
+        return (None, format!("is not complete: it ends{place}"));
+    }
+    if !error.is_data() {
+        return (None, format!("is not JSON: {message}{place}"));
+    }
+    let named = |start: &str| message.strip_prefix(start)?.strip_suffix('`');
+    for (start, detail) in [
+        ("missing field `", "is missing"),
+        ("duplicate field `", "is there twice"),
+    ] {
+        if let Some(field) = named(start) {
+            return (Some(format!("/{field}")), detail.to_owned());
+        }
+    }
     let variant = message
         .strip_prefix("unknown variant `")
         .and_then(|rest| rest.rsplit_once("`, expected "));
     if let Some((_, known)) = variant {
-        return format!("must be {known}");
+        return (None, format!("must be {known}"));
     }
     let of_value = ["invalid type: ", "invalid value: "]
         .iter()
         .find_map(|start| message.strip_prefix(start));
-    match of_value.and_then(|rest| rest.rsplit_once(", expected ")) {
+    let detail = match of_value.and_then(|rest| rest.rsplit_once(", expected ")) {
         Some((_, expected)) => format!("must be {}", kind_in_words(expected)),
         None => message.to_owned(),
-    }
+    };
+    (None, detail)
 }
 
 /// What a type of Rust is to those who write JSON.
 fn kind_in_words(expected: &str) -> &str {
     match expected {
-        "u8" | "u16" | "u32" | "u64" | "usize" => "a whole number that is not negative and not too large",
-        "i8" | "i16" | "i32" | "i64" | "isize" => "a whole number that is not too large",
-        "f32" | "f64" => "a number",
-        "a boolean" => "true or false",
+        "u8" | "u16" | "u32" | "u64" | "usize" => {
+            "a whole number without quotes, not negative and not too large"
+        }
+        "i8" | "i16" | "i32" | "i64" | "isize" => "a whole number without quotes, and not too large",
+        "f32" | "f64" => "a number without quotes",
+        "a boolean" => "true or false, without quotes",
         "a borrowed string" => "a string",
         "a sequence" => "an array",
         "a map" => "a JSON object",
@@ -299,19 +318,36 @@ mod tests {
 
     #[test]
     fn what_is_wrong_is_said_in_words_of_json() {
-        let words = |error: serde_json::Error| in_words(&error);
-        let not_negative = "must be a whole number that is not negative and not too large";
+        let words = |error: serde_json::Error| in_words(&error).1;
+        let not_negative = "must be a whole number without quotes, not negative and not too large";
         assert_eq!(words(from_str::<u32>("-1").unwrap_err()), not_negative);
+        assert_eq!(words(from_str::<u32>("\"1\"").unwrap_err()), not_negative);
         assert_eq!(
             words(from_str::<u32>("\n 99999999999").unwrap_err()),
             not_negative
         );
         assert_eq!(
             words(from_str::<bool>("\"yes\"").unwrap_err()),
-            "must be true or false"
+            "must be true or false, without quotes"
         );
         assert_eq!(words(from_str::<Vec<u8>>("{}").unwrap_err()), "must be an array");
-        let syntax = "expected `,` or `]` at line 1 column 4";
+        let syntax = "is not JSON: expected `,` or `]` at line 1 column 4";
         assert_eq!(words(from_str::<Vec<u8>>("[1 2]").unwrap_err()), syntax);
+        assert_eq!(
+            words(from_str::<Vec<u8>>("[1").unwrap_err()),
+            "is not complete: it ends at line 1 column 2"
+        );
+    }
+
+    #[test]
+    fn a_field_that_is_missing_or_there_twice_is_pointed_at() {
+        #[derive(Debug, serde::Deserialize)]
+        struct Named {
+            _name: String,
+        }
+        let said = |text: &str| in_words(&from_str::<Named>(text).unwrap_err());
+        assert_eq!(said("{}"), (Some("/_name".to_owned()), "is missing".to_owned()));
+        let twice = said(r#"{"_name":"a","_name":"b"}"#);
+        assert_eq!(twice, (Some("/_name".to_owned()), "is there twice".to_owned()));
     }
 }

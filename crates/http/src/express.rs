@@ -188,7 +188,7 @@ impl<S> Lane<S> {
         }
         append_common(
             headers,
-            request_id(&head.headers).unwrap_or_else(|| app.request_ids.next()),
+            request_id(&head.headers, app.admission.formats()).unwrap_or_else(|| app.request_ids.next()),
         );
         let took = app.clock.monotonic().saturating_sub(since.monotonic);
         app.metrics.busiest_answered(busiest, response.status(), took);

@@ -128,11 +128,15 @@ where
         // Looked up once: on the way back it is wanted again.
         let app = request.app_data::<web::Data<App>>().cloned();
         let since = app.as_ref().map_or(Duration::ZERO, |app| app.clock.monotonic());
-        let id = request_id(request.headers()).unwrap_or_else(|| {
+        let given = match &app {
+            Some(app) => request_id(request.headers(), app.admission.formats()),
+            None => request_id(request.headers(), &KeyFormats::default()),
+        };
+        let id = given.unwrap_or_else(|| {
             let id = app.as_ref().map(|app| app.request_ids.next());
             let id = id.unwrap_or(HeaderValue::from_static("req_"));
-            // For the audit log, into which the busiest routes write nothing.
-            if !is_busiest(request.path()) {
+            // For the audit log, into which the busiest routes write nothing. One that was not taken over must not get there either.
+            if !is_busiest(request.path()) || request.headers().contains_key(REQUEST_ID) {
                 request.headers_mut().insert(REQUEST_ID, id.clone());
             }
             id
@@ -262,12 +266,13 @@ pub(crate) fn json_text(text: Option<Bytes>) -> HttpResponse {
     response
 }
 
-/// The id that the client, or a proxy before us, gave the request, if it can stand in a log as it is.
-pub(crate) fn request_id(headers: &HeaderMap) -> Option<HeaderValue> {
-    headers
-        .get(REQUEST_ID)
-        .filter(|value| is_request_id(value.as_bytes()))
-        .cloned()
+/// The id that the client, or a proxy before us, gave the request, if it can stand in a log as it is: it is kept for good there, so that
+/// no key may be in it.
+pub(crate) fn request_id(headers: &HeaderMap, formats: &KeyFormats) -> Option<HeaderValue> {
+    let can_stand = |value: &&HeaderValue| {
+        is_request_id(value.as_bytes()) && value.to_str().is_ok_and(|id| !formats.holds_key(id))
+    };
+    headers.get(REQUEST_ID).filter(can_stand).cloned()
 }
 
 /// Headers that close doors in browsers. Constants, since a value made of text is checked letter by letter.
@@ -304,33 +309,10 @@ pub(crate) fn conceal(problem: &mut Problem, formats: &KeyFormats) {
         .iter_mut()
         .flat_map(|error| [&mut error.pointer, &mut error.detail]);
     for text in texts.chain([&mut problem.detail]) {
-        if let Some(clean) = without_keys(text, formats) {
+        if let Some(clean) = formats.without_keys(text) {
             *text = clean;
         }
     }
-}
-
-/// The text without the keys in it; none if there is no key in it.
-fn without_keys(text: &str, formats: &KeyFormats) -> Option<String> {
-    let is_word = |letter: char| letter.is_ascii_alphanumeric() || letter == '_' || letter == '-';
-    let mut rest = text;
-    let mut clean: Option<String> = None;
-    let mut seen = 0;
-    while let Some(start) = rest.find(is_word) {
-        let (before, from) = rest.split_at(start);
-        let (word, after) = from.split_at(from.find(|letter| !is_word(letter)).unwrap_or(from.len()));
-        let is_secret = formats.may_hold_key(word);
-        if is_secret && clean.is_none() {
-            clean = text.get(..seen).map(str::to_owned);
-        }
-        seen += before.len() + word.len();
-        if let Some(clean) = &mut clean {
-            clean.push_str(before);
-            clean.push_str(if is_secret { "[a key]" } else { word });
-        }
-        rest = after;
-    }
-    clean.map(|clean| clean + rest)
 }
 
 #[cfg(test)]
@@ -355,7 +337,7 @@ mod tests {
         let length = KeyLength { min: 28, max: 40 };
         let live = KeyFormat::imported("live", "sk_live_", KeyType::Agent, length);
         let formats = KeyFormats::new(vec![live]).unwrap();
-        let clean = |text: &str| without_keys(text, &formats);
+        let clean = |text: &str| formats.without_keys(text);
         assert_eq!(
             clean(&format!("é: unknown field `{key}`, é")).as_deref(),
             Some("é: unknown field `[a key]`, é")
@@ -366,7 +348,7 @@ mod tests {
         );
         let imported = format!("`sk_live_{}`", "a-b".repeat(9));
         assert_eq!(clean(&imported).as_deref(), Some("`[a key]`"));
-        assert_eq!(without_keys(&imported, &KeyFormats::default()), None);
+        assert_eq!(KeyFormats::default().without_keys(&imported), None);
         for text in ["Send ak_… as X-Agent-API-Key", "Send sk_live_… as such", ""] {
             assert_eq!(clean(text), None);
         }

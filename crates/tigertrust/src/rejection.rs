@@ -4,7 +4,7 @@
 use std::{borrow::Cow, fmt};
 
 use tigertrust_accounts::FlowError;
-use tigertrust_credentials::AuthError;
+use tigertrust_credentials::{AuthError, KeyFormats};
 use tigertrust_wire::{Code, Problem, RateLimitHeaders, challenge, is_request_id, seconds};
 
 /// A problem document (RFC 9457) on its way to the caller: the error of the extractors, and of handlers that want theirs to look the
@@ -108,7 +108,11 @@ pub(crate) const PROBLEM_JSON: &str = "application/problem+json";
 
 /// The id of a request, if it can stand in logs and answers as it is.
 pub(crate) fn readable(id: &[u8]) -> Option<&str> {
-    is_request_id(id).then(|| std::str::from_utf8(id).ok()).flatten()
+    let id = std::str::from_utf8(id)
+        .ok()
+        .filter(|id| is_request_id(id.as_bytes()))?;
+    // It is kept for good there.
+    (!KeyFormats::default().holds_key(id)).then_some(id)
 }
 
 impl From<Problem> for Rejection {

@@ -32,7 +32,8 @@ pub(super) fn flag(reader: &mut Reader, key: &str) -> bool {
 
 pub(super) fn path(reader: &mut Reader, key: &str, allowed: &str) -> Option<PathBuf> {
     reader.read(key, allowed, |text| {
-        (!text.is_empty()).then(|| PathBuf::from(text))
+        // A file's content in its place, which may be a key, is not shown.
+        (!text.is_empty() && !text.contains('\n')).then(|| PathBuf::from(text))
     })
 }
 
@@ -97,12 +98,32 @@ pub(super) fn secret<T, E: Display>(
         .into_string()
         .map_err(|_| "must be the path of a file".to_owned())
         .and_then(|path| {
-            let text =
-                fs::read_to_string(&path).map_err(|error| format!("{path:?} cannot be read: {error}"))?;
+            let text = read_file(&path)?;
             parse(text.trim_end()).map_err(|error| format!("{path:?}: {error}"))
         });
     read.map_err(|detail| reader.refuse(file_key, &origin, &detail))
         .ok()
+}
+
+/// The text of a file that a setting names. What is no path is not shown: it is what the file should hold, more likely than not, and that is
+/// a secret.
+pub(super) fn read_file(path: &str) -> Result<String, String> {
+    fs::read_to_string(path).map_err(|error| {
+        if may_be_content(path) {
+            "must be the path of a file that holds it, and seems to be what the file should hold".to_owned()
+        } else {
+            format!("{path:?} cannot be read: {error}")
+        }
+    })
+}
+
+/// Whether a text that should be a name or an address may be a secret that somebody put there.
+pub(super) fn may_be_content(text: &str) -> bool {
+    const LONGEST: usize = 200;
+    text.len() > LONGEST
+        || text.contains('\n')
+        || text.contains('=')
+        || (text.contains("://") && text.contains('@'))
 }
 
 const ORIGINS: &str = "origins such as https://app.example.com, in small letters and without a path";

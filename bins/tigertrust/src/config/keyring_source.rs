@@ -13,7 +13,11 @@ use std::{
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use zeroize::Zeroizing;
 
-use super::{Keyring, forms::list, reader::Reader};
+use super::{
+    Keyring,
+    forms::{list, read_file},
+    reader::Reader,
+};
 
 /// How long the command may take.
 const DEADLINE: Duration = Duration::from_secs(10);
@@ -65,8 +69,7 @@ pub(super) fn read(reader: &mut Reader, default: &Path) -> Option<(Keyring, Keyr
             .into_string()
             .map_err(|_| "must be the path of a file".to_owned())
             .and_then(|path| {
-                let text =
-                    fs::read_to_string(&path).map_err(|error| format!("{path:?} cannot be read: {error}"))?;
+                let text = read_file(&path)?;
                 Ok((Zeroizing::new(text), KeyringSource::File(path.into())))
             });
         ("keyring_file", origin, found)
@@ -121,7 +124,14 @@ fn printed_by(parts: &[String]) -> Result<Zeroizing<String>, String> {
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()
-        .map_err(|error| format!("{program:?} cannot be started: {error}"))?;
+        .map_err(|error| {
+            // A whole command in one text may hold a secret.
+            if program.contains(char::is_whitespace) {
+                "the program and each of its arguments must be entries of their own".to_owned()
+            } else {
+                format!("{program:?} cannot be started: {error}")
+            }
+        })?;
     let (out, printed) = mpsc::channel();
     if let Some(mut stdout) = child.stdout.take() {
         thread::spawn(move || {

@@ -118,7 +118,9 @@ impl Reader {
         };
         let parsed = text.as_deref().and_then(parse);
         if parsed.is_none() {
-            let shown = text.map_or_else(String::new, |text| format!(" = {text:?}"));
+            // A password in an address, or a secret in the place of a name, is nobody's business.
+            let shown = text.filter(|text| !forms::may_be_content(text));
+            let shown = shown.map_or_else(String::new, |text| format!(" = {text:?}"));
             self.refuse(
                 &format!("{key}{shown}"),
                 &origin(key, &value),
@@ -237,7 +239,9 @@ impl Reader {
         let asked = std::mem::take(&mut self.asked);
         let known: Vec<&str> = asked.iter().map(|asked| asked.key.as_str()).collect();
         for (key, value) in std::mem::take(&mut self.values) {
+            let is_table = known.iter().any(|known| known.starts_with(&format!("{key}.")));
             let detail = match nearest(&key, &known) {
+                _ if is_table => format!("it is a table of settings: write [{key}] above them"),
                 Some(near) => format!("there is no such setting; did you mean {near}?"),
                 None => "there is no such setting".to_owned(),
             };
@@ -247,10 +251,16 @@ impl Reader {
         let flat = |name: &str| name.to_lowercase().replace('.', "_").replace("__", "_");
         for name in &self.misnamed {
             let rest = name.trim_start_matches(PREFIX).trim_start_matches('_');
-            if let Some(key) = known.iter().find(|key| flat(key) == flat(rest)) {
-                self.errors
-                    .push(format!("{name}: it is not read; did you mean {}?", variable(key)));
-            }
+            let meant = match known.iter().find(|key| flat(key) == flat(rest)) {
+                Some(key) => variable(key),
+                // Which there are depends on the connection's kind.
+                None if flat(rest).starts_with("sso_") => {
+                    format!("one that begins with {}", variable("sso."))
+                }
+                None => continue,
+            };
+            self.errors
+                .push(format!("{name}: it is not read; did you mean {meant}?"));
         }
         if self.errors.is_empty() {
             Ok(())
@@ -387,10 +397,14 @@ fn ensure_toml(path: &Path) -> Result<(), SettingErrors> {
     let Err(error) = toml::from_str::<toml::Table>(&text) else {
         return Ok(());
     };
+    let what = match error.message() {
+        "duplicate key" => "says once more what is said above it",
+        _ => "is not TOML: a text stands between quotes on one line, a table's name between brackets",
+    };
     let before = error.span().and_then(|span| text.get(..span.start));
     let line = before.map_or(1, |before| before.matches('\n').count() + 1);
     Err(SettingErrors(vec![format!(
-        "{}: line {line} is not TOML: a text stands between quotes on one line, a table's name between brackets",
+        "{}: line {line} {what}",
         path.display()
     )]))
 }

@@ -52,6 +52,57 @@ async fn every_wrong_value_names_its_key_its_source_and_what_is_allowed() {
 }
 
 #[tokio::test]
+async fn a_secret_in_the_wrong_place_is_not_shown() {
+    let folder = folder().await;
+    for (name, value) in [
+        ("KEYRING_FILE", "[[peppers]]\nid = \"p1\"\nsecret = \"CANARY\""),
+        ("DATABASE__URL_FILE", "postgres://tt:CANARY@db/tt"),
+        ("MAIL__SMTP_URL_FILE", "smtps://tt:CANARY@mail.example.com"),
+        ("TRACES__URL", "https://tt:CANARY@collector/x"),
+        ("SERVER__TLS__KEY_FILE", "-----BEGIN PRIVATE KEY-----\nCANARY"),
+        ("KEYRING_COMMAND", "echo CANARY"),
+    ] {
+        let name = format!("TIGERTRUST__{name}");
+        for command in ["config check", "doctor", "serve"] {
+            let arguments: Vec<&str> = command.split(' ').collect();
+            let output = folder.command(&arguments).env(&name, value).output().unwrap();
+            let said = [output.stdout, output.stderr].map(|text| String::from_utf8(text).unwrap());
+            assert!(!output.status.success(), "{command} {name}: {said:?}");
+            assert!(!said.concat().contains("CANARY"), "{command}: {said:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_is_there_twice_or_no_table_is_said() {
+    let folder = folder().await;
+    let said = |text: &str| {
+        write(&folder, "tt.toml", text);
+        folder.failure(&["config", "check", "--config", "tt.toml"])
+    };
+    let twice = said("[server]\nlisten = \"127.0.0.1:1\"\nlisten = \"127.0.0.1:2\"\n");
+    assert!(
+        twice.contains("tt.toml: line 3 says once more what is said above it"),
+        "{twice}"
+    );
+    let table = said("server = 5\n");
+    assert!(
+        table.contains("server (tt.toml): it is a table of settings: write [server] above them"),
+        "{table}"
+    );
+    let mut command = folder.command(&["config", "check"]);
+    let output = command
+        .env("TIGERTRUST_SSO_GOOGLE_CLIENT_ID", "x")
+        .output()
+        .unwrap();
+    let message = String::from_utf8(output.stderr).unwrap();
+    assert!(
+        message.contains("TIGERTRUST_SSO_GOOGLE_CLIENT_ID: it is not read; did you mean one that begins with TIGERTRUST__SSO__?"),
+        "{message}"
+    );
+}
+
+#[tokio::test]
 async fn flags_win_over_the_environment_and_that_over_the_file() {
     let folder = folder().await;
     write(

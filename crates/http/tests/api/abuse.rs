@@ -23,6 +23,8 @@ on_both_engines!(
     what_a_proxy_copies_is_always_there,
     s19_s21_a_workspace_s_key_manages_its_home_alone,
     s20_a_value_of_the_wrong_type_is_not_echoed,
+    s20_a_key_in_what_is_kept_or_shown_is_refused_or_left_out,
+    s20_a_secret_as_a_name_is_not_echoed,
 );
 
 async fn s21_a_key_that_reaches_further_than_the_caller_cannot_be_widened(server: TestServer) {
@@ -358,5 +360,83 @@ async fn s20_a_value_of_the_wrong_type_is_not_echoed(server: TestServer) {
         assert_eq!(answer.problem(), (400, "VALIDATION_ERROR"), "{path}");
         let text = answer.body.to_string();
         assert!(!text.contains("918273645") && !text.contains(key), "{text}");
+    }
+}
+
+async fn s20_a_key_in_what_is_kept_or_shown_is_refused_or_left_out(server: TestServer) {
+    let home = server.workspace("Home").await;
+    let (admin, other) = (server.admin(&home).await, server.admin(&home).await);
+    let secret = other.secret.reveal();
+    let id = admin.key.id;
+    let edited = format!("/api/keys/{id}");
+    for (method, path, body) in [
+        (
+            Method::POST,
+            "/api/keys",
+            json!({"name": secret, "type": "agent", "scopes": []}),
+        ),
+        (
+            Method::POST,
+            "/api/keys",
+            json!({"name": "x", "type": "agent", "scopes": [], "externalId": format!("x-{secret}")}),
+        ),
+        (
+            Method::PATCH,
+            &edited,
+            json!({"metadata": {"note": [format!("it was {secret}")]}}),
+        ),
+        (
+            Method::POST,
+            &format!("{edited}/revoke"),
+            json!({"reason": format!("leaked {secret}")}),
+        ),
+    ] {
+        let request = server.request(method, path).bearer_auth(admin.secret.reveal());
+        let answer = send(request.json(&body)).await;
+        assert_eq!(answer.problem(), (400, "VALIDATION_ERROR"), "{path}: {body}");
+        assert!(!answer.body.to_string().contains(secret), "{}", answer.body);
+    }
+    // The id of a request is kept in the audit log for good, and a user agent with sessions and last uses.
+    let agent = format!("curl/8 {secret}");
+    server.clock.advance(Duration::from_secs(1));
+    for (method, path) in [
+        (Method::GET, "/api/auth/check"),
+        (Method::GET, "/api/keys?colour=red"),
+        (Method::POST, "/api/keys"),
+    ] {
+        let request = server.request(method, path).bearer_auth(admin.secret.reveal());
+        let request = request
+            .header("X-Request-Id", secret)
+            .header("User-Agent", &agent);
+        let body = json!({"name": "made", "type": "agent", "scopes": ["certificates:read"]});
+        let answer = send(request.json(&body)).await;
+        assert!(answer.header("x-request-id").starts_with("req_"), "{path}");
+        assert!(!answer.body.to_string().contains(secret), "{}", answer.body);
+    }
+    server.flush_uses().await;
+    server.flush_refusals().await;
+    let shown = server.get(&edited, &admin).await;
+    assert_eq!(
+        shown.body["lastUsedUserAgent"], "curl/8 [a key]",
+        "{}",
+        shown.body
+    );
+    assert!(!server.dump().await.contains(secret));
+}
+
+async fn s20_a_secret_as_a_name_is_not_echoed(server: TestServer) {
+    let home = server.workspace("Home").await;
+    let admin = server.admin(&home).await;
+    let token = "wL3kq0ZrT5xYb8NfJ2mVhC7dPsUaG1eQoX9iRtWyKzB";
+    let field = json!({"email": "jo@example.com", "password": "x", token: 1});
+    for answer in [
+        send(server.request(Method::POST, "/api/auth/login").json(&field)).await,
+        server.get(&format!("/api/keys?{token}=1"), &admin).await,
+        server
+            .post("/api/keys", &admin, &json!({"limits": {token: 1}}))
+            .await,
+    ] {
+        assert_eq!(answer.problem(), (400, "VALIDATION_ERROR"));
+        assert!(!answer.body.to_string().contains(token), "{}", answer.body);
     }
 }

@@ -12,7 +12,9 @@ use tigertrust_wire::Invite;
 
 use super::{address, called, role_choices, role_name, roles_to_give};
 use crate::{
-    components::{Confirm, Input, badge, choices, confirm, empty, input, next_page, submit, summary, token},
+    components::{
+        Confirm, Input, badge, choices, confirm, empty, input, next_page, submit, summary, token, warning,
+    },
     form::{Fields, Filled},
     instant,
     layout::{self, Place},
@@ -200,6 +202,9 @@ fn new_page(visitor: &Visitor, form: &Filled, refused: Option<&ApiError>) -> Htt
         section.card.narrow {
             h1 { "Invite a colleague" }
             (summary(form, &["email", "role"]))
+            @if !visitor.app().sign_in.sends_mail() {
+                (warning(&html! { p { "This server sends no mail. Whoever runs it makes the link: " code { "tigertrust member invite" } "." } }))
+            }
             p { "A mail with a link goes to the address. The link is good once, for seven days, and for nobody else." }
             form method="post" action=(visitor.path("members/invite")) {
                 (token(visitor))

@@ -36,7 +36,9 @@ pub(super) fn card(visitor: &Visitor) -> Markup {
                 @match user.email_verified_at { Some(_) => (badge("good", "verified")), None => (badge("warn", "not verified")) }
             }
             p.quiet { "You sign in with it, and are told by mail what happens to your account." }
-            div.actions {
+            @if !visitor.app().sign_in.sends_mail() {
+                p.quiet { "This server sends no mail, so that no address can be verified or changed here." }
+            } @else { div.actions {
                 @if user.email_verified_at.is_none() {
                     form.row method="post" action=(PATH) {
                         (token(visitor))
@@ -45,7 +47,7 @@ pub(super) fn card(visitor: &Visitor) -> Markup {
                     }
                 }
                 a.button href=(PATH) { "Change address" }
-            }
+            } }
         }
     }
 }
