@@ -442,6 +442,7 @@ mod tests {
         let formats = formats();
         let key = KeySecret::generate(KeyType::Agent, &OsRandom).unwrap();
         let (key, imported) = (key.reveal(), format!("sk_live_{}", "a".repeat(32)));
+        let part: String = key.chars().skip(3).take(17).collect();
         for text in [
             key.to_owned(),
             format!("leaked: {key}."),
@@ -451,7 +452,7 @@ mod tests {
             assert!(formats.holds_key(&text), "{text}");
             let shown = formats.shown(text.as_bytes(), 200);
             assert!(
-                shown.contains("[a key]") && !shown.contains(&key[3..20]) && !shown.contains("aaaa"),
+                shown.contains("[a key]") && !shown.contains(&part) && !shown.contains("aaaa"),
                 "{shown}"
             );
         }
