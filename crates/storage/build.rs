@@ -5,6 +5,8 @@ use std::{env, error::Error, fmt::Write as _, fs, path::Path};
 
 fn main() -> Result<(), Box<dyn Error>> {
     let manifest = env::var("CARGO_MANIFEST_DIR")?;
+    // Two checkouts may share what is built.
+    println!("cargo:rerun-if-env-changed=CARGO_MANIFEST_DIR");
     let mut code = String::new();
     for engine in ["postgres", "sqlite"] {
         println!("cargo:rerun-if-changed=migrations/{engine}");

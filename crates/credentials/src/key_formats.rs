@@ -441,7 +441,7 @@ mod tests {
     fn a_whole_key_is_found_in_a_text_and_not_shown() {
         let formats = formats();
         let key = KeySecret::generate(KeyType::Agent, &OsRandom).unwrap();
-        let (key, imported) = (key.reveal(), format!("sk_live_{}", "a".repeat(32)));
+        let (key, imported) = (key.reveal(), format!("sk_live_{}", "a".repeat(22)));
         let part: String = key.chars().skip(3).take(17).collect();
         for text in [
             key.to_owned(),

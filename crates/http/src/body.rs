@@ -226,51 +226,47 @@ pub(crate) fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ApiError> {
     }
     let mut deserializer = serde_json::Deserializer::from_slice(bytes);
     let value = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
-        let place = pointer(error.path());
-        let (field, detail) = in_words(error.inner());
-        invalid(place + &field.unwrap_or_default(), detail)
+        let pointer = pointer(error.path());
+        invalid(pointer, in_words(error.inner()))
     })?;
     deserializer
         .end()
-        .map_err(|error| invalid(String::new(), in_words(&error).1))?;
+        .map_err(|error| invalid(String::new(), in_words(&error)))?;
     Ok(value)
 }
 
-/// What serde says, in words of JSON, and without the value that it says it of: that may be a secret in the wrong place. The field comes
-/// first that it says it of, as the end of a pointer, where the path to it does not have that.
-fn in_words(error: &serde_json::Error) -> (Option<String>, String) {
+/// What serde says, in words of JSON, and without the value that it says it of: that may be a secret in the wrong place.
+fn in_words(error: &serde_json::Error) -> String {
     let message = error.to_string();
     let place = format!(" at line {} column {}", error.line(), error.column());
     let message = message.strip_suffix(&place).unwrap_or(&message);
     if error.is_eof() {
-        return (None, format!("is not complete: it ends{place}"));
+        return format!("is not complete: it ends{place}");
     }
     if !error.is_data() {
-        return (None, format!("is not JSON: {message}{place}"));
+        return format!("is not JSON: {message}{place}");
     }
-    let named = |start: &str| message.strip_prefix(start)?.strip_suffix('`');
     for (start, detail) in [
-        ("missing field `", "is missing"),
-        ("duplicate field `", "is there twice"),
+        ("missing field ", "is missing"),
+        ("duplicate field ", "is there twice"),
     ] {
-        if let Some(field) = named(start) {
-            return (Some(format!("/{field}")), detail.to_owned());
+        if let Some(field) = message.strip_prefix(start) {
+            return format!("{field} {detail}");
         }
     }
     let variant = message
         .strip_prefix("unknown variant `")
         .and_then(|rest| rest.rsplit_once("`, expected "));
     if let Some((_, known)) = variant {
-        return (None, format!("must be {known}"));
+        return format!("must be {known}");
     }
     let of_value = ["invalid type: ", "invalid value: "]
         .iter()
         .find_map(|start| message.strip_prefix(start));
-    let detail = match of_value.and_then(|rest| rest.rsplit_once(", expected ")) {
+    match of_value.and_then(|rest| rest.rsplit_once(", expected ")) {
         Some((_, expected)) => format!("must be {}", kind_in_words(expected)),
         None => message.to_owned(),
-    };
-    (None, detail)
+    }
 }
 
 /// What a type of Rust is to those who write JSON.
@@ -318,7 +314,7 @@ mod tests {
 
     #[test]
     fn what_is_wrong_is_said_in_words_of_json() {
-        let words = |error: serde_json::Error| in_words(&error).1;
+        let words = |error: serde_json::Error| in_words(&error);
         let not_negative = "must be a whole number without quotes, not negative and not too large";
         assert_eq!(words(from_str::<u32>("-1").unwrap_err()), not_negative);
         assert_eq!(words(from_str::<u32>("\"1\"").unwrap_err()), not_negative);
@@ -340,14 +336,13 @@ mod tests {
     }
 
     #[test]
-    fn a_field_that_is_missing_or_there_twice_is_pointed_at() {
+    fn a_field_that_is_missing_or_there_twice_is_named() {
         #[derive(Debug, serde::Deserialize)]
         struct Named {
             _name: String,
         }
         let said = |text: &str| in_words(&from_str::<Named>(text).unwrap_err());
-        assert_eq!(said("{}"), (Some("/_name".to_owned()), "is missing".to_owned()));
-        let twice = said(r#"{"_name":"a","_name":"b"}"#);
-        assert_eq!(twice, (Some("/_name".to_owned()), "is there twice".to_owned()));
+        assert_eq!(said("{}"), "`_name` is missing");
+        assert_eq!(said(r#"{"_name":"a","_name":"b"}"#), "`_name` is there twice");
     }
 }

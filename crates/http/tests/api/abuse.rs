@@ -417,7 +417,7 @@ async fn s20_a_key_in_what_is_kept_or_shown_is_refused_or_left_out(server: TestS
     server.flush_refusals().await;
     let shown = server.get(&edited, &admin).await;
     assert_eq!(
-        shown.body["lastUsedUserAgent"], "curl/8 [a key]",
+        shown.body["secrets"][0]["lastUsedUserAgent"], "curl/8 [a key]",
         "{}",
         shown.body
     );
