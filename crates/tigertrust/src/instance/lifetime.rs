@@ -22,7 +22,7 @@ const LAST_WEBHOOKS: Duration = Duration::from_secs(5);
 
 impl TigerTrust {
     /// Takes up how late it was when a process over the database last ran, if the clock of this machine is behind that: to be awaited
-    /// before requests are served. [`Builder::build`] has done so; after [`Builder::open`] it is the caller's to do, and what is asked
+    /// before requests are served. [`Builder::build`](crate::Builder::build) has done so; after [`Builder::open`](crate::Builder::open) it is the caller's to do, and what is asked
     /// before that may be refused once.
     ///
     /// # Errors
@@ -38,7 +38,7 @@ impl TigerTrust {
     }
 
     /// Takes up what keys had spent of their limits when the last process over the database stopped: to be awaited before requests
-    /// are served, which would find whole quotas otherwise. [`Builder::build`] has done so; after [`Builder::open`] it is the caller's
+    /// are served, which would find whole quotas otherwise. [`Builder::build`](crate::Builder::build) has done so; after [`Builder::open`](crate::Builder::open) it is the caller's
     /// to do. A database that does not answer is told to the operator, and holds nobody up for longer than a request.
     pub async fn take_up_limits(&self) {
         self.0.ledger.take_up().await;
@@ -61,7 +61,7 @@ impl TigerTrust {
 
     /// Starts what runs beside the requests: to say that this process runs, to hear of changes that others make, to take old changes
     /// away, to store when keys were last used and how often, and to send webhooks.
-    /// [`Builder::build`] has done so; after [`Builder::open`] it is the caller's to do. Doing it again changes nothing.
+    /// [`Builder::build`](crate::Builder::build) has done so; after [`Builder::open`](crate::Builder::open) it is the caller's to do. Doing it again changes nothing.
     pub fn start(&self) {
         let inner = &self.0;
         inner.feed.get_or_init(|| inner.storage.follow());
@@ -90,7 +90,7 @@ impl TigerTrust {
 
     /// Stops, for every handle: waits for what is being written and, for a few seconds, for mails and webhooks that are under way,
     /// and takes no more work. Keys that are remembered are
-    /// admitted until [`Builder::max_staleness`] is over.
+    /// admitted until [`Builder::max_staleness`](crate::Builder::max_staleness) is over.
     pub async fn close(&self) {
         if let Some(background) = self.0.background.get() {
             background.stop();
