@@ -19,6 +19,19 @@ impl Dependents {
         storage.secret_uses().await.map(Self)
     }
 
+    /// The same, where a ring lacks a secret that requests may need; `None` where it lacks none, which takes less to find out.
+    pub async fn read_if_missing_in(ring: &Keyring, storage: &Storage) -> Result<Option<Self>, StoreError> {
+        let in_use = storage.secrets_in_use().await?;
+        let holds = |(dependent, id): &(Dependent, String)| {
+            let (kind, _) = named(*dependent);
+            ring.ids(kind).any(|held| held == id)
+        };
+        if in_use.iter().all(holds) {
+            return Ok(None);
+        }
+        Self::read(storage).await.map(Some)
+    }
+
     /// What depends on a secret.
     pub fn on(&self, kind: SecretKind, id: &str) -> Counts {
         let mut counts = Counts::new();

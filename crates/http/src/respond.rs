@@ -128,10 +128,9 @@ where
         // Looked up once: on the way back it is wanted again.
         let app = request.app_data::<web::Data<App>>().cloned();
         let since = app.as_ref().map_or(Duration::ZERO, |app| app.clock.monotonic());
-        let given = match &app {
-            Some(app) => request_id(request.headers(), app.admission.formats()),
-            None => request_id(request.headers(), &KeyFormats::default()),
-        };
+        let given = with_formats(app.as_ref().map(|app| app.get_ref()), |formats| {
+            request_id(request.headers(), formats)
+        });
         let id = given.unwrap_or_else(|| {
             let id = app.as_ref().map(|app| app.request_ids.next());
             let id = id.unwrap_or(HeaderValue::from_static("req_"));
@@ -205,10 +204,7 @@ fn respond(mut response: ServiceResponse, app: Option<&App>, id: HeaderValue) ->
             if response.response().extensions().contains::<OnPage>() {
                 return finish(response, app, id);
             }
-            match app {
-                Some(app) => conceal(&mut problem, app.admission.formats()),
-                None => conceal(&mut problem, &KeyFormats::default()),
-            }
+            with_formats(app, |formats| conceal(&mut problem, formats));
             problem.request_id = id.to_str().unwrap_or_default().to_owned();
             response.map_body(|head, _| {
                 head.headers_mut().insert(
@@ -299,6 +295,14 @@ fn secure(headers: &mut HeaderMap) {
         if !headers.contains_key(&name) {
             headers.append(name, value);
         }
+    }
+}
+
+/// Does something by the formats that keys have here; where it is not known what is served, by our own.
+fn with_formats<T>(app: Option<&App>, act: impl FnOnce(&KeyFormats) -> T) -> T {
+    match app {
+        Some(app) => act(app.admission.formats()),
+        None => act(&KeyFormats::default()),
     }
 }
 

@@ -226,6 +226,11 @@ where
     work(connection).await
 }
 
+/// Lets go of the pages that a connection has kept: whoever has looked through a whole table has no more use for them.
+async fn give_memory_back(connection: &mut Connection) -> QueryResult<()> {
+    connection.batch_execute("PRAGMA shrink_memory").await
+}
+
 /// Takes the write lock at once: a transaction that reads first and wants it later may be refused without waiting.
 async fn begin_write(connection: &mut Connection) -> QueryResult<()> {
     connection

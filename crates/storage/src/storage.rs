@@ -74,6 +74,7 @@ pub(crate) trait Engine:
     fn found_tampered(&self) -> u64;
     fn known_migrations(&self) -> Vec<Known>;
     async fn secret_uses(&self) -> Result<Vec<SecretUse>, StoreError>;
+    async fn secrets_in_use(&self) -> Result<Vec<(Dependent, String)>, StoreError>;
     async fn prune_changes(&self, older_than: Timestamp, batch: u32) -> Result<u64, StoreError>;
     async fn forget_requests(&self, older_than: Timestamp) -> Result<(), StoreError>;
     async fn prune_sign_ins(&self, at: Timestamp, batch: u32) -> Result<(), StoreError>;
@@ -374,6 +375,15 @@ impl Storage {
     /// [`StoreError`].
     pub async fn secret_uses(&self) -> Result<Vec<SecretUse>, StoreError> {
         self.engine.secret_uses().await
+    }
+
+    /// Which secrets of the key ring requests may need, and what for. It looks through less than [`secret_uses`](Self::secret_uses): keys
+    /// that have ended are among those that need one, and the events of the audit log, which need one to be verified, are not.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn secrets_in_use(&self) -> Result<Vec<(Dependent, String)>, StoreError> {
+        self.engine.secrets_in_use().await
     }
 
     /// How the schema compares with what this program knows.

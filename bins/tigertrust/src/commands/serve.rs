@@ -170,7 +170,7 @@ pub async fn serve_until_stopped(
         tracing::warn!("the key ring holds no signing key: keys cannot be exchanged for short-lived tokens");
     }
     if let Some(ring) = settings.keyring.clone() {
-        // Rows are counted for it, and nobody has to wait for that.
+        // A table is looked through for it, and nobody has to wait for that.
         tokio::spawn(tell_missing(instance.clone(), ring));
     }
     if settings.shared_limits.is_some() {
@@ -233,8 +233,9 @@ fn warn_of_the_name(app: &AppSettings, url: &str) {
 /// Tells the operator what the key ring lacks. The server runs all the same: what does not need those secrets works, and nothing would work
 /// without the server.
 async fn tell_missing(instance: TigerTrust, ring: Keyring) {
-    let dependents = match Dependents::read(instance.storage()).await {
-        Ok(dependents) => dependents,
+    let dependents = match Dependents::read_if_missing_in(&ring, instance.storage()).await {
+        Ok(Some(dependents)) => dependents,
+        Ok(None) => return,
         Err(error) => {
             tracing::debug!(%error, "it could not be looked whether the key ring lacks a secret");
             return;

@@ -1,6 +1,6 @@
 //! The forms that settings have: numbers, lengths of time, lists, secrets.
 
-use std::{fmt::Display, fs, ops::RangeInclusive, path::PathBuf, str::FromStr, time::Duration};
+use std::{fmt::Display, fs, io, ops::RangeInclusive, path::PathBuf, str::FromStr, time::Duration};
 
 use config::{ConfigError, Value, ValueKind};
 use serde::de::DeserializeOwned;
@@ -105,16 +105,19 @@ pub(super) fn secret<T, E: Display>(
         .ok()
 }
 
-/// The text of a file that a setting names. What is no path is not shown: it is what the file should hold, more likely than not, and that is
-/// a secret.
+/// The text of a file that a setting names.
 pub(super) fn read_file(path: &str) -> Result<String, String> {
-    fs::read_to_string(path).map_err(|error| {
-        if may_be_content(path) {
-            "must be the path of a file that holds it, and seems to be what the file should hold".to_owned()
-        } else {
-            format!("{path:?} cannot be read: {error}")
-        }
-    })
+    fs::read_to_string(path).map_err(|error| cannot_read(path, &error))
+}
+
+/// Why there is nothing to read at a path. What is no path is not shown: it is what the file should hold, more likely than not, and that is
+/// a secret.
+pub(super) fn cannot_read(path: &str, error: &io::Error) -> String {
+    if may_be_content(path) {
+        "must be the path of a file, and seems to be what the file should hold".to_owned()
+    } else {
+        format!("{path:?} cannot be read: {error}")
+    }
 }
 
 /// Whether a text that should be a name or an address may be a secret that somebody put there.

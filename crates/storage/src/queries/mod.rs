@@ -72,7 +72,7 @@ use super::{
     Connection, Pools, Settings, add_counts, begin_write, execute_all, note_uses, schema, within_deadline,
 };
 use crate::{
-    SecretUse,
+    Dependent, SecretUse,
     audit_counts::AuditCounts,
     error::OrUnavailable,
     migrations::Known,
@@ -382,6 +382,10 @@ impl Engine for Store {
 
     async fn secret_uses(&self) -> Result<Vec<SecretUse>, StoreError> {
         Self::secret_uses(self).await
+    }
+
+    async fn secrets_in_use(&self) -> Result<Vec<(Dependent, String)>, StoreError> {
+        Self::secrets_in_use(self).await
     }
 
     async fn prune_changes(&self, older_than: Timestamp, batch: u32) -> Result<u64, StoreError> {

@@ -10,7 +10,7 @@ use diesel_async::RunQueryDsl;
 use tigertrust_credentials::ports::StoreError;
 
 use super::{
-    super::SEALED_UNDER,
+    super::{Connection, SEALED_UNDER, give_memory_back},
     Store,
     schema::{api_key_secrets, api_keys, audit_events, audit_heads},
 };
@@ -39,14 +39,6 @@ impl Store {
         let now = StoredTime::new(self.clock.now());
         self.read(move |connection| {
             Box::pin(async move {
-                let mut uses = Vec::new();
-                let mut add = |dependent, rows: Vec<(String, i64)>| {
-                    uses.extend(rows.into_iter().map(|(id, count)| SecretUse {
-                        dependent,
-                        id,
-                        count: u64::try_from(count).unwrap_or_default(),
-                    }));
-                };
                 let going_on = api_key_secrets::ends_at
                     .is_null()
                     .or(api_key_secrets::ends_at.gt(now));
@@ -57,33 +49,75 @@ impl Store {
                     .group_by(api_key_secrets::pepper_id)
                     .select((api_key_secrets::pepper_id, count_star()))
                     .load(connection)
-                    .await;
-                add(Dependent::ApiKey, keys.or_unavailable()?);
+                    .await
+                    .or_unavailable()?;
                 let events = audit_events::table
                     .group_by(audit_events::key_id)
                     .select((audit_events::key_id, count_star()))
                     .load(connection)
-                    .await;
-                add(Dependent::AuditEvent, events.or_unavailable()?);
-                let heads = audit_heads::table
-                    .group_by(audit_heads::key_id)
-                    .select((audit_heads::key_id, count_star()))
-                    .load(connection)
-                    .await;
-                add(Dependent::AuditHead, heads.or_unavailable()?);
-                for (dependent, table, column) in SEALED {
-                    let id = SEALED_UNDER.replace("{}", column);
-                    let rows: Vec<Counted> = sql_query(format!(
-                        "SELECT {id} AS id, count(*) AS count FROM {table} WHERE {column} IS NOT NULL GROUP BY 1"
-                    ))
-                    .load(connection)
                     .await
                     .or_unavailable()?;
-                    add(dependent, rows.into_iter().map(|row| (row.id, row.count)).collect());
-                }
+                let mut uses = uses_of(Dependent::ApiKey, keys);
+                uses.extend(uses_of(Dependent::AuditEvent, events));
+                uses.extend(few_uses(connection).await?);
                 Ok(uses)
             })
         })
         .await
     }
+
+    /// The secrets that requests may need. Nothing is counted: keys that have ended are among those that need one, and the events of the
+    /// audit log, which nothing but its verification reads, are not looked through.
+    pub(super) async fn secrets_in_use(&self) -> Result<Vec<(Dependent, String)>, StoreError> {
+        self.read(|connection| {
+            Box::pin(async move {
+                let peppers: Vec<String> = api_key_secrets::table
+                    .select(api_key_secrets::pepper_id)
+                    .distinct()
+                    .load(connection)
+                    .await
+                    .or_unavailable()?;
+                let few = few_uses(connection).await?;
+                give_memory_back(connection).await.or_unavailable()?;
+                let keys = peppers.into_iter().map(|id| (Dependent::ApiKey, id));
+                let few = few.into_iter().map(|used| (used.dependent, used.id));
+                Ok(keys.chain(few).collect())
+            })
+        })
+        .await
+    }
+}
+
+/// What depends on each secret beside keys and events, of which there may be millions.
+async fn few_uses(connection: &mut Connection) -> Result<Vec<SecretUse>, StoreError> {
+    let heads = audit_heads::table
+        .group_by(audit_heads::key_id)
+        .select((audit_heads::key_id, count_star()))
+        .load(connection)
+        .await
+        .or_unavailable()?;
+    let mut uses = uses_of(Dependent::AuditHead, heads);
+    for (dependent, table, column) in SEALED {
+        let id = SEALED_UNDER.replace("{}", column);
+        let rows: Vec<Counted> = sql_query(format!(
+            "SELECT {id} AS id, count(*) AS count FROM {table} WHERE {column} IS NOT NULL GROUP BY 1"
+        ))
+        .load(connection)
+        .await
+        .or_unavailable()?;
+        uses.extend(uses_of(
+            dependent,
+            rows.into_iter().map(|row| (row.id, row.count)).collect(),
+        ));
+    }
+    Ok(uses)
+}
+
+fn uses_of(dependent: Dependent, rows: Vec<(String, i64)>) -> Vec<SecretUse> {
+    let uses = rows.into_iter().map(|(id, count)| SecretUse {
+        dependent,
+        id,
+        count: u64::try_from(count).unwrap_or_default(),
+    });
+    uses.collect()
 }

@@ -1,6 +1,6 @@
 //! Providers that speak SAML.
 
-use std::{fs, io};
+use std::fs;
 
 use tigertrust_accounts::sso::{
     ProviderSettings, SamlAttributes, SamlConnection, SamlIdentityProvider, SamlServiceProvider,
@@ -9,7 +9,7 @@ use tigertrust_accounts::sso::{
 use tigertrust_sso::saml::{ServiceProvider, read_signing_key};
 use zeroize::Zeroizing;
 
-use super::{super::forms::may_be_content, Provider, Table};
+use super::{super::forms::cannot_read, Provider, Table};
 
 /// Reads how one is asked.
 pub(super) fn read(table: &mut Table<'_>) -> Option<Provider> {
@@ -72,11 +72,7 @@ fn signing_key(table: &mut Table<'_>) -> Option<SamlSigningKey> {
 }
 
 fn file(table: &mut Table<'_>, field: &str, path: &str) -> Option<Vec<u8>> {
-    let refusal = |error: io::Error| match may_be_content(path) {
-        true => "must be the path of a file, and seems to be what the file should hold".to_owned(),
-        false => format!("{path:?} cannot be read: {error}"),
-    };
     fs::read(path)
-        .map_err(|error| table.refuse(field, &refusal(error)))
+        .map_err(|error| table.refuse(field, &cannot_read(path, &error)))
         .ok()
 }
