@@ -180,6 +180,14 @@ pub(crate) async fn serve(_: web::Data<App>) -> HttpResponse {
 const UI_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; \
                          connect-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'";
 
+/// The page that the interface of the documentation is drawn into. The package's own has no viewport, so that phones show it as small as a
+/// desktop.
+async fn page() -> HttpResponse {
+    HttpResponse::Ok()
+        .content_type("text/html; charset=utf-8")
+        .body(include_str!("pages/docs.html"))
+}
+
 /// Mounts the pages under `/docs/`.
 pub(crate) fn mount_ui(config: &mut web::ServiceConfig) {
     let headers = DefaultHeaders::new()
@@ -199,6 +207,7 @@ pub(crate) fn mount_ui(config: &mut web::ServiceConfig) {
                     }
                     pages.call(request)
                 })
+                .route("/", web::get().to(page))
                 .service(pages),
         );
 }

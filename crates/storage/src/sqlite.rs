@@ -226,9 +226,23 @@ where
     work(connection).await
 }
 
-/// Lets go of the pages that a connection has kept: whoever has looked through a whole table has no more use for them.
-async fn give_memory_back(connection: &mut Connection) -> QueryResult<()> {
-    connection.batch_execute("PRAGMA shrink_memory").await
+/// How much a connection keeps of the file, as `PRAGMA cache_size` has it: SQLite's own number, in KiB below zero, and of pages above.
+const PAGES_KEPT: i32 = -2000;
+const PAGES_KEPT_IN_SCAN: i32 = 20;
+
+/// Before a whole table is looked through: its pages are of no use to whoever comes next, and what once held them stays with the program.
+async fn begin_scan(connection: &mut Connection) -> QueryResult<()> {
+    keep_pages(connection, PAGES_KEPT_IN_SCAN).await
+}
+
+async fn end_scan(connection: &mut Connection) -> QueryResult<()> {
+    keep_pages(connection, PAGES_KEPT).await
+}
+
+async fn keep_pages(connection: &mut Connection, count: i32) -> QueryResult<()> {
+    connection
+        .batch_execute(&format!("PRAGMA cache_size = {count}"))
+        .await
 }
 
 /// Takes the write lock at once: a transaction that reads first and wants it later may be refused without waiting.

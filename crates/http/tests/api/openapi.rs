@@ -79,13 +79,18 @@ async fn the_pages_are_served_from_the_binary(server: TestServer) {
     let page = send(server.request(Method::GET, "/docs/")).await;
     assert_eq!(page.status, 200);
     let html = page.body.as_str().unwrap();
-    assert!(html.contains("swagger-ui"));
+    assert!(html.contains("swagger-ui") && html.contains("width=device-width"));
     assert!(!html.contains("://"), "the page must load nothing from elsewhere");
     assert!(
         page.header("content-security-policy")
             .contains("default-src 'none'")
     );
-    for asset in ["swagger-ui.css", "swagger-ui-bundle.js", "swagger-initializer.js"] {
+    for asset in [
+        "swagger-ui.css",
+        "index.css",
+        "swagger-ui-bundle.js",
+        "swagger-initializer.js",
+    ] {
         assert_eq!(
             send(server.request(Method::GET, &format!("/docs/{asset}")))
                 .await

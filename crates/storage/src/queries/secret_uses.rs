@@ -1,7 +1,7 @@
 //! What in the database depends on which secret of the key ring.
 
 use diesel::{
-    BoolExpressionMethods, ExpressionMethods, JoinOnDsl, QueryDsl, QueryableByName,
+    BoolExpressionMethods, ExpressionMethods, JoinOnDsl, QueryDsl, QueryResult, QueryableByName,
     dsl::count_star,
     sql_query,
     sql_types::{BigInt, Text},
@@ -10,7 +10,7 @@ use diesel_async::RunQueryDsl;
 use tigertrust_credentials::ports::StoreError;
 
 use super::{
-    super::{Connection, SEALED_UNDER, give_memory_back},
+    super::{Connection, SEALED_UNDER, begin_scan, end_scan},
     Store,
     schema::{api_key_secrets, api_keys, audit_events, audit_heads},
 };
@@ -71,16 +71,19 @@ impl Store {
     pub(super) async fn secrets_in_use(&self) -> Result<Vec<(Dependent, String)>, StoreError> {
         self.read(|connection| {
             Box::pin(async move {
-                let peppers: Vec<String> = api_key_secrets::table
+                begin_scan(connection).await.or_unavailable()?;
+                let peppers: QueryResult<Vec<String>> = api_key_secrets::table
                     .select(api_key_secrets::pepper_id)
                     .distinct()
                     .load(connection)
-                    .await
-                    .or_unavailable()?;
-                let few = few_uses(connection).await?;
-                give_memory_back(connection).await.or_unavailable()?;
-                let keys = peppers.into_iter().map(|id| (Dependent::ApiKey, id));
-                let few = few.into_iter().map(|used| (used.dependent, used.id));
+                    .await;
+                end_scan(connection).await.or_unavailable()?;
+                let keys = peppers.or_unavailable()?.into_iter();
+                let keys = keys.map(|id| (Dependent::ApiKey, id));
+                let few = few_uses(connection)
+                    .await?
+                    .into_iter()
+                    .map(|used| (used.dependent, used.id));
                 Ok(keys.chain(few).collect())
             })
         })

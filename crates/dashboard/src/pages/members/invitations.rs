@@ -12,9 +12,7 @@ use tigertrust_wire::Invite;
 
 use super::{address, called, role_choices, role_name, roles_to_give};
 use crate::{
-    components::{
-        Confirm, Input, badge, choices, confirm, empty, input, next_page, submit, summary, token, warning,
-    },
+    components::{Confirm, Input, badge, choices, confirm, empty, input, next_page, submit, summary, token},
     form::{Fields, Filled},
     instant,
     layout::{self, Place},
@@ -202,16 +200,20 @@ fn new_page(visitor: &Visitor, form: &Filled, refused: Option<&ApiError>) -> Htt
         section.card.narrow {
             h1 { "Invite a colleague" }
             (summary(form, &["email", "role"]))
-            @if !visitor.app().sign_in.sends_mail() {
-                (warning(&html! { p { "This server sends no mail. Whoever runs it makes the link: " code { "tigertrust member invite" } "." } }))
-            }
-            p { "A mail with a link goes to the address. The link is good once, for seven days, and for nobody else." }
-            form method="post" action=(visitor.path("members/invite")) {
-                (token(visitor))
-                (input(form, &Input { name: "email", label: "E-mail address", kind: "email", required: true, ..Input::default() }))
-                (choices(form, "role", "Role", "", &role_choices(roles_to_give(visitor, None), chosen)))
-                p.quiet { "An address that is invited already gets another link; the one before is dead then." }
-                div.actions { (submit("Send invitation")) a.button.quiet href=(visitor.path("members")) { "Cancel" } }
+            @if visitor.app().sign_in.sends_mail() {
+                p { "A mail with a link goes to the address. The link is good once, for seven days, and for nobody else." }
+                form method="post" action=(visitor.path("members/invite")) {
+                    (token(visitor))
+                    (input(form, &Input { name: "email", label: "E-mail address", kind: "email", required: true, ..Input::default() }))
+                    (choices(form, "role", "Role", "", &role_choices(roles_to_give(visitor, None), chosen)))
+                    p.quiet { "An address that is invited already gets another link; the one before is dead then." }
+                    div.actions { (submit("Send invitation")) a.button.quiet href=(visitor.path("members")) { "Cancel" } }
+                }
+            } @else {
+                @let workspace = visitor.workspace_of_page().map(|workspace| workspace.id.to_string()).unwrap_or_default();
+                p { "This server sends no mail. Whoever runs it makes the link:" }
+                pre { "tigertrust member invite " (workspace) " colleague@example.com --role member" }
+                div.actions { a.button href=(visitor.path("members")) { "To the members" } }
             }
         }
     };
