@@ -9,7 +9,8 @@ use tigertrust_accounts::{FlowError, UsageRange, audit::AuditFlows, ports::KeyDe
 use tigertrust_credentials::{KeySecret, rate_limit::Decision};
 use tigertrust_http::{ApiError, page};
 use tigertrust_model::{
-    AuditFilter, Creator, Granularity, KeyId, KeyState, KeyType, Lifecycle, Role, SecretInfo, Timestamp, management,
+    AuditFilter, Creator, Granularity, KeyId, KeyState, KeyType, Lifecycle, Role, SecretInfo, Timestamp,
+    management,
 };
 use tigertrust_wire::{Code, Problem, RevokeKey, RotateKey, UpdateKey};
 

@@ -111,11 +111,7 @@ impl Names {
     ///
     /// # Errors
     /// As [`of`](Self::of).
-    pub(crate) async fn and_of(
-        mut self,
-        visitor: &Visitor,
-        events: &[AuditEvent],
-    ) -> Result<Self, ApiError> {
+    pub(crate) async fn and_of(mut self, visitor: &Visitor, events: &[AuditEvent]) -> Result<Self, ApiError> {
         let ids = events.iter().flat_map(|event| {
             let target = event.target.as_ref().map(|target| target.id.as_str());
             [event.actor.as_deref(), target]
