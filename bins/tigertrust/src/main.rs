@@ -16,6 +16,7 @@ mod listener;
 mod logging;
 mod mail;
 mod output;
+mod own_ring;
 #[cfg(test)]
 mod reference;
 mod servers;

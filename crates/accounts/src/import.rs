@@ -177,7 +177,7 @@ impl KeyFlows {
         record: ForeignKey,
     ) -> Result<Result<ImportedKey, Vec<Violation>>, FlowError> {
         let now = self.clock.now();
-        let mut validation = Validation::default();
+        let mut validation = Validation::of_keys(&self.formats);
         let hash = KeyHash::read(&record.hash);
         if let Err(why) = hash {
             validation.refuse("/hash", why.to_string());

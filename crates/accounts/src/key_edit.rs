@@ -1,5 +1,6 @@
 //! What an edit does to a key, and what whoever makes it must hold.
 
+use tigertrust_credentials::KeyFormats;
 use tigertrust_model::{
     ApiKey, KeyLimits, KeyReach, Lifecycle, ScopeCatalog, ScopeSet, Timestamp, WorkspaceId,
 };
@@ -17,11 +18,12 @@ pub(crate) fn apply(
     changes: KeyChanges,
     others: Option<Vec<WorkspaceId>>,
     catalog: &ScopeCatalog,
+    formats: &KeyFormats,
     now: Timestamp,
 ) -> Result<(), FlowError> {
     key.ensure_editable()?;
     let before = key.clone();
-    let mut validation = Validation::default();
+    let mut validation = Validation::of_keys(formats);
     if let Some(name) = changes.name {
         validation.line("/name", &name, MAX_NAME);
         key.name = name;

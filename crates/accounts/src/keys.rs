@@ -228,9 +228,9 @@ impl KeyFlows {
                 Some(self.others(actor, ids, personal).await?)
             }
         };
-        let catalog = Arc::clone(&self.catalog);
+        let (catalog, formats) = (Arc::clone(&self.catalog), self.formats.clone());
         let editor = actor.clone();
-        let edit = move |key: &mut ApiKey| apply(&editor, key, changes, others, &catalog, now);
+        let edit = move |key: &mut ApiKey| apply(&editor, key, changes, others, &catalog, &formats, now);
         self.keys
             .edit_key(actor.act(), actor.view()?, id, Box::new(edit))
             .await
@@ -246,7 +246,7 @@ impl KeyFlows {
         id: KeyId,
         reason: Option<String>,
     ) -> Result<KeyDetails, FlowError> {
-        let mut validation = Validation::default();
+        let mut validation = Validation::of_keys(&self.formats);
         if let Some(reason) = &reason {
             validation.line("/reason", reason, MAX_REASON);
         }
@@ -305,7 +305,7 @@ impl KeyFlows {
     }
 
     fn validate(&self, new: &NewKey) -> Result<(ScopeSet, Vec<IpNet>), FlowError> {
-        let mut validation = Validation::default();
+        let mut validation = Validation::of_keys(&self.formats);
         validation.line("/name", &new.name, MAX_NAME);
         validation.expiry(new.expires_at, self.clock.now());
         let allowed_cidrs = validation.networks(&new.allowed_cidrs);

@@ -14,11 +14,22 @@ const MAX_METADATA_BYTES: usize = 4096;
 
 /// Collects what is wrong, so that a caller learns all of it at once.
 #[derive(Debug, Default)]
-pub(crate) struct Validation(Vec<Violation>);
+pub(crate) struct Validation {
+    violations: Vec<Violation>,
+    formats: KeyFormats,
+}
 
 impl Validation {
+    /// Of what is written where keys have these formats, beside our own.
+    pub(crate) fn of_keys(formats: &KeyFormats) -> Self {
+        Self {
+            violations: Vec::new(),
+            formats: formats.clone(),
+        }
+    }
+
     pub(crate) fn refuse(&mut self, pointer: impl Into<String>, detail: impl Into<String>) {
-        self.0.push(Violation::new(pointer, detail));
+        self.violations.push(Violation::new(pointer, detail));
     }
 
     /// Text of one line for people: visible, of bounded length, without characters that could forge a line in a log
@@ -37,20 +48,21 @@ impl Validation {
                 "must not hold control characters, or such as turn or hide text",
             );
         }
-        self.no_key(pointer, text);
+        self.no_credential(pointer, text);
     }
 
-    /// What is kept for people to read must hold no key: whoever may read it could use it, and the audit log keeps it for good.
-    fn no_key(&mut self, pointer: &str, text: &str) {
-        if KeyFormats::default().holds_key(text) {
-            self.refuse(pointer, "must not hold an API key");
+    /// What is kept for people to read must hold nothing that lets somebody in: whoever may read it could use it, and the audit log keeps
+    /// it for good.
+    pub(crate) fn no_credential(&mut self, pointer: &str, text: &str) {
+        if self.formats.holds_credential(text) {
+            self.refuse(pointer, "must not hold an API key, a token or a secret");
         }
     }
 
     /// What is wrong, with one thing more.
     pub(crate) fn finish_with(mut self, violation: Violation) -> FlowError {
-        self.0.push(violation);
-        FlowError::Invalid(self.0)
+        self.violations.push(violation);
+        FlowError::Invalid(self.violations)
     }
 
     pub(crate) fn expiry(&mut self, expires_at: Option<Timestamp>, now: Timestamp) {
@@ -66,7 +78,7 @@ impl Validation {
                 format!("must have {MAX_METADATA_BYTES} bytes or fewer as JSON"),
             );
         }
-        self.no_key("/metadata", metadata.as_json());
+        self.no_credential("/metadata", metadata.as_json());
     }
 
     pub(crate) fn limits(&mut self, limits: KeyLimits) {
@@ -124,10 +136,10 @@ impl Validation {
     }
 
     pub(crate) fn finish(self) -> Result<(), FlowError> {
-        if self.0.is_empty() {
+        if self.violations.is_empty() {
             Ok(())
         } else {
-            Err(FlowError::Invalid(self.0))
+            Err(FlowError::Invalid(self.violations))
         }
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use tigertrust_model::KeyType;
 
 use crate::{
-    KeyFormat, ParsedKey,
+    KeyFormat, ParsedKey, Token, TokenDigest, TokenKind,
     key_format::{Checksum, Digested, KEY_LENGTH},
     ring_secret,
 };
@@ -21,6 +21,8 @@ const MAX_LENGTH: usize = 512;
 /// The longest word that is shown of what somebody wrote in the wrong place, in bytes: whatever is named so that people read it is shorter,
 /// and secrets of machines are longer.
 const LONGEST_WORD: usize = 40;
+/// In characters. A header, claims and a signature are longer.
+const SHORTEST_SIGNED: usize = 80;
 /// By how much the lengths of keys without a prefix may differ: their length is most of what they are known by.
 const MAX_SPREAD: usize = 4;
 
@@ -149,9 +151,14 @@ impl KeyFormats {
         self.0.iter()
     }
 
-    /// Whether a whole key stands somewhere in a text: one of ours, whose checksum is right, or a word that has another format's shape.
+    /// Whether what lets somebody in stands somewhere in a text, whole: a key or token of ours, whose checksum is right, a word that has the
+    /// shape of another format's keys or of a webhook's secret, or a signed token (RFC 7519).
     #[must_use]
-    pub fn holds_key(&self, text: &str) -> bool {
+    pub fn holds_credential(&self, text: &str) -> bool {
+        self.holds_key(text) || holds_token(text)
+    }
+
+    fn holds_key(&self, text: &str) -> bool {
         let is_key = |value: &str| matches!(ParsedKey::read(value.as_bytes(), self), Some(Ok(_)));
         let of_ours = |kind: KeyType| {
             text.match_indices(kind.prefix())
@@ -167,7 +174,7 @@ impl KeyFormats {
     pub fn shown(&self, text: &[u8], longest: usize) -> String {
         let text = String::from_utf8_lossy(text);
         let line: String = text.chars().filter(|letter| !letter.is_control()).collect();
-        let line = if self.holds_key(&line) {
+        let line = if self.holds_credential(&line) {
             self.without_keys(&line).unwrap_or_default()
         } else {
             line
@@ -216,6 +223,27 @@ impl KeyFormats {
                 }
             })
     }
+}
+
+fn holds_token(text: &str) -> bool {
+    let is_whole = |kind: TokenKind| {
+        text.match_indices(kind.prefix())
+            .filter_map(|(start, _)| text.get(start..start + Token::LENGTH))
+            .any(|value| matches!(TokenDigest::read(kind, value.as_bytes()), Some(Ok(_))))
+    };
+    let is_signed = |word: &str| {
+        word.starts_with("eyJ") && word.len() >= SHORTEST_SIGNED && word.matches('.').count() == 2
+    };
+    let is_of_webhook = |rest: &str| rest.chars().take_while(|letter| is_base64(*letter)).count() >= 32;
+    TokenKind::ALL.into_iter().any(is_whole)
+        || text
+            .split(|letter| !is_word(letter) && letter != '.')
+            .any(is_signed)
+        || text.split("whsec_").skip(1).any(is_of_webhook)
+}
+
+const fn is_base64(letter: char) -> bool {
+    letter.is_ascii_alphanumeric() || letter == '+' || letter == '/'
 }
 
 /// What words consist of that may be keys.
@@ -449,22 +477,39 @@ mod tests {
             format!("x-{key}y"),
             format!("it was {imported}"),
         ] {
-            assert!(formats.holds_key(&text), "{text}");
+            assert!(formats.holds_credential(&text), "{text}");
             let shown = formats.shown(text.as_bytes(), 200);
             assert!(
                 shown.contains("[a key]") && !shown.contains(&part) && !shown.contains("aaaa"),
                 "{shown}"
             );
         }
-        assert!(!KeyFormats::default().holds_key(&imported));
+        assert!(!KeyFormats::default().holds_credential(&imported));
+        for kind in TokenKind::ALL {
+            let token = Token::generate(kind, &OsRandom).unwrap();
+            let text = format!("x{}.", token.reveal());
+            assert!(formats.holds_credential(&text), "{kind:?}");
+            assert_eq!(formats.shown(text.as_bytes(), 200), "[…].");
+        }
+        let signed = [
+            "eyJhbGciOiJFZERTQSIsImtpZCI6InMxIn0",
+            &"a".repeat(50),
+            &"b".repeat(86),
+        ]
+        .join(".");
+        assert!(formats.holds_credential(&format!("curl {signed}")));
+        assert!(formats.holds_credential(&format!("whsec_{}=", "c/".repeat(21))));
         // Whose checksum is wrong, or which only look alike.
         for text in [
             "ak_00000000000000000000000000000000000000000002PL60v",
             "break_glass_keys",
             "task_ak_20261127_0001",
+            "tt_ses_yhjskwdA6OZ1AL1YmHWZWm8LLG7HjnuCA2j5rOw8Xp128eerK",
+            "eyJ.a.b",
+            "whsec_rotated",
             "",
         ] {
-            assert!(!formats.holds_key(text), "{text}");
+            assert!(!formats.holds_credential(text), "{text}");
             assert_eq!(formats.shown(text.as_bytes(), 200), text);
         }
     }

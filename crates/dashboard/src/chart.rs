@@ -11,7 +11,7 @@ const WIDTH: f64 = 720.0;
 const HEIGHT: f64 = 180.0;
 /// What is left for the numbers.
 const LEFT: f64 = 56.0;
-const BOTTOM: f64 = 26.0;
+const BOTTOM: f64 = 32.0;
 const TOP: f64 = 14.0;
 
 /// What is drawn together: outcomes that say the same to whoever looks.
@@ -72,9 +72,11 @@ pub(crate) fn usage(usage: &Usage, title: &str) -> Markup {
                 @for part in [0.0, 0.5, 1.0] {
                     @let y = HEIGHT - BOTTOM - part * (HEIGHT - TOP - BOTTOM);
                     line.axis x1=(LEFT) x2=(WIDTH) y1=(place(y)) y2=(place(y)) {}
+                    // Beside its line, and the lowest one above it: below are the times.
+                    @let base = if part == 0.0 { y } else { y + 4.0 };
                     // Of an odd number there is no half call.
                     @if part != 0.5 || top.is_multiple_of(2) {
-                        text x=(LEFT - 6.0) y=(place(y + 4.0)) text-anchor="end" { (short(half(top, part))) }
+                        text x=(LEFT - 6.0) y=(place(base)) text-anchor="end" { (short(half(top, part))) }
                     }
                 }
                 @for (index, bucket) in usage.buckets.iter().enumerate() {

@@ -266,7 +266,7 @@ pub(crate) fn json_text(text: Option<Bytes>) -> HttpResponse {
 /// no key may be in it.
 pub(crate) fn request_id(headers: &HeaderMap, formats: &KeyFormats) -> Option<HeaderValue> {
     let can_stand = |value: &&HeaderValue| {
-        is_request_id(value.as_bytes()) && value.to_str().is_ok_and(|id| !formats.holds_key(id))
+        is_request_id(value.as_bytes()) && value.to_str().is_ok_and(|id| !formats.holds_credential(id))
     };
     headers.get(REQUEST_ID).filter(can_stand).cloned()
 }

@@ -32,6 +32,7 @@ mod url;
 pub use error::OpenError;
 pub use options::Options;
 pub use storage::{
-    ClockMark, Connections, Dependent, FeedHandle, SchemaState, SecretUse, Storage, StorageParts,
+    ClockMark, Connections, Dependent, FeedHandle, SchemaState, SealedSample, SecretUse, Storage,
+    StorageParts,
 };
 pub use url::{DatabaseUrl, DatabaseUrlError};

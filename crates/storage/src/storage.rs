@@ -16,7 +16,7 @@ use tigertrust_accounts::{
     webhooks::WebhookStore,
 };
 use tigertrust_credentials::{
-    AuditRing, SteadyClock,
+    AuditRing, EncryptionRing, Sealed, SealedPlace, SteadyClock,
     ports::{
         ChangeListener, ChangeLog, CredentialStore, SessionStore, SpendStore, StoreError, UsageStore,
         UseStore,
@@ -75,6 +75,7 @@ pub(crate) trait Engine:
     fn known_migrations(&self) -> Vec<Known>;
     async fn secret_uses(&self) -> Result<Vec<SecretUse>, StoreError>;
     async fn secrets_in_use(&self) -> Result<Vec<(Dependent, String)>, StoreError>;
+    async fn sealed_under(&self, key: String) -> Result<Vec<SealedSample>, StoreError>;
     async fn prune_changes(&self, older_than: Timestamp, batch: u32) -> Result<u64, StoreError>;
     async fn forget_requests(&self, older_than: Timestamp) -> Result<(), StoreError>;
     async fn prune_sign_ins(&self, at: Timestamp, batch: u32) -> Result<(), StoreError>;
@@ -125,6 +126,34 @@ pub struct SecretUse {
     pub id: String,
     /// How many rows.
     pub count: u64,
+}
+
+/// Something that is sealed, and where it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SealedSample {
+    column: &'static str,
+    row: String,
+    sealed: Sealed,
+}
+
+impl SealedSample {
+    pub(crate) const fn new(column: &'static str, row: String, sealed: Sealed) -> Self {
+        Self { column, row, sealed }
+    }
+
+    pub(crate) fn key_id(&self) -> &str {
+        self.sealed.key_id()
+    }
+
+    /// Whether the key of a ring is the one that it was sealed under, as far as the ring holds one of that id.
+    #[must_use]
+    pub fn opens_with(&self, ring: &EncryptionRing) -> bool {
+        let place = SealedPlace {
+            column: self.column,
+            row: &self.row,
+        };
+        ring.open(&self.sealed, place).is_ok()
+    }
 }
 
 /// Connections for requests; the feed has one of its own.
@@ -384,6 +413,15 @@ impl Storage {
     /// [`StoreError`].
     pub async fn secrets_in_use(&self) -> Result<Vec<(Dependent, String)>, StoreError> {
         self.engine.secrets_in_use().await
+    }
+
+    /// Some of what is sealed under the encryption key with the id, to see whether a key of that id is the right one: a few of
+    /// authenticator apps, connections and webhooks each.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn sealed_under(&self, key: &str) -> Result<Vec<SealedSample>, StoreError> {
+        self.engine.sealed_under(key.to_owned()).await
     }
 
     /// How the schema compares with what this program knows.

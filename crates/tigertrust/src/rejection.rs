@@ -112,7 +112,7 @@ pub(crate) fn readable(id: &[u8]) -> Option<&str> {
         .ok()
         .filter(|id| is_request_id(id.as_bytes()))?;
     // It is kept for good there.
-    (!KeyFormats::default().holds_key(id)).then_some(id)
+    (!KeyFormats::default().holds_credential(id)).then_some(id)
 }
 
 impl From<Problem> for Rejection {

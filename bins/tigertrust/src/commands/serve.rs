@@ -21,7 +21,9 @@ use crate::{
     failure::Failure,
     instance::{self, prefer_known_to_others, schema_failure},
     listener::{Api, Listeners},
-    mail, supervisor,
+    mail,
+    own_ring::other_secret,
+    supervisor,
     tls::CertificateFiles,
     traces::Traces,
 };
@@ -117,6 +119,9 @@ pub async fn serve_until_stopped(
         .transpose()?
         .map(Arc::new);
     let local_url = address.local_url(certificates.is_some());
+    if let Some(ring) = &settings.keyring {
+        ensure_own(&instance, ring).await?;
+    }
     if let Err(error) = instance.take_up_time().await {
         tracing::debug!(%error, "it is not known yet how late it was when a server last ran");
     }
@@ -227,6 +232,22 @@ fn warn_of_the_name(app: &AppSettings, url: &str) {
             "server.public_url is not set: tokens name {url} as their issuer, so that no other server takes them, nor a client that \
              calls this one by another name"
         );
+    }
+}
+
+/// Refuses to serve with the key ring of another database: every key would be unknown to it, and what it would seal nobody could read
+/// with the right one.
+async fn ensure_own(instance: &TigerTrust, ring: &Keyring) -> Result<(), Failure> {
+    match other_secret(instance.storage(), ring).await {
+        Ok(None) => Ok(()),
+        Ok(Some(other)) => Err(Failure::new(format!(
+            "the key ring belongs to another database: {other}. Put the right one in place; if it is this one, see `tigertrust doctor`"
+        ))),
+        // Nothing is answered from a database that is away, and the servers that wait for it must not have to be started by hand.
+        Err(error) => {
+            tracing::debug!(%error, "it could not be looked whether the key ring is the database's own");
+            Ok(())
+        }
     }
 }
 

@@ -11,6 +11,7 @@ in_a_folder_for_each_engine!(
     a_healthy_server_has_no_errors,
     a_schema_that_is_behind_and_a_mark_ahead_are_found,
     another_databases_ring_is_told_from_a_log_that_was_changed,
+    nobody_serves_with_the_secrets_of_another_database,
 );
 
 fn report(output: &Output) -> Value {
@@ -129,6 +130,45 @@ async fn another_databases_ring_is_told_from_a_log_that_was_changed(folder: Fold
         "{found:#}"
     );
     assert_eq!(said(&found, "error", "audit log"), "");
+}
+
+async fn nobody_serves_with_the_secrets_of_another_database(folder: Folder) {
+    folder.quickstart(&[]).stop();
+    folder.json(&["webhook", "add", "https://hooks.example.com/a"]);
+    let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let [own, other, mixed] = [
+        path("tigertrust-data/keyring.toml"),
+        path("other.toml"),
+        path("mixed.toml"),
+    ];
+    folder.run(&["secrets", "create", &other]);
+    let secrets = |ring: &str| {
+        let text = fs::read_to_string(ring).unwrap();
+        let lines = text.lines().filter(|line| line.starts_with("secret"));
+        lines.map(str::to_owned).collect::<Vec<_>>()
+    };
+    // The encryption key alone is another: of peppers, encryption keys and signing keys there is one each.
+    let text = fs::read_to_string(&own).unwrap();
+    let text = text.replace(&secrets(&own)[1], &secrets(&other)[1]);
+    fs::write(&mixed, text).unwrap();
+    for (ring, what) in [
+        (&other, "the pepper p1 in it is not the p1"),
+        (&mixed, "the encryption e1 in it is not the e1"),
+    ] {
+        let environment = [("TIGERTRUST__KEYRING_FILE", ring.as_str())];
+        let mut serve = folder.command(&["serve", "--listen", "127.0.0.1:0"]);
+        let output = serve.envs(environment).output().unwrap();
+        let told = String::from_utf8_lossy(&output.stderr);
+        assert!(!output.status.success(), "{told}");
+        assert!(
+            told.contains("the key ring belongs to another database") && told.contains(what),
+            "{told}"
+        );
+        let found = report(&doctor(&folder, &environment));
+        assert!(said(&found, "error", "key ring").contains(what), "{found:#}");
+    }
+    let healthy = report(&doctor(&folder, &[]));
+    assert_eq!(said(&healthy, "error", "key ring"), "");
 }
 
 #[tokio::test]

@@ -311,7 +311,7 @@ async fn what_one_of_two_servers_still_uses_is_not_taken_out(folder: Folder) {
     }
     let report = String::from_utf8(folder.run(&["doctor"]).stdout).unwrap();
     assert!(
-        report.contains("servers: 2 servers run, with the secrets of this key ring"),
+        report.contains("servers: 2 servers run, whose secrets have the ids of this key ring"),
         "{report}"
     );
 }

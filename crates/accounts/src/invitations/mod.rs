@@ -20,6 +20,7 @@ use crate::{
     Actor, FlowError, Notice, Notifier, SignInError,
     ports::{AccountStore, Page, SignInStore},
     sign_in::Budgets,
+    validation::Validation,
 };
 
 /// How long an invitation can be accepted.
@@ -94,6 +95,9 @@ impl InvitationFlows {
         workspace: WorkspaceId,
         new: NewInvitation,
     ) -> Result<IssuedInvitation, InvitationError> {
+        let mut validation = Validation::default();
+        validation.no_credential("/email", new.email.as_str());
+        validation.finish()?;
         let into = self.workspace(actor, workspace).await?;
         let now = self.clock.now();
         if !actor.is_operator() {

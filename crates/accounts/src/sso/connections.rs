@@ -655,6 +655,7 @@ fn check_oidc(validation: &mut Validation, oidc: &OidcSettings) {
 }
 
 fn check_url(validation: &mut Validation, pointer: &str, url: &str) {
+    validation.no_credential(pointer, url);
     let is_url = url.len() <= MAX_URL
         && (url.starts_with("https://") || url.starts_with("http://"))
         && url

@@ -360,6 +360,7 @@ impl WebhookFlows {
             validation.refuse("/url", format!("must have {MAX_URL} bytes or fewer"));
             return String::new();
         }
+        validation.no_credential("/url", url);
         self.0.sender.check(url).unwrap_or_else(|wrong| {
             validation.refuse("/url", format!("must be {wrong}"));
             String::new()

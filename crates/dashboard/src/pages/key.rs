@@ -9,11 +9,15 @@ use tigertrust_accounts::{FlowError, UsageRange, audit::AuditFlows, ports::KeyDe
 use tigertrust_credentials::{KeySecret, rate_limit::Decision};
 use tigertrust_http::{ApiError, page};
 use tigertrust_model::{
-    AuditFilter, Granularity, KeyId, KeyState, KeyType, Lifecycle, Role, SecretInfo, Timestamp, management,
+    AuditFilter, Creator, Granularity, KeyId, KeyState, KeyType, Lifecycle, Role, SecretInfo, Timestamp,
+    management,
 };
 use tigertrust_wire::{Code, Problem, RevokeKey, RotateKey, UpdateKey};
 
-use super::keys::{imported_as, kind_name, scopes, shown_of};
+use super::{
+    audit::names::Names,
+    keys::{imported_as, kind_name, scopes, shown_of},
+};
 use crate::{
     chart,
     components::{
@@ -140,6 +144,11 @@ pub(crate) async fn show(visitor: Visitor) -> PageResult {
             Some(visitor.app().audit.list(chain, filter, None, 20).await?.events)
         }
     };
+    let people = key.owner.map(Creator::User).into_iter().chain([key.created_by]);
+    let names = Names::of_creators(&visitor, people)
+        .await?
+        .and_of(&visitor, history.as_deref().unwrap_or_default())
+        .await?;
     let is_revoked = state == KeyState::Revoked;
     let rules = match key.kind {
         KeyType::Public => None,
@@ -189,12 +198,12 @@ pub(crate) async fn show(visitor: Visitor) -> PageResult {
             }
             section.card {
                 h2 { "About" }
-                (about(&details, now))
+                (about(&details, &names, now))
             }
         }
         @if let Some(rules) = rules { (rules) }
         @if let Some(events) = history {
-            section.card.tight { h2 { "History" } (audit_trail(&visitor, &events, now)) }
+            section.card.tight { h2 { "History" } (audit_trail(&visitor, &events, &names, now)) }
         }
     };
     Ok(layout::respond(layout::framed(
@@ -266,18 +275,18 @@ fn secrets(secrets: &[SecretInfo], is_revoked: bool, now: Timestamp) -> Markup {
     }
 }
 
-fn about(details: &KeyDetails, now: Timestamp) -> Markup {
+fn about(details: &KeyDetails, names: &Names, now: Timestamp) -> Markup {
     let key = &details.key;
     html! {
         dl.facts {
             dt { "Id" } dd { code { (key.id) } }
             dt { "Type" } dd { (kind_name(key.kind)) }
             dt { "Scopes" } dd { @if key.scopes.is_empty() { "none" } @else { (scopes(key.scopes.iter().map(|scope| scope.as_str()))) } }
-            dt { "Belongs to" } dd { @match key.owner { Some(owner) => { "a person: " code { (owner) } }, None => "the workspace" } }
+            dt { "Belongs to" } dd { @match key.owner { Some(owner) => (names.person(&owner.to_string())), None => "the workspace" } }
             dt { "Networks" }
             dd { @if key.allowed_cidrs.is_empty() { "everywhere" } @else { @for network in &key.allowed_cidrs { code { (network) } " " } } }
             dt { "Expires" } dd { @match key.expires_at { Some(at) => { (instant::at(at)) " (" (instant::distance(at, now)) ")" }, None => "never" } }
-            dt { "Created" } dd { (instant::at(key.created_at)) " by " code { (key.created_by) } }
+            dt { "Created" } dd { (instant::at(key.created_at)) " by " (names.creator(key.created_by)) }
             @if let Some(name) = &key.external_id { dt { "External id" } dd { code { (name) } } }
             @if key.metadata.as_json() != "{}" { dt { "Metadata" } dd { code { (key.metadata.as_json()) } } }
         }

@@ -18,6 +18,7 @@ pub(crate) mod workspaces;
 use maud::{Markup, html};
 use tigertrust_model::{AuditEvent, Timestamp};
 
+use self::audit::names::Names;
 use crate::{
     components::{badge, empty},
     instant,
@@ -25,7 +26,7 @@ use crate::{
 };
 
 /// What happened to one thing, newest first.
-pub(crate) fn audit_trail(visitor: &Visitor, events: &[AuditEvent], now: Timestamp) -> Markup {
+pub(crate) fn audit_trail(visitor: &Visitor, events: &[AuditEvent], names: &Names, now: Timestamp) -> Markup {
     html! {
         @if events.is_empty() {
             (empty("Nothing yet", "What is done here is listed as it happens.", None))
@@ -48,7 +49,7 @@ pub(crate) fn audit_trail(visitor: &Visitor, events: &[AuditEvent], now: Timesta
                                     a href=(visitor.path(&audit::event_path(event))) { (audit::label(&event.action)) }
                                     @if event.outcome != "success" { " " (badge("bad", &event.outcome)) }
                                 }
-                                td data-label="Who" { (event.actor_kind) @if let Some(actor) = &event.actor { " " code { (actor) } } }
+                                td data-label="Who" { (audit::who(event, names)) }
                                 td data-label="Changed" { (event.changes.iter().map(|change| change.field.as_str()).collect::<Vec<_>>().join(", ")) }
                             }
                         }

@@ -7,10 +7,10 @@ use maud::{Markup, html};
 use serde_json::json;
 use tigertrust_accounts::ports::KeyDetails;
 use tigertrust_http::{ApiError, page};
-use tigertrust_model::{KeyId, Timestamp, TrustRule, TrustRuleId};
+use tigertrust_model::{KeyId, TrustRule, TrustRuleId};
 use tigertrust_wire::CreateTrustRule;
 
-use super::{key::found, keys::is_of_form};
+use super::{audit::names::Names, key::found, keys::is_of_form};
 use crate::{
     components::{Confirm, Input, confirm, empty, input, input_among, submit, summary, textarea, token},
     form::{Fields, Filled},
@@ -72,6 +72,7 @@ fn home(visitor: &Visitor, key: KeyId, below: &str) -> String {
 pub(super) async fn section(visitor: &Visitor, key: KeyId, may_change: bool) -> Result<Markup, ApiError> {
     let flows = &visitor.app().trust_rules;
     let rules = flows.list(&visitor.actor(), key).await?;
+    let names = Names::of_creators(visitor, rules.iter().map(|rule| rule.created_by)).await?;
     let add = path(visitor, key, "/new");
     let may_add = may_change && flows.are_supported();
     Ok(html! {
@@ -87,19 +88,19 @@ pub(super) async fn section(visitor: &Visitor, key: KeyId, may_change: bool) -> 
                     may_add.then_some((add.as_str(), "Add rule")),
                 ))
             } @else {
-                ul.list { @for rule in &rules { (line(visitor, rule, may_change, visitor.now())) } }
+                ul.list { @for rule in &rules { (line(visitor, rule, &names, may_change)) } }
             }
         }
     })
 }
 
-fn line(visitor: &Visitor, rule: &TrustRule, may_change: bool, now: Timestamp) -> Markup {
+fn line(visitor: &Visitor, rule: &TrustRule, names: &Names, may_change: bool) -> Markup {
     html! {
         li {
             div {
                 p { strong { (rule.name) } }
                 (conditions(rule))
-                p.quiet.small { "added " (instant::from_now(rule.created_at, now)) " by " code { (rule.created_by) } }
+                p.quiet.small { "added " (instant::from_now(rule.created_at, visitor.now())) " by " (names.creator(rule.created_by)) }
             }
             @if may_change {
                 a.button.danger href=(path(visitor, rule.key, &format!("/{}/remove", rule.id)))

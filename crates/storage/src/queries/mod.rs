@@ -72,7 +72,7 @@ use super::{
     Connection, Pools, Settings, add_counts, begin_write, execute_all, note_uses, schema, within_deadline,
 };
 use crate::{
-    Dependent, SecretUse,
+    Dependent, SealedSample, SecretUse,
     audit_counts::AuditCounts,
     error::OrUnavailable,
     migrations::Known,
@@ -382,6 +382,10 @@ impl Engine for Store {
 
     async fn secret_uses(&self) -> Result<Vec<SecretUse>, StoreError> {
         Self::secret_uses(self).await
+    }
+
+    async fn sealed_under(&self, key: String) -> Result<Vec<SealedSample>, StoreError> {
+        Self::sealed_under(self, key).await
     }
 
     async fn secrets_in_use(&self) -> Result<Vec<(Dependent, String)>, StoreError> {

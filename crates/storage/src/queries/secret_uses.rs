@@ -2,19 +2,25 @@
 
 use diesel::{
     BoolExpressionMethods, ExpressionMethods, JoinOnDsl, QueryDsl, QueryResult, QueryableByName,
+    TextExpressionMethods,
     dsl::count_star,
     sql_query,
     sql_types::{BigInt, Text},
 };
 use diesel_async::RunQueryDsl;
 use tigertrust_credentials::ports::StoreError;
+use tigertrust_model::{ConnectionId, UserId, WebhookId};
 
 use super::{
     super::{Connection, SEALED_UNDER, begin_scan, end_scan},
     Store,
-    schema::{api_key_secrets, api_keys, audit_events, audit_heads},
+    schema::{api_key_secrets, api_keys, audit_events, audit_heads, sso_connections, totp_factors, webhooks},
 };
-use crate::{Dependent, SecretUse, error::OrUnavailable, types::StoredTime};
+use crate::{
+    Dependent, SealedSample, SecretUse,
+    error::OrUnavailable,
+    types::{StoredId, StoredTime},
+};
 
 /// What is sealed, in which table and column.
 const SEALED: [(Dependent, &str, &str); 5] = [
@@ -32,6 +38,9 @@ struct Counted {
     #[diesel(sql_type = BigInt)]
     count: i64,
 }
+
+/// How many values are looked at in each place: one alone may have been changed by hand.
+const SAMPLES: i64 = 4;
 
 impl Store {
     /// How much depends on each secret: rows are counted one by one, so this is for operators and not for requests.
@@ -85,6 +94,56 @@ impl Store {
                     .into_iter()
                     .map(|used| (used.dependent, used.id));
                 Ok(keys.chain(few).collect())
+            })
+        })
+        .await
+    }
+
+    /// Some of what is sealed for long under an encryption key.
+    pub(super) async fn sealed_under(&self, key: String) -> Result<Vec<SealedSample>, StoreError> {
+        self.read(move |connection| {
+            Box::pin(async move {
+                // An underscore stands for any character in a pattern; what came with it is left out below.
+                let pattern = format!("x1.{key}.%");
+                let apps: Vec<(StoredId, String)> = totp_factors::table
+                    .filter(totp_factors::secret.like(&pattern))
+                    .select((totp_factors::user_id, totp_factors::secret))
+                    .limit(SAMPLES)
+                    .load(connection)
+                    .await
+                    .or_unavailable()?;
+                let connections: Vec<(StoredId, Option<String>)> = sso_connections::table
+                    .filter(sso_connections::secret.like(&pattern))
+                    .select((sso_connections::id, sso_connections::secret))
+                    .limit(SAMPLES)
+                    .load(connection)
+                    .await
+                    .or_unavailable()?;
+                let webhooks: Vec<(StoredId, String)> = webhooks::table
+                    .filter(webhooks::secret.like(&pattern))
+                    .select((webhooks::id, webhooks::secret))
+                    .limit(SAMPLES)
+                    .load(connection)
+                    .await
+                    .or_unavailable()?;
+                let apps = apps.into_iter().map(|(id, secret)| {
+                    let row = id.read().map(|id| UserId::from_uuid(id).to_string());
+                    ("totp_factors.secret", row, Some(secret))
+                });
+                let connections = connections.into_iter().map(|(id, secret)| {
+                    let row = id.read().map(|id| ConnectionId::from_uuid(id).to_string());
+                    ("sso_connections.secret", row, secret)
+                });
+                let webhooks = webhooks.into_iter().map(|(id, secret)| {
+                    let row = id.read().map(|id| WebhookId::from_uuid(id).to_string());
+                    ("webhooks.secret", row, Some(secret))
+                });
+                let samples = apps.chain(connections).chain(webhooks);
+                let samples = samples.filter_map(|(column, row, secret)| {
+                    let (row, sealed) = (row?, secret?.parse().ok()?);
+                    Some(SealedSample::new(column, row, sealed))
+                });
+                Ok(samples.filter(|sample| sample.key_id() == key).collect())
             })
         })
         .await

@@ -11,6 +11,7 @@ use super::{finding::Finding, line};
 use crate::{
     config::{Keyring, SecretKind},
     dependents::{Dependents, described},
+    own_ring::{OtherSecret, other_encryption_key},
     servers::{self, Servers},
 };
 
@@ -32,6 +33,17 @@ pub async fn look(storage: &Storage, ring: &Keyring, now: Timestamp, limit: Dura
             "Pass a longer --timeout, or run `tigertrust secrets status`.",
         )],
     };
+    match other_encryption_key(storage, ring).await {
+        Ok(other) => findings.extend(other.as_ref().map(not_its_own)),
+        Err(error) => findings.push(Finding::warning(
+            ABOUT,
+            format!(
+                "it could not be looked whether it is the database's own: {}",
+                line(&error)
+            ),
+            "See what the database's log says.",
+        )),
+    }
     match Servers::read(storage, now).await {
         Ok(servers) => findings.extend(running(ring, &servers)),
         Err(error) => findings.push(Finding::warning(
@@ -41,6 +53,15 @@ pub async fn look(storage: &Storage, ring: &Keyring, now: Timestamp, limit: Dura
         )),
     }
     findings
+}
+
+/// That the ring is another database's.
+pub fn not_its_own(other: &OtherSecret) -> Finding {
+    Finding::error(
+        ABOUT,
+        other.to_string(),
+        "Put the ring in place that belongs to this database. If it is the right one, somebody has changed the database by hand: see `tigertrust audit verify`.",
+    )
 }
 
 fn missing(ring: &Keyring, dependents: &Dependents) -> Vec<Finding> {
@@ -65,7 +86,7 @@ fn running(ring: &Keyring, servers: &Servers) -> Vec<Finding> {
         let plural = if count == 1 { " runs" } else { "s run" };
         return vec![Finding::ok(
             SERVERS,
-            format!("{count} server{plural}, with the secrets of this key ring"),
+            format!("{count} server{plural}, whose secrets have the ids of this key ring"),
         )];
     }
     findings

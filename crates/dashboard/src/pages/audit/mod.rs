@@ -286,7 +286,7 @@ fn table(visitor: &Visitor, found: &Found) -> Markup {
 }
 
 /// Who did it.
-fn who(event: &AuditEvent, names: &Names) -> Markup {
+pub(crate) fn who(event: &AuditEvent, names: &Names) -> Markup {
     let id = event.actor.as_deref().unwrap_or_default();
     // A personal key acts as its person.
     let by_key = event

@@ -20,6 +20,7 @@ const READ: u16 = 200;
 #[derive(Default)]
 pub(crate) struct Names {
     members: BTreeMap<String, Member>,
+    /// Whether there may be others, who are to be read.
     are_more: bool,
     keys: BTreeMap<String, String>,
 }
@@ -60,66 +61,64 @@ impl Names {
         })
     }
 
-    /// That of whoever made something, if it is still there.
+    /// Those of whoever made something, as far as they are still there.
     ///
     /// # Errors
     /// As [`of`](Self::of).
-    pub(crate) async fn of_creator(visitor: &Visitor, creator: Creator) -> Result<Self, ApiError> {
-        let (app, actor) = (visitor.app(), visitor.actor());
-        let mut names = Self::default();
-        match creator {
-            Creator::User(id) if visitor.may(&management::MEMBERS_READ) => {
-                let member = app.members.get(&actor, visitor.workspace_id()?, id).await;
-                let member = if_there(member)?;
-                names
-                    .members
-                    .extend(member.map(|member| (id.to_string(), member)));
+    pub(crate) async fn of_creators(
+        visitor: &Visitor,
+        creators: impl IntoIterator<Item = Creator>,
+    ) -> Result<Self, ApiError> {
+        let (mut people, mut keys) = (BTreeSet::new(), BTreeSet::new());
+        for creator in creators {
+            match creator {
+                Creator::User(id) => _ = people.insert(id),
+                Creator::Key(id) => _ = keys.insert(id),
+                Creator::Operator => {}
             }
-            Creator::Key(id) if visitor.may(&management::KEYS_READ) => {
-                let details = if_there(app.keys.get(&actor, id).await)?;
-                names
-                    .keys
-                    .extend(details.map(|details| (id.to_string(), details.key.name)));
+        }
+        let mut names = Self {
+            are_more: visitor.may(&management::MEMBERS_READ),
+            ..Self::default()
+        };
+        names.read(visitor, people).await?;
+        if visitor.may(&management::KEYS_READ) {
+            for id in keys {
+                let details = if_there(visitor.app().keys.get(&visitor.actor(), id).await)?;
+                let name = details.map(|details| (id.to_string(), details.key.name));
+                names.keys.extend(name);
             }
-            Creator::User(_) | Creator::Key(_) | Creator::Operator => {}
         }
         Ok(names)
     }
 
-    /// Those among the ids as well who are members.
-    ///
-    /// # Errors
-    /// As [`of`](Self::of).
-    async fn and<'a>(
-        mut self,
-        visitor: &Visitor,
-        ids: impl Iterator<Item = &'a str>,
-    ) -> Result<Self, ApiError> {
+    /// Reads those members among people who are not known yet.
+    async fn read(&mut self, visitor: &Visitor, people: BTreeSet<UserId>) -> Result<(), ApiError> {
         if !self.are_more {
-            return Ok(self);
+            return Ok(());
         }
-        let others: BTreeSet<UserId> = ids
-            .filter(|id| !self.members.contains_key(*id))
-            .filter_map(|id| id.parse().ok())
-            .collect();
         let (flows, actor, workspace) = (&visitor.app().members, visitor.actor(), visitor.workspace_id()?);
-        for id in others {
-            let member = if_there(flows.get(&actor, workspace, id).await)?;
-            self.members.extend(member.map(|member| (id.to_string(), member)));
+        for id in people {
+            if !self.members.contains_key(&id.to_string()) {
+                let member = if_there(flows.get(&actor, workspace, id).await)?;
+                self.members.extend(member.map(|member| (id.to_string(), member)));
+            }
         }
-        Ok(self)
+        Ok(())
     }
 
     /// Those as well whom events name.
     ///
     /// # Errors
     /// As [`of`](Self::of).
-    pub(super) async fn and_of(self, visitor: &Visitor, events: &[AuditEvent]) -> Result<Self, ApiError> {
+    pub(crate) async fn and_of(mut self, visitor: &Visitor, events: &[AuditEvent]) -> Result<Self, ApiError> {
         let ids = events.iter().flat_map(|event| {
             let target = event.target.as_ref().map(|target| target.id.as_str());
             [event.actor.as_deref(), target]
         });
-        self.and(visitor, ids.flatten()).await
+        let people = ids.flatten().filter_map(|id| id.parse().ok()).collect();
+        self.read(visitor, people).await?;
+        Ok(self)
     }
 
     /// The id of a member with that address.
@@ -141,12 +140,21 @@ impl Names {
     }
 
     /// The name of a key, with its id.
-    pub(crate) fn key(&self, id: &str) -> Markup {
+    pub(super) fn key(&self, id: &str) -> Markup {
         html! {
             @match self.keys.get(id) {
                 None => { "API key " code { (id) } }
                 Some(name) => { "API key " (name) p.quiet.small { code { (id) } } }
             }
+        }
+    }
+
+    /// What whoever made something is called.
+    pub(crate) fn creator(&self, creator: Creator) -> Markup {
+        match creator {
+            Creator::User(id) => self.person(&id.to_string()),
+            Creator::Key(id) => self.key(&id.to_string()),
+            Creator::Operator => html! { "the operator" },
         }
     }
 

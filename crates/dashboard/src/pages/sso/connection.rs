@@ -18,7 +18,7 @@ use crate::{
     components::warning,
     instant,
     layout::{self, Place},
-    pages::audit_trail,
+    pages::{audit::names::Names, audit_trail},
     visitor::{PageResult, Visitor},
 };
 
@@ -42,6 +42,10 @@ pub(crate) async fn show(visitor: Visitor) -> PageResult {
         .list(chain, filter, None, EVENTS)
         .await?
         .events;
+    let names = Names::of_creators(&visitor, [connection.created_by])
+        .await?
+        .and_of(&visitor, &events)
+        .await?;
     let kind = Kind::of(&connection);
     let at = |below: &str| path(&visitor, id, below);
     let ending = ending(sso, &connection);
@@ -65,7 +69,7 @@ pub(crate) async fn show(visitor: Visitor) -> PageResult {
         }
         section.card {
             div.card-head { h2 { "Provider" } a.button href=(at("/provider")) { "Change" } }
-            (facts(&connection, kind, &at("/refresh")))
+            (facts(&connection, kind, &names, &at("/refresh")))
         }
         div.grid {
             section.card {
@@ -91,7 +95,7 @@ pub(crate) async fn show(visitor: Visitor) -> PageResult {
         section.card {
             details { summary { "What is entered at the provider" } (kind::at_provider(kind, &kind::shown(sso, &connection))) }
         }
-        section.card.tight { h2 { "History" } (audit_trail(&visitor, &events, now)) }
+        section.card.tight { h2 { "History" } (audit_trail(&visitor, &events, &names, now)) }
     };
     Ok(layout::respond(layout::framed(
         &visitor,
@@ -110,7 +114,7 @@ fn next_certificate(connection: &Connection, refresh: &str, provider: &str) -> M
     }
 }
 
-fn facts(connection: &Connection, kind: Kind, refresh: &str) -> Markup {
+fn facts(connection: &Connection, kind: Kind, names: &Names, refresh: &str) -> Markup {
     html! {
         dl.facts {
             dt { "Kind" } dd { (kind.title()) }
@@ -119,7 +123,7 @@ fn facts(connection: &Connection, kind: Kind, refresh: &str) -> Markup {
                 ProviderSettings::Oidc(oidc) => (oidc_facts(oidc)),
                 ProviderSettings::Saml(saml) => (saml_facts(saml)),
             }
-            dt { "Created" } dd { (instant::at(connection.created_at)) " by " code { (connection.created_by) } }
+            dt { "Created" } dd { (instant::at(connection.created_at)) " by " (names.creator(connection.created_by)) }
             dt { "Changed" } dd { (instant::at(connection.updated_at)) }
         }
         @if let ProviderSettings::Saml(SamlConnection { metadata_url: Some(_), .. }) = &connection.provider {

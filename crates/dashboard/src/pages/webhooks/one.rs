@@ -8,7 +8,7 @@ use tigertrust_accounts::{
     webhooks::{Delivery, DeliveryState, Webhook},
 };
 use tigertrust_http::ApiError;
-use tigertrust_model::{AuditCursor, Creator, EventId, Timestamp, management};
+use tigertrust_model::{AuditCursor, EventId, Timestamp, management};
 
 use super::{delivery_state, form::goes_on_until, found, hears_of, kind, name, path, state};
 use crate::{
@@ -70,7 +70,7 @@ async fn deliveries(visitor: &Visitor, webhook: &Webhook) -> Result<Deliveries, 
 pub(super) async fn show(visitor: Visitor) -> PageResult {
     let webhook = found(&visitor).await?;
     let found = deliveries(&visitor, &webhook).await?;
-    let names = Names::of_creator(&visitor, webhook.created_by).await?;
+    let names = Names::of_creators(&visitor, [webhook.created_by]).await?;
     let now = visitor.now();
     let at = |below: &str| path(&visitor, webhook.id, below);
     let is_enabled = webhook.disabled.is_none();
@@ -109,14 +109,7 @@ fn settings(webhook: &Webhook, names: &Names, now: Timestamp) -> Markup {
                 dt { "Secret" } dd { "The one before goes on until " (instant::at(until)) "." }
             }
             dt { "Created" }
-            dd {
-                (instant::at(webhook.created_at)) " by "
-                @match webhook.created_by {
-                    Creator::User(id) => (names.person(&id.to_string())),
-                    Creator::Key(id) => (names.key(&id.to_string())),
-                    Creator::Operator => "the operator",
-                }
-            }
+            dd { (instant::at(webhook.created_at)) " by " (names.creator(webhook.created_by)) }
             dt { "Id" } dd { code { (webhook.id) } }
         }
     }
