@@ -7,7 +7,10 @@ use tigertrust_credentials::{AuditRing, ports::StoreError};
 use tigertrust_model::{Chain, ChainHead};
 use tigertrust_storage::Storage;
 
-use crate::config::{Keyring, SecretKind};
+use crate::{
+    config::{Keyring, SecretKind},
+    failure::Failure,
+};
 
 /// A secret of a ring that is another than the one of its id that the database was written with.
 #[derive(Debug, PartialEq, Eq)]
@@ -29,6 +32,14 @@ impl fmt::Display for OtherSecret {
                 "so that what it has sealed cannot be read, and what it would seal could not be read with the right one"
             }
         })
+    }
+}
+
+impl From<OtherSecret> for Failure {
+    fn from(other: OtherSecret) -> Self {
+        Self::new(format!(
+            "the key ring belongs to another database: {other}. Put the right one in place; if it is this one, see `tigertrust doctor`"
+        ))
     }
 }
 

@@ -240,9 +240,7 @@ fn warn_of_the_name(app: &AppSettings, url: &str) {
 async fn ensure_own(instance: &TigerTrust, ring: &Keyring) -> Result<(), Failure> {
     match other_secret(instance.storage(), ring).await {
         Ok(None) => Ok(()),
-        Ok(Some(other)) => Err(Failure::new(format!(
-            "the key ring belongs to another database: {other}. Put the right one in place; if it is this one, see `tigertrust doctor`"
-        ))),
+        Ok(Some(other)) => Err(other.into()),
         // Nothing is answered from a database that is away, and the servers that wait for it must not have to be started by hand.
         Err(error) => {
             tracing::debug!(%error, "it could not be looked whether the key ring is the database's own");

@@ -199,7 +199,7 @@ async fn keys_of_others_are_not_a_member_s() {
     tab.press("Create key").await;
     tab.press("I have copied it").await;
     let text = tab.text().await;
-    assert!(text.contains("a person:"), "{text}");
+    assert!(text.contains("Belongs to\nmember-"), "{text}");
     tab.press("Revoke").await;
     tab.press("Revoke").await;
     assert!(tab.text().await.contains("The key is revoked."));
