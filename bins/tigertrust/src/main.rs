@@ -15,6 +15,7 @@ mod instance;
 mod listener;
 mod logging;
 mod mail;
+mod nearest;
 mod output;
 #[cfg(test)]
 mod reference;

@@ -13,6 +13,7 @@ use super::{
     asked::{Asked, DEFAULT},
     forms,
 };
+use crate::nearest::nearest;
 
 /// What the names of our environment variables begin with; two underscores part the levels of a key.
 const PREFIX: &str = "TIGERTRUST";
@@ -240,7 +241,7 @@ impl Reader {
         let known: Vec<&str> = asked.iter().map(|asked| asked.key.as_str()).collect();
         for (key, value) in std::mem::take(&mut self.values) {
             let is_table = known.iter().any(|known| known.starts_with(&format!("{key}.")));
-            let detail = match nearest(&key, &known) {
+            let detail = match nearest_setting(&key, &known) {
                 _ if is_table => format!("it is a table of settings: write [{key}] above them"),
                 Some(near) => format!("there is no such setting; did you mean {near}?"),
                 None => "there is no such setting".to_owned(),
@@ -352,39 +353,11 @@ pub(super) fn is_variable(origin: &str) -> bool {
     origin.starts_with(PREFIX)
 }
 
-/// A known setting that differs by at most two characters, or only by its table.
-fn nearest<'a>(key: &str, known: &[&'a str]) -> Option<&'a str> {
+/// A known setting that is nearly the same, or is so but for its table.
+fn nearest_setting<'a>(key: &str, known: &[&'a str]) -> Option<&'a str> {
     let last = |text: &str| text.rsplit('.').next().unwrap_or_default().to_owned();
-    known
-        .iter()
-        .copied()
-        .min_by_key(|candidate| distance(key, candidate))
-        .filter(|near| distance(key, near) <= 2)
-        .or_else(|| {
-            known
-                .iter()
-                .copied()
-                .find(|candidate| last(candidate) == last(key))
-        })
-}
-
-/// How many characters must be put in, taken out or replaced (Levenshtein).
-fn distance(left: &str, right: &str) -> usize {
-    let right: Vec<char> = right.chars().collect();
-    let mut row: Vec<usize> = (0..=right.len()).collect();
-    for (index, letter) in left.chars().enumerate() {
-        let mut diagonal = index;
-        let mut before = index + 1;
-        let mut next = vec![before];
-        for (other, above) in right.iter().zip(row.iter().skip(1)) {
-            let replaced = diagonal + usize::from(*other != letter);
-            before = replaced.min(above + 1).min(before + 1);
-            diagonal = *above;
-            next.push(before);
-        }
-        row = next;
-    }
-    row.last().copied().unwrap_or_default()
+    let elsewhere = || known.iter().find(|candidate| last(candidate) == last(key));
+    nearest(key, known.iter().copied()).or_else(|| elsewhere().copied())
 }
 
 /// That a file can be read at all. What the parser of the configuration says of a mistake quotes the line, and with it what may be a
