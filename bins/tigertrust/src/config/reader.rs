@@ -120,7 +120,10 @@ impl Reader {
         let parsed = text.as_deref().and_then(parse);
         if parsed.is_none() {
             // A password in an address, or a secret in the place of a name, is nobody's business.
-            let shown = text.filter(|text| !forms::may_be_content(text));
+            let shown = text.filter(|text| match names_a_file(key) {
+                true => forms::is_path(text),
+                false => !forms::may_be_content(text),
+            });
             let shown = shown.map_or_else(String::new, |text| format!(" = {text:?}"));
             self.refuse(
                 &format!("{key}{shown}"),
@@ -272,6 +275,9 @@ impl Reader {
 
     fn take(&mut self, key: &str, allowed: &str, is_secret: bool) -> Option<Value> {
         let value = self.values.remove(key);
+        // What stands in the place of a path is what the file should hold, more likely than not.
+        let is_secret = is_secret
+            || (names_a_file(key) && value.as_ref().is_some_and(|value| !forms::is_path(&shown(value))));
         self.asked.push(Asked {
             key: key.to_owned(),
             source: value
@@ -333,6 +339,11 @@ fn shown(value: &Value) -> String {
             .map_or_else(|_| String::new(), |json| json.to_string()),
         _ => value.to_string(),
     }
+}
+
+/// Whether a setting's value is the path of a file, by its name.
+fn names_a_file(key: &str) -> bool {
+    key.ends_with("_file")
 }
 
 fn origin(key: &str, value: &Value) -> String {
