@@ -15,6 +15,7 @@ mod instance;
 mod listener;
 mod logging;
 mod mail;
+mod nearest;
 mod output;
 mod own_ring;
 #[cfg(test)]

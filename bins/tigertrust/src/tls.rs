@@ -16,7 +16,10 @@ use rustls::{
 use tokio::time::{MissedTickBehavior, interval};
 use zeroize::Zeroizing;
 
-use crate::{config::TlsSettings, failure::Failure};
+use crate::{
+    config::{TlsSettings, cannot_read},
+    failure::Failure,
+};
 
 /// A certificate and its key, out of files that are read anew when they change.
 pub struct CertificateFiles {
@@ -119,7 +122,7 @@ impl CertificateFiles {
 impl Pair {
     fn read(settings: &TlsSettings) -> Result<Self, String> {
         let read = |path: &std::path::Path| {
-            fs::read(path).map_err(|error| format!("{} cannot be read: {error}", path.display()))
+            fs::read(path).map_err(|error| cannot_read(&path.display().to_string(), &error))
         };
         Ok(Self {
             certificate: read(&settings.certificate_file)?,

@@ -287,6 +287,15 @@ impl Filled {
         (!details.is_empty()).then(|| details.join("; "))
     }
 
+    /// Whether the form was refused though the token in it may be good.
+    pub(crate) fn is_refused_for_other_than_its_token(&self) -> bool {
+        let about_token = |problem: &Problem| {
+            matches!(problem.code, Code::Unauthorized | Code::TokenExpired) || self.error("token").is_some()
+        };
+        self.fields.text("token").is_some()
+            && self.problem.as_ref().is_some_and(|problem| !about_token(problem))
+    }
+
     /// What is wrong altogether, with what belongs to none of the fields.
     pub(crate) fn summary(&self, fields: &[&str]) -> Option<String> {
         let problem = self.problem.as_ref()?;

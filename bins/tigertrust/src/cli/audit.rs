@@ -76,9 +76,9 @@ pub enum Audit {
 /// Which events. Conditions add up.
 #[derive(Debug, Args)]
 pub struct WantedEvents {
-    /// The chain: a workspace's id, or instance for sign-ins, accounts and what concerns no workspace
-    #[arg(long, default_value = "instance", value_parser = parse::<Chain>)]
-    pub chain: Chain,
+    /// The chain: a workspace's id, or instance for sign-ins, accounts and what concerns no workspace [default: instance]
+    #[arg(long, visible_alias = "workspace", value_parser = parse::<Chain>)]
+    pub chain: Option<Chain>,
     /// Only this action, such as key.revoked, or all that concerns one thing, such as key.*
     #[arg(long)]
     pub action: Option<String>,
@@ -97,6 +97,13 @@ pub struct WantedEvents {
     /// Only before this time
     #[arg(long, value_name = "TIME", value_parser = time)]
     pub to: Option<Timestamp>,
+}
+
+impl WantedEvents {
+    /// The chain that is meant where none is named too.
+    pub fn chain(&self) -> Chain {
+        self.chain.unwrap_or(Chain::Instance)
+    }
 }
 
 /// How events are written.

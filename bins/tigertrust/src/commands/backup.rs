@@ -30,6 +30,9 @@ Servers and clients that followed the changes will forget all they remember. Sta
 #[serde(rename_all = "camelCase")]
 struct Report {
     file: String,
+    /// Where it was restored to.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    database: Option<String>,
     bytes: u64,
     sha256: String,
     schema: String,
@@ -41,6 +44,7 @@ impl Report {
     fn new(file: &Path, copied: Copied) -> Self {
         Self {
             file: file.display().to_string(),
+            database: None,
             bytes: copied.bytes,
             sha256: copied.sha256.iter().map(|byte| format!("{byte:02x}")).collect(),
             schema: copied.schema,
@@ -56,8 +60,10 @@ impl Report {
         let told: Vec<String> = told
             .map(|(name, count)| format!("{} {count}", name.replace('_', " ")))
             .collect();
+        let to = self.database.as_ref();
+        let to = to.map_or_else(String::new, |database| format!(" to {database}"));
         format!(
-            "{done} {} ({} bytes): {}.\nThe last thing that was done in it is of {}.\nSHA-256 {}",
+            "{done} {}{to} ({} bytes): {}.\nThe last thing that was done in it is of {}.\nSHA-256 {}",
             self.file,
             self.bytes,
             told.join(", "),
@@ -112,7 +118,9 @@ pub async fn restore(common: &Common, args: &Restore) -> Result<(), Failure> {
         other => other.into(),
     })?;
     eprintln!("{BACK_IN_TIME}");
-    output::print(common.output, &Report::new(file, copied), |report| {
-        report.text("Restored")
-    })
+    let report = Report {
+        database: Some(url.to_string()),
+        ..Report::new(file, copied)
+    };
+    output::print(common.output, &report, |report| report.text("Restored"))
 }

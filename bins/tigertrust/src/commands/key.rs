@@ -4,13 +4,16 @@ use serde_json::{Map, Value};
 use tigertrust::TigerTrust;
 use tigertrust_accounts::{Actor, FlowError, NewKey, OwnerRequest, ReachRequest, ports::Page as PageRequest};
 use tigertrust_credentials::KeyFormats;
-use tigertrust_model::{IdError, KeyDisplay, KeyFilter, KeyId, KeyLimits, Metadata, WorkspaceId};
+use tigertrust_model::{
+    IdError, KeyDisplay, KeyFilter, KeyId, KeyLimits, Metadata, Scope, ScopeCatalog, WorkspaceId,
+};
 use tigertrust_wire::{IssuedKey, Key as Body, Page, format_rfc3339};
 
 use super::{instance, key_report::report, user::find_person};
 use crate::{
     cli::{Common, CreateKey, Key, PageArgs},
     failure::Failure,
+    nearest::nearest,
     output,
 };
 
@@ -65,7 +68,26 @@ pub async fn run(common: &Common, verb: Key) -> Result<(), Failure> {
     done
 }
 
+/// Names a scope that does not exist, and what was most likely meant.
+fn ensure_known(scopes: &[String], catalog: &ScopeCatalog) -> Result<(), Failure> {
+    // What is no scope at all is refused, with what one is, where the key is made.
+    let mut scopes = scopes.iter().filter_map(|text| text.parse::<Scope>().ok());
+    let Some(unknown) = scopes.find(|scope| !catalog.knows(scope)) else {
+        return Ok(());
+    };
+    let known: Vec<&str> = catalog.iter().map(|known| known.scope.as_str()).collect();
+    let advice = match nearest(unknown.as_str(), known.iter().copied()) {
+        Some(near) => format!("did you mean {near}?"),
+        None => format!("there are {}", known.join(", ")),
+    };
+    Err(Failure::new(format!(
+        "no such scope {:?}; {advice}",
+        unknown.as_str()
+    )))
+}
+
 async fn create(common: &Common, instance: &TigerTrust, args: CreateKey) -> Result<(), Failure> {
+    ensure_known(&args.scopes, instance.catalog())?;
     let reach = if args.instance {
         ReachRequest::Instance
     } else {

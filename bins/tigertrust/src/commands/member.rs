@@ -97,9 +97,13 @@ async fn invite(
         link: link.as_ref().map(|link| link.as_str()),
     };
     output::print(common.output, &body, |body| {
-        let link = body
-            .link
-            .map_or_else(String::new, |link| format!("\nLink        {link}"));
+        let link = body.link.map_or_else(
+            || {
+                let page = Letterhead::INVITATION_PAGE.join("/");
+                format!("\nGoes into   the field of the page /{page} of this server")
+            },
+            |link| format!("\nLink        {link}"),
+        );
         format!(
             "Invitation  {}\nE-mail      {}\nRole        {}\nExpires     {}\nToken       {}{link}\n\
              Hand it over: whoever has it becomes a member. It is shown once, and good once.",

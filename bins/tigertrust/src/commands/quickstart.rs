@@ -112,8 +112,8 @@ pub async fn run(common: &Common, args: Quickstart, mut handed: ListenFd) -> Res
         common,
         ephemeral.is_some(),
         &base_url,
-        &curl(&listeners.at, settings.tls.is_some()),
         &listeners.at,
+        &settings,
         first.as_ref(),
         &shown,
     )?;
@@ -227,8 +227,8 @@ fn announce(
     common: &Common,
     ephemeral: bool,
     base_url: &str,
-    curl: &str,
     at: &Listen,
+    settings: &Settings,
     first: Option<&Bootstrapped>,
     password: &str,
 ) -> Result<(), Failure> {
@@ -258,7 +258,18 @@ fn announce(
                 Listen::Unix(_) => at.to_string(),
             };
             writeln!(out, "\nTigerTrust serves {served}   ({kept})\n")?;
-            write_text(&mut out, &common.data, base_url, curl, first, password)?;
+            let curl = curl(at, settings.tls.is_some());
+            write_text(&mut out, &common.data, base_url, &curl, first, password)?;
+            if settings.mail.smtp.is_none() {
+                writeln!(
+                    out,
+                    "  Mails are not sent, since no mail server is set: the log shows them, below."
+                )?;
+            }
+            writeln!(
+                out,
+                "  Dashboard: {base_url}/   API documentation: {base_url}/docs/   Stop with Ctrl-C.\n"
+            )?;
         }
     }
     out.flush()?;
@@ -351,8 +362,5 @@ fn write_text(
             )?;
         }
     }
-    writeln!(
-        out,
-        "  Dashboard: {base_url}/   API documentation: {base_url}/docs/   Stop with Ctrl-C.\n"
-    )
+    Ok(())
 }

@@ -1,6 +1,13 @@
 //! The forms that settings have: numbers, lengths of time, lists, secrets.
 
-use std::{fmt::Display, fs, io, ops::RangeInclusive, path::PathBuf, str::FromStr, time::Duration};
+use std::{
+    fmt::Display,
+    fs, io,
+    ops::RangeInclusive,
+    path::{Path, PathBuf},
+    str::FromStr,
+    time::Duration,
+};
 
 use config::{ConfigError, Value, ValueKind};
 use serde::de::DeserializeOwned;
@@ -32,7 +39,7 @@ pub(super) fn flag(reader: &mut Reader, key: &str) -> bool {
 
 pub(super) fn path(reader: &mut Reader, key: &str, allowed: &str) -> Option<PathBuf> {
     reader.read(key, allowed, |text| {
-        // A file's content in its place, which may be a key, is not shown.
+        // A file's content in its place is no path.
         (!text.is_empty() && !text.contains('\n')).then(|| PathBuf::from(text))
     })
 }
@@ -110,23 +117,44 @@ pub(super) fn read_file(path: &str) -> Result<String, String> {
     fs::read_to_string(path).map_err(|error| cannot_read(path, &error))
 }
 
-/// Why there is nothing to read at a path. What is no path is not shown: it is what the file should hold, more likely than not, and that is
-/// a secret.
-pub(super) fn cannot_read(path: &str, error: &io::Error) -> String {
-    if may_be_content(path) {
-        "must be the path of a file, and seems to be what the file should hold".to_owned()
-    } else {
+/// Why there is nothing to read at a path. What may be no path is not shown: it is what the file should hold, more likely than not,
+/// and that is a secret.
+pub fn cannot_read(path: &str, error: &io::Error) -> String {
+    if is_path(path) {
         format!("{path:?} cannot be read: {error}")
+    } else if may_be_content(path) {
+        "must be the path of a file that holds it, and seems to be what the file should hold".to_owned()
+    } else {
+        format!("names no file that can be read: {error}")
     }
 }
 
-/// Whether a text that should be a name or an address may be a secret that somebody put there.
+/// The longest text that is shown.
+const LONGEST_SHOWN: usize = 200;
+
+/// Whether a text is the path of a file, by its looks or since the file is there, and not what the file should hold.
+pub(super) fn is_path(text: &str) -> bool {
+    const BEGINNINGS: [&str; 4] = ["/", "./", "../", "~/"];
+    const ENDINGS: [&str; 9] = [
+        ".toml", ".pem", ".key", ".crt", ".cer", ".txt", ".json", ".xml", ".env",
+    ];
+    let looks_so = BEGINNINGS.iter().any(|beginning| text.starts_with(beginning))
+        || ENDINGS.iter().any(|ending| text.ends_with(ending));
+    let is_plain = text.len() <= LONGEST_SHOWN
+        && !text.contains([':', '@', '=', ' '])
+        && !text.chars().any(char::is_control);
+    (looks_so && is_plain) || Path::new(text).is_file()
+}
+
+/// Whether a text that should be a name or an address may be a secret that somebody put there, or hold one.
 pub(super) fn may_be_content(text: &str) -> bool {
-    const LONGEST: usize = 200;
-    text.len() > LONGEST
-        || text.contains('\n')
-        || text.contains('=')
-        || (text.contains("://") && text.contains('@'))
+    const OF_SECRETS: [&str; 3] = ["ak_", "ck_", "tt_"];
+    text.len() > LONGEST_SHOWN
+        || text.contains(['=', '@'])
+        || text.chars().any(char::is_control)
+        // The query or the fragment of an address, encoded or not.
+        || (text.contains(':') && text.contains(['?', '#', '%']))
+        || OF_SECRETS.iter().any(|prefix| text.contains(prefix))
 }
 
 const ORIGINS: &str = "origins such as https://app.example.com, in small letters and without a path";
@@ -198,5 +226,54 @@ fn plain(error: &ConfigError) -> String {
             None => text.clone(),
         },
         other => other.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_is_shown_and_what_may_be_a_secret_is_not() {
+        for path in [
+            "/run/secrets/ring",
+            "./ring",
+            "../ring",
+            "ring.toml",
+            "certs/key.pem",
+            "Cargo.toml",
+        ] {
+            assert!(is_path(path), "{path}");
+        }
+        for text in [
+            "hunter2",
+            "c2VjcmV0L3NlY3JldA",
+            "/a b",
+            "./user:secret@host",
+            "postgres://a/b.key",
+            "a=b.pem",
+            "/\n.key",
+            &format!("/{}", "x".repeat(200)),
+        ] {
+            assert!(!is_path(text), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_may_hold_a_secret_is_known() {
+        for text in [
+            "smtp://user:secret@host",
+            "user@host",
+            "https://host/?token",
+            "https://host/%3Ftoken%3Dx",
+            "a=b",
+            "ak_00000",
+            "a\tb",
+        ] {
+            assert!(may_be_content(text), "{text}");
+        }
+        for text in ["nowhere", "collector:4318", "5%", "https://host/path", "::1"] {
+            assert!(!may_be_content(text), "{text}");
+        }
     }
 }

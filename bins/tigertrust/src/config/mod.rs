@@ -26,6 +26,7 @@ pub use audit::AuditSettings;
 #[cfg(test)]
 pub use catalog::catalogued;
 pub use catalog::{OnReload, documented};
+pub use forms::cannot_read;
 pub use keyring::{Keyring, SecretKind};
 pub use keyring_source::KeyringSource;
 pub use keyring_text::{KeyringText, NotOurForm};

@@ -4,7 +4,10 @@ use tigertrust::mail::PublicUrl;
 use tigertrust_accounts::passkeys::RelyingPartySettings;
 use tigertrust_passkeys::WebAuthn;
 
-use super::{forms::list, reader::Reader};
+use super::{
+    forms::{list, may_be_content},
+    reader::Reader,
+};
 
 const ORIGINS: &str = "origins such as https://login.example.com, of the id or below it";
 
@@ -40,7 +43,8 @@ pub(super) fn read(reader: &mut Reader, public_url: Option<&PublicUrl>) -> Relyi
         origins: list(value).unwrap_or_default(),
         ..settings
     };
-    if settings.origins.is_empty() {
+    // What is wrong with an origin is said with the origin, which may hold a password.
+    if settings.origins.is_empty() || settings.origins.iter().any(|origin| may_be_content(origin)) {
         reader.refuse("passkeys.origins", &origin, &format!("must be {ORIGINS}"));
     } else if let Err(error) = WebAuthn::new(&settings) {
         reader.refuse("passkeys.origins", &origin, &error.to_string());

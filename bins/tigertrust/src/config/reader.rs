@@ -13,6 +13,7 @@ use super::{
     asked::{Asked, DEFAULT},
     forms,
 };
+use crate::nearest::nearest;
 
 /// What the names of our environment variables begin with; two underscores part the levels of a key.
 const PREFIX: &str = "TIGERTRUST";
@@ -119,7 +120,10 @@ impl Reader {
         let parsed = text.as_deref().and_then(parse);
         if parsed.is_none() {
             // A password in an address, or a secret in the place of a name, is nobody's business.
-            let shown = text.filter(|text| !forms::may_be_content(text));
+            let shown = text.filter(|text| match names_a_file(key) {
+                true => forms::is_path(text),
+                false => !forms::may_be_content(text),
+            });
             let shown = shown.map_or_else(String::new, |text| format!(" = {text:?}"));
             self.refuse(
                 &format!("{key}{shown}"),
@@ -240,7 +244,7 @@ impl Reader {
         let known: Vec<&str> = asked.iter().map(|asked| asked.key.as_str()).collect();
         for (key, value) in std::mem::take(&mut self.values) {
             let is_table = known.iter().any(|known| known.starts_with(&format!("{key}.")));
-            let detail = match nearest(&key, &known) {
+            let detail = match nearest_setting(&key, &known) {
                 _ if is_table => format!("it is a table of settings: write [{key}] above them"),
                 Some(near) => format!("there is no such setting; did you mean {near}?"),
                 None => "there is no such setting".to_owned(),
@@ -271,6 +275,9 @@ impl Reader {
 
     fn take(&mut self, key: &str, allowed: &str, is_secret: bool) -> Option<Value> {
         let value = self.values.remove(key);
+        // What stands in the place of a path is what the file should hold, more likely than not.
+        let is_secret = is_secret
+            || (names_a_file(key) && value.as_ref().is_some_and(|value| !forms::is_path(&shown(value))));
         self.asked.push(Asked {
             key: key.to_owned(),
             source: value
@@ -334,6 +341,11 @@ fn shown(value: &Value) -> String {
     }
 }
 
+/// Whether a setting's value is the path of a file, by its name.
+fn names_a_file(key: &str) -> bool {
+    key.ends_with("_file")
+}
+
 fn origin(key: &str, value: &Value) -> String {
     match value.origin() {
         None => DEFAULT.to_owned(),
@@ -352,39 +364,11 @@ pub(super) fn is_variable(origin: &str) -> bool {
     origin.starts_with(PREFIX)
 }
 
-/// A known setting that differs by at most two characters, or only by its table.
-fn nearest<'a>(key: &str, known: &[&'a str]) -> Option<&'a str> {
+/// A known setting that is nearly the same, or is so but for its table.
+fn nearest_setting<'a>(key: &str, known: &[&'a str]) -> Option<&'a str> {
     let last = |text: &str| text.rsplit('.').next().unwrap_or_default().to_owned();
-    known
-        .iter()
-        .copied()
-        .min_by_key(|candidate| distance(key, candidate))
-        .filter(|near| distance(key, near) <= 2)
-        .or_else(|| {
-            known
-                .iter()
-                .copied()
-                .find(|candidate| last(candidate) == last(key))
-        })
-}
-
-/// How many characters must be put in, taken out or replaced (Levenshtein).
-fn distance(left: &str, right: &str) -> usize {
-    let right: Vec<char> = right.chars().collect();
-    let mut row: Vec<usize> = (0..=right.len()).collect();
-    for (index, letter) in left.chars().enumerate() {
-        let mut diagonal = index;
-        let mut before = index + 1;
-        let mut next = vec![before];
-        for (other, above) in right.iter().zip(row.iter().skip(1)) {
-            let replaced = diagonal + usize::from(*other != letter);
-            before = replaced.min(above + 1).min(before + 1);
-            diagonal = *above;
-            next.push(before);
-        }
-        row = next;
-    }
-    row.last().copied().unwrap_or_default()
+    let elsewhere = || known.iter().find(|candidate| last(candidate) == last(key));
+    nearest(key, known.iter().copied()).or_else(|| elsewhere().copied())
 }
 
 /// That a file can be read at all. What the parser of the configuration says of a mistake quotes the line, and with it what may be a

@@ -58,6 +58,18 @@ async fn the_log_is_listed_and_exported(folder: Folder) {
         table.starts_with("TIME ") && table.contains("user.created"),
         "{table}"
     );
+    // Who looks for keys where there are none is told where they are.
+    for verb in ["list", "export"] {
+        let empty = folder.run(&["audit", verb, "--action", "key.*"]);
+        let hint = String::from_utf8_lossy(&empty.stderr).into_owned();
+        assert!(hint.contains("--chain ws_"), "{verb}: {hint}");
+        let found = folder.run(&["audit", verb, "--action", "key.*", "--workspace", home]);
+        let hint = String::from_utf8_lossy(&found.stderr).into_owned();
+        assert!(
+            !hint.contains("--chain ws_") && text(&found).contains("key.created"),
+            "{verb}: {hint}"
+        );
+    }
     let exported = lines(&folder.run(&["audit", "export", "--chain", home]));
     assert_eq!(exported[0]["action"], "audit.exported");
     let csv = text(&folder.run(&["audit", "export", "--chain", home, "--format", "csv"]));

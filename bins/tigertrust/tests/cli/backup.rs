@@ -113,11 +113,18 @@ async fn a_backup_under_writes_has_all_that_was_acknowledged_before() {
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 2);
     let refused = folder.failure(&["backup", "copy.db"]);
     assert!(refused.contains("is there already"), "{refused}");
+    let refused = folder.failure(&["backup", "nowhere/copy.db"]);
+    assert!(
+        refused.contains("nowhere cannot be used: there is no such folder") && !refused.contains(".part"),
+        "{refused}"
+    );
     assert_eq!(fs::read(&copy).unwrap(), bytes);
 
     take_away(&folder);
     let restored = folder.json(&["restore", "copy.db"]);
     assert_eq!(restored["tables"], written["tables"]);
+    assert_eq!(restored["database"], "sqlite://./tigertrust-data/tigertrust.db");
+    assert!(written.get("database").is_none());
     let mode = fs::metadata(database(&folder)).unwrap().permissions().mode();
     assert_eq!(mode & 0o777, 0o600);
     assert!(is_whole(&folder));
@@ -196,6 +203,11 @@ async fn nothing_is_overwritten_and_only_a_good_backup_is_restored() {
     assert!(
         restored.status.success() && warning.contains("VALID AGAIN"),
         "{warning}"
+    );
+    let report = String::from_utf8(restored.stdout).unwrap();
+    assert!(
+        report.starts_with("Restored copy.db to sqlite://./tigertrust-data/tigertrust.db ("),
+        "{report}"
     );
 }
 

@@ -233,7 +233,11 @@ async fn what_does_not_exist_is_named(folder: Folder) {
         ),
         (
             vec!["key", "create", "--name", "x", "--scope", "keys:fly"],
-            "scopes/0: no such scope",
+            "no such scope \"keys:fly\"; there are ",
+        ),
+        (
+            vec!["key", "create", "--name", "x", "--scope", "certificats:read"],
+            "no such scope \"certificats:read\"; did you mean certificates:read?",
         ),
         (
             vec!["key", "create", "--name", "x", "--metadata", "[]"],

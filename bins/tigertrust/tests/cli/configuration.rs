@@ -61,6 +61,12 @@ async fn a_secret_in_the_wrong_place_is_not_shown() {
         ("TRACES__URL", "https://tt:CANARY@collector/x"),
         ("SERVER__TLS__KEY_FILE", "-----BEGIN PRIVATE KEY-----\nCANARY"),
         ("KEYRING_COMMAND", "echo CANARY"),
+        ("KEYRING_FILE", "CANARY"),
+        ("MAIL__SMTP_URL_FILE", "user:CANARY/x"),
+        ("MAIL__FROM", "smtp://tt:CANARY@mail.example.com"),
+        ("SERVER__PUBLIC_URL", "https://example.com/?CANARY"),
+        ("SERVER__LISTEN", "ak_CANARY"),
+        ("PASSKEYS__ORIGINS", "https://tt:CANARY@example.com"),
     ] {
         let name = format!("TIGERTRUST__{name}");
         for command in ["config check", "doctor", "serve"] {
@@ -138,7 +144,10 @@ async fn what_each_setting_is_is_shown_but_no_secret() {
     );
     let command = |output: &str| {
         let mut command = folder.command(&["config", "check", "--config", "tt.toml", "--output", output]);
-        command.env("TIGERTRUST__TRACES__HEADERS", "authorization=CANARYsecret");
+        command
+            .env("TIGERTRUST__TRACES__HEADERS", "authorization=CANARYsecret")
+            .env("TIGERTRUST__SERVER__TLS__CERTIFICATE_FILE", "./certificate.pem")
+            .env("TIGERTRUST__SERVER__TLS__KEY_FILE", "CANARY");
         String::from_utf8(command.output().unwrap().stdout).unwrap()
     };
     let (json, text) = (command("json"), command("text"));
@@ -153,6 +162,7 @@ async fn what_each_setting_is_is_shown_but_no_secret() {
         ("server.trusted_proxies", "[\"10.0.0.0/8\"]"),
         ("server.listen", "127.0.0.1:8080"),
         ("server.socket_mode", "0660"),
+        ("server.tls.certificate_file", "./certificate.pem"),
         ("rate_limit.instance", "6000/1m,200000/1h"),
         ("passkeys.rp_id", "localhost"),
     ] {
@@ -173,6 +183,10 @@ async fn what_each_setting_is_is_shown_but_no_secret() {
     assert_eq!(line("server.keep_alive"), "tt.toml 90s");
     assert_eq!(line("server.shutdown_timeout"), "default 10s");
     assert_eq!(line("traces.headers"), "TIGERTRUST__TRACES__HEADERS (secret)");
+    assert_eq!(
+        line("server.tls.key_file"),
+        "TIGERTRUST__SERVER__TLS__KEY_FILE (secret)"
+    );
 }
 
 #[tokio::test]

@@ -169,6 +169,10 @@ async fn an_invitation_is_handed_over_and_accepted(folder: Folder) {
         (&json!("jo@example.com"), &json!("member"), &json!("operator"))
     );
     let text = String::from_utf8(folder.run(&invite).stdout).unwrap();
+    assert!(
+        text.contains("the page /invitations/accept of this server"),
+        "{text}"
+    );
     let token = text
         .split("tt_inv_")
         .nth(1)

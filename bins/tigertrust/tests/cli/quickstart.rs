@@ -115,6 +115,10 @@ fn assert_curls_work(folder: &Folder, environment: &[(&str, &str)], begin: &str)
         .filter(|line| line.trim_start().starts_with("curl "))
         .collect();
     assert_eq!(curls.len(), 4, "{shown:?}");
+    assert!(
+        shown.iter().any(|line| line.contains("Mails are not sent")),
+        "{shown:?}"
+    );
     for curl in curls {
         let output = std::process::Command::new("sh")
             .args(["-c", curl])

@@ -2,7 +2,10 @@
 
 use actix_web::http::Method;
 use maud::{Markup, html};
-use tigertrust_accounts::{Finding, KeyFinding, UsageByKey, ports::Page};
+use tigertrust_accounts::{
+    Finding, KeyFinding, UsageByKey,
+    ports::{KeyView, Page},
+};
 use tigertrust_model::{Timestamp, management};
 
 use super::key::{range, spans};
@@ -54,6 +57,8 @@ pub(crate) async fn show(visitor: Visitor) -> PageResult {
             app.hygiene.report(&actor, None, page).await?.findings
         }
     };
+    // Whoever does not manage the workspace's keys sees the calls of their own alone, and is not to take them for all.
+    let own = matches!(actor.view()?, KeyView::Own { .. });
     let now = visitor.now();
     let (all, refused) = (chart::total(&usage.outcomes), chart::refused(&usage.outcomes));
     let may_create = visitor.may(&management::KEYS_WRITE);
@@ -63,11 +68,15 @@ pub(crate) async fn show(visitor: Visitor) -> PageResult {
             @if may_create { a.button.primary href=(visitor.path("keys/new")) { "Create API Key" } }
         }
         section.card #calls data-refresh hx-get={ (visitor.path("")) "?over=" (word) } hx-trigger="refresh" hx-select="#calls" hx-swap="outerHTML" {
-            div.card-head { h2 { "Requests" } (spans(&visitor.path(""), word)) }
+            div.card-head { h2 { @if own { "Requests with your keys" } @else { "Requests" } } (spans(&visitor.path(""), word)) }
             @if all == 0 {
                 (empty(
-                    "No calls in this time",
-                    "Once a program sends a key, its calls and refusals are shown here within seconds.",
+                    if own { "No calls with your keys in this time" } else { "No calls in this time" },
+                    if own {
+                        "Once a program sends a key of yours, its calls and refusals are shown here within seconds."
+                    } else {
+                        "Once a program sends a key, its calls and refusals are shown here within seconds."
+                    },
                     may_create.then_some((visitor.path("keys/new").as_str(), "Create API Key")),
                 ))
             } @else {

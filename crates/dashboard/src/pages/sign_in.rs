@@ -297,13 +297,16 @@ pub(crate) async fn sign_out(visitor: Visitor, _: Fields) -> PageResult {
 }
 
 /// The token of a link. The script fills it in from the address and hides it; who has none, or came without one, pastes the link.
+/// Where something else is wrong with the form it goes along, and is not shown again.
 pub(super) fn token_field(form: &Filled) -> Markup {
+    if form.is_refused_for_other_than_its_token() {
+        return html! { input type="hidden" name="token" value=(form.fields.or_empty("token")); };
+    }
     html! {
         div.field data-without-token {
             label for="token" { "Link" }
-            p.hint id="token-hint" { "Paste the whole link from the mail here." }
-            input id="token" name="token" autocomplete="off" aria-describedby="token-hint" data-from-fragment
-                value=(form.fields.or_empty("token"));
+            p.hint id="token-hint" { "Paste the link or the token that you were given." }
+            input id="token" name="token" autocomplete="off" aria-describedby="token-hint" data-from-fragment;
             @if let Some(error) = form.error("token") { p.error { (error) } }
         }
     }

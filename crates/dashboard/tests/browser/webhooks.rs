@@ -35,7 +35,6 @@ async fn a_webhook_from_its_beginning_to_its_end(engine: Engine) {
     tab.press("Create your first webhook").await;
     tab.fill("URL", &receiver.url("/hook")).await;
     tab.fill("Description", "The shop").await;
-    tab.uncheck("Everything that happens").await;
     tab.check("API keys").await;
     tab.fill("Single events", "member.removed").await;
     tab.press("Create webhook").await;
@@ -185,14 +184,20 @@ async fn webhooks_are_refused_beside_the_field_without_javascript() {
     assert_eq!(faults(&tab).await, [""; 0]);
     tab.fill("URL", &receiver.url("/hook")).await;
     tab.fill("Single events", "").await;
-    tab.uncheck("Everything that happens").await;
     tab.press("Create webhook").await;
     assert!(
         tab.text().await.contains("must have 1 to 50 entries"),
         "{}",
         tab.text().await
     );
+    // Everything beside something is most likely not what is meant.
     tab.check("Everything that happens").await;
+    tab.check("API keys").await;
+    tab.press("Create webhook").await;
+    assert_eq!(tab.status().await, 400);
+    assert!(tab.text().await.contains("choose either it alone"));
+    assert_eq!(faults(&tab).await, [""; 0]);
+    tab.uncheck("API keys").await;
     tab.press("Create webhook").await;
     secret(&tab).await;
     tab.press("I have copied it").await;

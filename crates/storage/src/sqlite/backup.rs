@@ -202,11 +202,17 @@ async fn connect(uri: &str) -> Result<Connection, StoreError> {
 
 /// A file that is still to get its name, in the same folder, for the owner's eyes only. It is gone if it never gets it.
 fn part_beside(to: &Path) -> Result<NamedTempFile, BackupError> {
+    let folder = folder(to);
     tempfile::Builder::new()
         .prefix(".tigertrust-")
         .suffix(".part")
-        .tempfile_in(folder(to))
-        .map_err(unusable(to))
+        .tempfile_in(folder)
+        // Its own error names the part, which nobody has asked for.
+        .map_err(|error| match error.kind() {
+            io::ErrorKind::NotFound => io::Error::other("there is no such folder"),
+            other => other.into(),
+        })
+        .map_err(unusable(folder))
 }
 
 /// Gives it its name once the disk has it, unless the name was taken meanwhile.

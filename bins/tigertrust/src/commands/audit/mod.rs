@@ -76,13 +76,16 @@ async fn list(
 ) -> Result<(), Failure> {
     let found = instance
         .audit()
-        .list(wanted.chain, filter(wanted)?, cursor, limit.saturating_add(1))
+        .list(wanted.chain(), filter(wanted)?, cursor, limit.saturating_add(1))
         .await?;
     let place = |event: &Event| {
         let (at, seq) = (event.at, event.seq);
         AuditCursor { at, seq }.to_string()
     };
     let body = Page::of(found.events, limit, place, |event| AuditEvent::from(event));
+    if body.items.is_empty() {
+        hint_at_workspaces(wanted);
+    }
     output::print(common.output, &body, |body| {
         let rows = body.items.iter().map(|event| {
             let target = event.target.as_ref().map(|target| target.id.clone());
@@ -110,6 +113,16 @@ async fn list(
     })
 }
 
+/// Tells who found nothing, and has named no chain, where most is.
+fn hint_at_workspaces(wanted: &WantedEvents) {
+    if wanted.chain.is_none() {
+        eprintln!(
+            "Nothing is found in the log of the instance. What concerns keys and members is in the log of their workspace: --chain ws_… \
+             (`tigertrust workspace list`)."
+        );
+    }
+}
+
 async fn export(instance: &TigerTrust, wanted: &WantedEvents, format: ExportFormat) -> Result<(), Failure> {
     let filter = filter(wanted)?;
     let (name, write): (_, fn(&[Event]) -> String) = match format {
@@ -118,18 +131,24 @@ async fn export(instance: &TigerTrust, wanted: &WantedEvents, format: ExportForm
     };
     let audit = instance.audit();
     audit
-        .note_export(&Act::of_operator(), wanted.chain, name, &filter)
+        .note_export(&Act::of_operator(), wanted.chain(), name, &filter)
         .await?;
     let mut out = io::stdout().lock();
     if format == ExportFormat::Csv {
         out.write_all(audit_csv_headings().as_bytes())?;
     }
-    let mut after = None;
+    let (mut after, mut is_empty) = (None, true);
     loop {
-        let page = audit.list(wanted.chain, filter.clone(), after, MAX_PAGE).await?;
+        let page = audit
+            .list(wanted.chain(), filter.clone(), after, MAX_PAGE)
+            .await?;
         out.write_all(write(&page.events).as_bytes())?;
+        is_empty &= page.events.is_empty();
         after = page.next;
         if after.is_none() {
+            if is_empty {
+                hint_at_workspaces(wanted);
+            }
             return Ok(out.flush()?);
         }
     }

@@ -233,8 +233,10 @@ const fn role_meaning(role: Role) -> &'static str {
             "Manages members, all keys, webhooks and settings, and reads the audit log. Does not touch owners or single sign-on."
         }
         Role::Member => {
-            "Uses the applications, and makes keys of their own. Sees the members and how much is used."
+            "Uses the applications, and makes keys of their own. Sees the members, and how much those keys are used."
         }
-        Role::Viewer => "Only looks: at the applications, the members and how much is used. Makes no keys.",
+        Role::Viewer => {
+            "Only looks: at the applications and the members, and at how much keys of their own are used, if there are any. Makes no keys."
+        }
     }
 }

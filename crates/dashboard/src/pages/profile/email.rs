@@ -4,7 +4,7 @@ use actix_web::{HttpResponse, http::Method};
 use maud::{Markup, html};
 use serde_json::json;
 use tigertrust_http::{ApiError, page};
-use tigertrust_wire::ChangeEmail;
+use tigertrust_wire::{ChangeEmail, Code, Problem};
 
 use super::{HOME, answered, is_of_form, up};
 use crate::{
@@ -15,6 +15,7 @@ use crate::{
 };
 
 const PATH: &str = "/account/email";
+const NO_MAIL: &str = "This server sends no mail, so that no address can be verified or changed here.";
 
 pub(super) fn routes() -> Vec<PathPages> {
     vec![asked(
@@ -35,19 +36,21 @@ pub(super) fn card(visitor: &Visitor) -> Markup {
                 strong { (user.email) }
                 @match user.email_verified_at { Some(_) => (badge("good", "verified")), None => (badge("warn", "not verified")) }
             }
-            p.quiet { "You sign in with it, and are told by mail what happens to your account." }
-            @if !visitor.app().sign_in.sends_mail() {
-                p.quiet { "This server sends no mail, so that no address can be verified or changed here." }
-            } @else { div.actions {
-                @if user.email_verified_at.is_none() {
-                    form.row method="post" action=(PATH) {
-                        (token(visitor))
-                        input type="hidden" name="newEmail" value=(user.email);
-                        button.button type="submit" { "Send a mail to verify it" }
+            @if visitor.app().sign_in.sends_mail() {
+                p.quiet { "You sign in with it, and are told by mail what happens to your account." }
+                div.actions {
+                    @if user.email_verified_at.is_none() {
+                        form.row method="post" action=(PATH) {
+                            (token(visitor))
+                            input type="hidden" name="newEmail" value=(user.email);
+                            button.button type="submit" { "Send a mail to verify it" }
+                        }
                     }
+                    a.button href=(PATH) { "Change address" }
                 }
-                a.button href=(PATH) { "Change address" }
-            } }
+            } @else {
+                p.quiet { "You sign in with it. " (NO_MAIL) }
+            }
         }
     }
 }
@@ -63,13 +66,18 @@ fn form_page(visitor: &Visitor, form: &Filled, refused: Option<&ApiError>) -> Ht
             (up())
             h1 { "Change your e-mail address" }
             (summary(form, &["newEmail"]))
-            p { "A mail with a link goes to the new address, which is yours once you follow it. " (visitor.user().email) " is told that you have asked." }
-            form method="post" action=(PATH) {
-                (token(visitor))
-                (input(form, &Input {
-                    name: "newEmail", label: "New address", kind: "email", autocomplete: "email", required: true, ..Input::default()
-                }))
-                div.actions { (submit("Send the mail")) a.button.quiet href=(HOME) { "Cancel" } }
+            @if visitor.app().sign_in.sends_mail() {
+                p { "A mail with a link goes to the new address, which is yours once you follow it. " (visitor.user().email) " is told that you have asked." }
+                form method="post" action=(PATH) {
+                    (token(visitor))
+                    (input(form, &Input {
+                        name: "newEmail", label: "New address", kind: "email", autocomplete: "email", required: true, ..Input::default()
+                    }))
+                    div.actions { (submit("Send the mail")) a.button.quiet href=(HOME) { "Cancel" } }
+                }
+            } @else {
+                @if refused.is_none() { p { (NO_MAIL) } }
+                div.actions { a.button href=(HOME) { "To the profile" } }
             }
         }
     };
@@ -90,8 +98,11 @@ pub(crate) async fn change(visitor: Visitor, fields: Fields) -> PageResult {
 }
 
 async fn try_change(visitor: &Visitor, fields: &Fields) -> Result<(), ApiError> {
-    let body = page::read::<ChangeEmail>(&json!({ "newEmail": fields.or_empty("newEmail") }))?;
     let app = visitor.app();
+    if !app.sign_in.sends_mail() {
+        return Err(Problem::new(Code::Conflict, NO_MAIL).into());
+    }
+    let body = page::read::<ChangeEmail>(&json!({ "newEmail": fields.or_empty("newEmail") }))?;
     let origin = page::origin_of(app, visitor.request());
     app.sign_in
         .change_email(visitor, &body.new_email, &origin)

@@ -3,7 +3,10 @@
 use actix_web::HttpResponse;
 use maud::{Markup, html};
 use serde_json::json;
-use tigertrust_accounts::webhooks::{EventFilter, IssuedWebhook, Webhook};
+use tigertrust_accounts::{
+    FlowError, Violation,
+    webhooks::{EventFilter, IssuedWebhook, Webhook},
+};
 use tigertrust_http::{ApiError, page};
 use tigertrust_model::Timestamp;
 use tigertrust_wire::{CreateWebhook, UpdateWebhook};
@@ -19,6 +22,9 @@ use crate::{
     pages::{audit::words::families, keys::is_of_form},
     visitor::{PageResult, Visitor, see_other},
 };
+
+/// The pattern of all events.
+const EVERYTHING: &str = "*";
 
 /// The fields that say for themselves what is wrong with them.
 const FIELDS: [&str; 3] = ["url", "description", "events"];
@@ -74,7 +80,7 @@ fn settings(form: &Filled, webhook: Option<&Webhook>, refused: Option<&ApiError>
 
 /// The patterns that have a box.
 fn patterns() -> Vec<(String, String)> {
-    let everything = ("*".to_owned(), "Everything that happens".to_owned());
+    let everything = (EVERYTHING.to_owned(), "Everything that happens".to_owned());
     let families = families().into_iter();
     let families = families.map(|family| (format!("{}.*", family.name), family.title.to_owned()));
     [everything].into_iter().chain(families).collect()
@@ -85,11 +91,22 @@ fn wanted(fields: &Fields) -> Vec<&str> {
     fields.all("events").chain(fields.lines("others")).collect()
 }
 
-/// What it is to hear of: everything, if nobody has said yet.
+/// Refuses everything beside something: whoever ticked single boxes does not mean everything.
+fn ensure_all_or_some(wanted: &[&str]) -> Result<(), ApiError> {
+    let (all, some): (Vec<&str>, Vec<&str>) = wanted.iter().partition(|pattern| **pattern == EVERYTHING);
+    if all.is_empty() || some.is_empty() {
+        return Ok(());
+    }
+    let detail =
+        "“Everything that happens” holds the others too: choose either it alone, or the others without it";
+    Err(FlowError::Invalid(vec![Violation::new("/events", detail)]).into())
+}
+
+/// What it is to hear of: nothing, if nobody has said yet.
 fn events(form: &Filled, webhook: Option<&Webhook>, refused: Option<&ApiError>) -> Markup {
     let was_sent = form.fields.raw("url").is_some();
     let held: Vec<&str> = match webhook {
-        None => vec!["*"],
+        None => Vec::new(),
         Some(webhook) => webhook.events.iter().map(EventFilter::as_str).collect(),
     };
     let patterns = patterns();
@@ -145,11 +162,12 @@ pub(super) async fn create(visitor: Visitor, fields: Fields) -> PageResult {
 }
 
 async fn try_create(visitor: &Visitor, fields: &Fields) -> Result<IssuedWebhook, ApiError> {
-    let workspace = visitor.workspace_id()?;
+    let (workspace, events) = (visitor.workspace_id()?, wanted(fields));
+    ensure_all_or_some(&events)?;
     let body = json!({
         "url": fields.or_empty("url"),
         "description": fields.text("description"),
-        "events": wanted(fields),
+        "events": events,
     });
     let new = page::read::<CreateWebhook>(&body)?.into();
     let flows = &visitor.app().webhooks;
@@ -249,11 +267,12 @@ pub(super) async fn save(visitor: Visitor, fields: Fields) -> PageResult {
 }
 
 async fn try_save(visitor: &Visitor, fields: &Fields, webhook: &Webhook) -> Result<(), ApiError> {
-    let (workspace, id) = (webhook.workspace, webhook.id);
+    let (workspace, id, events) = (webhook.workspace, webhook.id, wanted(fields));
+    ensure_all_or_some(&events)?;
     let body = json!({
         "url": fields.or_empty("url"),
         "description": fields.text("description"),
-        "events": wanted(fields),
+        "events": events,
     });
     let changes = page::read::<UpdateWebhook>(&body)?.into();
     let flows = &visitor.app().webhooks;
