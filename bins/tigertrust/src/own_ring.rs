@@ -17,11 +17,13 @@ use crate::{
 pub struct OtherSecret {
     kind: SecretKind,
     id: String,
+    /// Where one value alone says so, somebody may have changed that by hand.
+    is_sure: bool,
 }
 
 impl fmt::Display for OtherSecret {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { kind, id } = self;
+        let Self { kind, id, .. } = self;
         write!(
             f,
             "the {kind} {id} in it is not the {id} that this database was written with, "
@@ -35,20 +37,36 @@ impl fmt::Display for OtherSecret {
     }
 }
 
-impl From<OtherSecret> for Failure {
-    fn from(other: OtherSecret) -> Self {
-        Self::new(format!(
-            "the key ring belongs to another database: {other}. Put the right one in place; if it is this one, see `tigertrust doctor`"
-        ))
+/// Refuses to go on with the key ring of another database: every key would be unknown, and what would be sealed nobody could read with the
+/// right one.
+///
+/// # Errors
+/// It is another database's, without doubt.
+pub async fn ensure_own(storage: &Storage, ring: Option<&Keyring>) -> Result<(), Failure> {
+    let Some(ring) = ring else { return Ok(()) };
+    match other_secret(storage, ring).await {
+        Ok(None) => Ok(()),
+        Ok(Some(other)) if other.is_sure => Err(Failure::new(format!(
+            "the key ring belongs to another database: {other}. Put the right one in place; if it is this one, or the right one is lost, \
+             see `tigertrust doctor`"
+        ))),
+        Ok(Some(other)) => {
+            tracing::error!(
+                "the key ring may belong to another database, or somebody has changed this one by hand: {other}"
+            );
+            Ok(())
+        }
+        // Nothing is answered from a database that is away, and a server that waits for it must not have to be started by hand.
+        Err(error) => {
+            tracing::debug!(%error, "it could not be looked whether the key ring is the database's own");
+            Ok(())
+        }
     }
 }
 
 /// What is not the database's own, as far as it can be seen. It takes little: all chains of the audit log are looked at only where that of
 /// the instance does not end as the ring would have it.
-///
-/// # Errors
-/// [`StoreError`].
-pub async fn other_secret(storage: &Storage, ring: &Keyring) -> Result<Option<OtherSecret>, StoreError> {
+async fn other_secret(storage: &Storage, ring: &Keyring) -> Result<Option<OtherSecret>, StoreError> {
     let audit_ring = AuditRing::new(ring.peppers.clone());
     let audit = storage.audit();
     if let Some(head) = audit.chain_head(Chain::Instance).await?
@@ -64,15 +82,15 @@ pub async fn other_secret(storage: &Storage, ring: &Keyring) -> Result<Option<Ot
 /// changed the log has broken some of them, and somebody who has put another ring in place all at once.
 pub fn other_pepper(ring: &AuditRing, heads: &[ChainHead]) -> Option<OtherSecret> {
     let of = |whole| {
-        heads
-            .iter()
-            .filter(move |head| seal_is(ring, head) == Some(whole))
+        let heads = heads.iter();
+        heads.filter(move |head| seal_is(ring, head) == Some(whole))
     };
     let first = of(false).next()?;
     let holds = |id: &str| of(true).any(|head| head.key == id);
     of(false).all(|head| !holds(&head.key)).then(|| OtherSecret {
         kind: SecretKind::Pepper,
         id: first.key.clone(),
+        is_sure: of(true).next().is_none() || of(false).count() > 1,
     })
 }
 
@@ -81,7 +99,7 @@ pub fn seal_is(ring: &AuditRing, head: &ChainHead) -> Option<bool> {
     chain::seal_of(ring, head).map(|seal| seal == head.seal)
 }
 
-/// The encryption key that opens nothing of what was sealed under its id. One value alone may have been changed by hand.
+/// The encryption key that opens nothing of what was sealed under its id.
 ///
 /// # Errors
 /// [`StoreError`].
@@ -98,6 +116,7 @@ pub async fn other_encryption_key(
             return Ok(Some(OtherSecret {
                 kind: SecretKind::Encryption,
                 id: id.to_owned(),
+                is_sure: samples.len() > 1,
             }));
         }
     }

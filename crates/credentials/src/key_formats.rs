@@ -231,14 +231,17 @@ fn holds_token(text: &str) -> bool {
             .filter_map(|(start, _)| text.get(start..start + Token::LENGTH))
             .any(|value| matches!(TokenDigest::read(kind, value.as_bytes()), Some(Ok(_))))
     };
-    let is_signed = |word: &str| {
-        word.starts_with("eyJ") && word.len() >= SHORTEST_SIGNED && word.matches('.').count() == 2
+    let is_signed = |start: usize| {
+        let rest = text.get(start..).unwrap_or_default();
+        let end = rest.find(|letter| !is_word(letter) && letter != '.');
+        let token = rest.get(..end.unwrap_or(rest.len())).unwrap_or_default();
+        let mut lengths = token.split('.').map(str::len);
+        let parts = [lengths.next(), lengths.next(), lengths.next()].map(Option::unwrap_or_default);
+        parts.iter().all(|length| *length > 0) && parts.iter().sum::<usize>() >= SHORTEST_SIGNED
     };
     let is_of_webhook = |rest: &str| rest.chars().take_while(|letter| is_base64(*letter)).count() >= 32;
     TokenKind::ALL.into_iter().any(is_whole)
-        || text
-            .split(|letter| !is_word(letter) && letter != '.')
-            .any(is_signed)
+        || text.match_indices("eyJ").any(|(start, _)| is_signed(start))
         || text.split("whsec_").skip(1).any(is_of_webhook)
 }
 
@@ -497,7 +500,13 @@ mod tests {
             &"b".repeat(86),
         ]
         .join(".");
-        assert!(formats.holds_credential(&format!("curl {signed}")));
+        for text in [
+            format!("curl {signed}"),
+            format!("It was {signed}..."),
+            format!("token_{signed}."),
+        ] {
+            assert!(formats.holds_credential(&text), "{text}");
+        }
         assert!(formats.holds_credential(&format!("whsec_{}=", "c/".repeat(21))));
         // Whose checksum is wrong, or which only look alike.
         for text in [

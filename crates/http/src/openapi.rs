@@ -208,6 +208,7 @@ pub(crate) fn mount_ui(config: &mut web::ServiceConfig) {
                     pages.call(request)
                 })
                 .route("/", web::get().to(page))
+                .route("/index.html", web::get().to(page))
                 .service(pages),
         );
 }

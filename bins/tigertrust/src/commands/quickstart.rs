@@ -24,6 +24,7 @@ use crate::{
     instance,
     listener::Listeners,
     mail,
+    own_ring::ensure_own,
 };
 
 /// What is printed; the secrets only by the run that made them.
@@ -105,6 +106,7 @@ pub async fn run(common: &Common, args: Quickstart, mut handed: ListenFd) -> Res
             settings.database.url
         )));
     }
+    ensure_own(instance.storage(), settings.keyring.as_ref()).await?;
     if let Some(config) = config {
         config.write()?;
     }

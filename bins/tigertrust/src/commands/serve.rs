@@ -22,7 +22,7 @@ use crate::{
     instance::{self, prefer_known_to_others, schema_failure},
     listener::{Api, Listeners},
     mail,
-    own_ring::other_secret,
+    own_ring::ensure_own,
     supervisor,
     tls::CertificateFiles,
     traces::Traces,
@@ -63,6 +63,7 @@ pub async fn run(common: &Common, args: Serve, mut handed: ListenFd) -> Result<(
             tracing::error!(%error, "the database is not reachable: every request is answered 503 until it is")
         }
     }
+    ensure_own(instance.storage(), settings.keyring.as_ref()).await?;
     serve_until_stopped(instance, listeners, signals, reload, &settings, traces).await
 }
 
@@ -119,9 +120,6 @@ pub async fn serve_until_stopped(
         .transpose()?
         .map(Arc::new);
     let local_url = address.local_url(certificates.is_some());
-    if let Some(ring) = &settings.keyring {
-        ensure_own(&instance, ring).await?;
-    }
     if let Err(error) = instance.take_up_time().await {
         tracing::debug!(%error, "it is not known yet how late it was when a server last ran");
     }
@@ -232,20 +230,6 @@ fn warn_of_the_name(app: &AppSettings, url: &str) {
             "server.public_url is not set: tokens name {url} as their issuer, so that no other server takes them, nor a client that \
              calls this one by another name"
         );
-    }
-}
-
-/// Refuses to serve with the key ring of another database: every key would be unknown to it, and what it would seal nobody could read
-/// with the right one.
-async fn ensure_own(instance: &TigerTrust, ring: &Keyring) -> Result<(), Failure> {
-    match other_secret(instance.storage(), ring).await {
-        Ok(None) => Ok(()),
-        Ok(Some(other)) => Err(other.into()),
-        // Nothing is answered from a database that is away, and the servers that wait for it must not have to be started by hand.
-        Err(error) => {
-            tracing::debug!(%error, "it could not be looked whether the key ring is the database's own");
-            Ok(())
-        }
     }
 }
 

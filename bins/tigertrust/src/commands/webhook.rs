@@ -10,15 +10,17 @@ use tigertrust_accounts::{
 use tigertrust_model::{EventId, WebhookId, WorkspaceId};
 use tigertrust_wire::{IssuedWebhook, Page, Webhook as Body, WebhookDelivery, format_rfc3339};
 
-use super::{instance, key::only_workspace};
+use super::{instance_and_settings, key::only_workspace};
 use crate::{
     cli::{AddWebhook, Common, InWorkspace, OutputFormat, PageArgs, UpdateWebhookArgs, Webhook, WebhookArgs},
     failure::Failure,
     output,
+    own_ring::ensure_own,
 };
 
 pub async fn run(common: &Common, verb: Webhook) -> Result<(), Failure> {
-    let instance = instance(common).await?;
+    let (instance, settings) = instance_and_settings(common).await?;
+    ensure_own(instance.storage(), settings.keyring.as_ref()).await?;
     let desk = Desk {
         output: common.output,
         instance: &instance,

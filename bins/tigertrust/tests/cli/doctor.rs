@@ -134,7 +134,9 @@ async fn another_databases_ring_is_told_from_a_log_that_was_changed(folder: Fold
 
 async fn nobody_serves_with_the_secrets_of_another_database(folder: Folder) {
     folder.quickstart(&[]).stop();
-    folder.json(&["webhook", "add", "https://hooks.example.com/a"]);
+    for webhook in ["https://hooks.example.com/a", "https://hooks.example.com/b"] {
+        folder.json(&["webhook", "add", webhook]);
+    }
     let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
     let [own, other, mixed] = [
         path("tigertrust-data/keyring.toml"),
@@ -167,8 +169,22 @@ async fn nobody_serves_with_the_secrets_of_another_database(folder: Folder) {
         let found = report(&doctor(&folder, &environment));
         assert!(said(&found, "error", "key ring").contains(what), "{found:#}");
     }
+    // Nor is anything sealed that the right ring could not read.
+    let mut add = folder.command(&["webhook", "add", "https://hooks.example.com/c"]);
+    let refused = add.env("TIGERTRUST__KEYRING_FILE", &mixed).output().unwrap();
+    assert!(String::from_utf8_lossy(&refused.stderr).contains("belongs to another database"));
     let healthy = report(&doctor(&folder, &[]));
     assert_eq!(said(&healthy, "error", "key ring"), "");
+    // What one value alone says may be a value that was changed by hand: it is told, and not taken for certain.
+    folder.sql("DELETE FROM webhooks WHERE url LIKE '%/b'");
+    let mut list = folder.command(&["webhook", "list"]);
+    let listed = list.env("TIGERTRUST__KEYRING_FILE", &mixed).output().unwrap();
+    assert!(listed.status.success());
+    let found = report(&doctor(&folder, &[("TIGERTRUST__KEYRING_FILE", &mixed)]));
+    assert!(
+        said(&found, "error", "key ring").contains("the encryption e1"),
+        "{found:#}"
+    );
 }
 
 #[tokio::test]

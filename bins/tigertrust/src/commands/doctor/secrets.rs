@@ -60,7 +60,8 @@ pub fn not_its_own(other: &OtherSecret) -> Finding {
     Finding::error(
         ABOUT,
         other.to_string(),
-        "Put the ring in place that belongs to this database. If it is the right one, somebody has changed the database by hand: see `tigertrust audit verify`.",
+        "Put the ring in place that belongs to this database. If it is the right one, somebody has changed the database by hand: see `tigertrust \
+         audit verify`. If the right one is lost, so is what it has sealed: see the handbook on a lost key ring.",
     )
 }
 

@@ -12,7 +12,7 @@ use crate::{
     dependents::{Counts, Dependents, described},
     failure::Failure,
     instance, output,
-    own_ring::other_secret,
+    own_ring::ensure_own,
     servers::{self, Servers, Standing},
 };
 
@@ -179,9 +179,7 @@ fn counted(standing: &Standing) -> String {
 pub async fn usages(settings: &Settings) -> Result<(Vec<Usage>, Servers), Failure> {
     let (ring, source) = ring_of(settings)?;
     let instance = instance::open_ready(settings).await?;
-    if let Some(other) = other_secret(instance.storage(), ring).await? {
-        return Err(other.into());
-    }
+    ensure_own(instance.storage(), Some(ring)).await?;
     let now = instance.clock().now();
     // The servers first: what one has made with a secret that it no longer uses is counted then.
     let servers = Servers::read_surely(instance.storage(), now).await?;

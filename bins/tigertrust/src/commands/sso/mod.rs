@@ -11,10 +11,12 @@ use super::{instance_and_settings, key::only_workspace};
 use crate::{
     cli::{Common, InWorkspace, OutputFormat, Sso},
     failure::Failure,
+    own_ring::ensure_own,
 };
 
 pub async fn run(common: &Common, verb: Sso) -> Result<(), Failure> {
     let (instance, settings) = instance_and_settings(common).await?;
+    ensure_own(instance.storage(), settings.keyring.as_ref()).await?;
     let flows = instance.sso(&settings.app)?;
     let flows = flows.ok_or_else(|| Failure::new("this server has no single sign-on"))?;
     let desk = Desk {
