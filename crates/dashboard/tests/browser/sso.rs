@@ -270,7 +270,7 @@ async fn from_nothing_to_an_enforced_domain(engine: Engine) {
     ada.fill("E-mail address", "ada@acme.example").await;
     ada.press("Use single sign-on").await;
     at_provider(&ada, "ada").await;
-    ada.wait_for_text("No calls in this time").await;
+    ada.wait_for_text("No calls with your keys in this time").await;
     assert_eq!(ada.url().await, site.within(""));
     read(&ada, "ada@acme.example").await;
     let of_boss = site.tab(TabSettings::default()).await;
