@@ -17,6 +17,7 @@ use quick_cache::{
     UnitWeighter, Weighter,
     sync::{Cache, DefaultLifecycle},
 };
+use tigertrust_model::Workspace;
 
 use crate::{
     CacheCounts, ChangeTracker,
@@ -84,7 +85,7 @@ impl<V> Remembered<V> {
     }
 
     /// Has memory fetch what callers wrote of a verdict.
-    pub(crate) fn fetch_written(&self) {
+    fn fetch_written(&self) {
         let text = self.written.get().and_then(Option::as_deref);
         black_box(text.and_then(|text| text.as_bytes().first().copied()));
     }
@@ -104,6 +105,28 @@ impl<V: fmt::Debug> fmt::Debug for Remembered<V> {
     }
 }
 
+/// What can be remembered.
+pub(crate) trait Remember: DependsOn {
+    /// Has memory fetch what is looked at of it right after it was found.
+    fn fetch(&self) {}
+}
+
+impl Remember for Workspace {}
+
+/// A value in its place in the cache.
+struct Place<V>(Arc<Remembered<V>>);
+
+impl<V: Remember> Clone for Place<V> {
+    /// To count one more who holds it is to wait for it. What its next holder looks at is asked for before, so that all of it comes in the
+    /// time that one thing takes.
+    fn clone(&self) -> Self {
+        black_box(self.0.is_kept());
+        self.0.fetch();
+        self.0.fetch_written();
+        Self(Arc::clone(&self.0))
+    }
+}
+
 /// Why a look-up has no value.
 enum Missing {
     NotFound,
@@ -120,7 +143,7 @@ impl Missing {
 }
 
 /// What a look-up came to. That there is no value is only for those who wait for the same look-up, and taken out at once.
-type Outcome<V> = Result<Arc<Remembered<V>>, Arc<Missing>>;
+type Outcome<V> = Result<Place<V>, Arc<Missing>>;
 
 /// What takes room: nothing that stays for a moment only may drive out what is of use.
 #[derive(Clone, Copy)]
@@ -153,7 +176,7 @@ pub(crate) struct TrackedCache<K, V, S> {
 impl<K, V, S> TrackedCache<K, V, S>
 where
     K: Copy + Eq + Hash + Send + Sync + 'static,
-    V: DependsOn + Send + Sync + 'static,
+    V: Remember + Send + Sync + 'static,
     S: BuildHasher + Clone + Send + Sync + 'static,
 {
     pub(crate) fn new(tracker: Arc<ChangeTracker>, capacity: usize, hasher: S) -> Self {
@@ -185,7 +208,7 @@ where
             return Ok(found.map(|value| Arc::new(Remembered::of_the_moment(value))));
         }
         match self.found.get(&key) {
-            Some(Ok(found)) if self.is_current(&found) => return Ok(Some(self.hit(found))),
+            Some(Ok(Place(found))) if self.is_current(&found) => return Ok(Some(self.hit(found))),
             Some(outcome) => self.forget(&key, &outcome),
             None if self.is_unknown(&key) => return Ok(self.hit(None)),
             None => {}
@@ -206,7 +229,8 @@ where
         if !self.tracker.is_fresh_at(now) {
             return None;
         }
-        self.found.get(key)?.ok().filter(|found| self.is_current(found))
+        let Place(found) = self.found.get(key)?.ok()?;
+        Some(found).filter(|found| self.is_current(found))
     }
 
     /// Counts that the cache knew the answer.
@@ -268,7 +292,7 @@ where
             };
             match &outcome {
                 // Looked at again here, since the look-up may have been another caller's and older than this call.
-                Ok(found) if self.is_current(found) => return Ok(Some(Arc::clone(found))),
+                Ok(Place(found)) if self.is_current(found) => return Ok(Some(Arc::clone(found))),
                 Ok(_) => self.forget(&key, &outcome),
                 Err(missing) => {
                     self.forget(&key, &outcome);
@@ -284,13 +308,13 @@ where
     /// Takes an outcome out, unless another stands in its place meanwhile.
     fn forget(&self, key: &K, outcome: &Outcome<V>) {
         self.found.remove_if(key, |own| match (own, outcome) {
-            (Ok(own), Ok(other)) => Arc::ptr_eq(own, other),
+            (Ok(Place(own)), Ok(Place(other))) => Arc::ptr_eq(own, other),
             (Err(own), Err(other)) => Arc::ptr_eq(own, other),
             _ => false,
         });
     }
 
-    async fn read<F>(&self, look_up: &impl Fn() -> F) -> Result<Arc<Remembered<V>>, Missing>
+    async fn read<F>(&self, look_up: &impl Fn() -> F) -> Result<Place<V>, Missing>
     where
         F: Future<Output = Result<Option<V>, StoreError>>,
     {
@@ -300,7 +324,7 @@ where
             .map_err(Missing::Failed)?
             .ok_or(Missing::NotFound)?;
         let watch = self.tracker.watch(value.entities(), since);
-        Ok(Arc::new(Remembered::new(value, Some(watch))))
+        Ok(Place(Arc::new(Remembered::new(value, Some(watch)))))
     }
 }
 

@@ -6,6 +6,7 @@ use tigertrust_model::{Entity, KeyState, KeyType, Timestamp};
 
 use crate::{
     AuthError, Charge, Unauthorized,
+    cache::Remember,
     limits::KeyCounts,
     ports::{DependsOn, KeyRecord},
     usage::KeyUsage,
@@ -50,13 +51,6 @@ impl KnownKey {
             is_personal: record.owner.is_some(),
             record,
         }
-    }
-
-    /// Has memory fetch what the checks look at, all of it at once: with many keys in use one thing takes as long to come as all of
-    /// them, and whoever asks for one after the other waits for each.
-    pub(crate) fn fetch(&self, charge: Charge) {
-        self.counts.fetch(charge);
-        black_box((self.mark.second(), self.usage.waits(), self.kind));
     }
 
     /// Whether the key is good at that time: not revoked, not expired, active, and its workspace and owner are there.
@@ -106,6 +100,15 @@ impl Deref for KnownKey {
 impl DependsOn for KnownKey {
     fn entities(&self) -> Vec<Entity> {
         self.record.entities()
+    }
+}
+
+impl Remember for KnownKey {
+    /// All of it at once: with many keys in use one thing takes as long to come as all of them, and whoever asks for one after the other
+    /// waits for each. Who verifies keys is few, so that what that has spent is near anyway.
+    fn fetch(&self) {
+        self.counts.fetch(Charge::Plan);
+        black_box((self.mark.second(), self.usage.waits(), self.kind));
     }
 }
 

@@ -8,6 +8,7 @@ mod limiter;
 mod local;
 mod plan;
 mod quota;
+mod runs;
 mod snapshot;
 mod subject;
 #[cfg(feature = "valkey")]

@@ -2,7 +2,7 @@
 
 use tigertrust_model::Timestamp;
 
-use crate::Quota;
+use crate::{Quota, runs::Runs};
 
 /// Into how many buckets a window is divided.
 pub(crate) const BUCKETS: u64 = 60;
@@ -18,7 +18,7 @@ const COUNT_MASK: u32 = (1 << COUNT_BITS) - 1;
 pub(crate) struct Window {
     /// The latest bucket that was looked at.
     newest: u64,
-    runs: Vec<u32>,
+    runs: Runs,
     total: u32,
     /// In milliseconds; buckets of another length have other numbers.
     length: u32,
@@ -61,10 +61,10 @@ impl Window {
             self.clear();
         } else if passed > 0 {
             let newest = self.newest;
-            let is_over = |run: &&u32| age(newest, **run) + passed >= BUCKETS;
-            let over = self.runs.iter().take_while(is_over).count();
-            let spent: u32 = self.runs.drain(..over).map(count).sum();
-            self.total = self.total.saturating_sub(spent);
+            let is_over = |run| age(newest, run) + passed >= BUCKETS;
+            let total = &mut self.total;
+            self.runs
+                .drop_while(is_over, |run| *total = total.saturating_sub(count(run)));
         }
         self.newest += passed;
     }
@@ -99,7 +99,7 @@ impl Window {
     }
 
     pub(crate) fn read(&self, quota: Quota, cost: u32) -> Reading {
-        let bucket_of = |run: &u32| self.bucket_of(*run);
+        let bucket_of = |run| self.bucket_of(run);
         Reading {
             total: self.total,
             ends: self
@@ -116,11 +116,11 @@ impl Window {
     }
 
     /// The last run that has to go before there is room for `cost`.
-    fn room_after(&self, quota: Quota, cost: u32) -> Option<&u32> {
+    fn room_after(&self, quota: Quota, cost: u32) -> Option<u32> {
         let room = quota.limit().checked_sub(cost)?;
         let mut excess = self.total.checked_sub(room).filter(|excess| *excess > 0)?;
         self.runs.iter().find(|run| {
-            excess = excess.saturating_sub(count(**run));
+            excess = excess.saturating_sub(count(*run));
             excess == 0
         })
     }
@@ -131,7 +131,7 @@ impl Window {
 
     /// Whether nothing counts any more.
     pub(crate) fn is_over_at(&self, now: Timestamp) -> bool {
-        let counts = |run: &u32| counts_for(self.length, self.bucket_of(*run), now) > 0;
+        let counts = |run| counts_for(self.length, self.bucket_of(run), now) > 0;
         !self.runs.last().is_some_and(counts)
     }
 
@@ -149,7 +149,7 @@ impl Window {
 
     /// The length of the window in milliseconds, and what counts: bucket and count, oldest first.
     pub(crate) fn spends(&self) -> (u32, impl Iterator<Item = (u64, u32)>) {
-        let spends = self.runs.iter().map(|run| (self.bucket_of(*run), count(*run)));
+        let spends = self.runs.iter().map(|run| (self.bucket_of(run), count(run)));
         (self.length, spends)
     }
 
@@ -180,7 +180,7 @@ impl Window {
 
     /// Bytes on the heap.
     pub(crate) const fn heap(&self) -> usize {
-        self.runs.capacity() * size_of::<u32>()
+        self.runs.heap()
     }
 }
 

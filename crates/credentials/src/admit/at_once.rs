@@ -27,7 +27,6 @@ impl Admission {
         let record = self
             .keys
             .peek(&self.peppers.current().digest(&secret), moment.monotonic)?;
-        record.fetch(need.charge);
         let (workspace, limits) =
             self.pass_at_once(&record, Attempt::of(presented, None), need, 1, moment)?;
         self.note_use(&record, moment.now, presented.client, presented.user_agent);
@@ -51,8 +50,6 @@ impl Admission {
         let record = self
             .keys
             .peek(&self.peppers.current().digest(&secret), moment.monotonic)?;
-        record.fetch(asked.need.charge);
-        record.fetch_written();
         if !asked.may_know_of(&record) {
             return None;
         }
